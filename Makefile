@@ -53,6 +53,10 @@ test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
 matrix: $(READY) ## whole products of cases, of which make test runs a part; about a quarter of an hour
 	$(BIN)/pytest -n auto -m matrix $(PYTEST)
 
+.PHONY: presses
+presses: $(READY) ## presses, commands and forms by people without the right, which must gain nothing (PRESSES=4000 SEED=1)
+	PRESSES=$(or $(PRESSES),4000) SEED=$(SEED) $(BIN)/pytest -n 0 -s tests/bot/access/test_rights_of_records.py -k gains_anything --timeout 1800
+
 .PHONY: mutants
 mutants: $(READY) ## run the tests against each committed mutant, about half an hour (WORDS='checks/engine' chooses some)
 	$(BIN)/python -m tests.mutants.run $(WORDS)

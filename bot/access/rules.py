@@ -1,9 +1,9 @@
-"""Permissions by the access rules: the first match decides; without one, access is denied."""
+"""Permissions by the access rules, and the reason of a refusal in a sentence."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from checks.config.access_rules import Requester, is_permitted, is_permitted_somewhere
 from checks.config.configuration import AccessRule, Config, Permission
 
 _VERBS: dict[Permission, str] = {
@@ -14,14 +14,7 @@ _VERBS: dict[Permission, str] = {
     "restart": "restart gateways on",
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """A person in a channel. `groups` are the ids of the user groups (S…) that they are in."""
-
-    user: str
-    channel: str
-    groups: Collection[str] = ()
+_PERMISSIONS: tuple[Permission, ...] = ("diagnose", "handoff", "digest", "probe", "restart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +26,23 @@ class AccessDecision:
 
 
 def check_access(
-    config: Config, requester: Requester, permission: Permission, cluster: str, gateway: str | None = None
+    config: Config, requester: Requester, permission: Permission, cluster: str, gateway: str
 ) -> AccessDecision:
-    """Whether the person has this permission for a cluster or gateway in their channel.
-
-    The first rule that matches user, channel, cluster and gateway decides; later rules do not count.
-    """
-    for rule in config.access:
-        if _matches(rule, requester, cluster, gateway):
-            if permission in rule.allow:
-                return AccessDecision(True)
-            break
-    return AccessDecision(False, _refusal(config, requester, permission, cluster))
+    """Whether the person has this permission for a gateway in their channel."""
+    if is_permitted(config.access, requester, permission, cluster, gateway):
+        return AccessDecision(True)
+    partly = is_permitted_somewhere(config.access, requester, permission, cluster)
+    subject = f"{cluster} {gateway}" if partly else cluster
+    return AccessDecision(False, denial_reason(config, requester, permission, cluster, subject))
 
 
-def visible_clusters(config: Config, requester: Requester) -> tuple[str, ...]:
-    """The clusters that the person may diagnose in their channel."""
-    return tuple(c.name for c in config.clusters if check_access(config, requester, "diagnose", c.name).allowed)
+def known_clusters(config: Config, requester: Requester) -> tuple[str, ...]:
+    """The clusters for which the person has any permission in their channel."""
+    return tuple(
+        cluster.name
+        for cluster in config.clusters
+        if any(is_permitted_somewhere(config.access, requester, each, cluster.name) for each in _PERMISSIONS)
+    )
 
 
 def granting_rules(config: Config, requester: Requester) -> tuple[AccessRule, ...]:
@@ -58,15 +51,13 @@ def granting_rules(config: Config, requester: Requester) -> tuple[AccessRule, ..
     return tuple(rule for rule in config.access if rule.allow and any(u == "*" or u in who for u in rule.users))
 
 
-def visible_anywhere(config: Config, requester: Requester) -> frozenset[str]:
-    """The clusters that the person may diagnose in at least one channel."""
-    named = {channel for rule in config.access for channel in rule.channels}
-    return frozenset(
-        cluster.name
-        for cluster in config.clusters
-        for channel in named
-        if check_access(config, Requester(requester.user, channel, requester.groups), "diagnose", cluster.name).allowed
-    )
+def own_channels(config: Config, requester: Requester) -> frozenset[str]:
+    """The channels of the rules that name the person or one of their groups.
+
+    A rule for everyone in a channel names no one: only the members of the channel have its permissions.
+    """
+    who = {requester.user, *requester.groups}
+    return frozenset(channel for rule in config.access if who.intersection(rule.users) for channel in rule.channels)
 
 
 def groups_needed(config: Config) -> frozenset[str]:
@@ -74,22 +65,15 @@ def groups_needed(config: Config) -> frozenset[str]:
     return frozenset(user for rule in config.access for user in rule.users if user.startswith("S"))
 
 
-def _matches(rule: AccessRule, requester: Requester, cluster: str, gateway: str | None) -> bool:
+def denial_reason(config: Config, requester: Requester, permission: Permission, cluster: str, subject: str = "") -> str:
+    """The reason why the person has no permission for a cluster, or for a `subject` on it."""
+    subject = subject or cluster
     who = {requester.user, *requester.groups}
-    return (
-        any(user == "*" or user in who for user in rule.users)
-        and any(fnmatchcase(requester.channel, pattern) for pattern in rule.channels)
-        and any(fnmatchcase(cluster, pattern) for pattern in rule.clusters)
-        and (gateway is None or any(fnmatchcase(gateway, pattern) for pattern in rule.gateways))
-    )
-
-
-def _refusal(config: Config, requester: Requester, permission: Permission, cluster: str) -> str:
     elsewhere = [
         channel
         for rule in config.access
         if permission in rule.allow
-        and any(user == "*" or user in {requester.user, *requester.groups} for user in rule.users)
+        and any(user == "*" or user in who for user in rule.users)
         and any(fnmatchcase(cluster, pattern) for pattern in rule.clusters)
         for channel in rule.channels
         if channel != "*" and not any(mark in channel for mark in "*?[")
@@ -97,5 +81,5 @@ def _refusal(config: Config, requester: Requester, permission: Permission, clust
     ask = f" Ask {config.ask} for access." if config.ask else " Ask the operator of this bot for access."
     if elsewhere and requester.channel not in elsewhere:
         places = " or ".join(f"<#{channel}>" for channel in dict.fromkeys(elsewhere))
-        return f"You have permission to {_VERBS[permission]} {cluster} in {places}, not in this channel."
-    return f"You don't have permission to {_VERBS[permission]} {cluster} in this channel.{ask}"
+        return f"You have permission to {_VERBS[permission]} {subject} in {places}, not in this channel."
+    return f"You don't have permission to {_VERBS[permission]} {subject} in this channel.{ask}"

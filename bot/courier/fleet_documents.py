@@ -102,7 +102,9 @@ class FleetDocuments:
             self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
 
     def _links(self, found: Handoff) -> dict[str, str]:
-        links = {name: thread_link(self.client, self.slack, run) for name, run in (found.links or {}).items()}
+        """The threads of the last runs that are in the channel of the handoff."""
+        channel = found.order.channel
+        links = {name: thread_link(self.client, self.slack, run, channel) for name, run in (found.links or {}).items()}
         return {name: link for name, link in links.items() if link}
 
 

@@ -8,13 +8,15 @@ from workers.client import Client
 log = logging.getLogger(__name__)
 
 
-def thread_link(client: Client, slack: Slack, run_id: str) -> str:
-    """The permalink of the thread of a run; empty if Slack does not show it or refuses.
+def thread_link(client: Client, slack: Slack, run_id: str, channel: str) -> str:
+    """The permalink of the thread of a run in this channel.
+
+    Empty if the run is in another channel, or Slack does not show it or refuses.
 
     Raises Unavailable.
     """
     parent = client.deliveries.delivered(f"run/{run_id}").get("parent")
-    if parent is None or parent.unanswered:
+    if parent is None or parent.unanswered or parent.channel != channel:
         return ""
     try:
         return slack.permalink(Posted(parent.channel, parent.ts))

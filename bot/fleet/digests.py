@@ -9,6 +9,7 @@ from typing import Any
 
 from slack_bolt import Ack
 
+from bot.access.rights import check_record
 from bot.fleet import fleet_forms
 from bot.fleet.permission import permitted_clusters
 from bot.interactions.handler import InteractionHandler
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def _here(handler: InteractionHandler, interaction: Interaction) -> list[Schedule]:
-    return [each for each in handler.client.active(Schedule) if each.channel == interaction.channel]
+    return list(handler.visible(Schedule, interaction))
 
 
 def list_digests(handler: InteractionHandler, interaction: Interaction) -> Message:
@@ -61,7 +62,13 @@ def add_digest(handler: InteractionHandler, ack: Ack, interaction: Interaction, 
         return
     schedule_id = "s" + re.sub(r"\W", "", str(view.get("id", "")))[-11:].lower()
     schedule = Schedule(
-        schedule_id, interaction.channel, patterns, when, filled.get("show", "changes"), interaction.user
+        schedule_id,
+        interaction.channel,
+        patterns,
+        when,
+        filled.get("show", "changes"),
+        interaction.user,
+        groups=tuple(handler.requester(interaction).groups),
     )
     now = datetime.now(UTC)
     try:
@@ -100,12 +107,12 @@ def _wrong_clusters(handler: InteractionHandler, interaction: Interaction, patte
     allowed, reason = permitted_clusters(handler, interaction, "digest")
     if not allowed:
         return reason
-    named, unmatched = selected_clusters(patterns, [c.name for c in handler.config.clusters])
-    if unmatched:
-        return f"No cluster matches {', '.join(unmatched)}. Available: {', '.join(allowed[:12])}"
-    if refused := [name for name in named if name not in allowed]:
+    names = [each.name for each in handler.config.clusters]
+    if refused := [each for each in patterns if each in names and each not in allowed]:
         return f"You don't have permission to post digests for {', '.join(refused[:6])} in this channel."
-    return ""
+    # A pattern selects only clusters that the person may use: others are not named.
+    _, unmatched = selected_clusters(patterns, allowed)
+    return f"No cluster matches {', '.join(unmatched)}. Available: {', '.join(allowed[:12])}" if unmatched else ""
 
 
 def _sentence(wrong: Exception) -> str:
@@ -127,9 +134,9 @@ def remove_digest(handler: InteractionHandler, schedule_id: str, interaction: In
     found = next((each for each in _here(handler, interaction) if each.id == schedule_id), None)
     if found is None:
         return fleet_forms.short_answer("no-digest", "This channel has no such digest. See `/egress-diag digest list`.")
-    clusters, reason = permitted_clusters(handler, interaction, "digest")
-    if not clusters:
-        return answers.access_denied(reason)
+    decision = check_record(handler.config, handler.requester(interaction), found)
+    if decision is None or not decision.allowed:
+        return answers.access_denied(decision.reason) if decision is not None else answers.run_expired()
     if found.configured:
         return fleet_forms.short_answer(
             "configured", "This digest is defined in the configuration file. Remove it there."
@@ -157,6 +164,7 @@ def post_digest_now(handler: InteractionHandler, interaction: Interaction) -> Me
             zone=schedule.recurrence.zone if schedule is not None else "UTC",
             show="full",
             user=interaction.user,
+            groups=tuple(handler.requester(interaction).groups),
         )
     )
     return fleet_forms.short_answer(

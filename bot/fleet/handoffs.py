@@ -38,17 +38,30 @@ def draft_handoff(handler: InteractionHandler, command: HandOver, interaction: I
     return None
 
 
-def _order(command: HandOver, interaction: Interaction, clusters: tuple[str, ...], handoff_id: str) -> HandoffOrder:
-    now = datetime.now(UTC)
+def _order(
+    handler: InteractionHandler,
+    command: HandOver,
+    interaction: Interaction,
+    clusters: tuple[str, ...],
+    handoff_id: str,
+) -> HandoffOrder:
     return HandoffOrder(
-        handoff_id, interaction.channel, interaction.user, now, command.span, clusters, command.to, command.note
+        handoff_id,
+        interaction.channel,
+        interaction.user,
+        datetime.now(UTC),
+        command.span,
+        clusters,
+        command.to,
+        command.note,
+        tuple(handler.requester(interaction).groups),
     )
 
 
 def _preview(
     handler: InteractionHandler, command: HandOver, interaction: Interaction, clusters: tuple[str, ...]
 ) -> Handoff:
-    order = _order(command, interaction, clusters, "draft")
+    order = _order(handler, command, interaction, clusters, "draft")
     return handler.client.fleet.preview_handoff(order)
 
 
@@ -59,21 +72,17 @@ def post_handoff(
     clusters, reason = permitted_clusters(handler, interaction, "handoff")
     if not clusters or not handoff_id:
         return answers.access_denied(reason)
-    order = _order(command, interaction, clusters, handoff_id)
+    order = _order(handler, command, interaction, clusters, handoff_id)
     handler.client.request(order)
     return None
 
 
 def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interaction) -> Message | None:
     """Make the person the owner of the handoff's open problems and watches."""
-    client = handler.client
-    found = client.get(Handoff, handoff_id)
-    if found is None:
-        return answers.run_expired()
-    clusters, reason = permitted_clusters(handler, interaction, "handoff")
-    if not set(clusters) & set(found.order.clusters):
-        return answers.access_denied(reason)
-    taken = client.fleet.take_handoff(handoff_id, interaction.user)
+    found = handler.find(Handoff, handoff_id, interaction)
+    if not isinstance(found, Handoff):
+        return found
+    taken = handler.client.fleet.take_handoff(handoff_id, interaction.user)
     if taken is None:
         return answers.run_expired()
     if taken.taken_by != interaction.user:

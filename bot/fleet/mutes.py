@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from bot.access.rights import permitted_gateways
 from bot.access.rules import check_access
 from bot.fleet import fleet_forms
 from bot.grammar.fleet_commands import MuteFault, Unmute
@@ -19,7 +20,7 @@ def mute_fault(handler: InteractionHandler, command: MuteFault, interaction: Int
     decision = check_access(handler.config, handler.requester(interaction), "digest", target.cluster, target.gateway)
     if not decision.allowed:
         return answers.access_denied(decision.reason)
-    name = _full_name(handler, target)
+    name = _full_name(handler, target, interaction)
     if not name:
         return _ambiguous(target)
     now = datetime.now(UTC)
@@ -34,15 +35,16 @@ def unmute_fault(handler: InteractionHandler, command: Unmute, interaction: Inte
     decision = check_access(handler.config, handler.requester(interaction), "digest", target.cluster, target.gateway)
     if not decision.allowed:
         return answers.access_denied(decision.reason)
-    ended = handler.client.fleet.unmute(target.cluster, _full_name(handler, target), command.check)
+    ended = handler.client.fleet.unmute(target.cluster, _full_name(handler, target, interaction), command.check)
     return fleet_forms.short_answer("unmuted", "The mute has ended." if ended else "This fault was not muted.")
 
 
-def _full_name(handler: InteractionHandler, target: Target) -> str:
+def _full_name(handler: InteractionHandler, target: Target, interaction: Interaction) -> str:
     """`namespace/name`; empty if the name alone does not identify a gateway."""
     if target.namespace:
         return f"{target.namespace}/{target.gateway}"
     known = handler.client.gateways.known(target.cluster, checked=True)
+    known = permitted_gateways(handler.config, handler.requester(interaction), "digest", target.cluster, known)
     found = [name for name in known if name.split("/", 1)[1] == target.gateway]
     return found[0] if len(found) == 1 else ""
 

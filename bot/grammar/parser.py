@@ -5,7 +5,7 @@ Names match regardless of case and by unique prefixes; a text that is not a vali
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 from bot.grammar import fleet_parser as fleet_grammar
@@ -36,11 +36,19 @@ _ENVIRONMENTS = (
 )
 
 
-def parse_command(text: str, config: Config, known: Callable[[str], Sequence[str]] = lambda _: ()) -> Command:
+def parse_command(
+    text: str,
+    config: Config,
+    known: Callable[[str], Sequence[str]] = lambda _: (),
+    clusters: Collection[str] | None = None,
+) -> Command:
     """The command in a text.
 
     `known` returns the gateways last seen in a cluster (`namespace/name`), for suggestions only: others may exist.
+    Prefixes and suggestions use only `clusters`, so that no other name is revealed; None stands for all.
     """
+    if clusters is not None:
+        config = _with_named(text, config, clusters)
     if len(text) > MAX_CHARACTERS:
         return Mistake(f"The command has {len(text)} characters; the limit is {MAX_CHARACTERS}.")
     words = words_of(text)
@@ -56,6 +64,13 @@ def parse_command(text: str, config: Config, known: Callable[[str], Sequence[str
     if verb in fleet_grammar.FLEET_VERBS:
         return fleet_grammar.parse_fleet_command(text, lambda names: _diagnose(names, config, known))
     return _about_gateway(verb, words, config, known)
+
+
+def _with_named(text: str, config: Config, clusters: Collection[str]) -> Config:
+    """The configuration with these clusters, and those that the text names in full."""
+    words = {word.lower() for word in words_of(text)}
+    shown = [c for c in config.clusters if c.name in clusters or words & {name.lower() for name in c.names}]
+    return config.model_copy(update={"clusters": tuple(shown)})
 
 
 def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:

@@ -1,26 +1,38 @@
 """The shared handler of all listeners: access, runs, watches, replies, and the audit."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from bot.access.groups import Groups
-from bot.access.rules import AccessDecision, Requester, check_access, groups_needed
+from bot.access.rights import check_record, may_see, permitted_gateways
+from bot.access.rules import AccessDecision, check_access, denial_reason, groups_needed, known_clusters
 from bot.delivery.links import thread_link
 from bot.delivery.private_messages import send_privately
 from bot.doctor.checkup import Checkup
-from bot.grammar.commands import Diagnose
+from bot.grammar.commands import Command, Diagnose
+from bot.grammar.parser import parse_command
 from bot.interactions.deadline import AnswerDeadline
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.slack.metrics import COMMANDS
 from bot.slack.web_api import Slack, SlackRefusal
+from checks.config.access_rules import Requester, is_permitted_somewhere
 from checks.config.configuration import Config
 from workers.client import AuditEntry, Client, Unavailable, redis_problem
-from workers.records.run import Order, Target
+from workers.records.handoff import Handoff
+from workers.records.run import Order, Run, Target
+from workers.records.schedule import Schedule
+from workers.records.watch import Watch
 
 log = logging.getLogger(__name__)
+
+
+_Record = TypeVar("_Record", Run, Watch, Handoff)
+_Active = TypeVar("_Active", Run, Watch, Schedule)
 
 
 class InteractionHandler:
@@ -36,20 +48,63 @@ class InteractionHandler:
 
     def requester(self, interaction: Interaction) -> Requester:
         """The person of an interaction, with those of their user groups that the access rules name."""
-        return Requester(
-            interaction.user, interaction.channel, self.groups.of(interaction.user, groups_needed(self.config))
-        )
+        groups = self.groups.of(interaction.user, groups_needed(self.config))
+        return Requester(interaction.user, interaction.channel, tuple(sorted(groups)))
 
-    def access(self, interaction: Interaction, cluster: str, gateway: str | None) -> AccessDecision:
-        """Whether the person may diagnose the cluster, or the gateway, in this channel."""
+    def access(self, interaction: Interaction, cluster: str, gateway: str) -> AccessDecision:
+        """Whether the person may diagnose the gateway in this channel."""
         return check_access(self.config, self.requester(interaction), "diagnose", cluster, gateway)
 
-    def known_gateways(self, cluster: str) -> Sequence[str]:
-        """The gateways last seen in a cluster, for suggestions; none while Redis is unavailable."""
+    def find(self, kind: type[_Record], record_id: str, interaction: Interaction) -> _Record | Message:
+        """A record that the person may use here, or the answer to them.
+
+        A record of another channel is answered as if it had expired.
+        """
         try:
-            return self.client.gateways.known(cluster)
+            found = self.client.get(kind, record_id) if re.fullmatch("[A-Za-z0-9]{1,64}", record_id) else None
+        except Unavailable as error:
+            return answers.unavailable(redis_problem(error))
+        decision = check_record(self.config, self.requester(interaction), found) if found is not None else None
+        if found is None or decision is None:
+            return answers.run_expired()
+        return found if decision.allowed else answers.access_denied(decision.reason)
+
+    def visible(self, kind: type[_Active], interaction: Interaction) -> tuple[_Active, ...]:
+        """The active records of this channel that the person may see. Raises Unavailable."""
+        requester = self.requester(interaction)
+        return tuple(each for each in self.client.active(kind) if may_see(self.config, requester, each))
+
+    def known_gateways(self, interaction: Interaction, cluster: str, *, checked: bool = False) -> Sequence[str]:
+        """The gateways last seen in a cluster that the person may diagnose, for suggestions.
+
+        None while Redis is unavailable. With `checked`, those that were ever checked are added.
+        """
+        try:
+            names = self.client.gateways.known(cluster, checked=checked)
         except Unavailable:
             return ()
+        return permitted_gateways(self.config, self.requester(interaction), "diagnose", cluster, names)
+
+    def access_somewhere(self, interaction: Interaction, cluster: str) -> AccessDecision:
+        """Whether the person may diagnose at least one gateway of the cluster in this channel."""
+        requester = self.requester(interaction)
+        if is_permitted_somewhere(self.config.access, requester, "diagnose", cluster):
+            return AccessDecision(True)
+        return AccessDecision(False, denial_reason(self.config, requester, "diagnose", cluster))
+
+    def parsed(self, text: str, interaction: Interaction, *, literal: bool = False) -> Command:
+        """The command in a text, with suggestions that name only what the person may use.
+
+        `literal` leaves the name of the gateway as it is.
+        """
+        clusters = self.known_clusters(interaction)
+        if literal:
+            return parse_command(text, self.config, clusters=clusters)
+        return parse_command(text, self.config, lambda name: self.known_gateways(interaction, name), clusters)
+
+    def known_clusters(self, interaction: Interaction) -> Sequence[str]:
+        """The clusters that suggestions may name to the person."""
+        return known_clusters(self.config, self.requester(interaction))
 
     def diagnose(self, command: Diagnose, interaction: Interaction, after: str | None = None) -> Message | None:
         """Start a run or join one; None if its thread in the channel is the answer.
@@ -79,7 +134,7 @@ class InteractionHandler:
         pressed_twice = after is not None and accepted.run.order.user == interaction.user
         if not accepted.joined or pressed_twice:
             return None
-        return answers.joined(accepted.run, self._link(accepted.run.id))
+        return answers.joined(accepted.run, self._link(accepted.run))
 
     def watch(self, target: Target, interaction: Interaction, span: timedelta) -> Message | None:
         """Start a watch. None if it is shown in the channel."""
@@ -109,7 +164,15 @@ class InteractionHandler:
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
+        if interaction.channel:
+            self._note_presence(interaction)
         self.client.audit(AuditEntry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
+
+    def _note_presence(self, interaction: Interaction) -> None:
+        try:
+            self.client.conversations.note_presence(interaction.user, interaction.channel)
+        except Unavailable as error:
+            log.info("the channel of %s was not recorded: %s", interaction.user, type(error).__name__)
 
     def reply(self, interaction: Interaction, answer: Message) -> None:
         """Reply to the person alone; if Slack refuses, the reply is in the log."""
@@ -120,9 +183,9 @@ class InteractionHandler:
         except SlackRefusal as refused:
             log.error("no reply to %s (%r): %s", interaction.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback
 
-    def _link(self, run_id: str) -> str:
+    def _link(self, run: Run) -> str:
         try:
-            return thread_link(self.client, self.slack, run_id)
+            return thread_link(self.client, self.slack, run.id, run.order.channel)
         except Unavailable as error:
-            log.info("no permalink for run %s: %s", run_id, type(error).__name__)
+            log.info("no permalink for run %s: %s", run.id, type(error).__name__)
             return ""

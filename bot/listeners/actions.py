@@ -6,7 +6,6 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.grammar.commands import Diagnose, Mistake
-from bot.grammar.parser import parse_command
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
@@ -47,7 +46,7 @@ def run_suggestion(handler: InteractionHandler, text: str, interaction: Interact
 
     The gateway name is taken literally, because the known gateways may be out of date.
     """
-    command = parse_command(text, handler.config)
+    command = handler.parsed(text, interaction, literal=True)
     match command:
         case Diagnose():
             return handler.diagnose(command, interaction)
@@ -65,11 +64,13 @@ def interaction_of(body: dict[str, Any], action: dict[str, Any]) -> Interaction:
     thread = message.get("thread_ts") or container.get("thread_ts")
     # Slack does not allow replies under an ephemeral message, only in the same thread or channel.
     head = None if private else message.get("ts") or container.get("message_ts")
+    channel = str((body.get("channel") or {}).get("id", "") or container.get("channel_id", ""))
+    pressed = (action.get("action_id", ""), container.get("message_ts", ""), action.get("action_ts", ""))
     return Interaction(
         user=str((body.get("user") or {}).get("id", "")),
-        channel=str((body.get("channel") or {}).get("id", "") or container.get("channel_id", "")),
+        channel=channel,
         team=str((body.get("team") or {}).get("id", "")),
-        key=f"press/{action.get('action_id', '')}/{container.get('message_ts', '')}/{action.get('action_ts', '')}",
+        key="/".join(str(each) for each in ("press", channel, *pressed)),
         response_url=str(body.get("response_url", "")),
         thread=str(thread or head or "") or None,
         trigger=str(body.get("trigger_id", "")),

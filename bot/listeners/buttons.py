@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
+from bot.access.rights import checked_target
 from bot.grammar.commands import Diagnose
 from bot.grammar.words import DEFAULT_WATCH
 from bot.interactions.handler import InteractionHandler
@@ -16,8 +17,7 @@ from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from bot.messages.findings import finding_details, findings_explained_by
 from checks.catalogue import catalogue
-from workers.client import Unavailable, redis_problem
-from workers.records.run import Run, Target
+from workers.records.run import Run
 from workers.records.watch import Watch
 
 ButtonAction = Callable[[InteractionHandler, str, Interaction], Message | None]
@@ -28,9 +28,8 @@ def check_again(handler: InteractionHandler, run_id: str, interaction: Interacti
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    # A press in an ephemeral message outside a thread has none; the re-check goes to the thread of the run.
     return handler.diagnose(
-        Diagnose(run.order.target), replace(interaction, thread=interaction.thread or run.order.thread), after=run.id
+        Diagnose(run.order.target), _in_thread_of(run, interaction), after=_repeated(run, interaction)
     )
 
 
@@ -52,17 +51,32 @@ def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    return handler.watch(target_of(run), replace(interaction, thread=interaction.thread or run.order.thread), span)
+    return handler.watch(checked_target(run), _in_thread_of(run, interaction), span)
+
+
+def _in_thread_of(run: Run, interaction: Interaction) -> Interaction:
+    """The interaction in the thread of the run.
+
+    A press in an ephemeral message outside a thread has none. A direct message is another channel.
+    """
+    if interaction.thread or interaction.channel != run.order.channel:
+        return interaction
+    return replace(interaction, thread=run.order.thread)
+
+
+def _repeated(run: Run, interaction: Interaction) -> str | None:
+    """The id of the run that a new one repeats, if both are in one channel.
+
+    Its thread then shows the end of the new one.
+    """
+    return run.id if interaction.channel == run.order.channel else None
 
 
 def stop_watch(handler: InteractionHandler, watch_id: str, interaction: Interaction) -> Message | None:
     """End a watch."""
-    found = handler.client.get(Watch, watch_id)
-    if found is None:
-        return answers.run_expired()
-    decision = handler.access(interaction, found.target.cluster, found.target.gateway)
-    if not decision.allowed:
-        return answers.access_denied(decision.reason)
+    found = handler.find(Watch, watch_id, interaction)
+    if not isinstance(found, Watch):
+        return found
     handler.client.stop(found, interaction.user)
     return None
 
@@ -140,26 +154,12 @@ def choose_gateway(handler: InteractionHandler, value: str, interaction: Interac
         return answers.run_expired()
     namespace, _, name = run.choices[int(number)].partition("/")
     target = replace(run.order.target, namespace=namespace, gateway=name)
-    return handler.diagnose(Diagnose(target), interaction, after=run.id)
+    return handler.diagnose(Diagnose(target), interaction, after=_repeated(run, interaction))
 
 
 def permitted_run(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Run | Message:
     """The run, or the answer if it has expired or the person has no permission."""
-    try:
-        run = handler.client.get(Run, run_id) if run_id.isalnum() and run_id.isascii() else None
-    except Unavailable as error:
-        return answers.unavailable(redis_problem(error))
-    if run is None:
-        return answers.run_expired()
-    decision = handler.access(interaction, run.order.target.cluster, run.order.target.gateway)
-    return run if decision.allowed else answers.access_denied(decision.reason)
-
-
-def target_of(run: Run) -> Target:
-    """The target of a run, with the names from the cluster."""
-    if run.report is None:
-        return run.order.target
-    return replace(run.order.target, namespace=run.report.namespace, gateway=run.report.gateway)
+    return handler.find(Run, run_id, interaction)
 
 
 BUTTON_ACTIONS: dict[str, ButtonAction] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.access.rules import visible_clusters
+from bot.fleet.permission import permitted_clusters
 from bot.grammar.commands import Diagnose
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
@@ -44,7 +44,7 @@ def register_forms(app: App, handler: InteractionHandler) -> None:
     def typed(ack: Ack, payload: dict[str, Any], body: dict[str, Any]) -> None:
         cluster = str(payload.get("block_id", "")).partition("/")[2]
         interaction = _form_interaction(body, diagnose_form.channel_of(body.get("view") or {}))
-        known = handler.known_gateways(cluster) if handler.access(interaction, cluster, None).allowed else ()
+        known = handler.known_gateways(interaction, cluster)
         ack(options=diagnose_form.gateway_options(known, str(payload.get("value", ""))))
 
     @app.view(diagnose_form.CALLBACK)
@@ -85,7 +85,7 @@ def open_wrong_result_form(handler: InteractionHandler, run_id: str, interaction
 
 
 def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chosen: str | None) -> None:
-    clusters = visible_clusters(handler.config, handler.requester(interaction))
+    clusters, _ = permitted_clusters(handler, interaction, "diagnose")
     if not clusters:
         ask = f" Ask {handler.config.ask} for access." if handler.config.ask else ""
         handler.slack.update_view(
@@ -97,6 +97,9 @@ def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chos
         return
     try:
         last = handler.client.conversations.last_target(interaction.channel)
+        if last is not None and not handler.access(interaction, last.cluster, last.gateway).allowed:
+            last = None
+        chosen = chosen if chosen in clusters else None
         cluster = chosen or (last.cluster if last is not None and last.cluster in clusters else clusters[0])
         handler.client.gateways.refresh(cluster)
     except Unavailable:

@@ -6,10 +6,12 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.access.rules import Requester, granting_rules, groups_needed, visible_anywhere
+from bot.access.rules import granting_rules, groups_needed
+from bot.access.sight import Sight
 from bot.interactions.handler import InteractionHandler
 from bot.messages.home import BotHealth, Overview, home_view
 from bot.slack.web_api import SlackRefusal
+from checks.config.access_rules import Requester
 from workers.client import Unavailable, redis_problem
 from workers.records.run import RunState
 
@@ -36,21 +38,25 @@ def show_home(handler: InteractionHandler, user: str) -> None:
 
 
 def overview(handler: InteractionHandler, user: str) -> Overview:
-    """The content of a person's App Home: only clusters that they may diagnose."""
+    """The content of a person's App Home: only gateways and runs that they may see."""
     now = datetime.now(UTC)
-    requester = Requester(user, "", handler.groups.of(user, groups_needed(handler.config)))
-    rules, clusters = granting_rules(handler.config, requester), visible_anywhere(handler.config, requester)
+    requester = Requester(user, "", tuple(handler.groups.of(user, groups_needed(handler.config))))
+    rules = granting_rules(handler.config, requester)
     try:
-        state = handler.client.installation(clusters)
-        runs = [run for run in state.runs if run.order.target.cluster in clusters]
+        sight = Sight(handler.config, requester, handler.client.conversations.channels_of(user))
+        state = handler.client.installation(sight.clusters())
+        runs = [run for run in state.runs if sight.includes_run(run)]
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
         running = state.processes
         return Overview(
             now,
             [run for run in runs if not run.order.watch],
-            sorted(state.verdicts, key=lambda found: (found.cluster, found.namespace, found.gateway)),
+            sorted(
+                (found for found in state.verdicts if sight.includes_gateway(found.cluster, found.gateway)),
+                key=lambda found: (found.cluster, found.namespace, found.gateway),
+            ),
             state.owners,
-            [watch for watch in state.watches if watch.user == user],
+            [watch for watch in state.watches if sight.includes_watch(watch)],
             rules,
             BotHealth(
                 running["worker"], running["beat"], running["courier"], max(waiting, default=None), state.undelivered

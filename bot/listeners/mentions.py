@@ -72,9 +72,7 @@ def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) ->
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    here = [
-        w for w in handler.client.active(Watch) if (w.channel, w.thread) == (interaction.channel, interaction.thread)
-    ]
+    here = [watch for watch in handler.visible(Watch, interaction) if watch.thread == interaction.thread]
     for watch in here:
         handler.client.stop(watch, interaction.user)
     if handler.client.stop(run, interaction.user) or here:

@@ -1,12 +1,13 @@
 """The listener for the slash command `/egress-diag`."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.access.rules import visible_clusters
 from bot.fleet import fleet_listeners as fleet
+from bot.fleet.permission import permitted_clusters
 from bot.grammar.commands import (
     CancelRuns,
     Diagnose,
@@ -20,7 +21,6 @@ from bot.grammar.commands import (
     WatchGateway,
 )
 from bot.grammar.fleet_commands import FleetCommand
-from bot.grammar.parser import parse_command
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners.forms import open_diagnose_form
@@ -72,7 +72,7 @@ def _run_and_record(handler: InteractionHandler, text: str, interaction: Interac
 
 def run_command(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
     """Carry out a command. None if its result is posted in the channel."""
-    command = parse_command(text, handler.config, handler.known_gateways)
+    command = handler.parsed(text, interaction)
     if isinstance(command, FleetCommand):
         return fleet.run_fleet_command(handler, command, interaction)
     return _respond(handler, command, interaction)
@@ -91,9 +91,7 @@ def _respond(handler: InteractionHandler, command: GatewayCommand, interaction: 
         case ShowHelp() | OpenForm():
             return answers.help_text()
         case ListClusters():
-            return answers.cluster_list(
-                handler.config, visible_clusters(handler.config, handler.requester(interaction))
-            )
+            return answers.cluster_list(handler.config, permitted_clusters(handler, interaction, "diagnose")[0])
         case ListGateways(cluster):
             return _list(handler, cluster, interaction)
         case CancelRuns():
@@ -101,13 +99,20 @@ def _respond(handler: InteractionHandler, command: GatewayCommand, interaction: 
 
 
 def _list(handler: InteractionHandler, cluster: str, interaction: Interaction) -> Message | None:
-    decision = handler.access(interaction, cluster, None)
+    decision = handler.access_somewhere(interaction, cluster)
     if not decision.allowed:
         return answers.access_denied(decision.reason)
+    requester = handler.requester(interaction)
     try:
-        listing_id = secrets.token_hex(6)
         handler.client.request(
-            Listing(listing_id, cluster, interaction.user, interaction.channel, interaction.response_url)
+            Listing(
+                id=secrets.token_hex(6),
+                cluster=cluster,
+                user=requester.user,
+                channel=requester.channel,
+                response_url=interaction.response_url,
+                groups=tuple(requester.groups),
+            )
         )
     except Unavailable as error:
         return answers.unavailable(redis_problem(error))
@@ -119,20 +124,24 @@ def _history(handler: InteractionHandler, target: Target, interaction: Interacti
     if not decision.allowed:
         return answers.access_denied(decision.reason)
     try:
-        names = [f"{target.namespace}/{target.gateway}"] if target.namespace else _full_names(handler, target)
+        names = (
+            [f"{target.namespace}/{target.gateway}"] if target.namespace else _full_names(handler, target, interaction)
+        )
         if len(names) > 1:
             which = f'"{target.gateway}" matches {len(names)} gateways: {", ".join(names)}.'
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
         history = handler.client.gateways.history(target.cluster, name)
-        return private_answers.history_message(target.cluster, name, history.past, history.state)
+        # Who has run a check in another channel is not for this one.
+        past = [each if each.channel == interaction.channel else replace(each, user="") for each in history.past]
+        return private_answers.history_message(target.cluster, name, past, history.state)
     except Unavailable as error:
         return answers.unavailable(redis_problem(error))
 
 
-def _full_names(handler: InteractionHandler, target: Target) -> list[str]:
+def _full_names(handler: InteractionHandler, target: Target, interaction: Interaction) -> list[str]:
     """The full names of the checked gateways with this name."""
-    seen = handler.client.gateways.verdicts(target.cluster)
+    seen = handler.known_gateways(interaction, target.cluster, checked=True)
     return sorted(name for name in seen if name.split("/", 1)[1].lower() == target.gateway.lower())
 
 

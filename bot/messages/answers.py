@@ -95,7 +95,8 @@ def gateway_list(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Me
         words = f"The gateways of {listing.cluster} could not be listed: {listing.problem}"
         return _answer("listing", words, [section(raw(f"❔ {plain(words)}"))])
     if not listing.gateways:
-        words = f"{listing.cluster} has no egress gateway in its mesh profile."
+        which = " that you have permission to check in this channel" if listing.partial else " in its mesh profile"
+        words = f"{listing.cluster} has no egress gateway{which}."
         return _answer("listing", words, [section(plain(words))])
     lines = [_gateway(name, enabled, verdicts.get(name)) for name, enabled in listing.gateways]
     blocks = [section(raw(f"*{plural(len(lines), 'egress gateway')} on* {as_code(listing.cluster)}"))]

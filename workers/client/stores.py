@@ -50,7 +50,7 @@ class Stores:
         self.audit = Audit(connection, prefix)
         self.presence = Presence(connection, prefix)
         self.rounds = Rounds(connection, prefix)
-        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
+        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access)
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:
         """Notifies the courier of a changed run, at once if it has ended.

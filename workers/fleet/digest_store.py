@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 
+from checks.config.access_rules import clusters_with_permission
+from checks.config.configuration import AccessRule
 from workers.fleet.digest_composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
 from workers.fleet.schedules import Due, Schedules
 from workers.fleet.stored_state import StoredStates
 from workers.fleet.sweeps import Sweep
+from workers.fleet.visibility import visibility, visible_state
 from workers.records.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
 from workers.records.schedule import selected_clusters
 from workers.runs.compare_and_set import Expected, Transitions
@@ -23,7 +26,14 @@ class Digests:
     """Digests over the stored states. Every method may raise `connection.Unavailable`."""
 
     def __init__(
-        self, redis: Redis, prefix: str, keep: int, documents: Documents, states: StoredStates, schedules: Schedules
+        self,
+        redis: Redis,
+        prefix: str,
+        keep: int,
+        documents: Documents,
+        states: StoredStates,
+        schedules: Schedules,
+        access: Sequence[AccessRule],
     ) -> None:
         self.redis = redis
         self.prefix = prefix
@@ -31,6 +41,7 @@ class Digests:
         self.documents = documents
         self.states = states
         self.schedules = schedules
+        self.access = access
         self._transitions = Transitions(redis, prefix)
 
     def begin(self, due: Due, names: Sequence[str], now: datetime) -> bool:
@@ -40,6 +51,11 @@ class Digests:
         """
         schedule = due.schedule
         there, removed = selected_clusters(schedule.clusters, names)
+        if schedule.requester is not None and there:
+            there = clusters_with_permission(self.access, schedule.requester, "digest", there)
+            if not there:
+                self.schedules.stop(schedule.id, "the person who added it has no permission for its clusters any more")
+                return False
         week = schedule.recurrence.week
         order = DigestOrder(
             id=f"{schedule.id}-{due.window}",
@@ -55,6 +71,8 @@ class Digests:
             late=due.late,
             weekly=due.since is None or week(due.since) != week(due.at),
             removed_clusters=removed,
+            author=schedule.user,
+            groups=schedule.groups,
         )
         return self.queue(order, now)
 
@@ -93,8 +111,11 @@ class Digests:
         since = order.since or order.due - FIRST_SPAN
         parts = {each.cluster: each for each in sweep.done} if sweep is not None else {}
         last = [now.date() - timedelta(days=n) for n in reversed(range(PICTURE_DAYS))]
-        known = [replace(self.states.of(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
-        made = compose_digest(order, known, self.states.ledger.mutes(now), now)
+        visible = visibility(self.access, order.requester, "digest")
+        states = [visible_state(self.states.of(each, since, now, last), visible) for each in order.clusters]
+        known = [replace(each, swept=parts.get(each.cluster)) for each in states]
+        mutes = [each for each in self.states.ledger.mutes(now) if visible(each.cluster, each.gateway)]
+        made = compose_digest(order, known, mutes, now)
         document = self._key("digest", "doc", order.id)
         composed = self.schedules.composed(order.schedule, now) if order.schedule else []
         self._transitions.apply(

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 
+from checks.config.configuration import AccessRule
 from workers.fleet.handoff_composition import RECURRENCE_SPAN, compose_handoff
 from workers.fleet.stored_state import StoredStates
+from workers.fleet.visibility import visibility, visible_state
 from workers.records.handoff import HANDOFF_JSON, TAKEOVER_JSON, Handoff, HandoffOrder, Takeover
 from workers.records.watch import Watch
 from workers.runs.compare_and_set import Expected, Transitions
@@ -24,19 +26,32 @@ REMIND_AFTER = timedelta(minutes=30)
 class Handoffs:
     """Handoffs over the stored states. Every method may raise `connection.Unavailable`."""
 
-    def __init__(self, redis: Redis, prefix: str, keep: int, documents: Documents, states: StoredStates) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        keep: int,
+        documents: Documents,
+        states: StoredStates,
+        access: Sequence[AccessRule],
+    ) -> None:
         self.redis = redis
         self.prefix = prefix
         self.keep = keep
         self.documents = documents
         self.states = states
+        self.access = access
         self._transitions = Transitions(redis, prefix)
 
     def preview(self, order: HandoffOrder, watches: Sequence[Watch]) -> Handoff:
-        """The handoff that `hand_over` would make."""
+        """The handoff that `hand_over` would make.
+
+        It contains the gateways that the person may hand over, and the watches of its channel.
+        """
+        visible = visibility(self.access, order.requester, "handoff")
         since = order.at - order.span
         week = min(since, order.at - RECURRENCE_SPAN)
-        known = [self.states.of(each, week, order.at) for each in order.clusters]
+        known = [visible_state(self.states.of(each, week, order.at), visible) for each in order.clusters]
         sweeps = [part for each in order.clusters for part in self.states.ledger.sweeps(each, since, order.at)]
         runs = {
             f"{state.cluster} {state.gateway}": past[0].run
@@ -44,7 +59,13 @@ class Handoffs:
             for state in each.states.values()
             if (past := self.states.history.past_runs(state.cluster, state.gateway, 1)) and past[0].at >= since
         }
-        return compose_handoff(order, known, self.states.ledger.mutes(order.at), watches, sweeps, runs)
+        mutes = [each for each in self.states.ledger.mutes(order.at) if visible(each.cluster, each.gateway)]
+        here = [
+            each
+            for each in watches
+            if each.channel == order.channel and visible(each.target.cluster, each.target.gateway)
+        ]
+        return compose_handoff(order, known, mutes, here, sweeps, runs)
 
     def hand_over(self, order: HandoffOrder, watches: Sequence[Watch]) -> bool:
         """Make a handoff, which the courier posts. False if this same handoff was made before."""

@@ -3,12 +3,12 @@
 The current time is always a parameter. Key (under the prefix): `sweep:slot` is the last slot of the regular fleet check.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
-from checks.config.configuration import Config
+from checks.config.configuration import AccessRule, Config
 from workers.fleet.digest_store import Digests
 from workers.fleet.handoff_store import Handoffs
 from workers.fleet.ledger import Ledger
@@ -39,15 +39,23 @@ class Fleet:
     Every method may raise `connection.Unavailable`.
     """
 
-    def __init__(self, redis: Redis, prefix: str, keep: int, documents: Documents, history: History) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        keep: int,
+        documents: Documents,
+        history: History,
+        access: Sequence[AccessRule],
+    ) -> None:
         self.redis = redis
         self.prefix = prefix
         self.ledger = Ledger(redis, prefix, keep)
         self.sweeps = Sweeps(redis, prefix)
         self.schedules = Schedules(redis, prefix)
         states = StoredStates(self.ledger, history)
-        self.digests = Digests(redis, prefix, keep, documents, states, self.schedules)
-        self.handoffs = Handoffs(redis, prefix, keep, documents, states)
+        self.digests = Digests(redis, prefix, keep, documents, states, self.schedules, access)
+        self.handoffs = Handoffs(redis, prefix, keep, documents, states, access)
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
         """Begin due digests, send parts of fleet checks, compose complete digests, and remind.

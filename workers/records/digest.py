@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
+from checks.config.access_rules import Requester
 from workers.records.gateway_state import Drift, Fault
 from workers.records.mute import Mute
 
@@ -35,6 +36,16 @@ class DigestOrder:
     removed_clusters: Annotated[tuple[str, ...], Field(alias="gone")] = ()
     user: str = ""
     """The user who requested it, "" for a scheduled one."""
+    author: str = ""
+    """The user who added its schedule, "" for one of the configuration file."""
+    groups: tuple[str, ...] = ()
+    """The user groups of the access rules that the person was in."""
+
+    @property
+    def requester(self) -> Requester | None:
+        """The person by whose rights it is composed; None for one of the configuration file."""
+        person = self.user or self.author
+        return Requester(person, self.channel, self.groups) if person else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
+from checks.config.access_rules import Requester
 from workers.records.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.records.mute import Mute
 
@@ -23,6 +24,13 @@ class HandoffOrder:
     clusters: tuple[str, ...]
     to: str = ""
     note: str = ""
+    groups: tuple[str, ...] = ()
+    """The user groups of the access rules that the person was in."""
+
+    @property
+    def requester(self) -> Requester:
+        """The person by whose rights it is answered."""
+        return Requester(self.user, self.channel, self.groups)
 
 
 @dataclass(frozen=True, slots=True)

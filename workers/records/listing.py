@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
+from checks.config.access_rules import Requester
 from workers.records.stored import FromKey
 
 
@@ -33,6 +34,15 @@ class Listing:
     gateways: tuple[tuple[str, bool], ...] = ()
     problem: str = ""
     at: datetime | None = None
+    groups: tuple[str, ...] = ()
+    """The user groups of the access rules that the person was in."""
+    partial: bool = False
+    """Whether `gateways` lacks some that the person may not check."""
+
+    @property
+    def requester(self) -> Requester:
+        """The person by whose rights it is answered."""
+        return Requester(self.user, self.channel, self.groups)
 
 
 LISTING_JSON = TypeAdapter(Listing)

@@ -44,7 +44,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """Equal for two requests that one run can serve."""
+        """Equal for two requests with the same question."""
         return "|".join((self.cluster, self.namespace or "", self.gateway, self.host or "", self.client or ""))
 
     def __str__(self) -> str:
@@ -73,11 +73,12 @@ class Order:
 
     @property
     def lane(self) -> str:
-        """Requests of one lane can share a run.
+        """Requests of one lane can share a run: the same question in the same channel.
 
-        A person's request never joins a run that is not shown.
+        What is posted in a channel is for its members, so no other channel joins the run. A person's request never joins
+        a run that is not shown.
         """
-        return f"watch|{self.target.key}" if self.watch else self.target.key
+        return "|".join(("watch" if self.watch else "run", self.channel, self.target.key))
 
 
 @dataclass(frozen=True, slots=True)

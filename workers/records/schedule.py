@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from pydantic import TypeAdapter
 
+from checks.config.access_rules import Requester
 from checks.model.recurrence import Recurrence
 
 
@@ -23,6 +24,13 @@ class Schedule:
     user: str = ""
     """The user who added it; "" for one of the configuration file."""
     stopped: str = ""
+    groups: tuple[str, ...] = ()
+    """The user groups of the access rules that the person was in."""
+
+    @property
+    def requester(self) -> Requester | None:
+        """The person by whose rights its digests are composed; None if it is configured."""
+        return Requester(self.user, self.channel, self.groups) if self.user else None
 
     @property
     def configured(self) -> bool:

@@ -1,11 +1,16 @@
 """The state of conversations: a thread's run, a channel's last target, requests received."""
 
+from datetime import UTC, datetime
+
 from redis import Redis
 
 from workers.records.run import TARGET_JSON, Target
 
 _REQUEST_KEPT = 3600
 """Seconds for which a request is remembered; Slack repeats within minutes."""
+
+_PRESENCE_KEPT = 7 * 86400
+"""Seconds for which the use of the bot in a channel shows that a person is a member of it."""
 
 
 class Conversations:
@@ -22,6 +27,23 @@ class Conversations:
     def first_time(self, request: str) -> bool:
         """Whether a press, mention or form arrives for the first time: Slack delivers some twice."""
         return bool(self.redis.set(self._key("seen", request), "1", nx=True, ex=_REQUEST_KEPT))
+
+    def note_presence(self, user: str, channel: str) -> None:
+        """Record that a person has used the bot in a channel.
+
+        Slack allows this only to members of the channel.
+        """
+        key, now = self._key("present", user), datetime.now(UTC).timestamp()
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zadd(key, {channel: now})
+            pipe.zremrangebyscore(key, "-inf", now - _PRESENCE_KEPT)
+            pipe.expire(key, _PRESENCE_KEPT)
+            pipe.execute()
+
+    def channels_of(self, user: str) -> frozenset[str]:
+        """The channels in which a person has used the bot in the last week."""
+        since = datetime.now(UTC).timestamp() - _PRESENCE_KEPT
+        return frozenset(str(each) for each in self.redis.zrangebyscore(self._key("present", user), since, "+inf"))
 
     def remember_thread(self, channel: str, thread: str, run_id: str) -> None:
         """Tie a thread to a run; the latest run counts."""

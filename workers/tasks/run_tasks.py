@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from checks.config.access_rules import is_permitted
 from checks.config.configuration import UnknownCluster
 from checks.facts.fact import Gap
 from checks.sources.bundle import BundleError
@@ -45,7 +46,15 @@ def _listed(listing: Listing) -> Listing:
     if isinstance(found, Gap):
         return replace(listing, state=ListingState.FAILED, problem=f"Azure did not answer: {found}.")
     client().stores.history.keep_inventory(listing.cluster, found)
-    return replace(listing, state=ListingState.DONE, gateways=found, at=datetime.now(UTC))
+    access = loaded_configuration().access
+    mine = tuple(
+        (name, enabled)
+        for name, enabled in found
+        if is_permitted(access, listing.requester, "diagnose", listing.cluster, name)
+    )
+    return replace(
+        listing, state=ListingState.DONE, gateways=mine, partial=len(mine) < len(found), at=datetime.now(UTC)
+    )
 
 
 @app.task(name="workers.refresh")

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.access.groups import EXPIRY_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, Groups
-from bot.access.rules import Requester, check_access, granting_rules, groups_needed, visible_anywhere, visible_clusters
+from bot.access.rules import check_access, granting_rules, groups_needed, known_clusters, own_channels
+from bot.access.sight import Sight
 from bot.slack.web_api import Unreachable
+from checks.config.access_rules import Requester, is_permitted, is_permitted_everywhere, is_permitted_somewhere
 from checks.config.configuration import AccessRule, ClusterConfig, Config
 
 CLUSTERS = tuple(ClusterConfig(name=name, bundle="/x") for name in ("prod-weu", "prod-neu", "dev"))
@@ -41,7 +43,7 @@ def test_an_access_rule(rule: AccessRule, allowed: bool) -> None:
 
 
 def test_without_a_rule_everything_is_denied() -> None:
-    found = check_access(rules(), ALICE, "diagnose", "prod-weu")
+    found = check_access(rules(), ALICE, "diagnose", "prod-weu", "egw")
     assert not found.allowed
     assert "#platform-team" in found.reason
 
@@ -49,14 +51,14 @@ def test_without_a_rule_everything_is_denied() -> None:
 def test_the_first_matching_rule_decides() -> None:
     no = AccessRule(allow=(), users=("U0ALICE",), clusters=("prod-*",))
     yes = AccessRule(allow=("diagnose",), users=("*",))
-    assert not check_access(rules(no, yes), ALICE, "diagnose", "prod-weu").allowed
-    assert check_access(rules(yes, no), ALICE, "diagnose", "prod-weu").allowed
-    assert check_access(rules(no, yes), ALICE, "diagnose", "dev").allowed
+    assert not check_access(rules(no, yes), ALICE, "diagnose", "prod-weu", "egw").allowed
+    assert check_access(rules(yes, no), ALICE, "diagnose", "prod-weu", "egw").allowed
+    assert check_access(rules(no, yes), ALICE, "diagnose", "dev", "egw").allowed
 
 
 def test_a_refusal_names_a_channel_where_it_is_allowed() -> None:
     found = check_access(
-        rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",))), ALICE, "diagnose", "prod-weu"
+        rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",))), ALICE, "diagnose", "prod-weu", "egw"
     )
     assert "<#C0PAY>" in found.reason
 
@@ -65,19 +67,64 @@ def test_the_clusters_that_a_user_may_see() -> None:
     config = rules(
         AccessRule(allow=("diagnose",), users=("S0ONCALL",), clusters=("prod-*",), channels=("C0OPS",)),
         AccessRule(allow=("diagnose",), users=("U0BOB",), clusters=("dev",)),
+        AccessRule(allow=("diagnose",), users=("*",), clusters=("dev",), channels=("C0SECRET",)),
     )
-    assert visible_clusters(config, ALICE) == ("prod-weu", "prod-neu")
-    assert visible_clusters(config, Requester("U0ALICE", "C0PAY", ALICE.groups)) == ()
-    assert visible_anywhere(config, Requester("U0ALICE", "", ALICE.groups)) == {"prod-weu", "prod-neu"}
-    assert visible_anywhere(config, Requester("U0BOB", "")) == {"dev"}
-    assert granting_rules(config, Requester("U0CAROL", "")) == ()
+    assert known_clusters(config, ALICE) == ("prod-weu", "prod-neu")
+    assert known_clusters(config, Requester("U0ALICE", "C0PAY", ALICE.groups)) == ()
+    assert own_channels(config, Requester("U0ALICE", "", ALICE.groups)) == {"C0OPS"}
+    assert granting_rules(config, Requester("U0CAROL", "")) == config.access[2:]
     assert groups_needed(config) == {"S0ONCALL"}
+    for user, groups, channels, seen in (
+        ("U0ALICE", ALICE.groups, frozenset(), {"prod-weu", "prod-neu"}),
+        ("U0BOB", (), frozenset(), {"dev"}),
+        ("U0CAROL", (), frozenset(), set()),
+        ("U0CAROL", (), frozenset({"C0SECRET"}), {"dev"}),
+    ):
+        assert set(Sight(config, Requester(user, "", groups), channels).clusters()) == seen, user
+
+
+def test_a_denial_for_one_gateway_denies_no_other_and_a_grant_for_one_grants_no_other() -> None:
+    denied = (
+        AccessRule(allow=(), users=("*",), gateways=("secret-*",)),
+        AccessRule(allow=("diagnose",), users=("*",)),
+    )
+    granted = (AccessRule(allow=("diagnose",), users=("*",), gateways=("egress-a",)),)
+    for found, somewhere, everywhere in (
+        (denied, True, False),
+        (granted, True, False),
+        (denied[1:], True, True),
+        ((), False, False),
+    ):
+        assert is_permitted_somewhere(found, ALICE, "diagnose", "prod-weu") is somewhere
+        assert is_permitted_everywhere(found, ALICE, "diagnose", "prod-weu") is everywhere
+    assert is_permitted(denied, ALICE, "diagnose", "prod-weu", "team/egress-a")
+    assert not is_permitted(denied, ALICE, "diagnose", "prod-weu", "team/secret-b")
+    assert not is_permitted(denied, ALICE, "diagnose", "prod-weu", "SECRET-b"), "a worker finds it regardless of case"
+    assert not is_permitted(granted, ALICE, "diagnose", "prod-weu", "egress-b")
+
+
+PATTERNS = st.lists(st.sampled_from(["*", "a*", "*b", "ab", "a?", "[ab]b", "b"]), min_size=1, max_size=2).map(tuple)
+RULES = st.lists(
+    st.builds(AccessRule, allow=st.sampled_from([(), ("diagnose",)]), users=st.just(("*",)), gateways=PATTERNS),
+    max_size=4,
+)
+NAMES = ["a", "b", "c", "ab", "aa", "bb", "aab", "bab", "abc"]
+
+
+@given(RULES)
+def test_answers_about_a_cluster_agree_with_those_about_its_gateways(found: list[AccessRule]) -> None:
+    """A grant for every gateway includes each one; a grant for one is a grant somewhere."""
+    each = [is_permitted(found, ALICE, "diagnose", "prod-weu", name) for name in NAMES]
+    if is_permitted_everywhere(found, ALICE, "diagnose", "prod-weu"):
+        assert all(each)
+    if any(each):
+        assert is_permitted_somewhere(found, ALICE, "diagnose", "prod-weu")
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_a_cluster_name_with_pattern_characters_grants_nothing(user: str, channel: str) -> None:
     config = rules(AccessRule(allow=("diagnose",), users=("U0BOB",), channels=("C0OPS",)))
-    assert check_access(config, Requester(user, channel), "diagnose", "prod-weu").allowed is (
+    assert check_access(config, Requester(user, channel), "diagnose", "prod-weu", "egw").allowed is (
         (user, channel) == ("U0BOB", "C0OPS")
     )
 

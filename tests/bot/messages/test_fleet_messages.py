@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,10 @@ from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_messages import digest_messages
 from bot.fleet.digest_picture import MAX_ROWS_DRAWN, digest_alt_text, digest_picture
 from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from checks.model.recurrence import recurrence
+from tests.bot.conftest import write_config
 from tests.bot.fleet import fleet_stories as story
 from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
@@ -35,6 +39,12 @@ from workers.records.mute import Mute
 from workers.records.schedule import Schedule
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def config(clusters_folder: Path) -> Config:
+    """The handoffs are those of a person who may see every gateway."""
+    return load(write_config(clusters_folder, access="  - {allow: [handoff], users: ['*']}\n"))
 
 
 @pytest.fixture

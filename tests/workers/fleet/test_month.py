@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from checks.config.configuration import ClusterConfig, Config, DigestConfig
+from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig
 from checks.model.findings import Verdict
 from tests.bot.stories import BROKEN, done
 from tests.workers.fleet.fleet_world import Truth, World, steps
@@ -62,6 +62,7 @@ def world(redis_url: str) -> World:
         clusters=tuple(
             ClusterConfig(name=name, subscription_id="s", resource_group="g") for name in ("prod-weu", "prod-neu")
         ),
+        access=(AccessRule(allow=("handoff",), users=("*",)),),
         digests=(
             DigestConfig(channel="C0OPS", time="09:00", zone="Europe/Berlin"),
             DigestConfig(channel="C0LEAD", time="08:00", days="mon", zone="Europe/Berlin", show="full"),

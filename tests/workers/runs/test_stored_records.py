@@ -211,7 +211,8 @@ def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client)
     assert listing == Listing(
         "listing00001", "prod", "U0ALICE", "C0OPS", response_url, ListingState.DONE, gateways, at=MOMENT
     )
-    assert json.loads(LISTING_JSON.dump_json(listing)).keys() == stored("listing:listing00001").keys()
+    new = {"groups", "partial"}
+    assert json.loads(LISTING_JSON.dump_json(listing)).keys() - new == stored("listing:listing00001").keys()
     assert client.stores.conversations.last_target("C0OPS") == Target("prod", "egw", "payments")
     place = Delivered("parent", "C0OPS", "1700000000.000200", "abc123")
     assert client.stores.documents.deliveries("run/x").slots == {"parent": place}

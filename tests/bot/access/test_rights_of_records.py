@@ -1,0 +1,180 @@
+"""Commands, buttons and forms gain nothing for people without the right to a record.
+
+`make presses` tries more of them: PRESSES is their number, SEED chooses them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.fleet.fleet_forms import REMOVE_DIGEST
+from bot.fleet.handoff_messages import TAKE_HANDOFF
+from bot.listeners.buttons import BUTTON_ACTIONS, MENU_ACTIONS
+from bot.sandbox import SandboxServer
+from tests.bot.access.office import FINDINGS, MUTED, OWNER, PLACES, SECRETS, TARGETS, Office, may, office, thread_of
+from workers.fleet.service import current_time
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+Attempt = tuple[str, Callable[[str, str], str]]
+"""A description, and what a person in a channel does; it returns the body of the answer."""
+
+BUTTONS = [(name, False) for name in BUTTON_ACTIONS] + [(name, True) for name in (*MENU_ACTIONS, "wrong")]
+WORDS = ("again", "why", "stop", "watch 5m", "commands")
+COMMANDS = (
+    *("{c} {g}", "{c} {g} --host x.example", "watch {c} {g} 5m", "history {c} {g}", "list {c}", "list", "digest list"),
+    *("mute {c} {g} {m} 7d because", "unmute {c} {g} {m}", "cancel", "digest now"),
+    *("handoff 8h", "digest add", "{c} secret", "{c} e", "ban x", "{c}", "history {c} secret", "watch {c} SECRET-egw"),
+)
+
+
+@pytest.fixture
+def built(redis_url: str, slack: SandboxServer, tmp_path: Path) -> Iterator[Office]:
+    with office(slack, redis_url, tmp_path) as found:
+        yield found
+
+
+@dataclass
+class Attempts:
+    """Every way to reach a record: by its kind, its situation and an action."""
+
+    made: Office
+    found: list[Attempt] = field(default_factory=list)
+
+    def add(self, what: str, do: Callable[..., str], *given: object, **named: object) -> None:
+        self.found.append((what, lambda user, channel: do(*given, user=user, channel=channel, **named)))
+
+    def all(self) -> list[Attempt]:
+        self.presses()
+        self.commands()
+        self.threads_and_forms()
+        return self.found
+
+    def presses(self) -> None:
+        made = self.made
+        for (name, menu), record in itertools.product(BUTTONS, made.ids()):
+            for value in (record, f"{record}/gateway-pool-missing", f"{record}/0"):
+                self.add(f"{name} {value}", made.press, name, value, menu=menu)
+        for name, record in itertools.product((REMOVE_DIGEST, TAKE_HANDOFF), made.ids()):
+            self.add(f"{name} {record}", made.press, name, record)
+        self.add("home button", made.press, "home", "home")
+        self.add("home", made.open_home)
+
+    def commands(self) -> None:
+        made = self.made
+        for template, target in itertools.product(COMMANDS, TARGETS.values()):
+            typed = template.format(c=target.cluster, g=f"{target.namespace}/{target.gateway}", m=MUTED)
+            for text_ in (typed, typed.replace("secret", "SECRET")):
+                self.add(text_, made.command, text_)
+                self.add(f"suggestion {text_}", made.press, "suggestion", text_)
+        for number, record in enumerate(made.schedules.values(), start=1):
+            for which in (record, str(number)):
+                self.add(f"digest remove {which}", made.command, f"digest remove {which}")
+
+    def threads_and_forms(self) -> None:
+        made = self.made
+        for (name, channel), word in itertools.product(made.runs, WORDS):
+            self.add(f"{word} in {name} {channel}", made.mention, word, thread_of(made, name, channel))
+        for run in made.runs.values():
+            self.add(f"wrong {run.id}", made.report_wrong, run.id)
+        for target in TARGETS.values():
+            values = {"cluster": target.cluster, "gateway": f"{target.namespace}/{target.gateway}"}
+            self.add(f"form {target}", made.submit, "diagnose", values)
+            self.add(f"suggest {target}", made.suggest, target.cluster)
+        for patterns in ("*", "bank", "b*", "shared"):
+            digest = {"clusters": patterns, "time": "23:00", "days": "daily", "zone": "UTC"}
+            self.add(f"digest {patterns}", made.submit, "digest", digest)
+        self.add("handoff", made.submit, "handoff", {"note": "x"})
+
+
+def gained(
+    made: Office, what: str, user: str, channel: str, before: dict[str, object], received: list[str]
+) -> list[str]:
+    """The gains of the person by an attempt; none if the rights of every record are checked."""
+    found = [f"changed {key}" for key, value in made.state().items() if value != before[key]]
+    found += [f"started {each}" for each in made.started() if not may(*each)]
+    typed, text = what.lower(), "\n".join(received).lower()
+    found += [f"learned {word!r}" for word in (*SECRETS, *FINDINGS) if word in text and word not in typed]
+    found += [f"saw {word!r} at home" for word in SECRETS if word in made.home(user).lower()]
+    return [f"{user} in {channel}, {what}: {each}" for each in found]
+
+
+def test_no_one_without_the_right_gains_anything(built: Office) -> None:
+    """A sample of all attempts without the right; `make presses` tries more."""
+    made, count = built, int(os.environ.get("PRESSES", "300"))  # noqa: TID251 - a setting of the test alone
+    chosen = random.Random(int(os.environ.get("SEED", "7")))  # noqa: TID251 - a setting of the test alone
+    every = [
+        (what, attempt, user, channel)
+        for what, attempt in Attempts(made).all()
+        # Bob may use one gateway in C0OPS, and diagnose it in C0PAY, as Carol may; she may nothing in C0OPS.
+        for user, channel in itertools.product(("U0BOB", "U0CAROL"), PLACES)
+        if not permitted(made, what, user, channel)
+    ]
+    chosen.shuffle(every)
+    problems: list[str] = []
+    before = made.state()
+    for what, attempt, user, channel in every[:count]:
+        known = Counter(made.received(user))
+        body = attempt(user, channel)
+        new = list((Counter(made.received(user)) - known).elements())
+        problems += gained(made, what, user, channel, before, [*new, body])
+        assert len(problems) < 10, problems
+    assert problems == []
+    print(f"{min(count, len(every))} of {len(every)} attempts")
+
+
+def permitted(made: Office, what: str, user: str, channel: str) -> bool:
+    """Whether an attempt concerns what this person may use here: its effect is then no gain."""
+    for (name, place), run in made.runs.items():
+        target = TARGETS[name]
+        mine = place == channel and may(user, channel, "diagnose", target.cluster, target.gateway)
+        if mine and (run.id in what or what.endswith(f"in {name} {place}") or made.watches[name, place].id in what):
+            return True
+    return "mute shared team-egress/egw" in what and may(user, channel, "digest", "shared", "egw")
+
+
+def test_the_attempts_of_the_owner_succeed(built: Office) -> None:
+    """The control of the test above: what fails for others is possible."""
+    made, channel = built, "C0OPS"
+    run, before = made.runs["denied cluster", channel], made.state()
+    made.press("open", f"{run.id}/gateway-pool-missing", OWNER, channel)
+    assert "gwpol" in made.received(OWNER)[-1]
+    assert "secret-egw" in made.suggest("shared", OWNER, channel)
+    made.open_home(OWNER, channel)
+    made.talk.slack.wait_until(lambda: "secret-egw" in made.home(OWNER))
+    made.press("unwatch", made.watches["denied gateway", channel].id, OWNER, channel)
+    made.press("bundle", run.id, OWNER, channel, menu=True)
+    made.press(REMOVE_DIGEST, made.schedules["bank", channel], OWNER, channel)
+    made.press(TAKE_HANDOFF, made.handoffs[channel], OWNER, channel)
+    made.report_wrong(run.id, OWNER, channel)
+    made.command(f"unmute bank team-egress/egw {MUTED}", OWNER, channel)
+    changed = {key for key, value in made.state().items() if value != before[key]}
+    assert changed == {"watches", "files", "schedules", "handoffs", "remarks", "mutes"}
+
+
+def test_what_is_posted_for_a_person_contains_only_their_gateways(built: Office) -> None:
+    """A digest, a handoff and a list of Bob, in a channel where he may not see every gateway."""
+    made = built
+    before = len(made.talk.slack.messages("C0OPS"))
+    made.command("digest now", "U0BOB", "C0OPS")
+    made.submit("handoff", {"note": "x"}, "U0BOB", "C0OPS")
+    fleet = made.client.stores.fleet
+    for minutes in (0, 11):
+        fleet.tick(made.talk.config, current_time() + timedelta(minutes=minutes), lambda _: False)
+    made.talk.play()
+    posted = [m.shown + m.text for m in made.talk.slack.messages("C0OPS")[before:]]
+    assert any("Handoff" in each for each in posted), posted
+    assert any("requested by" in each for each in posted), posted
+    for each in posted:
+        assert "team-egress/egw" in each
+        assert "bank" not in each
+        assert not any(word in each for word in ("secret-egw", "C0PAY")), each
