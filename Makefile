@@ -35,6 +35,11 @@ $(READY): requirements/dev.txt pyproject.toml bot/sandbox/pyproject.toml
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # only for speed; some packages contain templates that are not valid Python
 	@touch $@
 
+.PHONY: format
+format: $(READY) ## format the code, and fix what ruff can fix safely
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
 .PHONY: check
 check: $(READY) ## formatting, linting, types, import contracts, generated pages and fast tests, in about a minute
 	$(BIN)/ruff format --check --quiet .

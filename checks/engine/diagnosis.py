@@ -4,7 +4,6 @@ A check is evaluated as soon as all kinds of facts that it reads have arrived. A
 the check is `unknown`, or `skipped` after a failure that makes it meaningless.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from checks.engine.arrivals import Closed, Reading, record
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
+from checks.engine.check_run import defect_token, run_check
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.facts.egress_gateway import (
@@ -22,14 +22,14 @@ from checks.facts.egress_gateway import (
     from_profile,
     gateway_entries,
 )
-from checks.facts.fact import Fact, Gap, Unreadable
+from checks.facts.fact import Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.findings import Change, Finding, Observation, Report, Scope, Status
+from checks.model.findings import Change, Finding, Report, Scope
 from checks.model.question import Question
 from checks.model.route import Route
 
@@ -140,7 +140,7 @@ class Diagnosis:
             codes = {check.slug: check.code for check in self.checks}
             return traced_route(self.store, self.question, self.target, self._target_gap, findings, codes)
         except Exception as error:  # a defect of route tracing must not lose the findings
-            token = _token("route", error)
+            token = defect_token("route", error)
             log.exception("tracing the route failed, error %s", token)
             return crashed_trace(self.question, token, type(error).__name__)
 
@@ -152,7 +152,7 @@ class Diagnosis:
         try:
             return changes(facts), ()
         except Exception as error:  # a defect of the timeline must not lose the findings
-            token = _token("timeline", error)
+            token = defect_token("timeline", error)
             log.exception("the timeline failed, error %s", token)
             return (), (f"recent changes: not checked (error {token}, {type(error).__name__})",)
 
@@ -222,45 +222,11 @@ class Diagnosis:
         known = self._of_cluster.get(check)
         if known is None:
             facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
-            known = tuple(self._run(check, facts)), frozenset(facts.reads.kinds)
+            known = run_check(check, facts), frozenset(facts.reads.kinds)
             if not facts.reads.of_run:
                 self._of_cluster[check] = known
         findings, self._touched[check.slug] = known
         return findings
-
-    def _run(self, check: Check, facts: Facts) -> Iterator[Finding]:
-        found: list[Finding] = []
-        try:
-            for observation in check.run(facts):
-                found.append(check.finding(observation))  # noqa: PERF401 - findings before a gap are kept
-        except Unreadable as gap:
-            # Findings before the gap are kept; a pass is not, since the rest was not checked.
-            found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-            found.append(check.not_checked(gap.gap))
-        except Exception as error:  # noqa: BLE001 - a crashed check is unknown and does not hide the others
-            found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-            found.append(check.finding(self._crashed(check, error)))
-        if not found:
-            found.append(
-                check.finding(
-                    Observation(Status.UNKNOWN, "Not checked: the check returned no result, a defect of the check.")
-                )
-            )
-        serious = [f for f in found if f.status is not Status.PASS]
-        yield from serious if any(f.status is not Status.SKIPPED for f in serious) else found
-
-    def _crashed(self, check: Check, error: Exception) -> Observation:
-        token = _token(check.code, error)
-        log.error("check %s crashed, error %s", check.slug, token, exc_info=error)
-        return Observation(
-            Status.UNKNOWN,
-            f"Not checked: the check crashed (error {token}, {type(error).__name__}); the log of this run has the details.",
-        )
-
-
-def _token(where: str, error: Exception) -> str:
-    """A token that identifies the error in the report and in the log."""
-    return hashlib.sha256(f"{where} {type(error).__name__} {error}".encode()).hexdigest()[:8]
 
 
 def diagnose(
