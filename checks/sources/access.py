@@ -5,7 +5,6 @@ They are made by kubeconfig, from inside the cluster, or with credentials from A
 
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
@@ -16,6 +15,7 @@ from urllib3.util.retry import Retry
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
+from checks.sources.background import BackgroundThreads
 from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import SourceError
@@ -139,10 +139,9 @@ def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_c
     """
 
     def load(configuration: Any, deadline: float) -> None:
-        with ThreadPoolExecutor(1, thread_name_prefix="token") as beside:
-            # The token and the cluster's address are independent of each other; `renew` raises if there is no token.
-            beside.submit(account.kubernetes_token)
-            config, server, ca = cluster_login(account, resource_group, name, deadline)
+        # The token and the cluster's address are independent of each other; `renew` raises if there is no token.
+        BackgroundThreads(1, "token").submit(account.kubernetes_token)
+        config, server, ca = cluster_login(account, resource_group, name, deadline)
         if is_local_account(config):
             if not allow_certificate:
                 raise Failure(

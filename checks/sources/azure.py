@@ -27,6 +27,7 @@ Source: docs/domain/azure.md#api-server-authentication.
 NETWORK_API = "2024-05-01"
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
+_MOST_PAGES = 100
 _RETRIES = 2
 _EARLY = 300
 """Seconds before its expiry that a token is renewed."""
@@ -100,9 +101,16 @@ class AzureAccount:
         with self._lock:
             if self._client is None:
                 self._credential = library.DefaultAzureCredential(
-                    retry_total=1, connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS
+                    retry_total=1,
+                    # A throttled sign-in fails at once: the pause of Retry-After has no limit, and other reads wait for
+                    # the token.
+                    retry_status=0,
+                    connection_timeout=_CONNECT_SECONDS,
+                    read_timeout=_READ_SECONDS,
                 )
-                self._client = library.ContainerServiceClient(self._credential, self.subscription_id)
+                self._client = library.ContainerServiceClient(
+                    self._credential, self.subscription_id, retry_policy=library.BoundedRetryPolicy()
+                )
             return self._client
 
 
@@ -121,7 +129,13 @@ class AzureReader:
             return (client.managed_clusters.get(self.resource_group, self.name, **limits).as_dict(),)
 
         def pools(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
-            return tuple(pool.as_dict() for pool in client.agent_pools.list(self.resource_group, self.name, **limits))
+            found: list[Any] = []
+            for number, page in enumerate(client.agent_pools.list(self.resource_group, self.name, **limits).by_page()):
+                if number >= _MOST_PAGES:
+                    raise Failure(502, f"Azure's list has more than {_MOST_PAGES} pages")
+                found += (pool.as_dict() for pool in page)
+                seconds_left(deadline)
+            return tuple(found)
 
         single = what.resource == "managedClusters"
         try:

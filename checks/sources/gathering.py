@@ -6,13 +6,14 @@ Reads that do not depend on one another run in parallel.
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from time import monotonic
 
 from checks.engine.arrivals import Absent, Closed, Failed, Found, NotConfigured, Reading
 from checks.facts.azure_json import canonical
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap, Listed, Origin, PodLog, PodName, ServerVersion
 from checks.facts.store import FactStore
+from checks.sources.background import BackgroundThreads
 from checks.sources.source import TOO_LATE, Answer, NotCovered, NotInstalled, Objects, Source
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,11 @@ def gather(
     their threads are not waited for.
     """
     run = _Gathering(source, kinds, store, deadline)
-    pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="gather")
+    pool = BackgroundThreads(concurrency, "gather")
     try:
         yield from run.readings(pool)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.cancel_waiting()
 
 
 class _Gathering:
@@ -47,7 +48,7 @@ class _Gathering:
         self.open: dict[type[Fact], int] = defaultdict(int)
         self.in_flight: dict[Future[Answer], Request] = {}
 
-    def readings(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
+    def readings(self, pool: BackgroundThreads) -> Iterator[Reading]:
         yield from self._launch(pool)
         while self.in_flight:
             left = self.deadline - monotonic()
@@ -68,7 +69,7 @@ class _Gathering:
             yield from (Failed(kind, gap) for gap in gaps)
             yield Closed(kind)
 
-    def _launch(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
+    def _launch(self, pool: BackgroundThreads) -> Iterator[Reading]:
         """Start every read whose prerequisites have finished.
 
         A kind without objects to read is closed immediately, which may allow others to start.

@@ -47,11 +47,14 @@ class Access(Protocol):
 class KubernetesReader:
     """The Kubernetes part of a live source.
 
+    A list of more than `max_list` bytes, on all pages together, is not read further.
+
     Safe to use from several threads; connections are kept between runs.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, max_list: int = MAX_BODY) -> None:
         self.access = access
+        self.max_list = max_list
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         """All objects of a kind, in the first of its versions that the API server serves."""
@@ -102,12 +105,21 @@ class KubernetesReader:
     def _pages(self, what: Listed, version: str, deadline: float) -> Iterator[Json]:
         path = f"/apis/{what.group}/{version}/{what.plural}" if what.group else f"/api/{version}/{what.plural}"
         api_version = f"{what.group}/{version}" if what.group else version
-        query = {"limit": str(PAGE)}
+        query, size, firsts = {"limit": str(PAGE)}, 0, set[str]()
         while True:
-            page = _json(self._get(path, query, deadline, _METADATA if what.metadata_only else "application/json"))
+            body = self._get(path, query, deadline, _METADATA if what.metadata_only else "application/json")
+            size += len(body)
+            if size > self.max_list:
+                raise Failure(502, f"the list has more than {_mib(self.max_list)}")
+            page = _json(body)
             items = page.get("items")
             if items is not None and not isinstance(items, list):
                 raise Failure(502, "the answer is not a Kubernetes list")
+            first = _identity(items[0]) if items else ""
+            if first and first in firsts:
+                # Each object is on one page of a list.
+                raise Failure(502, "the API server repeats a page of the list")
+            firsts.add(first)
             for item in items or ():
                 if isinstance(item, dict):
                     yield _stamped(item, what, api_version)
@@ -136,6 +148,15 @@ class KubernetesReader:
                     raise
             sleep(pause)
         raise AssertionError("the last attempt returns or raises")
+
+
+def _identity(item: Any) -> str:
+    about = item.get("metadata") if isinstance(item, dict) else None
+    return f"{about.get('namespace', '')}/{about['name']}" if isinstance(about, dict) and "name" in about else ""
+
+
+def _mib(size: int) -> str:
+    return f"{size // 1024 // 1024} MiB"
 
 
 def _stamped(item: Json, what: Listed, api_version: str) -> Json:
@@ -189,7 +210,7 @@ def _body(response: Any, deadline: float, newest: int) -> bytes:
         if newest and len(found) > 2 * newest:
             del found[:-newest]
         elif not newest and len(found) > MAX_BODY:
-            raise Failure(502, f"the answer has more than {MAX_BODY // 1024 // 1024} MiB")
+            raise Failure(502, f"the answer has more than {_mib(MAX_BODY)}")
     return bytes(found[-newest:]) if newest else bytes(found)
 
 

@@ -46,8 +46,11 @@ def azure_library() -> SimpleNamespace:
         from azure.identity import DefaultAzureCredential
         from azure.mgmt.containerservice import ContainerServiceClient
 
+        from checks.sources.azure_retries import BoundedRetryPolicy
+
         return SimpleNamespace(
             AzureError=exceptions.AzureError,
+            BoundedRetryPolicy=BoundedRetryPolicy,
             ContainerServiceClient=ContainerServiceClient,
             DefaultAzureCredential=DefaultAzureCredential,
             HttpRequest=HttpRequest,

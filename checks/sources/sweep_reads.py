@@ -4,7 +4,7 @@ Each cluster is read once for all its gateways, several in parallel, each with i
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import BoundedSemaphore, Lock
@@ -28,6 +28,7 @@ from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity
+from checks.sources.background import BackgroundThreads
 from checks.sources.bundle import BundleError
 from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
@@ -176,12 +177,12 @@ def sweep_clusters(
             return ClusterSweep(entry.name, datetime.now(UTC).replace(microsecond=0), problem=str(wrong), opened=False)
         return sweep_cluster(source, entry.identity, checks, timeout, limits)
 
-    pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="sweep")
+    pool = BackgroundThreads(at_once, "sweep")
     try:
         for done in as_completed([pool.submit(one, entry) for entry in entries]):
             yield done.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.cancel_waiting()
 
 
 __all__ = ["AT_ONCE", "Limits", "ThrottledSource", "sweep_cluster", "sweep_clusters"]

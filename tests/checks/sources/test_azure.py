@@ -111,6 +111,38 @@ def test_a_throttled_read_is_repeated_after_retry_after(use_azure: UseAzure, acc
         assert isinstance(cluster_answer(account), Objects)
 
 
+def test_a_pause_beyond_the_deadline_is_not_made(use_azure: UseAzure, account: AzureAccount) -> None:
+    """azure-core waits as long as Retry-After says, whatever time-out the request has."""
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429, retry_after=60)]) as server:
+        use_azure(server)
+        began = monotonic()
+        answer = cluster_answer(account)
+        assert monotonic() - began < 5
+    assert isinstance(answer, Gap)
+    assert answer.status == 429
+
+
+def test_a_throttled_sign_in_is_a_gap_at_once(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(f"{LOGIN}.*token", status=429, retry_after=60)]) as server:
+        use_azure(server)
+        began = monotonic()
+        answer = cluster_answer(account)
+        assert monotonic() - began < 9
+        assert server.requests
+    assert isinstance(answer, Gap)
+
+
+def test_a_list_of_node_pools_without_end_is_a_gap(use_azure: UseAzure, account: AzureAccount) -> None:
+    page = orjson.dumps(
+        {"value": [], "nextLink": f"https://{ARM}{SUBNET.partition('/providers')[0]}/agentPools?page=next"}
+    )
+    with AzureServer(named("base"), faults=[Fault("agentPools", body=page)]) as server:
+        use_azure(server)
+        answer = reader(account).azure(AgentPool.origin, soon(20))
+    assert isinstance(answer, Gap)
+    assert (answer.status, answer.message) == (502, "Azure's list has more than 100 pages")
+
+
 def test_continued_throttling_is_a_gap(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429)]) as server:
         use_azure(server)

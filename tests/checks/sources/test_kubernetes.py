@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+import orjson
 import pytest
 import trustme
 
@@ -206,6 +207,27 @@ def test_continued_throttling_is_a_gap_before_the_deadline(reader: Reader) -> No
         assert monotonic() - began < 1.9
     assert isinstance(answer, Gap)
     assert answer.status == 429
+
+
+def test_a_list_whose_pages_repeat_is_a_gap(reader: Reader) -> None:
+    """Before, such a list was read until the deadline, into 700 MB."""
+    pods = [{"metadata": {"namespace": "shop", "name": f"web-{number}"}} for number in range(500)]
+    page = orjson.dumps({"kind": "PodList", "metadata": {"continue": "again"}, "items": pods})
+    with KubeServer(named("base"), faults=[Fault("/pods$", body=page)]) as server:
+        answer = reader(server).list_objects(Pod.origin, soon(20))
+        assert server.requests["/api/v1/pods"] == 2
+    assert isinstance(answer, Gap)
+    assert (answer.status, answer.message) == (502, "the API server repeats a page of the list")
+
+
+def test_a_list_without_end_is_read_up_to_its_largest_size(tmp_path: Path) -> None:
+    with KubeServer(pods_of(6000)) as server:
+        reader = KubernetesReader(kubeconfig_access(server.kubeconfig(tmp_path), None), max_list=2**20)
+        answer = reader.list_objects(Pod.origin, soon(20))
+        reader.close()
+        assert 1 < server.requests["/api/v1/pods"] < 12
+    assert isinstance(answer, Gap)
+    assert (answer.status, answer.message) == (502, "the list has more than 1 MiB")
 
 
 def test_a_list_that_expires_is_read_again(reader: Reader) -> None:
