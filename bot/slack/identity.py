@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from bot.slack.web_api import Slack, SlackRefusal
+from bot.slack.web_api import Slack, SlackRefusal, TemporaryRefusal
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class Identity:
     def __init__(self, slack: Slack, retry_seconds: float = _RETRY_SECONDS) -> None:
         self.slack = slack
         self._retry_seconds = retry_seconds
-        self.problem = "not checked yet"
+        self.problem = "SLACK_BOT_TOKEN is not checked yet"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._check, name="identity", daemon=True)
 
@@ -40,8 +40,10 @@ class Identity:
                     log.info("Slack accepts the token of bot %s", name)
                 self.problem = ""
             except SlackRefusal as refused:
-                if self.problem != str(refused):
-                    log.error("Slack does not accept SLACK_BOT_TOKEN: %s", refused)  # noqa: TRY400 - no traceback
-                self.problem = str(refused)
+                down = isinstance(refused, TemporaryRefusal)
+                problem = f"Slack does not {'answer' if down else 'accept SLACK_BOT_TOKEN'}: {refused}"
+                if self.problem != problem:
+                    log.error(problem)  # noqa: TRY400 - no traceback
+                self.problem = problem
             if self._over.wait(self._retry_seconds if self.problem else _CONFIRM_SECONDS):
                 return

@@ -43,7 +43,7 @@ class Health:
         except Unavailable as error:
             return 503, f"Redis {redis_problem(error)}"
         if self.identity.problem:
-            return 503, f"Slack does not accept the token: {self.identity.problem}"
+            return 503, self.identity.problem
         return 200, "ok"
 
     def metrics(self) -> bytes:

@@ -127,9 +127,10 @@ def test_an_unexpected_error_of_a_read_of_a_group_does_not_stay() -> None:
 
 def test_the_check_of_the_token_survives_answers_of_any_shape(slack: SandboxServer, client: Slack) -> None:
     """The thread that checks it must not end: the bot would never become ready again."""
-    slack.faults.answer_with("[1]", 1, "auth.test")
-    identity = Identity(client, retry_seconds=0.05)
+    slack.faults.answer_with("[1]", 4, "auth.test")
+    identity = Identity(client, retry_seconds=0.1)
     identity.start()
+    slack.wait_until(lambda: identity.problem == "Slack does not answer: malformed_answer: AttributeError", 5)
     slack.wait_until(lambda: not identity.problem, 5)
     identity.stop()
 
