@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import pytest
 from bot.access.groups import RETRY_SECONDS, Groups
 from bot.doctor.part import slack as doctor_of_slack
 from bot.sandbox import SandboxServer
-from bot.slack.error_codes import CHANNEL_FIXES, ERROR_CLASSES
-from bot.slack.errors import refusal_of_code
 from bot.slack.identity import Identity
 from bot.slack.settings import SlackSettings
 from bot.slack.web_api import Posted, Slack, SlackRefusal
 from checks.doctor.requirement_lines import DoctorOptions
+
+pytestmark = pytest.mark.slow
 
 HERE = Posted("C0OPS", "1700000000.000100")
 
@@ -151,21 +150,3 @@ def test_doctor_reports_answers_of_any_shape(
         slack.faults.answer_with(shape, 1, method)
         lines = list(doctor_of_slack(DoctorOptions(config=str(config))))
         assert lines
-
-
-# the table
-
-
-def test_each_refusal_that_keeps_the_bot_from_posting_has_a_fix() -> None:
-    for code in ERROR_CLASSES:
-        assert refusal_of_code(code).fix
-        assert refusal_of_code(code).code == code
-    assert all(fix and fix[0].islower() and not fix.endswith(".") for fix in CHANNEL_FIXES.values())
-
-
-def test_the_table_in_the_documentation_is_that_of_the_code() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "slack-errors.md").read_text(encoding="utf-8")
-    documented: dict[str, str] = {}
-    for row in re.finditer(r"^\| ([a-z]+) \| ((?:`[a-z0-9_]+` ?)+)\|", page, re.MULTILINE):
-        documented |= dict.fromkeys(re.findall(r"`([a-z0-9_]+)`", row[2]), row[1])
-    assert documented == {code: str(kind) for code, kind in ERROR_CLASSES.items()}
