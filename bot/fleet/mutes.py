@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from bot.access.rights import permitted_gateways
 from bot.access.rules import check_access
 from bot.fleet import fleet_forms
 from bot.grammar.fleet_commands import MuteFault, Unmute
@@ -43,8 +42,7 @@ def _full_name(handler: InteractionHandler, target: Target, interaction: Interac
     """`namespace/name`; empty if the name alone does not identify a gateway."""
     if target.namespace:
         return f"{target.namespace}/{target.gateway}"
-    known = handler.client.gateways.known(target.cluster, checked=True)
-    known = permitted_gateways(handler.config, handler.requester(interaction), "digest", target.cluster, known)
+    known = handler.checked_gateways(interaction, "digest", target.cluster)
     found = [name for name in known if name.split("/", 1)[1] == target.gateway]
     return found[0] if len(found) == 1 else ""
 

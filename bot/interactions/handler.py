@@ -21,7 +21,7 @@ from bot.messages.blocks import Message
 from bot.slack.metrics import COMMANDS
 from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.access_rules import Requester, is_permitted_somewhere
-from checks.config.configuration import Config
+from checks.config.configuration import Config, Permission
 from workers.client import AuditEntry, Client, Unavailable, redis_problem
 from workers.records.handoff import Handoff
 from workers.records.run import Order, Run, Target
@@ -74,16 +74,29 @@ class InteractionHandler:
         requester = self.requester(interaction)
         return tuple(each for each in self.client.active(kind) if may_see(self.config, requester, each))
 
-    def known_gateways(self, interaction: Interaction, cluster: str, *, checked: bool = False) -> Sequence[str]:
+    def own_runs(self, interaction: Interaction) -> tuple[Run, ...]:
+        """The active runs that the person has started in this channel. Raises Unavailable."""
+        mine = (interaction.channel, interaction.user)
+        return tuple(run for run in self.client.active(Run) if (run.order.channel, run.order.user) == mine)
+
+    def known_gateways(self, interaction: Interaction, cluster: str) -> Sequence[str]:
         """The gateways last seen in a cluster that the person may diagnose, for suggestions.
 
-        None while Redis is unavailable. With `checked`, those that were ever checked are added.
+        None while Redis is unavailable.
         """
         try:
-            names = self.client.gateways.known(cluster, checked=checked)
+            names = self.client.gateways.known(cluster)
         except Unavailable:
             return ()
         return permitted_gateways(self.config, self.requester(interaction), "diagnose", cluster, names)
+
+    def checked_gateways(self, interaction: Interaction, permission: Permission, cluster: str) -> Sequence[str]:
+        """The gateways ever seen in a cluster for which the person has the permission.
+
+        Raises Unavailable.
+        """
+        names = self.client.gateways.known(cluster, checked=True)
+        return permitted_gateways(self.config, self.requester(interaction), permission, cluster, names)
 
     def access_somewhere(self, interaction: Interaction, cluster: str) -> AccessDecision:
         """Whether the person may diagnose at least one gateway of the cluster in this channel."""
@@ -164,7 +177,7 @@ class InteractionHandler:
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
-        if interaction.channel:
+        if interaction.channel and outcome != "unavailable":
             self._note_presence(interaction)
         self.client.audit(AuditEntry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
 

@@ -28,7 +28,7 @@ from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from workers.client import Unavailable, redis_problem
 from workers.records.listing import Listing
-from workers.records.run import Run, Target
+from workers.records.run import Target
 
 
 def register_commands(app: App, handler: InteractionHandler) -> None:
@@ -141,14 +141,13 @@ def _history(handler: InteractionHandler, target: Target, interaction: Interacti
 
 def _full_names(handler: InteractionHandler, target: Target, interaction: Interaction) -> list[str]:
     """The full names of the checked gateways with this name."""
-    seen = handler.known_gateways(interaction, target.cluster, checked=True)
+    seen = handler.checked_gateways(interaction, "diagnose", target.cluster)
     return sorted(name for name in seen if name.split("/", 1)[1].lower() == target.gateway.lower())
 
 
 def _cancel(handler: InteractionHandler, interaction: Interaction) -> Message:
     try:
-        asker = (interaction.channel, interaction.user)
-        mine = [run for run in handler.client.active(Run) if (run.order.channel, run.order.user) == asker]
+        mine = handler.own_runs(interaction)
         stopped = sum(handler.client.stop(run, interaction.user) for run in mine if not run.order.watch)
         return answers.stopped(stopped)
     except Unavailable as error:

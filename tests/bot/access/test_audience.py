@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.system import slot
 from workers.client import ConnectedClient as Client
 from workers.records.run import Run
 
+ROOT = Path(__file__).parents[3]
 RULES = "  - {allow: [diagnose, handoff, digest], users: ['*'], channels: ['*']}\n"
 
 
@@ -42,3 +44,12 @@ def test_the_same_request_in_one_channel_joins(talk: Conversation) -> None:
     assert ack.message is not None
     assert "already started this check" in ack.message.shown
     assert len(parents(talk, "C0OPS")) == 1
+
+
+def test_listeners_get_records_only_where_their_rights_are_checked() -> None:
+    """A record that a listener reads by itself is used without a check of its channel."""
+    reads = re.compile(r"client\.(get|active)\(|client\.gateways\.(known|verdicts)\(")
+    files = [*(ROOT / "bot" / "listeners").glob("*.py"), *(ROOT / "bot" / "fleet").glob("*.py")]
+    assert len(files) > 10
+    found = [f"{file.name}: {line}" for file in files for line in file.read_text().splitlines() if reads.search(line)]
+    assert found == []
