@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.logs import IstiodLog
 from checks.facts.view import Facts
-from checks.knowledge.istio_logs import MERGE, PRIVILEGED_PORT, LogLine, Rejection, pushed, rejection
+from checks.knowledge.istiod_logs import MERGE, PRIVILEGED_PORT, Rejection, pushed, rejection
+from checks.knowledge.proxy_logs import LogLine
 
 _ACCEPTED_AFTER = timedelta(seconds=10)
 """The time after a push without a NACK from which it counts as accepted.

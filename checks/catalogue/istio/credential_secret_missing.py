@@ -15,7 +15,8 @@ from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import gateway_clusters
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.tls_settings import tls_place
-from checks.knowledge.istio_logs import CREDENTIALS, LogLine
+from checks.knowledge.istiod_logs import CREDENTIALS
+from checks.knowledge.proxy_logs import LogLine
 from checks.model.commands import ISTIO_TLSO, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment, text

@@ -12,7 +12,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.istiod_log_lines import IstiodLogLines, read_istiod_logs
-from checks.knowledge.istio_logs import PRIVILEGED_PORT, Rejection
+from checks.knowledge.istiod_logs import PRIVILEGED_PORT, Rejection
 from checks.model.commands import ISTIO_EGW, TSG, change, inspect, istiod_log, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 

@@ -9,7 +9,7 @@ from checks.facts.logs import LogText, ProxyLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.istio_logs import LogLine, ProxyFault, Readiness, readiness, readiness_failures, why_not_ready
+from checks.knowledge.proxy_logs import LogLine, ProxyFault, Readiness, readiness, readiness_failures, why_not_ready
 from checks.model.commands import TSG, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment

@@ -8,7 +8,7 @@ from checks.facts.logs import LogText, ProxyLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.istio_logs import certificate_failure
+from checks.knowledge.proxy_logs import certificate_failure
 from checks.model.commands import PLUGIN_CA, az_aks, change, inspect, istiod_log, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 

@@ -3,17 +3,12 @@
 import pytest
 
 from checks.facts.logs import IstiodLog, ProxyLog
-from checks.knowledge.istio_logs import (
-    CREDENTIALS,
-    MERGE,
+from checks.knowledge.istiod_logs import CREDENTIALS, MERGE, PRIVILEGED_PORT, Rejection, pushed, rejection
+from checks.knowledge.proxy_logs import (
     NOT_READY_REASONS,
-    PRIVILEGED_PORT,
-    Rejection,
     certificate_failure,
-    pushed,
     readiness,
     readiness_failures,
-    rejection,
     why_not_ready,
 )
 

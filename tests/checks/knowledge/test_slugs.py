@@ -8,7 +8,7 @@ from pathlib import Path
 from checks.catalogue import catalogue
 from checks.istio.trace.static_egress_hop import EgressFault
 from checks.knowledge.controller_texts import CONTROLLER_TEXTS, ControllerFault
-from checks.knowledge.istio_logs import NOT_READY_REASONS, READINESS_FAILURES, ProxyFault
+from checks.knowledge.proxy_logs import NOT_READY_REASONS, READINESS_FAILURES, ProxyFault
 from checks.knowledge.sandbox_errors import SandboxCause
 from checks.model.findings import Status
 from checks.static_egress.gateway_configuration import EarlierFault
@@ -21,7 +21,7 @@ CODES = {check.code for check in catalogue()}
 REFERENCES = {
     "checks/istio/trace/static_egress_hop.py",
     "checks/knowledge/controller_texts.py",
-    "checks/knowledge/istio_logs.py",
+    "checks/knowledge/proxy_logs.py",
     "checks/knowledge/sandbox_errors.py",
     "checks/static_egress/gateway_configuration.py",
 }
