@@ -94,6 +94,10 @@ demo: $(READY) ## the whole system over example incidents, in the terminal and t
 bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
+.PHONY: chaos
+chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, deaf (KILLS=300 PAUSES=50 BREAKS=50)
+	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15)
+
 .PHONY: new
 new: $(READY) ## create a check and its scenarios from a template: make new CHECK=stage/fault
 	@test -n "$(CHECK)" || { echo "Which check? make new CHECK=static_gateway/egress_prefix_unassigned" >&2; exit 2; }

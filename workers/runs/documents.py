@@ -5,7 +5,6 @@ reported by `changed`. The courier makes Slack match and records the revision th
 revision is due, and the janitor notifies the courier of it again.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,15 +12,12 @@ from datetime import UTC, datetime
 from celery import Celery
 from pydantic import TypeAdapter
 from redis import Redis
-from redis.exceptions import LockError
-from redis.lock import Lock
 
 from workers.queue.celery_app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
 from workers.records.delivered import Delivered, Deliveries
-from workers.runs.compare_and_set import Write
-
-log = logging.getLogger(__name__)
+from workers.runs.compare_and_set import Expected, Transitions, Write
+from workers.runs.leases import Lease
 
 _NOTIFIED_FOR = 10
 """Seconds for which one notification covers later changes.
@@ -29,22 +25,10 @@ _NOTIFIED_FOR = 10
 The courier always shows the latest state.
 """
 
-_LOCK_SECONDS = 25.0
-"""Seconds for which a courier holds a document without renewal.
-
-Longer than one call to Slack takes.
-"""
+_LEASE_SECONDS = 9.0
+"""Seconds after which the document of a killed courier is free. A courier that works renews its lease."""
 
 _PLACE_JSON = TypeAdapter(tuple[str, str, str])
-
-_END_DELIVERY = """
-if tonumber(redis.call('HGET', KEYS[1], 'revision') or '0') < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'revision', ARGV[1])
-end
-if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[1]) then return 0 end
-redis.call('ZREM', KEYS[3], ARGV[2])
-return 1
-"""
 
 
 def new_revision(prefix: str, document: str, keep: int) -> list[Write]:
@@ -73,7 +57,7 @@ class Documents:
         self.prefix = prefix
         self.publisher = publisher
         self.keep = keep
-        self._end_delivery = redis.register_script(_END_DELIVERY)
+        self._transitions = Transitions(redis, prefix)
 
     def changed(self, document: str, *, urgent: bool = False) -> None:
         """Record a new revision and notify the courier, unless a notification is pending.
@@ -157,12 +141,12 @@ class Documents:
 
     def end_delivery(self, document: str, revision: int) -> bool:
         """Record that Slack shows a revision. False if there is a newer one, which is still due."""
-        return bool(
-            self._end_delivery(
-                keys=[self._key("delivered", document), self._key("revision", document), self._key("due")],
-                args=[revision, document],
-            )
-        )
+        newest = Expected(("GET", self._key("revision", document)), revision or None)
+        writes: list[Write] = [
+            ("HSET", self._key("delivered", document), "revision", revision),
+            ("ZREM", self._key("due"), document),
+        ]
+        return self._transitions.apply([newest], writes)
 
     def due_later(self, document: str, seconds: float) -> None:
         """Let a shown document become due again, although it has not changed."""
@@ -184,20 +168,12 @@ class Documents:
         A change from here on notifies the courier again.
         """
         revision = self._start_delivery(document)
-        lock = self.redis.lock(
-            self._key("courier", document), timeout=_LOCK_SECONDS, thread_local=False, blocking=False
-        )
-        if not lock.acquire():
+        lease = Lease(self._transitions, self._key("courier", document), _LEASE_SECONDS, retake=False)
+        if not lease.acquire():
             yield None
             return
-        try:
-            yield HeldDocument(document, revision, lock, self)
-        finally:
-            try:
-                lock.release()
-            except LockError:
-                # The lock expired while Slack was slow; the courier that has taken over shows the same latest state.
-                log.info("the lock on %s had expired", document)
+        with lease.kept():
+            yield HeldDocument(document, revision, lease, self)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
@@ -206,23 +182,21 @@ class Documents:
 class HeldDocument:
     """A document at one revision, held by this courier."""
 
-    def __init__(self, document: str, revision: int, lock: Lock, documents: Documents) -> None:
+    def __init__(self, document: str, revision: int, lease: Lease, documents: Documents) -> None:
         self.document = document
         self.revision = revision
         self.progressed = False
         """Whether this delivery has posted or edited a message."""
-        self._lock = lock
+        self._lease = lease
         self._documents = documents
 
     def renew(self) -> None:
-        """Renew the lock, before each call to Slack.
+        """Renew the lease, before each call to Slack.
 
         Raises LockLost if it has expired and another courier has the document.
         """
-        try:
-            self._lock.reacquire()
-        except LockError:
-            raise LockLost from None
+        if not self._lease.renew():
+            raise LockLost
 
     def is_outdated(self) -> bool:
         """Whether the document has a newer revision."""

@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 class Lease:
     """One holder's lease on a key, for so many seconds after the last renewal.
 
+    With `retake`, a renewal takes an expired lease again. Without, it is lost: another process may have had it since.
     Every method may raise `connection.Unavailable`.
     """
 
-    def __init__(self, transitions: Transitions, key: str, seconds: float) -> None:
+    def __init__(self, transitions: Transitions, key: str, seconds: float, *, retake: bool = True) -> None:
         self._transitions = transitions
         self._key = key
         self._seconds = seconds
+        self._retake = retake
         self._holder = secrets.token_hex(8)
 
     @property
@@ -39,12 +41,9 @@ class Lease:
         return self._transitions.apply([free], [("SET", self._key, self._holder, "PX", self._milliseconds)])
 
     def renew(self) -> bool:
-        """Hold the lease for the whole time again, also if it expired and no other process took it.
-
-        False if another process holds it.
-        """
+        """Hold the lease for the whole time again. False if it is lost."""
         mine = self._transitions.apply([self.held_by_me], [("PEXPIRE", self._key, self._milliseconds)])
-        return mine or self.acquire()
+        return mine or (self._retake and self.acquire())
 
     def release(self) -> bool:
         """Give the lease back. False if this process did not hold it any more."""

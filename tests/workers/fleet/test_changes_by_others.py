@@ -29,6 +29,7 @@ from workers.records.mute import Mute
 from workers.records.run import Accepted, Order, Target
 from workers.records.schedule import Schedule
 from workers.records.watch import Watch, WatchState
+from workers.runs.documents import LockLost
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 CONFIG = Config(clusters=(ClusterConfig(name="prod", bundle=Path("x")),))
@@ -194,3 +195,20 @@ def done(client: Client) -> dict[str, str]:
     found = client.stores.fleet.sweeps.get("s1")
     assert found is not None
     return {each.cluster: each.problem for each in found.done}
+
+
+def test_the_document_of_a_killed_courier_is_free_after_seconds(client: Client, redis_client: redis.Redis) -> None:
+    key = "egress-diag:courier:run/r1"
+    with client.stores.documents.hold("run/r1") as held:
+        assert held is not None
+        assert 0 < redis_client.pttl(key) <= 9000
+        with client.stores.documents.hold("run/r1") as other:
+            assert other is None
+        redis_client.set(key, "another courier")
+        with pytest.raises(LockLost):
+            held.renew()
+        redis_client.delete(key)
+        with pytest.raises(LockLost):
+            held.renew()  # another courier may have delivered a newer revision since
+    with client.stores.documents.hold("run/r1") as again:
+        assert again is not None
