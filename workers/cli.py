@@ -35,9 +35,7 @@ def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
 def beat(config: Path | None) -> None:
     """Run the beat: starts watches and scheduled work, and restarts lost runs."""
     _check_configuration(config)
-    from workers.tasks.beat import run_beat
-
-    run_beat()
+    os.execv(sys.executable, [sys.executable, "-m", "workers.tasks.beat"])  # noqa: S606 - our own program
 
 
 def _concurrency(given: int | None) -> list[str]:

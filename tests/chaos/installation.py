@@ -1,4 +1,4 @@
-"""An installation whose processes connect to Redis through a proxy each, and what it has lost."""
+"""An installation whose processes have a proxy to Redis each, and the runs it has lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECOVERY = 60.0
 
 
 class ProxiedSystem(System):
-    """A system in which each process has a proxy of its own, so that one loses its connections alone."""
+    """A system in which each process has a proxy of its own."""
 
     proxies: dict[str, RedisProxy]
 
@@ -57,7 +57,10 @@ class Installation:
         self.sent += 1
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until a condition holds, also while Redis does not answer. False after so many seconds."""
+        """Wait until a condition holds, also while Redis does not answer.
+
+        False after so many seconds.
+        """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             try:

@@ -26,7 +26,10 @@ The courier always shows the latest state.
 """
 
 _LEASE_SECONDS = 9.0
-"""Seconds after which the document of a killed courier is free. A courier that works renews its lease."""
+"""Seconds after which the document of a killed courier is free.
+
+A courier that works renews its lease.
+"""
 
 _PLACE_JSON = TypeAdapter(tuple[str, str, str])
 

@@ -119,3 +119,7 @@ def run_beat() -> None:
     log.info("%s ready.", name)
     Beat(work, mine.stores.rounds, Announcer(name), config.heartbeat).run(stop)
     log.info("%s has stopped", name)
+
+
+if __name__ == "__main__":
+    run_beat()
