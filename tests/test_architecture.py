@@ -25,7 +25,7 @@ VIOLATIONS = {
     "rooms": ("checks/config/__init__.py", "import checks.facts"),
     "istio-rooms": ("checks/istio/mesh/objects/hosts.py", "import checks.istio.istiod_log_lines"),
     "fault-rooms": ("checks/istio/faults/policies/__init__.py", "import checks.istio.faults.sidecar"),
-    "workers-rooms": ("workers/fleet/__init__.py", "import workers.cli"),
+    "workers-rooms": ("workers/runs/__init__.py", "import workers.doctor"),
     "bot-rooms": ("bot/access/__init__.py", "import bot.grammar"),
     "sandbox": ("bot/__init__.py", "import bot.sandbox"),
     "clusters": ("checks/model/findings.py", "from kubernetes import client"),

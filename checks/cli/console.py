@@ -9,6 +9,7 @@ import click
 
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report, Status
+from checks.model.inert_text import inert
 from checks.reports import document, markdown, text
 from checks.reports.wording import STAGES, STATUSES
 
@@ -18,14 +19,14 @@ class Unwritable(Exception):
 
 
 def write_out(content: str, *, newline: bool = True) -> None:
-    """Write to standard output.
+    """Write to standard output, without control characters from the cluster.
 
     A closed pipe (`| head`) is ignored, so that the run ends with its exit code.
 
     Raises Unwritable.
     """
     try:
-        click.echo(content, nl=newline)
+        click.echo(inert(content), nl=newline)
     except BrokenPipeError:
         # Python would print an error at exit if it could not flush the buffer.
         sys.stdout = None

@@ -7,6 +7,7 @@ import click
 import orjson
 
 from checks.engine.sweep import ClusterSweep
+from checks.model.inert_text import inert
 from checks.reports import document, fleet
 
 
@@ -32,19 +33,19 @@ def follow(
         if bar is not None:
             bar.clear()
     if form == "text":
-        click.echo("\n".join(fleet.sweep_summary(done, clock() - began)))
+        click.echo(inert("\n".join(fleet.sweep_summary(done, clock() - began))))
     return tuple(done)
 
 
 def _write(swept: ClusterSweep, form: str) -> None:
     if form == "text":
         for line in fleet.sweep_lines(swept):
-            click.echo(line)
+            click.echo(inert(line))
         return
     for report in swept.reports:
-        click.echo(document.REPORT.dump_json(report).decode())
+        click.echo(inert(document.REPORT.dump_json(report).decode()))
     if swept.problem:
-        click.echo(orjson.dumps(fleet.cluster_document(swept)).decode())
+        click.echo(inert(orjson.dumps(fleet.cluster_document(swept)).decode()))
 
 
 class _Bar:

@@ -6,13 +6,15 @@ from typing import Any, NoReturn
 
 import click
 
+from checks.model.inert_text import inert
+
 EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
 """Exit codes by verdict (docs/contract.md#exit-codes); 2 is a usage error."""
 
 
 def refuse(message: object) -> NoReturn:
     """Exit with code 2 and a message."""
-    raise click.UsageError(str(message))
+    raise click.UsageError(inert(str(message)))
 
 
 class Seconds(click.FloatRange):

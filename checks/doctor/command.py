@@ -9,6 +9,7 @@ import click
 from checks.config.environment import BadSetting
 from checks.doctor.requirement_lines import DOCTOR_JSON, EXITS, DoctorLine, DoctorOptions, doctor_text, worst
 from checks.doctor.requirements import ENVIRONMENT
+from checks.model.inert_text import inert
 
 Part = Callable[[DoctorOptions], Iterable[DoctorLine]]
 """The type of an entry point in the group `egress_diag.doctor`."""
@@ -47,9 +48,9 @@ def doctor(config: str | None, output: str, only: str | None) -> None:
             failed = [ENVIRONMENT.failed(sentence) for sentence in str(wrong).splitlines()]
             lines = [*(line for line in failed if line not in lines), *lines]
     if output == "json":
-        click.echo(DOCTOR_JSON.dump_json(tuple(lines), indent=2).decode())
+        click.echo(inert(DOCTOR_JSON.dump_json(tuple(lines), indent=2).decode()))
     else:
-        click.echo("\n".join(doctor_text(lines)))
+        click.echo(inert("\n".join(doctor_text(lines))))
     sys.exit(EXITS[worst(lines)])
 
 

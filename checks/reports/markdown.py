@@ -6,6 +6,7 @@ Text from the cluster is escaped or code.
 from collections.abc import Iterator
 
 from checks.model.findings import Action, Finding, Report, Status
+from checks.model.inert_text import inert
 from checks.reports import route_markdown
 from checks.reports.document import stamp
 from checks.reports.markdown_text import code, code_cell, escaped, fence_of
@@ -27,7 +28,7 @@ _EMOJI = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.
 
 def markdown(report: Report) -> str:
     """A report as a Markdown document, for a support request or a ticket."""
-    return "\n".join(_lines(report)).rstrip() + "\n"
+    return inert("\n".join(_lines(report)).rstrip() + "\n")
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from checks.model.inert_text import BIDIRECTIONAL, inert
+
 _PLAIN = re.compile(r"[A-Za-z/](?:[\w./@-]*[\w/])?", re.ASCII)
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _LINE = re.compile(
@@ -91,7 +93,9 @@ def _text(value: str) -> str:
     return orjson.dumps(value).decode().translate(_ESCAPED)
 
 
-_ESCAPED = {each: f"\\u{each:04x}" for each in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
+_ESCAPED = {
+    each: f"\\u{each:04x}" for each in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF, *BIDIRECTIONAL)
+}
 
 
 def _block(value: str, indent: str) -> str:
@@ -99,6 +103,8 @@ def _block(value: str, indent: str) -> str:
     lines = body.split("\n")
     # A first line with leading space needs an indentation indicator; editors remove trailing space.
     if not all(_LINE.fullmatch(line.lstrip(" ")) or not line for line in lines) or not lines[0] or lines[0][0] == " ":
+        return _text(value)
+    if inert(value) != value:
         return _text(value)
     if not lines[-1]:
         return _text(value)

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.model.inert_text import inert
 from checks.model.raw_values import Raw, text
 from checks.model.redaction import redact, redact_object
 from checks.sources.bundle import API_VERSION
@@ -62,7 +63,9 @@ class RecordingSource:
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         request = Gap("logs", "get", "pods/log", 504, TOO_LATE, pod.namespace, pod.name)
-        return self._kept(request, lambda: self._source.pod_log(pod, container, tail, deadline), deadline, container)
+        return self._kept(
+            request, lambda: _inert_lines(self._source.pod_log(pod, container, tail, deadline)), deadline, container
+        )
 
     def server_version(self, deadline: float) -> Answer:
         request = Gap("kubernetes", "get", "version", 504, TOO_LATE)
@@ -97,6 +100,18 @@ class RecordingSource:
         with self._lock:
             self._reads[key] = clean
         return clean
+
+
+def _inert_lines(answer: Answer) -> Answer:
+    """A log as its file contains it.
+
+    A plain file cannot escape characters without changing the text.
+    """
+    match answer:
+        case Objects(raw, missing):
+            return Objects(tuple({**each, "text": inert(text(each, "text"))} for each in raw), missing)
+        case _:
+            return answer
 
 
 def _clean(answer: Answer) -> Answer:
@@ -198,4 +213,4 @@ def _safe(name: str) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
+    return inert(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()).encode() + b"\n"
