@@ -178,3 +178,24 @@ def test_what_is_posted_for_a_person_contains_only_their_gateways(built: Office)
         assert "team-egress/egw" in each
         assert "bank" not in each
         assert not any(word in each for word in ("secret-egw", "C0PAY")), each
+
+
+def test_a_right_for_one_cluster_or_gateway_is_none_for_another(built: Office) -> None:
+    """Bob has all rights for the cluster `shared`, except its gateways `secret-*`, and none for `bank`."""
+    made, channel = built, "C0OPS"
+    before = made.state()
+    assert made.command("list shared", "U0BOB", channel) == "", "a denial for one gateway does not deny the cluster"
+    listing = next(each for each in made.client.stores.redis.keys("*listing:*") if each)
+    assert "U0BOB" in str(made.client.stores.redis.get(listing))
+    made.open_home("U0BOB", channel)
+    made.talk.slack.wait_until(lambda: "team-egress/egw" in made.home("U0BOB"))
+    assert "secret-egw" not in made.home("U0BOB")
+    assert "bank" not in made.home("U0BOB")
+    for action, record in (
+        (REMOVE_DIGEST, made.schedules["bank", channel]),
+        (REMOVE_DIGEST, made.schedules["shared", channel]),
+        (TAKE_HANDOFF, made.handoffs[channel]),
+    ):
+        made.press(action, record, "U0BOB", channel)
+    assert made.received("U0BOB")[-1].startswith("⛔ You don't have permission to post a handoff for")
+    assert made.state() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -100,6 +100,7 @@ def test_a_large_body_is_refused_without_being_held(listener: System) -> None:
     stamp = str(int(time.time()))
     for headers in ({}, {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=" + "0" * 64}):
         assert post(listener, b"a" * (50 * MEBIBYTE), {"Content-Type": FORM, **headers}) in (0, 400, 401, 413)
+    print(f"{(memory(listener) - before) / MEBIBYTE:.1f} MiB more for bodies of 50 MiB")
     assert memory(listener) - before < 20 * MEBIBYTE
     assert listener.ready() == 200
 
@@ -160,3 +161,35 @@ def test_a_request_that_does_not_end_is_closed_within_its_time(listener: System)
 def test_large_headers_are_refused(listener: System) -> None:
     assert post(listener, b"", {f"X-{n}": "a" * 4000 for n in range(20)}) in (0, 400, 431)
     assert listener.ready() == 200
+
+
+def test_a_chunked_body_is_limited_too(listener: System) -> None:
+    """Its length is not in the headers, so it is counted while it arrives."""
+    before = memory(listener)
+    head = f"X-Slack-Signature: v0={'0' * 64}\r\nX-Slack-Request-Timestamp: {int(time.time())}\r\n"
+    with socket.create_connection(("127.0.0.1", listener.port), 20) as held:
+        held.sendall(f"POST /slack/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{head}\r\n".encode())
+        with suppress(OSError):
+            for _ in range(50):
+                held.sendall(b"100000\r\n" + b"a" * MEBIBYTE + b"\r\n")
+        held.settimeout(10)
+        with suppress(ConnectionError):
+            answer = held.recv(1000)
+            assert answer == b"" or b"HTTP/1.1 400" in answer
+    assert memory(listener) - before < 20 * MEBIBYTE
+    assert listener.ready() == 200
+
+
+def test_the_port_for_slack_serves_nothing_else(listener: System) -> None:
+    with urllib3.PoolManager(retries=False, timeout=20) as http:
+        for method, path, status in (
+            ("GET", "/slack/events", 405),
+            ("GET", "/healthz", 404),
+            ("GET", "/metrics", 404),
+            ("POST", "/readyz", 404),
+            ("GET", "/", 404),
+        ):
+            answer = http.request(method, f"http://127.0.0.1:{listener.port}{path}")
+            assert (answer.status, answer.headers.get("Server")) == (status, None), path
+        for path in ("/slack/events", "/nothing"):
+            assert http.request("POST", f"http://127.0.0.1:{listener.health_port}{path}").status == 404
