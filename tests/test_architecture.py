@@ -25,7 +25,7 @@ VIOLATIONS = {
     "rooms": ("checks/config/__init__.py", "import checks.facts"),
     "istio-rooms": ("checks/istio/mesh/objects/hosts.py", "import checks.istio.istiod_log_lines"),
     "fault-rooms": ("checks/istio/faults/policies/__init__.py", "import checks.istio.faults.sidecar"),
-    "workers-rooms": ("workers/runs/__init__.py", "import workers.doctor"),
+    "workers-rooms": ("workers/records/__init__.py", "import workers.queue"),
     "bot-rooms": ("bot/access/__init__.py", "import bot.grammar"),
     "sandbox": ("bot/__init__.py", "import bot.sandbox"),
     "clusters": ("checks/model/findings.py", "from kubernetes import client"),
@@ -36,6 +36,9 @@ VIOLATIONS = {
     "pure": ("checks/model/findings.py", "import socket"),
     "environment": ("workers/__init__.py", "import pydantic_settings"),
 }
+
+# Within workers, each layer uses those below it: an import from above is a cycle, too.
+ALSO_BROKEN = {"workers-rooms": {"cycles"}}
 
 # The modules of `checks` that may do I/O, as in the contract "pure".
 IMPURE = (
@@ -104,7 +107,7 @@ def test_every_contract_has_a_violation() -> None:
 def test_a_violation_breaks_exactly_its_contract(contract: str, tree: Path) -> None:
     file, line = VIOLATIONS[contract]
     with appended(tree / file, line):
-        assert broken_contracts(tree) == {contract}
+        assert broken_contracts(tree) == {contract} | ALSO_BROKEN.get(contract, set())
 
 
 @pytest.mark.parametrize(
