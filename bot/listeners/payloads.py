@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from checks.model.redaction import redact
+
 
 class MalformedPayload(Exception):
     """A payload without the fields of its kind; `command` if a person typed it."""
@@ -31,6 +33,11 @@ def _encodable(text: str) -> str:
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,300}$")]
 _Text = Annotated[str, AfterValidator(_encodable), Field(max_length=1024 * 1024)]
+_Typed = Annotated[_Text, AfterValidator(redact)]
+"""Text that a user typed, redacted.
+
+A secret in it gets neither into answers nor into Redis or the audit.
+"""
 _Url = Annotated[str, StringConstraints(pattern=r"^(https?://[\x21-\x7e]{1,2000})?$")]
 
 
@@ -54,7 +61,7 @@ class CommandPayload(Payload):
     team_id: _Id | Literal[""] = ""
     trigger_id: _Word = ""
     response_url: _Url = ""
-    text: _Text = ""
+    text: _Typed = ""
 
 
 class _Who(Payload):
@@ -87,7 +94,7 @@ class _Message(Payload):
 
 
 class _Element(Payload):
-    value: _Text | None = None
+    value: _Typed | None = None
     selected_option: _Option | None = None
     selected_user: _Id | None = None
 
@@ -134,7 +141,7 @@ class OptionsPayload(_Interaction):
     type: Literal["block_suggestion"]
     action_id: _Word
     block_id: _Word = ""
-    value: _Text = ""
+    value: _Typed = ""
     view: _View | None = None
 
 
@@ -151,7 +158,7 @@ class _Event(Payload):
     channel: _Id | None = None
     ts: _Word | None = None
     thread_ts: _Word | None = None
-    text: _Text = ""
+    text: _Typed = ""
     tab: _Word | None = None
     bot_id: _Word | None = None
 

@@ -26,6 +26,7 @@ from bot.interactions.interaction import Interaction
 from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
+from bot.slack.outgoing import without_secrets
 from workers.client import Unavailable, redis_problem
 from workers.records.listing import Listing
 from workers.records.run import Target
@@ -51,7 +52,7 @@ def register_commands(app: App, handler: InteractionHandler) -> None:
             if answer is None:
                 ack()
             else:
-                ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
+                ack(**without_secrets({"text": answer.text, "blocks": answer.blocks}), response_type="ephemeral")
 
         if not text.strip():
             acknowledge(None)

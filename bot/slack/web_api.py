@@ -36,6 +36,7 @@ from bot.slack.errors import (
     refusal_of_code,
 )
 from bot.slack.metrics import SLACK_CALLS
+from bot.slack.outgoing import without_secrets
 from bot.slack.settings import SlackSettings
 from bot.slack.web_api_answers import (
     IdentityAnswer,
@@ -229,7 +230,7 @@ class Slack:
         """
         try:
             answer = WebhookClient(response_url, timeout=10, retry_handlers=[]).send(
-                text=text, blocks=[dict(b) for b in blocks] or None, response_type="ephemeral"
+                **without_secrets({"text": text, "blocks": list(blocks) or None}), response_type="ephemeral"
             )
         except (URLError, OSError, HTTPException, SlackClientError) as error:
             raise Unreachable("no_answer", type(error).__name__) from None
@@ -266,7 +267,7 @@ class Slack:
 
 def call_slack(client: WebClient, method: str, arguments: Mapping[str, Any]) -> SlackResponse:
     """The answer of Slack to a call. Raises SlackRefusal."""
-    given = {key: value for key, value in arguments.items() if value is not None}
+    given = without_secrets({key: value for key, value in arguments.items() if value is not None})
     in_json = method.startswith(("chat.post", "views.", "files.complete")) or method in ("chat.update", "chat.delete")
     try:
         return client.api_call(method, json=given) if in_json else client.api_call(method, params=given)

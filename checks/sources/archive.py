@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from checks.model.redaction import redact
+
 MAX_FILES = 20_000
 MAX_FILE = 64 * 1024 * 1024
 MAX_TOTAL = 256 * 1024 * 1024
@@ -27,6 +29,9 @@ _GZIP = b"\x1f\x8b"
 
 class BundleError(Exception):
     """The bundle is invalid; the text names the file, the problem and the expected content."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 def files(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -19,6 +19,7 @@ from checks.sources.credential_files import Fingerprint, fingerprint
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
+from checks.sources.replies import shortened
 from checks.sources.saved import read_saved
 from checks.sources.source import Answer, NotCovered, Source, SourceError
 
@@ -66,13 +67,13 @@ class Saved:
             return RecordedSource(read_saved(self.saved)).azure(what, deadline)
         except SourceError as error:
             verb = "get" if what.resource == "managedClusters" else "list"
-            return Gap("azure", verb, what.resource, 0, str(error))
+            return Gap("azure", verb, what.resource, 0, shortened(str(error)))
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         try:
             return RecordedSource(read_saved(self.saved)).arm(resource_id, deadline)
         except SourceError as error:
-            return Gap("azure", "get", resource_id, 0, str(error))
+            return Gap("azure", "get", resource_id, 0, shortened(str(error)))
 
 
 class LiveSource:

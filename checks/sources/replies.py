@@ -39,7 +39,9 @@ class Failure(Exception):
 
 def shortened(message: str) -> str:
     """The message as one short line without secrets."""
-    line = redact(" ".join(message.split()))
+    line = redact(
+        " ".join(redact(message).split())
+    )  # first as it was written: in one line, the ends of values are lost
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 

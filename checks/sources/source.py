@@ -6,6 +6,7 @@ from typing import Protocol
 
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.model.raw_values import Raw
+from checks.model.redaction import redact
 
 TOO_LATE = "no answer before the run's deadline"
 """The message of the gap (504) for a read without an answer at the deadline."""
@@ -41,6 +42,9 @@ class SourceError(Exception):
 
     The text includes the fix.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class Source(Protocol):

@@ -11,6 +11,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from checks.model.redaction import redact
+
 log = logging.getLogger("egress_diag.audit")
 
 AUDIT_ENTRIES = 20_000
@@ -41,7 +43,7 @@ class Audit:
 
     def append(self, entry: AuditEntry) -> None:
         """Append an entry, with Redis' own time as its id."""
-        fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
+        fields: dict[Any, Any] = {name: redact(value) for name, value in asdict(entry).items() if value}
         try:
             self.redis.xadd(self.key, fields, maxlen=AUDIT_ENTRIES, approximate=True)
         except RedisError as failure:

@@ -77,6 +77,10 @@ def set_up_celery_traces() -> None:
     worker_process_shutdown.connect(end_here, weak=False, dispatch_uid="traces")
 
 
+_NO_TEXTS = {"record_exception": False, "set_status_on_exception": False}
+"""A span has no text of exceptions: it may quote a credential. The log has it, redacted."""
+
+
 @contextmanager
 def run_span(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
     """The span of one run, the parent of its reads."""
@@ -86,7 +90,7 @@ def run_span(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
     from opentelemetry.trace import set_span_in_context
 
     attributes = {"egress_diag.run": run_id, "egress_diag.cluster": cluster, "egress_diag.gateway": gateway}
-    with _HERE.tracer.start_as_current_span("diagnose", attributes=attributes) as span:
+    with _HERE.tracer.start_as_current_span("diagnose", attributes=attributes, **_NO_TEXTS) as span:
         _HERE.run = set_span_in_context(span)
         try:
             yield Span(span)
@@ -100,5 +104,5 @@ def read_span(source: str, resource: str) -> Iterator[Span]:
     if _HERE.tracer is None or _HERE.run is None:
         yield Span()
         return
-    with _HERE.tracer.start_as_current_span(f"{source} {resource}", context=_HERE.run) as span:
+    with _HERE.tracer.start_as_current_span(f"{source} {resource}", context=_HERE.run, **_NO_TEXTS) as span:
         yield Span(span)

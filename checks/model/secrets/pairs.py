@@ -30,8 +30,8 @@ _AFTER = re.compile(
     r"""(?P<separator>:=|=>|->|→|:|=(?![=~])|%3[ADad]|\\u003[dD]|,(?=[ \t]*\\*["'`]))(?P<space>[ \t]*)"""
 )
 _ELEMENT = re.compile(r"(?:\s[^<>]{0,200})?>(?=[^<\s])(?P<value>[^<]{1,4000})</")
-_FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]+|[ \t]*\n[ \t]*-[ \t]+)(?!-)(?=\S)""")
-_TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])")
+_FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]*[\n ][ \t]*-[ \t]+|[ \t]+)(?!-)(?=\S)""")
+_TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])|[ \t](?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=\w{8,}(?:\s|$))")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _DECLARED = re.compile(r"(?:^|\s)(?:ENV|ARG|setenv|SetEnv)\s+$")
 _INNER = re.compile(
@@ -97,14 +97,16 @@ def _is_argument(text: str, start: int, name: SecretName) -> bool:
 def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
     is_flag = text[start] == "-" and _FLAG.match(text, end)
     if is_flag and name is not SecretName.WEAK:
-        if "\n" in is_flag[0] or not is_flag["quote"]:
+        if "- " in is_flag[0] or not is_flag["quote"]:
             yield from value_spans(text, is_flag.end(), name, Place("x", "=", "", is_quoted_name=False))
     elif text[start:end].lower() in ("requirepass", "masterauth") and text[end : end + 1] == " ":
         yield from value_spans(text, end + 1, name, Place("x", "=", "", is_quoted_name=False))
     elif _VARIABLE.fullmatch(text, start, end):
         declared = _DECLARED.search(text, max(0, start - 12), start)
         column = re.compile(r"[ \t]+").match(text, end) if declared else _TABLE.match(text, end)
-        if column and (declared or not text[max(0, text.rfind("\n", 0, start) + 1) : start].strip()):
+        if column and (
+            declared or column[0] == " " or not text[max(0, text.rfind("\n", 0, start) + 1) : start].strip()
+        ):
             yield from value_spans(text, column.end(), name, Place("ENV", "=", "", is_quoted_name=False))
 
 

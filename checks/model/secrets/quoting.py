@@ -8,6 +8,11 @@ import re
 
 _QUOTE = re.compile(r"""\\*["'`]|%22|%27|&quot;|&\#3[49];|\\u002[27]""")
 LONG = 4_000
+_AFTER_LAST_LINE = re.compile(r"[,;)}\]]|[ \t]*$|[ \t]*\n", re.MULTILINE)
+"""The text after a quote that closes a value of several lines.
+
+Any other quote begins the next value, and this one was cut off.
+"""
 _FAR = 2_000
 """A quote that is not closed within this many characters ends with its line."""
 
@@ -31,14 +36,17 @@ def end_of_quoted(text: str, start: int, quote: str) -> int:
         found = text.find(quote, start, far)
         return found if found >= 0 else end_of_line(text, start)
     depth = len(quote) - 1
+    line = end_of_line(text, start)
     for closing in re.compile(rf"(\\*){quote[-1]}").finditer(text, start, far):
         backslashes = len(closing[1])
         if not _closes(backslashes, depth):
             continue
+        if closing.start() > line and not _AFTER_LAST_LINE.match(text, closing.end()):
+            return line
         if quote == "'" and text[closing.end() : closing.end() + 1] == "'" and closing.start() > start:
             continue
         return closing.start(1) if backslashes <= depth else closing.end() - 1 - depth
-    return end_of_line(text, start)
+    return line
 
 
 def _lines(text: str, start: int, far: int) -> int:

@@ -12,6 +12,9 @@ _JSON = re.compile(r"(?:string)?[dD]ata\\*[\"'][ \t\n]*:[ \t\n]*\{(?P<fields>[^{
 _JSON_FIELD = re.compile(r":[ \t\n]*(?=\\*[\"'])")
 _YAML = re.compile(r"(?m)^(?P<indent>[ \t]*)(?:stringData|data):[ \t]*(?P<flow>\{[^{}\n]*)?$")
 _YAML_FIELD = re.compile(r"(?P<prefix>[ \t]+)[\w.\"'-]+:(?P<space>[ \t]*)(?P<value>[^\n]*)\n?")
+_FLAT = re.compile(r"(?:stringData|data): +(?P<fields>[\w./-]+: [^\n]{1,2000})")
+_FLAT_FIELD = re.compile(r"(?P<name>[\w./-]+): (?P<value>(?:(?![\w./-]+: )\S+ ?)+)")
+_OUTSIDE = ("kind", "metadata", "type", "apiVersion", "immutable")
 _DOCUMENT = re.compile(r"(?m)^---")
 
 
@@ -25,6 +28,8 @@ def secret_object_spans(text: str) -> Iterator[tuple[int, int]]:
             yield from _unless_redacted(
                 text, field.end() + len(quote), end_of_quoted(text, field.end() + len(quote), quote)
             )
+    for flat in _FLAT.finditer(text):
+        yield from _flat_fields(text, *flat.span("fields"))
     start = 0
     for end in [*(each.start() for each in _DOCUMENT.finditer(text)), len(text)]:
         if _KIND.search(text, start, end):
@@ -43,6 +48,14 @@ def _fields(text: str, at: int, end: int, indent: int) -> Iterator[tuple[int, in
         else:
             yield from _unless_redacted(text, field.start("value"), field.end("value"))
             at = field.end()
+
+
+def _flat_fields(text: str, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """The values of a manifest whose lines were joined with spaces, as in a log line."""
+    for field in _FLAT_FIELD.finditer(text, at, end):
+        if field["name"] in _OUTSIDE:
+            return
+        yield from _unless_redacted(text, field.start("value"), field.start("value") + len(field["value"].rstrip()))
 
 
 def _unless_redacted(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
