@@ -244,12 +244,12 @@ class Office:
 
 
 @contextmanager
-def office(slack: SandboxServer, redis_url: str, folder: Path) -> Iterator[Office]:
+def office(slack: SandboxServer, redis_url: str, folder: Path, rules: str = RULES) -> Iterator[Office]:
     """Alice's records: runs, watches, schedules, handoffs, mutes, owners, evidence."""
     write_bundle(broken_cluster(), folder / "broken")
     config_file = folder / "egress-diag.yaml"
     rows = "".join(f"  - {{name: {name}, bundle: '{folder / 'broken'}'}}\n" for name in ("bank", "shared"))
-    config_file.write_text(f"clusters:\n{rows}{RULES}", encoding="utf-8")
+    config_file.write_text(f"clusters:\n{rows}{rules}", encoding="utf-8")
     config = load(config_file)
     client = connect(WorkerSettings(REDIS_URL=redis_url), config)
     with conversation(slack, client, config) as talk:
