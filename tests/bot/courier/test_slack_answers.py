@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.courier.courier import GIVE_UP_SECONDS, INFORM_SECONDS, Courier
-from bot.sandbox import SandboxServer
+from bot.sandbox import SandboxServer, StoredMessage
 from bot.sandbox.model.faults import Faults
+from bot.slack.web_api import METADATA_EVENT
 from tests.bot.stories import BROKEN, accepted, finish
 from tests.system import complete, slot, slots, whole_thread
 from workers.client import ConnectedClient as Client
+from workers.records.delivered import Delivered
 from workers.records.digest import DigestOrder
 from workers.records.handoff import HandoffOrder
 from workers.records.run import Order, Run, Target
@@ -210,6 +212,21 @@ def test_who_waits_for_another_document_is_informed_too(
     assert client.stores.failures.all()[document].code == "restricted_action_read_only_channel"
 
 
+def test_informing_is_repeated_while_the_other_methods_fail_temporarily(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = finish(client, accepted(client), BROKEN)
+    slack.faults.refuse("restricted_action", 2, "chat.postMessage")
+    slack.faults.server_errors(1, "chat.postEphemeral", status=503)
+    assert courier.deliver(f"run/{run.id}").limited
+    assert not slack.ephemerals()
+    client.stores.redis.delete(f"egress-diag:wait:run/{run.id}")
+    slack.faults.refuse("restricted_action", 1, "chat.postMessage")
+    assert courier.deliver(f"run/{run.id}").label == "refused"
+    (notice,) = slack.ephemerals(user="U0ALICE")
+    assert "gwpoool" in notice.shown
+
+
 def test_if_no_method_works_the_log_and_doctor_say_it(
     courier: Courier, client: Client, slack: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -293,6 +310,33 @@ def test_a_card_that_can_no_longer_be_edited_stays_the_only_one(
     deliver(courier, run)
     assert len(slack.messages()) == 1
     assert len(slots(list(slack.thread(card)))) == 8
+
+
+def test_a_post_of_an_earlier_attempt_is_found_by_a_later_one(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    """The first attempt arrived, and the last one minutes later did not."""
+    run, now = accepted(client), time.time()
+    document = f"run/{run.id}"
+    about = {"event_type": METADATA_EVENT, "event_payload": {"document": document, "slot": "parent"}}
+    early = StoredMessage(
+        channel="C0OPS", ts=f"{now - 200:.6f}", author=slack.app.bot_user, text="checking", metadata=about
+    )
+    slack.workspace.post(early)
+    for slot_, ts, digest in (("parent", now - 61, ""), ("doubt/parent", now - 300, f"{now:.6f}/")):
+        client.stores.documents.note_delivered(document, Delivered(slot_, "C0OPS", f"?{ts:.6f}", digest))
+    deliver(courier, run)
+    assert [m.ts for m in slack.messages()] == [early.ts]
+
+
+def test_the_waits_begin_again_after_progress(courier: Courier, client: Client, slack: SandboxServer) -> None:
+    run = finish(client, accepted(client), BROKEN)
+    slack.faults.lose_answers(3, "chat.postMessage")
+    for _ in range(3):
+        assert courier.deliver(f"run/{run.id}").retry_seconds == 1.0
+        client.stores.redis.delete(f"egress-diag:wait:run/{run.id}")
+    slack.faults.server_errors(1)
+    assert courier.deliver(f"run/{run.id}").retry_seconds == 2.0, "this attempt made no progress"
 
 
 def test_the_window_for_duplicates_ends(courier: Courier, client: Client, slack: SandboxServer) -> None:
