@@ -21,6 +21,8 @@ REDACTED = "REDACTED"
 """The placeholder for a Secret's values in a bundle (docs/contract.md#bundle)."""
 
 _WORD = "[redacted]"
+_SHORTEST = 6
+"""No shorter text has both a name and a value."""
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...]], ...] = (
     (shape_spans, ("",)),
@@ -41,6 +43,8 @@ def redact(text: str) -> str:
 
     The function is idempotent, so a redacted bundle gives the same verdict as the cluster.
     """
+    if len(text) < _SHORTEST:
+        return text
     if len(text) > 300:
         return _settled(text)
     return _remembered(text)
@@ -51,6 +55,10 @@ def redact_object(raw: Any) -> Any:
 
     Without values of Secrets, fields and variables with secret names, and secrets in text.
     """
+    if isinstance(raw, str):
+        return redact(raw)
+    if raw is None or isinstance(raw, int | float):
+        return raw
     if isinstance(raw, Mapping):
         if raw.get("kind") == "Secret" and "metadata" in raw:
             raw = {
@@ -60,7 +68,7 @@ def redact_object(raw: Any) -> Any:
         return {key: _field(key, value, raw) for key, value in raw.items()}
     if isinstance(raw, list | tuple):
         return list(_arguments(list(raw)))
-    return redact(raw) if isinstance(raw, str) else raw
+    return raw
 
 
 def _values(data: Mapping[str, Any]) -> dict[str, str]:
@@ -72,7 +80,9 @@ def _field(key: str, value: Any, parent: Mapping[str, Any]) -> Any:
         # A copy of the whole object, including a Secret's data. No check reads it.
         return _WORD
     name = announced_secret(_named(parent) if key in ("value", "values") else key)
-    if name is None or name is SecretName.COOKIE or isinstance(value, Mapping):
+    if name is None:
+        return redact_object(value)
+    if name is SecretName.COOKIE or isinstance(value, Mapping):
         return _opened(value) if name is SecretName.PASSWORD or name is SecretName.TOKEN else redact_object(value)
     return _secret(name, value)
 

@@ -28,7 +28,8 @@ _REDIS_USER = re.compile(r"(?i)\buser\s+\S{1,60}\s+on\s[^\n]{0,60}?>(?P<secret>\
 PROGRAM_HINTS = (
     *(
         "curl",
-        "http",
+        "http ",
+        "https ",
         "xh ",
         "--user",
         "--proxy-user",

@@ -171,8 +171,10 @@ def shape_spans(text: str) -> Iterator[tuple[int, int]]:
         if prefix in small:
             yield from (found.span() for found in pattern.finditer(text))
     for pattern, hints in _PATTERNS:
-        if any(hint in small for hint in hints):
-            yield from _found(pattern, text)
+        for hint in hints:  # no generator: this runs for every text of a cluster
+            if hint in small:
+                yield from _found(pattern, text)
+                break
 
 
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
