@@ -143,7 +143,7 @@ class FactStore:
     def gateway_deployments(self, target: EgressGateway) -> tuple[Deployment, ...]:
         """The gateway's Deployments that exist, in the order of its revisions."""
         return self.memo(
-            ("gateway Deployments", target.namespace, target.deployments), lambda: self._deployments(target)
+            ("gateway Deployments", target.namespace, target.name, target.revisions), lambda: self._deployments(target)
         )
 
     def _deployments(self, target: EgressGateway) -> tuple[Deployment, ...]:
@@ -157,7 +157,9 @@ class FactStore:
 
         Pods of an unreadable Deployment are recognized by the Deployment's name as a prefix.
         """
-        return self.memo(("gateway pods", target.namespace, target.deployments), lambda: self._gateway_pods(target))
+        return self.memo(
+            ("gateway pods", target.namespace, target.name, target.revisions), lambda: self._gateway_pods(target)
+        )
 
     def _gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:
         selectors = [d.selector for d in self.gateway_deployments(target) if d.selector]

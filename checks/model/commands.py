@@ -4,6 +4,7 @@ Commands have the real names filled in.
 """
 
 import shlex
+from functools import lru_cache
 
 from checks.model.findings import Action, Effect
 from checks.model.question import ClusterIdentity
@@ -37,7 +38,13 @@ Earlier versions need the aks-preview extension.
 
 def quoted(*words: str) -> str:
     """The words as one shell command."""
-    return " ".join(shlex.quote(word) for word in words)
+    return " ".join([_quoted(word) for word in words])
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(word: str) -> str:
+    """A word of a command; most are the same for every gateway."""
+    return shlex.quote(word)
 
 
 def kubectl(*words: str, namespace: str = "") -> str:

@@ -19,6 +19,10 @@ class Trail:
     service: str = ""
     hops: int = 0
 
+    def to(self, service: str) -> "Trail":
+        """The same with another last service."""
+        return Trail(self.gateways, service, self.hops)
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -32,11 +36,13 @@ class Arrival:
 
     def carrying(self, connection: Connection) -> "Arrival":
         """The same arrival with the connection as a filter receives it."""
-        return replace(self, connection=connection)
+        return Arrival(self.at, connection, self.trail, self.source)
 
-    def step(self, part: ConfigurationPart, decision: str, origin: Provenance) -> Step:
+    def step(
+        self, part: ConfigurationPart, decision: str, origin: Provenance, cluster: ClusterName | None = None
+    ) -> Step:
         """A decision of this proxy."""
-        return Step(self.at.name, part, decision, origin)
+        return Step(self.at.name, part, decision, origin, cluster)
 
     def fails(
         self,

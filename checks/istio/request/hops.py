@@ -1,6 +1,6 @@
 """One request from proxy to proxy: only the bytes on the wire tie one hop to the next."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 
 from checks.facts.pods import Pod
@@ -9,6 +9,7 @@ from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster
 from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener
+from checks.istio.request.address_dependence import address_decides
 from checks.istio.request.credentials import undelivered
 from checks.istio.request.declared import is_declared
 from checks.istio.request.external_servers import external_problem
@@ -76,7 +77,7 @@ class Hops:
                 continue
             steps = (
                 *each.steps,
-                replace(arrival.step(ConfigurationPart.CLUSTER, str(each.cluster), each.origin), cluster=each.cluster),
+                arrival.step(ConfigurationPart.CLUSTER, str(each.cluster), each.origin, each.cluster),
             )
             for end in self._cluster(arrival.carrying(each.connection), each):
                 answered = _as_http(end) if each.http else end
@@ -103,7 +104,7 @@ class Hops:
         if cluster is None or here.patches.removes(name):
             yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
             return
-        arrival = replace(arrival, trail=replace(arrival.trail, service=name.host))
+        arrival = Arrival(here, connection, arrival.trail.to(name.host), arrival.source)
         found = self._endpoints(here, cluster, connection)
         if not found:
             yield arrival.fails(Ending.NO_ENDPOINT, f"no endpoint of {name}", flag="UH", cluster=name)
@@ -189,7 +190,7 @@ class Hops:
             yield replace(end, ending=Ending.NO_LISTENER, destination=pod.ip, port=port)
             return
         following = Trail(gateways, trail.service, trail.hops + 1)
-        arrival = Arrival(there, replace(connection, address=pod.ip), following, self._query.source)
+        arrival = Arrival(there, Connection(pod.ip, port, connection.layers), following, self._query.source)
         yield from self._behind_pod(arrival, listener)
 
     def _behind_pod(self, arrival: Arrival, listener: EnvoyListener) -> list[End]:
@@ -215,14 +216,16 @@ class Hops:
         return replace(end, service=trail.service, gateways=trail.gateways, ending=Ending.NOT_UNDERSTOOD)
 
     def _reached(self, host: str, port: int, trail: Trail) -> End:
-        end = End(Result.BYPASSES, destination=host, port=port, service=trail.service, gateways=trail.gateways)
-        end = replace(end, ending=Ending.ARRIVED)
+        result, ending, reason = Result.THROUGH, Ending.ARRIVED, ""
         if self._query.gateway not in trail.gateways:
-            return end
-        if self._query.host in (host, trail.service) or is_declared(self._mesh, self._query.host, trail.service):
-            return replace(end, result=Result.THROUGH)
-        reason = f"arrives at {host}:{port}, which is declared for another host"
-        return replace(end, result=Result.FAILS, reason=reason, ending=Ending.OTHER_DESTINATION)
+            result = Result.BYPASSES
+        elif not (
+            self._query.host in (host, trail.service) or is_declared(self._mesh, self._query.host, trail.service)
+        ):
+            result, ending = Result.FAILS, Ending.OTHER_DESTINATION
+            reason = f"arrives at {host}:{port}, which is declared for another host"
+        gateways, service = trail.gateways, trail.service
+        return End(result, reason, destination=host, port=port, service=service, gateways=gateways, ending=ending)
 
 
 def outbound_listener(here: ProxyConfiguration, connection: Connection) -> EnvoyListener:
@@ -232,21 +235,6 @@ def outbound_listener(here: ProxyConfiguration, connection: Connection) -> Envoy
     listener = here.outbound.listener_for(connection.address, connection.port)
     removed = here.patches.removes_listener(listener.name, connection.port)
     return here.patches.without_removed_chains(here.outbound.fallback() if removed else listener, connection.port)
-
-
-def address_decides(here: ProxyConfiguration, ends: Iterable[End]) -> bool:
-    """Whether another destination address of a connection could end otherwise behind a proxy.
-
-    Its filter chain is the same. Policies of a gateway and clusters that keep the address can depend on it.
-    """
-    for end in ends:
-        step = next((each for each in end.steps if each.part is ConfigurationPart.CLUSTER), None)
-        if step is None or step.cluster is None or step.cluster.host == PASSTHROUGH:
-            return True
-        cluster = here.clusters.get(step.cluster)
-        if cluster is not None and cluster.original_destination:
-            return True
-    return here.proxy.gateway and bool(here.policies)
 
 
 def _as_http(end: End) -> End:

@@ -9,10 +9,11 @@ from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.listeners import FilterChain
+from checks.istio.request.address_dependence import address_decides
 from checks.istio.request.address_ranges import address_in, public_ranges
 from checks.istio.request.client_dns import client_addresses
 from checks.istio.request.filter_chains import selected_chain
-from checks.istio.request.hops import Hops, RouteQuery, address_decides, outbound_listener
+from checks.istio.request.hops import Hops, RouteQuery, outbound_listener
 from checks.istio.request.interception import is_intercepted
 from checks.istio.request.outcome import End, RequestOutcome, Result, outcome
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
