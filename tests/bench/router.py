@@ -23,7 +23,7 @@ from checks.istio.request.routing import Routing, router_of
 from checks.istio.request.wire import Connection, request_layers
 from checks.model.question import ClusterIdentity, Question
 from checks.model.raw_values import Raw, items, texts
-from tests.bench.evaluation import gathered
+from tests.bench.evaluation import every_check, gathered
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, table
 from tests.bench.route import fresh, many_hosts
@@ -122,10 +122,12 @@ def measure() -> str:
     big = gathered(big_cluster(500, 3000))
     servers = broken_hosts(big, Gateway, _other_host)
     exports = broken_hosts(big, VirtualService, lambda spec: {**spec, "exportTo": ["nowhere"]})
-    one, every = one_host(big), all_hosts(gathered(many_hosts(200)), 200)
+    hosts = gathered(many_hosts(200))
+    one, every = one_host(big), all_hosts(hosts, 200)
     rows = [
         ("one host, 500 gateways, 3,000 Istio objects, without indexes", one, "60 ms"),
         ("all hosts of a gateway with 200 hosts, without indexes", every, "200 ms"),
+        ("the same hosts, with every check of the catalogue", every_check(hosts, _RUNS), "200 ms"),
         ("faults of a host that its server lacks, same objects", servers, "50 ms"),
         ("faults of a host whose VirtualService is not exported, same objects", exports, "50 ms"),
     ]
