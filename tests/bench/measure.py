@@ -34,7 +34,10 @@ def shown(seconds: float) -> str:
 
 
 def timed(work: Callable[[], object], runs: int, warm_up: int = 1, clock: Callable[[], float] = perf_counter) -> Sample:
-    """Run the work a number of times after a warm-up; `process_time` as the clock measures CPU time."""
+    """Run the work a number of times after a warm-up.
+
+    `process_time` as the clock measures CPU time.
+    """
     for _ in range(warm_up):
         work()
     seconds = []
