@@ -35,10 +35,12 @@ class BackgroundThreads:
         return future
 
     def cancel_waiting(self) -> None:
-        """Cancel the calls that have not begun."""
-        with self._lock:
-            while (work := self._next()) is not None:
-                work[0].cancel()
+        """Cancel the calls that have not begun.
+
+        Takes no lock: at the end of the process, a thread may have stopped while it held one.
+        """
+        while (work := self._next()) is not None:
+            work[0].cancel()
 
     def _next(self) -> _Work | None:
         try:

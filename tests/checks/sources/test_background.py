@@ -53,3 +53,24 @@ def test_the_process_does_not_wait_for_a_call_that_hangs() -> None:
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
     assert time.monotonic() - began < 20
+
+
+def test_calls_are_cancelled_also_when_the_process_is_ending() -> None:
+    """A generator that is closed that late must not wait for a thread that has stopped."""
+    program = """
+from checks.sources.background import BackgroundThreads
+
+def reads():
+    pool = BackgroundThreads(32, "x")
+    try:
+        for number in range(20_000):
+            pool.submit(sum, (number,))
+        yield
+    finally:
+        pool.cancel_waiting()
+
+kept = reads()
+next(kept)
+"""
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
