@@ -16,7 +16,7 @@ from checks.istio.faults.gateway_clusters import gateway_clusters
 from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes
 from checks.istio.fixes.fields import remove_field
 from checks.istio.fixes.showing import show_object
-from checks.istio.fixes.tls_settings import tls_place
+from checks.istio.fixes.tls_settings import tls_place, tls_removed
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import Step
@@ -88,7 +88,7 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
     shown = [source] if source is not None else []
     routes = f"{sent.field} of {source.ref}" if source is not None else "a rule"
     dropped = change(
-        f"Patch {rule.ref}: originate no TLS; applications keep https://", remove_field(rule, path).command, TSG
+        f"Patch {rule.ref}: originate no TLS; applications keep https://", tls_removed(rule, path).command, TSG
     )
     removed = (
         change(
@@ -96,7 +96,7 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
             remove_field(source, sent.field).command,
             ISTIO_TLSO,
         )
-        if isinstance(source, VirtualService)
+        if isinstance(source, VirtualService) and len([*source.http, *source.tls, *source.tcp]) > 1
         else None
     )
     plain = isinstance(source, VirtualService) and bool(source.http)

@@ -9,7 +9,7 @@ from typing import Any
 
 from checks.facts.changes import Apply, JsonPatch, ObjectWrite
 from checks.facts.istio_networking import DestinationRule
-from checks.istio.fixes.fields import name_for_host, networking_manifest, remove_field, set_field
+from checks.istio.fixes.fields import json_pointer, name_for_host, networking_manifest, remove_field, set_field
 from checks.istio.mesh.destination_rules import MergedRule
 from checks.istio.proxy.clusters import Cluster
 from checks.model.raw_values import Raw, items, mapping, number, text
@@ -79,7 +79,20 @@ def dropping_entry(cluster: Cluster) -> str:
 def without_tls(cluster: Cluster) -> JsonPatch | None:
     """The DestinationRule without the TLS settings that apply to a cluster."""
     place = tls_place(cluster)
-    return remove_field(*place) if place is not None else None
+    return tls_removed(*place) if place is not None else None
+
+
+def tls_removed(rule: DestinationRule, path: str) -> JsonPatch:
+    """The DestinationRule without the TLS settings in this field.
+
+    If nothing else is set beside them, they become `mode: DISABLE`: istiod's webhook refuses a traffic policy without
+    settings (`validateTrafficPolicy`, `validatePortTrafficPolicies` in `pkg/config/validation/validation.go`).
+    """
+    beside: Any = rule.raw
+    for step in json_pointer(path).split("/")[1:-1]:
+        beside = beside[int(step)] if step.isdigit() else beside[step]
+    alone = {key for key, value in beside.items() if value} <= {"port", "tls"}
+    return set_field(rule, path, {"mode": "DISABLE"}) if alone else remove_field(rule, path)
 
 
 def with_tls(cluster: Cluster, tls: Mapping[str, Any]) -> JsonPatch | None:

@@ -1,11 +1,15 @@
 """The corrected objects that findings offer, run one after another, restore the route."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import pytest
 
 from checks.catalogue import catalogue
 from checks.model.findings import Effect, Finding, Report, Status
 from tests.checks.istio.trace.kubectl import run
 from tests.clusters.compose import Cluster, compose, named
+from tests.istiod.corrections import GATEWAY, Corrected, confirm
 from tests.recordings import diagnosed, question
 from tests.scenarios.cases import Case, cases_of
 
@@ -61,8 +65,11 @@ def failures(report: Report) -> list[Finding]:
     return [finding for finding in report.findings if finding.status is Status.FAIL]
 
 
-@pytest.mark.parametrize("case", broken(), ids=lambda case: f"{case.check.slug}: {case.name}")
-def test_the_corrections_make_the_route_whole(case: Case) -> None:
+def corrected(case: Case) -> tuple[Cluster, list[str]] | None:
+    """The cluster after the corrections, and the commands.
+
+    None if the application decides which scheme it uses.
+    """
     patch = {key: value for key, value in (case.raw.get("with") or {}).items() if key != "errors"}
     cluster = compose(named(case.cluster), patch)
     ran: list[str] = []
@@ -75,13 +82,40 @@ def test_the_corrections_make_the_route_whole(case: Case) -> None:
         if first.check == "application-sends-tls":
             commands = commands[:1]
             if not commands:
-                return  # the application decides which scheme it uses
+                return None
         assert commands, f"nothing to run for {first.summary}"
         for command in commands:
             cluster = run(cluster, command)
         ran.extend(commands)
+    return cluster, ran
+
+
+def judged(case: Case, cluster: Cluster) -> Corrected:
+    gateway = case.raw.get("gateway", GATEWAY)
+    gateway = gateway if "/" in gateway else f"team-egress/{gateway}"
+    return Corrected(f"{case.check.slug}: {case.name}", cluster, case.raw.get("host"), case.raw.get("from"), gateway)
+
+
+def _judged(case: Case) -> Corrected | None:
+    made = corrected(case)
+    return judged(case, made[0]) if made is not None else None
+
+
+def every_corrected() -> Iterator[Callable[[], Corrected | None]]:
+    """All corrected clusters, for istiod's code."""
+    for case in broken():
+        yield partial(_judged, case)
+
+
+@pytest.mark.parametrize("case", broken(), ids=lambda case: f"{case.check.slug}: {case.name}")
+def test_the_corrections_make_the_route_whole(case: Case) -> None:
+    made = corrected(case)
+    if made is None:
+        return
+    cluster, ran = made
     left = [f"{finding.code} {finding.summary}" for finding in failures(diagnose(case, cluster))]
     assert not left, "\n".join([*ran, "still:", *left])
+    confirm(judged(case, cluster))
 
 
 def test_a_correction_changes_the_route_of_no_other_host() -> None:

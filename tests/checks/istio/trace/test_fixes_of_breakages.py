@@ -1,7 +1,9 @@
 """Corrections, applied to the bundle, restore the route and change no other host's."""
 
 import copy
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from tests.checks.istio.trace import kubectl
 from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, Breakage, client_host_of, host_of
 from tests.checks.istio.trace.traced import meant, traced
 from tests.clusters.compose import Cluster, before, identity, named, uid_of
+from tests.istiod.corrections import Corrected, confirm
 
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
@@ -40,11 +43,11 @@ def failing(route: Route) -> list[Correction]:
     return list(request.corrections)
 
 
-@pytest.mark.parametrize(("broken", "on"), CASES)
-def test_the_corrected_objects_restore_the_route(broken: Breakage, on: str) -> None:
+def corrected(broken: Breakage, on: str) -> tuple[Cluster, Route, list[str]]:
+    """The cluster after the corrections, its route, and what was applied."""
     cluster, host = broken.do(named(on), on), client_host_of(on)
     route = traced(cluster, host, broken.client)
-    done = []
+    done: list[str] = []
     for _ in range(ROUNDS):
         if route.routed:
             break
@@ -54,7 +57,29 @@ def test_the_corrected_objects_restore_the_route(broken: Breakage, on: str) -> N
             cluster = applied(cluster, each)
         done += [f"{each.title}\n{each.manifest}" for each in corrections]
         route = traced(cluster, host, broken.client)
+    return cluster, route, done
+
+
+def judged(broken: Breakage, on: str, cluster: Cluster) -> Corrected:
+    return Corrected(f"{broken} on {on}", cluster, client_host_of(on), broken.client)
+
+
+def _judged(broken: Breakage, on: str) -> Corrected:
+    return judged(broken, on, corrected(broken, on)[0])
+
+
+def every_corrected() -> Iterator[Callable[[], Corrected]]:
+    """All corrected clusters, for istiod's code."""
+    for broken in (each for each in BREAKAGES if each.fixable):
+        for on in broken.on:
+            yield partial(_judged, broken, on)
+
+
+@pytest.mark.parametrize(("broken", "on"), CASES)
+def test_the_corrected_objects_restore_the_route(broken: Breakage, on: str) -> None:
+    cluster, route, done = corrected(broken, on)
     assert route.routed, "\n".join([*done, "still:", route.summary])
+    confirm(judged(broken, on, cluster))
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
