@@ -33,6 +33,7 @@ _ELEMENT = re.compile(r"(?:\s[^<>]{0,200})?>(?=[^<\s])(?P<value>[^<]{1,4000})</"
 _FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]*[\n ][ \t]*-[ \t]+|[ \t]+)(?!-)(?=\S)""")
 _TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])|[ \t](?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=\w{8,}(?:\s|$))")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_QUOTED = re.compile(r"""[ \t]+(?=\\*["'])""")
 _DECLARED = re.compile(r"(?:^|\s)(?:ENV|ARG|setenv|SetEnv)\s+$")
 _INNER = re.compile(
     r"""\{[^{}]{0,300}?["']?(?:value|stringValue|secretValue|plaintext|secret|password)\\*["']?\s*:\s*(?=\\*["'])"""
@@ -101,6 +102,8 @@ def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[
             yield from value_spans(text, is_flag.end(), name, Place("x", "=", "", is_quoted_name=False))
     elif text[start:end].lower() in ("requirepass", "masterauth") and text[end : end + 1] == " ":
         yield from value_spans(text, end + 1, name, Place("x", "=", "", is_quoted_name=False))
+    elif "_" in text[start:end] and (quoted := _QUOTED.match(text, end)) and name is not SecretName.WEAK:
+        yield from value_spans(text, quoted.end(), name, Place("x", "=", "", is_quoted_name=False))
     elif _VARIABLE.fullmatch(text, start, end):
         declared = _DECLARED.search(text, max(0, start - 12), start)
         column = re.compile(r"[ \t]+").match(text, end) if declared else _TABLE.match(text, end)

@@ -25,7 +25,11 @@ _ARGUMENTS = re.compile(
 _COOKIES = re.compile(rf"\bcurl\b{_BETWEEN}\s(?:-b|--cookie)(?:\s+|=)?(?P<quote>[\"']?)(?=[^\s=]{{1,100}}=)")
 _SMB = re.compile(r"\s-U\s*[\"']?[\w.\\/-]{1,60}%(?P<secret>[^\s\"']{1,100})")
 _REDIS_USER = re.compile(r"(?i)\buser\s+\S{1,60}\s+on\s[^\n]{0,60}?>(?P<secret>\S{1,200})")
+_COMMANDS = re.compile(
+    r"(?<![\w-])(?:AUTH (?:default )?(?=\S*\d)|(?:add_user|change_password)\s+\S{1,60}\s+)(?P<secret>\S{6,200})"
+)
 PROGRAM_HINTS = (
+    *("auth ", "add_user", "change_password"),
     *(
         "curl",
         "http ",
@@ -53,7 +57,7 @@ def program_spans(text: str) -> Iterator[tuple[int, int]]:
         yield from value_spans(text, found.end(), SecretName.PASSWORD, _SHELL)
     for found in _COOKIES.finditer(text):
         yield from cookie_spans(text, found.end(), _end(text, found.end(), found["quote"]))
-    for pattern in (_SMB, _REDIS_USER):
+    for pattern in (_SMB, _REDIS_USER, _COMMANDS):
         yield from (
             found.span("secret") for found in pattern.finditer(text) if not found["secret"].startswith(PLACEHOLDERS)
         )

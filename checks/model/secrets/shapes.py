@@ -110,8 +110,9 @@ _SCHEME = re.compile(
 _AUTHORITY = re.compile(r"://[^\s/?#\"'<>@:]{0,200}+:(?P<secret>[^\s/?\"'<>]{1,512}(?=@))")
 _HTTP_TOKEN = re.compile(r"(?i)https?://(?P<secret>[^\s/?#\"'<>@:]{6,200}+)(?=@)")
 _PASTED = re.compile(
-    r"(?<![\w./@:-])[A-Za-z][\w.-]{0,60}:(?P<secret>(?=[^\s@/:]{0,100}[\d%!$&*+#])[^\s@/\"'<>:]{6,100}+)@(?=[\w-]+\.[\w.-]+|tcp\(|unix\(|\[)"
+    r"(?<![\w./@:-])[A-Za-z][\w.-]{0,60}:(?P<secret>(?=[^\s@/:]{0,100}[\d%!$&*+#])[^\s@/\"'<>:]{6,100}+)@(?=[\w-]+\.[\w.-]+|\[)"
 )
+_DSN = re.compile(r"(?<![\w.-])[\w.-]{1,60}:(?P<secret>[^\s@/\"'<>]{1,200}+)@(?:tcp|unix)\(")
 _ENCODED_AUTHORITY = re.compile(r"(?i)%3A%2F%2F[\w.~-]{0,100}%3A(?P<secret>(?:(?!%2F|%40)[\w.~%+-]){1,200})(?=%40)")
 _PARAMETER = re.compile(
     r"(?i)(?:[?&#]|&amp;|\\u0026|%26|(?<=sharedaccesssignature )|(?<=sharedaccesssignature=))"
@@ -160,6 +161,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_ORACLE, ("thin:", "sqlplus")),
     (_PARAMETER, ("=", "%3d")),
     (_PASTED, ("@",)),
+    (_DSN, ("@tcp(", "@unix(")),
 )
 """Each pattern with its hints in small letters: every match contains one."""
 
@@ -180,7 +182,7 @@ def shape_spans(text: str) -> Iterator[tuple[int, int]]:
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
     for found in pattern.finditer(text):
         group = found.lastgroup or 0
-        if found[group].startswith(_PLACEHOLDERS) or found[0].startswith(_HARMLESS):
+        if found[group].startswith(_PLACEHOLDERS) or (pattern is not _DSN and found[0].startswith(_HARMLESS)):
             continue
         yield found.span(group)
 
