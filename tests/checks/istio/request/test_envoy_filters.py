@@ -123,6 +123,10 @@ def test_a_patch_of_something_else_changes_nothing(patch: Manifest) -> None:
         (_filter("HTTP_ROUTE", "REMOVE", _routes(_NAMED)), f"no route of {_HOST} matches"),
         (_filter("VIRTUAL_HOST", "REMOVE", _routes(_NAMED)), "fixed answer of block_all"),
         (_filter("CLUSTER", "REMOVE", {"cluster": {"service": _HOST}}), f"no cluster outbound|80||{_HOST}"),
+        (
+            _filter("CLUSTER", "REMOVE", {"cluster": {"name": f"outbound|80||{_HOST}", "service": "ignored.example"}}),
+            f"no cluster outbound|80||{_HOST}",
+        ),
         (_filter("LISTENER", "REMOVE", _ON_80), "outbound traffic to unknown hosts is blocked"),
     ],
 )
