@@ -191,7 +191,9 @@ class Office:
         return body
 
     def _answers(self) -> int:
-        return len(self.talk.slack.calls("chat.postEphemeral"))
+        # In a thread that does not exist, Slack refuses a private answer, and it becomes a direct message.
+        slack = self.talk.slack
+        return len(slack.ephemerals()) + sum(m.channel.startswith("D") for m in slack.workspace.all_messages())
 
     def shown_at_home(self, kind: Any, payload: Mapping[str, object]) -> str:
         """Deliver a payload that publishes the App Home, and wait for that."""
