@@ -127,6 +127,8 @@ def _after_colon(text: str, at: int, limit: int, name: SecretName, place: Place)
         return limit
     if name is SecretName.PASSWORD and words[0].lower().rstrip(",.;") in _NOT_A_PASSWORD:
         return at
+    if place.prefix.endswith("/") and words[0].islower() and words[0].isalpha():
+        return at  # a sentence about a file, as `/etc/passwd: permission denied`
     if name is not SecretName.PASSWORD and is_prose(text[at:limit]):
         return at
     return at + len(words[0].rstrip(",.;"))
