@@ -99,7 +99,7 @@ bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 .PHONY: chaos
-chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, deaf (KILLS=300 PAUSES=50 BREAKS=50)
+chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, stalled (KILLS=300 PAUSES=50 BREAKS=50)
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15)
 
 .PHONY: new

@@ -112,7 +112,7 @@ def check_any_cluster(config: Config, requester: Requester, permission: Permissi
 def permitted_gateways(
     config: Config, requester: Requester, permission: Permission, cluster: str, names: Iterable[str]
 ) -> tuple[str, ...]:
-    """Those of the gateways (`namespace/name`) for which the person has the permission."""
+    """The gateways (`namespace/name`) for which the person has the permission."""
     return tuple(name for name in names if is_permitted(config.access, requester, permission, cluster, name))
 
 

@@ -30,7 +30,7 @@ from workers.records.delivered import Delivered
 log = logging.getLogger(__name__)
 
 NOT_EDITABLE = "not-editable"
-"""In place of the digest of a parent that Slack does not let the bot edit."""
+"""The recorded digest of a parent that Slack no longer lets the bot edit."""
 
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
 
@@ -148,7 +148,7 @@ class Thread:
                 if message.final:
                     self.duplicates.doubt(held, before, destination.thread, since=float(before.ts) - 1)
                 else:
-                    posted = Posted(before.channel, before.ts)  # its old content stays until an end
+                    posted = Posted(before.channel, before.ts)  # the old content stays until the run ends
         if posted is None:
             posted = self._posted(held, destination, message, about)
         self.client.deliveries.note_delivered(

@@ -133,7 +133,7 @@ def _history(handler: InteractionHandler, target: Target, interaction: Interacti
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
         history = handler.client.gateways.history(target.cluster, name)
-        # Who has run a check in another channel is not for this one.
+        # The names of users in other channels are not shown in this one.
         past = [each if each.channel == interaction.channel else replace(each, user="") for each in history.past]
         return private_answers.history_message(target.cluster, name, past, history.state)
     except Unavailable as error:

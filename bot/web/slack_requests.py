@@ -110,7 +110,7 @@ class SlackRequests(PlainHandler):
         self._release()
 
     def on_connection_close(self) -> None:
-        """The same, if the connection broke before."""
+        """Give the memory of the body back if the connection broke before the answer."""
         self._release()
 
     def _release(self) -> None:

@@ -1,7 +1,7 @@
 """`make chaos`: kills, pauses and broken connections under commands, and what they cost.
 
 `python -m tests.chaos --kills 10 --pauses 10 --breaks 15` prints a line for each fault, and at the end the numbers of
-lost, doubled, stuck and deaf. The exit code is 1 if one of them is not 0.
+lost, doubled, stuck and stalled. The exit code is 1 if one of them is not 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Faults:
     def __init__(self, found: Installation, chance: random.Random) -> None:
         self._found = found
         self._chance = chance
-        self.deaf: list[str] = []
+        self.stalled: list[str] = []
         self.slow: list[str] = []
         self._number = 0
 
@@ -67,7 +67,7 @@ class Faults:
         self._found.command()
         hears = self._recovered(f"break {name}" if broken else f"break {name} (no such command)")
         if not hears:
-            self.deaf.append(name)
+            self.stalled.append(name)
 
     def _begin_run(self) -> None:
         """Send two commands, and wait for a random moment of the slower run."""
@@ -84,7 +84,7 @@ class Faults:
         state = "recovered" if quiet and works else "NOT RECOVERED"
         print(f"{self._number:3} {fault}: {state} after {seconds:.1f} s", flush=True)
         if not works:
-            self.deaf.append("beat")
+            self.stalled.append("beat")
         if not quiet:
             self.slow.append(fault)
         return quiet and works
@@ -105,11 +105,11 @@ def main() -> None:
             act()
         checks = found.watch_checks()
         continues = found.wait(lambda: found.watch_checks() > checks or found.watch_checks() == 0, 30)
-        result = {**found.outcome(), "deaf": len(faults.deaf), "commands": found.sent, "watch checks": checks}
+        result = {**found.outcome(), "stalled": len(faults.stalled), "commands": found.sent, "watch checks": checks}
         ended = found.system.ended()
     print(" · ".join(f"{name} {number}" for name, number in result.items()))
     print(f"not recovered within {RECOVERY:.0f} s: {faults.slow or 'none'}; ended by themselves: {ended or 'none'}")
-    bad = any(result[name] for name in ("lost", "doubled", "stuck", "deaf")) or ended or not continues
+    bad = any(result[name] for name in ("lost", "doubled", "stuck", "stalled")) or ended or not continues
     sys.exit(1 if bad else 0)
 
 

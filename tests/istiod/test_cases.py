@@ -1,6 +1,7 @@
 """Meshes in which a product and istiod once differed have the route and findings of istiod."""
 
 import copy
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from tests.istiod.meshes.draft import healthy
 from tests.istiod.recorded import Configured, cases, configured
 from tests.istiod.router import RoutedProduct
 from tests.recordings import diagnosed, question
+from tests.sources import ROOT
 
 CASES = tuple(cases())
 # The given outcome is that of https://; for http:// the older ServiceEntry opens port 80, and the request bypasses.
@@ -54,3 +56,10 @@ def test_the_router_agrees_with_the_recorded_configurations() -> None:
         product = RoutedProduct(replace(healthy(), objects=tuple(mesh.objects)), mesh.questions[0].gateway)
         for wanted, expected in zip(mesh.questions, mesh.expected, strict=True):
             assert product.resolve(wanted).outcome in (expected["outcome"], "unknown"), (mesh.identity, wanted.url)
+
+
+def test_the_cases_that_the_domain_reference_cites_are_recorded() -> None:
+    page = (ROOT / "docs/domain/istiod-behaviour.md").read_text(encoding="utf-8")
+    cited = set(re.findall(r"`(\d\d-[a-z][a-z0-9-]+)`", page))
+    assert len(cited) > 30
+    assert cited <= {mesh.identity for mesh in CASES}

@@ -199,7 +199,7 @@ class Client:
 
 
 class ConnectedClient(Client):
-    """A client with its own connections; who makes it closes it. The workers use its stores."""
+    """A client with its own connections, closed by its owner. The workers use its stores."""
 
     def __init__(self, stores: Stores) -> None:
         super().__init__(stores)

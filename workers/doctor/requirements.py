@@ -57,7 +57,7 @@ PROCESS_VERSION = Requirement(
 ROUND_AGE = Requirement(
     _PART,
     "round-age",
-    "The beat does its work",
+    "The beat completes its rounds",
     "Check with kubectl logs why the beat completes no round; its liveness probe restarts it if it is stuck.",
 )
 QUEUE_AGE = Requirement(

@@ -7,10 +7,10 @@ The values were measured with celery 5.6 and kombu 5.7; the measurements are in 
 
 from celery import Celery
 
-from workers.queue.hearing import Listening
 from workers.queue.liveness import Heartbeat
 from workers.queue.presence import Announced
 from workers.queue.settings import WorkerSettings, worker_settings
+from workers.queue.stalled_consumer import StalledConsumerStep
 from workers.queue.stopping import BoundedStop
 from workers.queue.transport import use_waiting_transport
 
@@ -30,7 +30,7 @@ def make_app(config: WorkerSettings) -> Celery:
     app.steps["worker"].add(BoundedStop)
     app.steps["consumer"].add(Heartbeat)
     app.steps["consumer"].add(Announced)
-    app.steps["consumer"].add(Listening)
+    app.steps["consumer"].add(StalledConsumerStep)
     app.conf.update(
         task_default_queue=DIAGNOSE_QUEUE,
         task_routes={"bot.courier.*": {"queue": COURIER_QUEUE}},

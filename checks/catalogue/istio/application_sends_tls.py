@@ -88,7 +88,9 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
     shown = [source] if source is not None else []
     routes = f"{sent.field} of {source.ref}" if source is not None else "a rule"
     dropped = change(
-        f"Patch {rule.ref}: originate no TLS; applications keep https://", tls_removed(rule, path).command, TSG
+        f"Patch {rule.ref}: remove TLS origination; applications keep using https://",
+        tls_removed(rule, path).command,
+        TSG,
     )
     removed = (
         change(

@@ -1,4 +1,4 @@
-"""Which values are secrets, and which only stand where a secret could?"""
+"""Distinguishes secret values from references, placeholders and words."""
 
 import re
 

@@ -17,32 +17,32 @@ import redis
 from tests.redis_proxy import RedisProxy
 from tests.redis_server import RedisServer
 from workers.queue.celery_app import make_publisher
-from workers.queue.hearing import DEAF_AFTER, Hearing
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
+from workers.queue.stalled_consumer import STALLED_AFTER, ConsumerProgress
 
 PREFIX = WorkerSettings().prefix
 
 
-def test_an_idle_process_whose_oldest_message_stays_is_deaf(redis_client: redis.Redis) -> None:
-    hearing = Hearing(redis_client, PREFIX, ["courier"])
+def test_an_idle_process_whose_oldest_message_stays_is_stalled(redis_client: redis.Redis) -> None:
+    progress = ConsumerProgress(redis_client, PREFIX, ["courier"])
     redis_client.lpush(f"{PREFIX}courier", "first", "second")
-    heard = [hearing.is_deaf(0, 5) for _ in range(DEAF_AFTER + 1)]
-    assert heard == [False] * (DEAF_AFTER - 1) + [True, True]
+    stalled = [progress.is_stalled(0, 5) for _ in range(STALLED_AFTER + 1)]
+    assert stalled == [False] * (STALLED_AFTER - 1) + [True, True]
 
 
-def test_a_process_that_works_or_has_nothing_to_do_is_not_deaf(redis_client: redis.Redis) -> None:
-    hearing = Hearing(redis_client, PREFIX, ["courier"])
-    assert not any(hearing.is_deaf(0, 5) for _ in range(5)), "nothing waits"
+def test_a_process_that_works_or_has_nothing_to_do_is_not_stalled(redis_client: redis.Redis) -> None:
+    progress = ConsumerProgress(redis_client, PREFIX, ["courier"])
+    assert not any(progress.is_stalled(0, 5) for _ in range(5)), "nothing waits"
     redis_client.lpush(f"{PREFIX}courier", "first")
-    assert not any(hearing.is_deaf(1, 5) for _ in range(5)), "it works, and the message waits for its turn"
-    assert not any(hearing.is_deaf(0, number) for number in range(5)), "it takes messages"
+    assert not any(progress.is_stalled(1, 5) for _ in range(5)), "it works, and the message waits for its turn"
+    assert not any(progress.is_stalled(0, number) for number in range(5)), "it takes messages"
     for _ in range(5):
         redis_client.lpush(f"{PREFIX}courier", "next")
         redis_client.rpop(f"{PREFIX}courier")
         redis_client.lpush(f"{PREFIX}courier", os.urandom(4).hex())
         redis_client.rpop(f"{PREFIX}courier")
-        assert not hearing.is_deaf(0, 5), "another process takes them"
+        assert not progress.is_stalled(0, 5), "another process takes them"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A consumer that notices that it takes no message any more, and connects again.
+"""A consumer that receives no messages although some wait connects again.
 
 After a connection that broke while a message was acknowledged, a consumer can stay connected and take no message: kombu
 logs "Couldn't ack" and waits on a connection that is closed. It happened to 1 of 13 couriers and 2 of 8 beats whose
@@ -20,23 +20,23 @@ from workers.queue.settings import worker_settings
 
 log = logging.getLogger(__name__)
 
-LISTEN_INTERVAL = 5.0
+PROGRESS_INTERVAL = 5.0
 """Seconds between two checks."""
 
-DEAF_AFTER = 3
-"""Checks in a row with the same waiting message at which an idle process is deaf."""
+STALLED_AFTER = 3
+"""Checks in a row with the same waiting message at which an idle process is stalled."""
 
 
-class Hearing:
-    """Compares what waits in a process's queues with what the process does."""
+class ConsumerProgress:
+    """Compares the messages that wait in a process's queues with those that it receives."""
 
     def __init__(self, redis: Redis, prefix: str, queues: Sequence[str]) -> None:
         self._redis = redis
         self._keys = [prefix + name for name in queues]
         self._before: tuple[object, ...] | None = None
-        self._silent = 0
+        self._unchanged = 0
 
-    def is_deaf(self, active: int, received: int) -> bool:
+    def is_stalled(self, active: int, received: int) -> bool:
         """Whether the process takes no messages, though it is idle and one waits.
 
         `active` is the number of its running tasks, `received` that of all messages it has taken.
@@ -44,13 +44,13 @@ class Hearing:
         waiting = [head for key in self._keys if (head := self._redis.lindex(key, -1)) is not None]
         now = (received, *waiting)
         same = bool(waiting) and active == 0 and now == self._before
-        self._silent = self._silent + 1 if same else 0
+        self._unchanged = self._unchanged + 1 if same else 0
         self._before = now
-        return self._silent >= DEAF_AFTER - 1
+        return self._unchanged >= STALLED_AFTER - 1
 
 
-class Listening(bootsteps.StartStopStep):
-    """Restarts the consumer of a worker or courier that has become deaf."""
+class StalledConsumerStep(bootsteps.StartStopStep):
+    """Restarts the consumer of a worker or courier that is stalled."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -62,8 +62,8 @@ class Listening(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         config = worker_settings()
         self._redis = quick_connection(config.redis_url)
-        hearing = Hearing(self._redis, config.prefix, tuple(parent.app.amqp.queues.consume_from))
-        self._timer = parent.timer.call_repeatedly(LISTEN_INTERVAL, _listen, (hearing,))
+        progress = ConsumerProgress(self._redis, config.prefix, tuple(parent.app.amqp.queues.consume_from))
+        self._timer = parent.timer.call_repeatedly(PROGRESS_INTERVAL, _check_progress, (progress,))
 
     def stop(self, parent: Any) -> None:
         del parent
@@ -77,15 +77,15 @@ class Listening(bootsteps.StartStopStep):
         self.stop(parent)
 
 
-def _listen(hearing: Hearing) -> None:
+def _check_progress(progress: ConsumerProgress) -> None:
     """Check once.
 
-    Raises Disconnected if the process is deaf: Celery's consumer then connects again.
+    Raises Disconnected if the process is stalled: Celery's consumer then connects again.
     """
     try:
-        deaf = hearing.is_deaf(len(state.active_requests), sum(state.total_count.values()))
+        stalled = progress.is_stalled(len(state.active_requests), sum(state.total_count.values()))
     except RedisError:
         return
-    if deaf:
-        log.error("messages wait and this process takes none: it connects to Redis again")
+    if stalled:
+        log.error("messages wait, and this idle process receives none: it connects to Redis again")
         raise Disconnected("the consumer takes no messages")
