@@ -1,5 +1,6 @@
 """Each requirement of the configuration, of Azure and of an API server, not met."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 import trustme
 import yaml
+from click.testing import CliRunner
 
 from checks.catalogue import catalogue
+from checks.cli.main import main
 from checks.doctor.parts import REQUIREMENTS, clusters, configuration
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from checks.engine.permissions import azure_rights, kubernetes_rights
@@ -116,6 +119,16 @@ def test_a_configuration_without_clusters_or_rules_fails(tmp_path: Path) -> None
     lines = list(configuration(write(tmp_path, access=False)))
     assert one(lines, "configuration-clusters").observed == "it names no cluster"
     assert "no user has any permission" in one(lines, "configuration-access").observed
+
+
+def test_an_invalid_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EGRESS_DIAG_LEASE", "-3")
+    done = CliRunner().invoke(main, ["doctor", "--only", "workers", "--output", "json"])
+    lines = [each for each in json.loads(done.stdout)["lines"] if each["requirement"] == "environment-valid"]
+    assert [(each["state"], each["observed"]) for each in lines] == [
+        ("wrong", 'EGRESS_DIAG_LEASE is "-3"; expected seconds above 0, at most 600')
+    ]
+    assert done.exit_code == 1
 
 
 def test_a_bundle_that_does_not_exist(tmp_path: Path) -> None:
