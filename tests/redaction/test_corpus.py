@@ -197,6 +197,7 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
     assert long < 24 * max(short, 0.02)
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_ordinary_log_lines_takes_seconds() -> None:
     assert _seconds(("\n".join(HARMLESS) * 100)[:1_000_000]) < 20
 

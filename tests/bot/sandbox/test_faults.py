@@ -19,6 +19,7 @@ def error_of(client: WebClient, channel: str = "C0OPS") -> str:
     return str(caught.value.response["error"])
 
 
+@pytest.mark.slow
 def test_a_rate_limit_of_all_methods(slack: SandboxServer, client: WebClient) -> None:
     slack.faults.rate_limit(2)
     with pytest.raises(SlackApiError) as caught:
@@ -50,6 +51,7 @@ def test_a_lost_answer_leaves_the_message_posted(slack: SandboxServer) -> None:
     assert [m.text for m in slack.messages("C0OPS")] == ["did it arrive?"]
 
 
+@pytest.mark.slow
 def test_the_sdk_with_default_retries_posts_twice_when_an_answer_is_lost(
     slack: SandboxServer, client: WebClient
 ) -> None:

@@ -55,6 +55,7 @@ def test_the_process_does_not_wait_for_a_call_that_hangs() -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_calls_are_cancelled_also_when_the_process_is_ending() -> None:
     """A generator that is closed that late must not wait for a thread that has stopped."""
     program = """

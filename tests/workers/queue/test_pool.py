@@ -19,6 +19,7 @@ def pool() -> Iterator[Any]:
     made.join()
 
 
+@pytest.mark.slow
 def test_an_exited_child_does_not_end_the_worker_when_it_reconnects(pool: Any) -> None:
     hub = Hub()
     pool.register_with_event_loop(hub)

@@ -109,6 +109,7 @@ def test_a_worker_that_lost_its_lease_does_not_begin_the_run_of_another(client: 
     assert client.stores.runs.begin(run, 10, second) == 1
 
 
+@pytest.mark.slow
 def test_a_begin_whose_reply_was_lost_is_one_attempt(own_redis: RedisServer, config: Config) -> None:
     """Redis executes each repetition of the command after its pause."""
     with (
@@ -125,6 +126,7 @@ def test_a_begin_whose_reply_was_lost_is_one_attempt(own_redis: RedisServer, con
         assert (found.state, found.attempts) == (RunState.RUNNING, 1)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_whose_reply_was_lost_is_made_once_and_known_to_its_worker(
     own_redis: RedisServer, config: Config
 ) -> None:
@@ -176,6 +178,7 @@ def test_a_race_that_is_lost_each_time_is_an_error() -> None:
         until_applied(lambda: None)
 
 
+@pytest.mark.slow
 def test_a_lease_is_renewed_while_its_holder_works_and_free_soon_after_it_died(client: Client) -> None:
     mine, other = client.stores.runs.lease("r1", 0.3), client.stores.runs.lease("r1", 0.3)
     assert mine.acquire()

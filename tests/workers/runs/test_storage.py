@@ -105,6 +105,7 @@ def test_a_run_without_its_evidence_takes_less_than_eight_kilobytes(storage: Sto
     assert run.findings == run.report.findings
 
 
+@pytest.mark.slow
 def test_an_unchanged_check_of_a_watch_leaves_less_than_half_a_kilobyte(storage: Storage) -> None:
     storage.set_broken(broken=True)
     watch = storage.watch()
@@ -137,6 +138,7 @@ def test_a_run_of_a_watch_with_a_comment_is_kept(storage: Storage) -> None:
     assert storage.client.deliveries.evidence(second.run) is not None
 
 
+@pytest.mark.slow
 def test_the_records_of_a_gateway_that_flaps_are_bounded(storage: Storage) -> None:
     watch = storage.watch()
     judged = watch
