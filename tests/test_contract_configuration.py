@@ -128,6 +128,10 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         (one(after="retention: {runs: 30}\n"), "retention.runs: expected a duration such as 30d"),
         (one(after="retention: {runs: 99999999999d}\n"), "retention.runs: expected a duration of at most"),
         (one(after="access: [{allow: [diagnos], users: [U1]}]\n"), "access.0.allow.0: expected diagnose or handoff"),
+        (
+            one(after="access: [{allow: [], users: ['*'], gateways: ['prod/egress']}]\n"),
+            "access.0.gateways: prod/egress: expected a pattern of the gateway's name without its namespace, such as egress",
+        ),
         (one(after="access: [{allow: [diagnose]}]\n"), "access.0.users: missing; expected a list (each: text)"),
         (one(after="access: [{allow: [], users: [], clusters: [x-*]}]\n"), '"x-*" matches no cluster of this file'),
         ("clusters: [{name: prod, bundle: none/x}]\n", "none/x: there is no such bundle"),

@@ -224,7 +224,7 @@ class Slack:
         return [Posted(channel, ts) for ts in sorted(found, key=float)]
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """SlackAnswer through the response URL of a command, to the person alone.
+        """Answer through the response URL of a command, to the person alone.
 
         Slack accepts five answers within 30 minutes.
         """

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from checks.config.duration import Duration
 from checks.model.question import ClusterIdentity
@@ -116,6 +116,22 @@ class AccessRule(_Strict):
     clusters: tuple[str, ...] = ("*",)
     channels: tuple[str, ...] = ("*",)
     gateways: tuple[str, ...] = ("*",)
+    """Patterns of gateway names, without the namespace."""
+
+    @field_validator("gateways")
+    @classmethod
+    def _without_namespace(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse patterns of NAMESPACE/NAME.
+
+        They would match no gateway, so that a denial would deny nothing.
+        """
+        for pattern in patterns:
+            if "/" in pattern:
+                name = pattern.rpartition("/")[2]
+                raise ValueError(
+                    f"{pattern}: expected a pattern of the gateway's name without its namespace, such as {name}"
+                )
+        return patterns
 
 
 class DigestConfig(_Strict):
