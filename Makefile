@@ -99,8 +99,8 @@ bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 .PHONY: chaos
-chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, stalled (KILLS=300 PAUSES=50 BREAKS=50)
-	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15)
+chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, stalled (KILLS=300 PAUSES=50 BREAKS=50, or MINUTES=20)
+	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15) --minutes $(or $(MINUTES),1440)
 
 .PHONY: new
 new: $(READY) ## create a check and its scenarios from a template: make new CHECK=stage/fault

@@ -133,9 +133,9 @@ class System:
         self.wait(lambda: self.ready() == 200, timeout, "the listener is not ready")
         for name in ("worker", "courier", "beat"):
             if name in self.processes:
-                self.wait(lambda name=name: self._prints_ready(name), timeout, f"{name} is not ready")  # type: ignore[misc]
+                self.wait(lambda name=name: self.is_ready(name), timeout, f"{name} is not ready")  # type: ignore[misc]
 
-    def _prints_ready(self, name: str) -> bool:
+    def is_ready(self, name: str) -> bool:
         """Whether the process has logged that it is ready since its last start."""
         return " ready." in self.log(name)[self._written[name] :]
 

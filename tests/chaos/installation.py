@@ -1,9 +1,9 @@
-"""An installation whose processes have a proxy to Redis each, and the runs it has lost."""
+"""An installation with a proxy to Redis for each process, and the commands it has accepted."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,13 +19,23 @@ from tests.system import System, document, shows_verdict, slot
 from workers.client import ConnectedClient, connect
 from workers.queue.connection import Unavailable
 from workers.queue.settings import WorkerSettings
+from workers.records.digest import Digest
 from workers.records.run import Run, RunState, Target
 from workers.records.watch import Watch
 
 PROCESSES = ("worker", "courier", "beat", "listener")
-COMMANDS = ("/egress-diag live team-egress/egw", "/egress-diag weu egw")
+CHANNELS = ("C0OPS", "C0PAY")
+SLOW_COMMAND = "/egress-diag live team-egress/egw"
+"""The command whose run takes long enough to be interrupted."""
+OTHER_COMMANDS = (
+    *("/egress-diag weu egw", "/egress-diag digest now"),
+    *("/egress-diag neu team-egress/egw", "/egress-diag watch weu egw 1m"),
+)
 RECOVERY = 60.0
 """Seconds after a fault within which every accepted command must be answered."""
+_ACCESS = "  - {allow: [diagnose, digest], users: ['*'], channels: ['C0OPS', 'C0PAY']}\n"
+_NOT_CHECKED = ("it did not answer in time", "checking it was interrupted")
+"""The reasons by which a digest says that a fault has cost it a cluster."""
 
 
 class ProxiedSystem(System):
@@ -49,12 +59,16 @@ class Installation:
         self.server = server
         self.client = client
         self.sent = 0
+        self._finished: set[str] = set()
         self.watch, _ = client.watch(Target("prod-weu", "egw"), "U0ALICE", "C0PAY", None, timedelta(hours=2))
 
     def command(self) -> None:
-        """Send the next command; a listener without Redis refuses it, and then it is not accepted."""
-        self.slack.say(COMMANDS[self.sent % len(COMMANDS)])
-        self.sent += 1
+        """Send the slow command and one other; a listener without Redis accepts none."""
+        turn = self.sent // 2
+        channel = CHANNELS[turn // len(OTHER_COMMANDS) % len(CHANNELS)]
+        for text in (SLOW_COMMAND, OTHER_COMMANDS[turn % len(OTHER_COMMANDS)]):
+            self.slack.say(text, channel=channel)
+            self.sent += 1
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until a condition holds, also while Redis does not answer.
@@ -68,29 +82,62 @@ class Installation:
                     return True
             except Unavailable:
                 pass
-            time.sleep(0.1)
+            time.sleep(0.2)
         return False
 
-    def runs(self) -> tuple[Run, ...]:
-        """Every accepted command's run."""
-        prefix = WorkerSettings().prefix
-        names = {str(key).split(":")[2] for key in self.client.stores.redis.scan_iter(f"{prefix}run:*", count=1000)}
-        found = (self.client.get(Run, name) for name in sorted(names))
-        return tuple(run for run in found if run is not None and not run.order.watch)
+    def accepted(self) -> list[str]:
+        """The documents of every accepted command: `run/ID`, `digest/ID` and `watch/ID`."""
+        prefix, redis = WorkerSettings().prefix, self.client.stores.redis
+        found = []
+        for kind, pattern in (("run", "run:*"), ("digest", "digest:order:*"), ("watch", "watch:*")):
+            names = {str(key).removeprefix(prefix) for key in redis.scan_iter(f"{prefix}{pattern}", count=5000)}
+            place = pattern.count(":")
+            found += [f"{kind}/{each}" for each in sorted({name.split(":")[place] for name in names})]
+        return found
+
+    def unfinished(self) -> set[str]:
+        """The accepted documents that Slack does not show yet.
+
+        Of a watch, Slack must show the beginning, and after its time the end.
+        """
+        shown = self._messages()
+        unfinished = set()
+        for name in self.accepted():
+            if name in self._finished:
+                continue
+            if not self._is_shown(name, shown[name]):
+                unfinished.add(name)
+            elif not name.startswith("watch/"):
+                self._finished.add(name)
+        return unfinished
+
+    def _messages(self) -> dict[str, list[StoredMessage]]:
+        """The messages by document, oldest first, also those in threads."""
+        found: dict[str, list[StoredMessage]] = defaultdict(list)
+        for message in (each for channel in CHANNELS for each in self.slack.workspace.messages(channel)):
+            if message.only_for is None and (name := document(message)):
+                found[name].append(message)
+        return found
+
+    def _is_shown(self, name: str, messages: list[StoredMessage]) -> bool:
+        kind, _, record = name.partition("/")
+        slots = {slot(message): message for message in messages}
+        if kind == "run":
+            run = self.client.get(Run, record)
+            if run is None or run.order.watch:
+                return True
+            return run.state.ended and "parent" in slots and (not run.report or shows_verdict(slots["parent"]))
+        if kind == "digest":
+            return self.client.get(Digest, record) is not None and "parent" in slots
+        watch = self.client.get(Watch, record)
+        if watch is None:
+            return True
+        due = "end" if watch.state.ended or datetime.now(UTC) > watch.until else "watch"
+        return due in slots
 
     def is_quiet(self) -> bool:
-        """Whether every run has ended and Slack shows it."""
-        return all(self.is_shown(run) for run in self.runs())
-
-    def is_shown(self, run: Run) -> bool:
-        """Whether a run has ended and its parent message says so."""
-        parents = [m for m in self.messages(run) if slot(m) == "parent"]
-        return run.state.ended and bool(parents) and (run.state is not RunState.DONE or shows_verdict(parents[0]))
-
-    def messages(self, run: Run) -> list[StoredMessage]:
-        """The messages of a run."""
-        parents = [m for m in self.slack.messages(run.order.channel) if document(m) == f"run/{run.id}"]
-        return [message for each in parents for message in (each, *self.slack.thread(each))]
+        """Whether every accepted command has its answer in Slack."""
+        return not self.unfinished()
 
     def is_working(self) -> bool:
         """Whether the beat has made a round of each kind in the last ten seconds."""
@@ -98,23 +145,42 @@ class Installation:
         return all(age is not None and age < timedelta(seconds=10) for age in ages)
 
     def watch_checks(self) -> int:
-        """The number of checks that the watch has made."""
+        """The number of checks that the watch over the whole time has made."""
         found = self.client.get(Watch, self.watch.id)
         return found.checks if found is not None else 0
 
     def outcome(self) -> dict[str, int]:
-        """The numbers of accepted, lost, doubled and stuck runs."""
-        runs = self.runs()
+        """The numbers of accepted, lost, doubled and stuck documents."""
+        self._finished.clear()
+        names = [each for each in self.accepted() if not self._is_of_watch(each)]
+        unfinished, messages = self.unfinished(), self._messages()
         doubled = 0
-        for run in runs:
-            slots = Counter(slot(message) for message in self.messages(run))
-            doubled += any(count > 1 for count in slots.values())
+        for name in names:
+            doubled += any(count > 1 for count in Counter(slot(message) for message in messages[name]).values())
+        kinds = Counter(each.partition("/")[0] for each in names)
         return {
-            "accepted": len(runs),
-            "lost": sum(run.state is RunState.FAILED for run in runs),
+            "accepted": len(names),
+            **{f"{kind} documents": count for kind, count in sorted(kinds.items())},
+            "lost": sum(self._is_lost(each) for each in names),
             "doubled": doubled,
-            "stuck": sum(not self.is_shown(run) for run in runs),
+            "stuck": len(unfinished),
         }
+
+    def _is_of_watch(self, name: str) -> bool:
+        kind, _, record = name.partition("/")
+        return kind == "run" and ((run := self.client.get(Run, record)) is None or bool(run.order.watch))
+
+    def _is_lost(self, name: str) -> bool:
+        """Whether a fault has cost a person the answer.
+
+        The run failed, or the digest says that a cluster was not checked.
+        """
+        kind, _, record = name.partition("/")
+        if kind == "run":
+            run = self.client.get(Run, record)
+            return run is None or run.state is RunState.FAILED
+        digest = self.client.get(Digest, record) if kind == "digest" else None
+        return digest is not None and any(each.why.startswith(_NOT_CHECKED) for each in digest.unchecked)
 
 
 @contextmanager
@@ -126,7 +192,7 @@ def installation(folder: Path) -> Iterator[Installation]:
         stack.callback(server.kill)
         slack = stack.enter_context(SandboxServer(limits=RateLimits.off()))
         _, entry = stack.enter_context(slow_cluster(folder, broken_cluster(), seconds=1.5))
-        config = write_config(folder, entry)
+        config = write_config(folder, entry, _ACCESS)
         environment = {"EGRESS_DIAG_WATCH_INTERVAL": "5"}
         system = ProxiedSystem(folder, server, slack, config, environment=environment)
         system.proxies = {name: stack.enter_context(RedisProxy(server.port)) for name in PROCESSES}
