@@ -17,7 +17,7 @@ from workers.client.gateways import GatewayClient
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
-from workers.queue.connection import Unavailable, check_writable, quick_connection, retrying_connection
+from workers.queue.connection import check_writable, quick_connection, retrying_connection
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.records.digest import Digest, DigestOrder
@@ -68,7 +68,7 @@ class Client:
         self._readers: dict[type, Callable[[str], Any]] = {
             Run: stores.runs.get,
             Watch: stores.watches.get,
-            Listing: stores.history.listing,
+            Listing: stores.listings.get,
             Digest: stores.fleet.digests.get,
             Handoff: stores.fleet.handoffs.get,
             Schedule: stores.fleet.schedules.find,
@@ -134,12 +134,14 @@ class Client:
         return watch, joined
 
     def request(self, order: Listing | DigestOrder | HandoffOrder) -> None:
-        """Request a document that the courier posts: a listing, a digest, or a handoff."""
+        """Request a document that the courier posts: a listing, a digest, or a handoff.
+
+        Like a run, an accepted request is never lost: the janitor sends its task again.
+        """
         match order:
             case Listing():
-                self._stores.history.save_listing(order)
-                if not send(self._stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE):
-                    raise Unavailable("the broker did not take the task")
+                self._stores.listings.request(order)
+                send(self._stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE)
             case DigestOrder():
                 self._stores.fleet.digests.queue(order, current_time())
             case HandoffOrder():

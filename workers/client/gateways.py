@@ -36,7 +36,7 @@ class GatewayClient:
 
     def refresh(self, cluster: str) -> None:
         """Ask a worker which gateways a cluster has, for suggestions; at most once a minute."""
-        if self._stores.history.may_refresh(cluster):
+        if self._stores.history.may_refresh(cluster) and not self._stores.waiting.is_long(DIAGNOSE_QUEUE):
             send(self._stores.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
 
     def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:

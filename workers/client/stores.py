@@ -12,6 +12,7 @@ from workers.queue.connection import Unavailable, redis_problem
 from workers.queue.presence import Presence
 from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings
+from workers.queue.waiting import WaitingMessages
 from workers.records.run import Run
 from workers.runs.audit import Audit
 from workers.runs.conversations import Conversations
@@ -19,6 +20,7 @@ from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
 from workers.runs.failures import DeliveryFailures
 from workers.runs.history import History
+from workers.runs.listings import Listings
 from workers.runs.memory_budget import MemoryBudget
 from workers.runs.run_store import Runs
 from workers.runs.watches import Watches
@@ -48,6 +50,8 @@ class Stores:
         self.memory = MemoryBudget(connection, prefix, self.evidence)
         self.conversations = Conversations(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
+        self.listings = Listings(connection, prefix)
+        self.waiting = WaitingMessages(connection, prefix)
         self.presence = Presence(connection, prefix)
         self.rounds = Rounds(connection, prefix)
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access)

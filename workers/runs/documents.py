@@ -15,6 +15,7 @@ from redis import Redis
 
 from workers.queue.celery_app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
+from workers.queue.waiting import WaitingMessages
 from workers.records.delivered import Delivered, Deliveries
 from workers.runs.compare_and_set import Expected, Transitions, Write
 from workers.runs.leases import Lease
@@ -61,6 +62,7 @@ class Documents:
         self.publisher = publisher
         self.keep = keep
         self._transitions = Transitions(redis, prefix)
+        self._waiting = WaitingMessages(redis, prefix)
 
     def changed(self, document: str, *, urgent: bool = False) -> None:
         """Record a new revision and notify the courier, unless a notification is pending.
@@ -75,7 +77,7 @@ class Documents:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call] # missing in redis-py
             pipe.set(self._key("told", document), "1", nx=True, ex=_NOTIFIED_FOR)
             *_, notifies = pipe.execute()
-        if notifies:
+        if notifies and not self._waiting.is_long(COURIER_QUEUE):
             self.notify(document)
 
     def notify(self, document: str) -> None:
@@ -87,8 +89,16 @@ class Documents:
             self.redis.delete(self._key("told", document))
 
     def notify_overdue(self, older_than: float) -> None:
-        """Notify the courier of every overdue document without a pending notification."""
-        for document in self.due(older_than):
+        """Notify the courier of every overdue document without a pending notification.
+
+        A notification that no courier has taken is pending, however long it waits.
+        """
+        if not (overdue := self.due(older_than)):
+            return
+        waiting = self._waiting.tasks(COURIER_QUEUE)
+        for document in overdue:
+            if (DELIVER, document) in waiting:
+                continue
             if self.redis.set(self._key("told", document), "1", nx=True, ex=_NOTIFIED_FOR):
                 self.notify(document)
 

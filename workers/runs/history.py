@@ -15,7 +15,6 @@ from workers.records.history import (
     Ownership,
     PastRun,
 )
-from workers.records.listing import LISTING_JSON, Listing
 from workers.records.run import Run
 from workers.records.stored import read_record
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
@@ -126,15 +125,6 @@ class History:
         """The gateways last seen in a cluster's mesh profile, and when."""
         raw = self.redis.get(self._key("inventory", cluster))
         return INVENTORY_JSON.validate_json(raw) if raw is not None else Inventory()
-
-    def save_listing(self, listing: Listing) -> None:
-        """Keep the state of one `list` answer for an hour."""
-        self.redis.set(self._key("listing", listing.id), LISTING_JSON.dump_json(listing), ex=3600)
-
-    def listing(self, listing_id: str) -> Listing | None:
-        """One `list` answer, or None if it is too old."""
-        raw = self.redis.get(self._key("listing", listing_id))
-        return read_record(LISTING_JSON, raw, id=listing_id) if raw is not None else None
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -5,7 +5,6 @@ import logging
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
-from workers.fleet.sweeps import RESEND_AFTER
 from workers.queue.celery_app import SWEEP_QUEUE, app
 from workers.queue.sending import send
 from workers.queue.settings import worker_settings
@@ -40,8 +39,10 @@ def sweep_part(part: str) -> None:
 def drive_fleet(stores: Stores) -> None:
     """Make one round of schedules, fleet checks, digests and reminders."""
 
-    def part(name: str) -> bool:
-        # A part that no worker has taken by then is sent again.
-        return send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=RESEND_AFTER)
+    waiting = stores.waiting.tasks(SWEEP_QUEUE)
 
-    stores.fleet.tick(loaded_configuration(), current_time(), part)
+    def part(name: str) -> bool:
+        # A part that no worker has finished by then is sent again, unless its message still waits.
+        return ("workers.sweep", name) in waiting or send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE)
+
+    stores.fleet.tick(stores.config, current_time(), part)

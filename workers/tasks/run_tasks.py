@@ -30,11 +30,12 @@ def diagnose_run(run_id: str) -> None:
 @app.task(name="workers.list_gateways")
 def list_gateways(listing_id: str) -> None:
     """Read from Azure which gateways a cluster has, for `list` and for suggestions."""
-    listing = client().stores.history.listing(listing_id)
+    stores = client().stores
+    listing = stores.listings.get(listing_id)
     if listing is None or listing.state is not ListingState.WAITING:
         return
-    client().stores.history.save_listing(_listed(listing))
-    client().stores.documents.changed(f"listing/{listing_id}")
+    if stores.listings.answer(_listed(listing)):
+        stores.documents.changed(f"listing/{listing_id}")
 
 
 def _listed(listing: Listing) -> Listing:

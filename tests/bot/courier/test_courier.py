@@ -387,7 +387,7 @@ def test_a_list_of_gateways_is_answered_privately_once(courier: Courier, client:
         state=ListingState.DONE,
         gateways=(("team-egress/egw", True), ("team-egress/old", False)),
     )
-    client.stores.history.save_listing(listing)
+    client.stores.listings.request(listing)
     client.stores.documents.changed(f"listing/{listing.id}")
     for _ in range(2):
         assert courier.deliver(f"listing/{listing.id}").retry_seconds is None

@@ -5,6 +5,7 @@ Repeated deliveries and killed processes change nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,12 +22,17 @@ from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.connection import Unavailable
 from workers.queue.settings import WorkerSettings
+from workers.queue.waiting import MOST_WAITING
+from workers.records.digest import DigestOrder
+from workers.records.listing import Listing, ListingState
 from workers.records.run import Order, Run, RunState, Target
 from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
+from workers.tasks.fleet_tasks import drive_fleet
 from workers.tasks.janitor import run_janitor
 
 ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command/1")
+LISTING = Listing("1234567890ab", "base", "U0ALICE", "C0OPS")
 FINDING = Finding("a-fault", "EG1", Stage.ISTIO, Severity.BLOCKS, (), "A fault", Status.PASS, "Fine.")
 TWIN = {
     "azure": {
@@ -249,6 +255,61 @@ def test_the_janitor_ends_a_run_without_a_worker_after_half_an_hour(client: Clie
     assert found is not None
     assert found.state is RunState.FAILED
     assert "No worker" in found.problem
+
+
+def test_without_a_worker_and_a_courier_the_queues_do_not_grow(client: Client, redis_client: redis.Redis) -> None:
+    """A round was followed by a message for each due document: 450 after 75 s with 50 runs."""
+    for number in range(50):
+        client.start(replace(ORDER, key=f"command/{number}", target=replace(ORDER.target, gateway=f"egw-{number}")))
+    client.request(LISTING)
+    client.request(DigestOrder("d1", "C0OPS", ("base", "twin"), datetime.now(UTC)))
+    for _ in range(8):
+        # As if the seconds had passed after which a message counts as lost.
+        for pattern in ("told:*", "run:*:resent", "listing:*:resent", "sweep:sent:*"):
+            for key in redis_client.scan_iter(f"egress-diag:{pattern}"):
+                redis_client.delete(key)
+        for key in client.stores.documents.due(-1):
+            redis_client.zadd("egress-diag:due", {key: 0})
+        for key in redis_client.keys("egress-diag:run:????????????"):
+            redis_client.hset(key, "created", (datetime.now(UTC) - timedelta(minutes=5)).isoformat())
+        redis_client.zadd("egress-diag:listings", {LISTING.id: time.time() - 60})
+        run_janitor(client.stores)
+        drive_fleet(client.stores)
+    found = {queue: queued(redis_client, queue) for queue in ("diagnose", "courier", "sweep")}
+    assert found == {"diagnose": 51, "courier": 50, "sweep": 2}
+
+
+def test_without_a_courier_changes_send_a_bounded_number_of_messages(client: Client, redis_client: redis.Redis) -> None:
+    """Each change ten seconds after the last was a message; what is not sent remains due."""
+    for number in range(MOST_WAITING + 20):
+        client.stores.documents.changed(f"run/{number}")
+    assert queued(redis_client, "courier") == MOST_WAITING
+    assert len(client.stores.documents.due(-1)) == MOST_WAITING + 20
+
+
+def test_a_list_whose_task_was_lost_is_sent_again(client: Client, redis_client: redis.Redis) -> None:
+    client.request(LISTING)
+    redis_client.delete("egress-diag:diagnose")
+    run_janitor(client.stores)
+    assert queued(redis_client) == 0, "a worker may have it"
+    redis_client.zadd("egress-diag:listings", {LISTING.id: time.time() - 60})
+    for _ in range(2):
+        run_janitor(client.stores)
+        assert queued(redis_client) == 1
+
+
+def test_a_list_that_no_worker_answers_is_answered_once(client: Client, redis_client: redis.Redis) -> None:
+    client.request(LISTING)
+    redis_client.zadd("egress-diag:listings", {LISTING.id: time.time() - 360})
+    run_janitor(client.stores)
+    found = client.get(Listing, LISTING.id)
+    assert found is not None
+    assert found.state is ListingState.FAILED
+    assert found.problem.startswith("No worker answered the request (error ")
+    assert client.stores.documents.due(-1) == (f"listing/{LISTING.id}",)
+    assert not client.stores.listings.answer(replace(LISTING, state=ListingState.DONE)), "a late worker changes nothing"
+    assert client.get(Listing, LISTING.id) == found
+    assert redis_client.zcard("egress-diag:listings") == 0
 
 
 def test_the_janitor_notifies_the_courier_of_due_documents(client: Client, redis_client: redis.Redis) -> None:

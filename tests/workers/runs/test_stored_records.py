@@ -205,7 +205,7 @@ def test_stored_history_owners_and_inventory_read(client: Client) -> None:
 
 
 def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client) -> None:
-    listing = client.stores.history.listing("listing00001")
+    listing = client.stores.listings.get("listing00001")
     response_url = "https://hooks.slack.example/y"
     gateways = (("payments/egw", True),)
     assert listing == Listing(
