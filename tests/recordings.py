@@ -27,6 +27,7 @@ def recording(cluster: Cluster) -> Recording:
         resources=cluster.resources,
         logs=cluster.logs,
         errors=cluster.errors,
+        probes=cluster.probes,
         absent_kinds=cluster.absent_kinds,
     )
 

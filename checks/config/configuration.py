@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from checks.config.duration import Duration
+from checks.config.probe_configuration import ProbeConfig
 from checks.model.question import ClusterIdentity
 from checks.model.recurrence import Recurrence, recurrence
 
@@ -177,6 +178,8 @@ class Config(_Strict):
     `0s` turns it off.
     """
     retention: Retention = Retention()
+    probe: ProbeConfig | None = None
+    """The settings of the active steps; without them the steps are off."""
     ask: str = ""
     """The contact that a refusal names, for example `#platform-team`."""
 

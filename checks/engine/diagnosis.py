@@ -117,6 +117,11 @@ class Diagnosis:
             route=self._route(findings),
         )
 
+    @property
+    def target_gap(self) -> Gap | None:
+        """The failed read because of which the gateway is not known."""
+        return self._target_gap
+
     def missing_gateway(self) -> UnknownGateway | None:
         """The error that the gateway does not exist.
 

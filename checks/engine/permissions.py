@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.engine.check import Check
-from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
+from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ServerVersion
 
 CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
 """Needed to reach an API server through Azure.
@@ -66,6 +66,8 @@ def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
                     lost[action].add(check.code)
                 case Listed() | PodLog() | ServerVersion():
                     lost[CREDENTIAL_ACTION].add(check.code)
+                case ProbeResults():
+                    continue
     return tuple(Right("", action, (), tuple(sorted(codes))) for action, codes in sorted(lost.items()))
 
 

@@ -93,7 +93,14 @@ class ServerVersion:
     resource: ClassVar[str] = "version"
 
 
-Origin = Listed | AzureCall | ArmResource | PodLog | ServerVersion
+@dataclass(frozen=True, slots=True)
+class ProbeResults:
+    """The results of active steps that are kept for the cluster (docs/contract.md#active-steps)."""
+
+    resource: ClassVar[str] = "probes"
+
+
+Origin = Listed | AzureCall | ArmResource | PodLog | ServerVersion | ProbeResults
 
 
 @dataclass(frozen=True, slots=True, order=True)

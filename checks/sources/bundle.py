@@ -9,6 +9,7 @@ from typing import Any
 from checks.model.documents import BadDocument, Budget, parse_json, parse_yaml
 from checks.model.raw_values import Raw, at, parse_moment, text
 from checks.sources.archive import BundleError, files
+from checks.sources.probed import PROBE_KEYS, probe_entry_problem
 from checks.sources.recorded import Recording
 from checks.sources.saved import rows
 
@@ -52,6 +53,7 @@ class _Parts:
         self.budget = Budget()
         self.about: tuple[datetime, Raw] | None = None
         self.errors: list[Raw] = []
+        self.probes: list[Raw] = []
         self.objects: dict[tuple[str, str, str, str], tuple[str, Raw]] = {}
         self.azure: dict[str, Any] = {}
         self.logs: dict[str, str] = {}
@@ -63,6 +65,8 @@ class _Parts:
                 self.about = self._about(name, content)
             case ("errors.yaml",):
                 self.errors = self._errors(name, content)
+            case ("probes.yaml",):
+                self.probes = self._probes(name, content)
             case ("azure", "managed-cluster.json" | "agent-pools.json" | "resources.json" as which):
                 self.azure[which] = parse_json(content, self.budget)
             case ("objects", *_):
@@ -88,6 +92,7 @@ class _Parts:
             errors=self.errors,
             absent_kinds=about.get("absent_kinds") or (),
             server_version=text(about, "server_version"),
+            probes=self.probes,
         )
 
     def _single(self, name: str, content: bytes) -> Any:
@@ -129,6 +134,17 @@ class _Parts:
             raise _refuse(name, "not a list", "a list of {source, resource, namespace, status, message}")
         for number, error in enumerate(found, 1):
             self._check_error(name, f"entry {number}", error)
+        return found
+
+    def _probes(self, name: str, content: bytes) -> list[Raw]:
+        found = self._single(name, content)
+        if found is None:
+            return []
+        if not isinstance(found, list):
+            raise _refuse(name, "not a list", f"a list of {{{', '.join(PROBE_KEYS)}}}")
+        for number, entry in enumerate(found, 1):
+            if problem := probe_entry_problem(entry):
+                raise _refuse(name, f"entry {number}: {problem[0]}", problem[1])
         return found
 
     def _check_error(self, name: str, entry: str, error: object) -> None:

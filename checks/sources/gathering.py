@@ -11,7 +11,18 @@ from time import monotonic
 
 from checks.engine.arrivals import Absent, Closed, Failed, Found, NotConfigured, Reading
 from checks.facts.azure_json import canonical
-from checks.facts.fact import ArmResource, AzureCall, Fact, Gap, Listed, Origin, PodLog, PodName, ServerVersion
+from checks.facts.fact import (
+    ArmResource,
+    AzureCall,
+    Fact,
+    Gap,
+    Listed,
+    Origin,
+    PodLog,
+    PodName,
+    ProbeResults,
+    ServerVersion,
+)
 from checks.facts.store import FactStore
 from checks.sources.background import BackgroundThreads
 from checks.sources.source import TOO_LATE, Answer, NotCovered, NotInstalled, Objects, Source
@@ -117,6 +128,8 @@ class _Gathering:
                 return self.source.pod_log(detail, container, tail, self.deadline)
             case ServerVersion():
                 return self.source.server_version(self.deadline)
+            case ProbeResults():
+                return self.source.probe_results()
 
     def _give_up(self) -> Iterator[Reading]:
         for future, (kind, detail) in self.in_flight.items():
@@ -205,6 +218,8 @@ def _late(origin: Origin, detail: object) -> Gap:
             return Gap("kubernetes", "list", resource, 504, message)
         case ServerVersion():
             return Gap("kubernetes", "get", "version", 504, message)
+        case ProbeResults():
+            return Gap("probes", "get", "probes", 504, message)
         case AzureCall(resource=resource):
             return Gap("azure", "get" if resource == "managedClusters" else "list", resource, 504, message)
         case ArmResource():

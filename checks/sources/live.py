@@ -21,7 +21,7 @@ from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
 from checks.sources.replies import shortened
 from checks.sources.saved import read_saved
-from checks.sources.source import Answer, NotCovered, Source, SourceError
+from checks.sources.source import Answer, NotCovered, Objects, Source, SourceError
 
 __all__ = ["BundleError", "LiveSource", "SourceError", "close_sources", "open_source"]
 
@@ -114,6 +114,10 @@ class LiveSource:
 
     def server_version(self, deadline: float) -> Answer:
         return self._kubernetes.server_version(deadline)
+
+    def probe_results(self) -> Answer:
+        """None: a caller that keeps results adds them with `ProbedSource`."""
+        return Objects(())
 
     def close(self) -> None:
         """Close the connections and discard the tokens."""

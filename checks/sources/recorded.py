@@ -34,6 +34,8 @@ class Recording:
     errors: Sequence[Raw] = ()
     absent_kinds: Sequence[str] = ()
     server_version: str = ""
+    probes: Sequence[Raw] = ()
+    """The results of active steps."""
 
     @cached_property
     def by_kind(self) -> Mapping[tuple[str, str], Sequence[Raw]]:
@@ -112,6 +114,9 @@ class RecordedSource:
             if text(error, "resource") in ("*", "version"):
                 return _gap(error, "get", "version")
         return Objects(({"gitVersion": self.recording.server_version},))
+
+    def probe_results(self) -> Answer:
+        return Objects(tuple(self.recording.probes))
 
     def _missing(self, what: Listed) -> tuple[Gap, ...]:
         """The failed lists of this kind: one gap for all namespaces, or one for each namespace.

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -70,6 +71,10 @@ class RecordingSource:
     def server_version(self, deadline: float) -> Answer:
         request = Gap("kubernetes", "get", "version", 504, TOO_LATE)
         return self._kept(request, lambda: self._source.server_version(deadline), deadline)
+
+    def probe_results(self) -> Answer:
+        request = Gap("probes", "get", "probes", 504, TOO_LATE)
+        return self._kept(request, self._source.probe_results, inf)
 
     def write(self, path: Path) -> None:
         """Write the bundle atomically.
@@ -180,6 +185,8 @@ def _written(source: str, resource: str, raw: tuple[Raw, ...]) -> dict[str, byte
             return {"azure/agent-pools.json": _json(list(raw))}
         case "kubernetes", "version":
             return {}
+        case "probes", _:
+            return {"probes.yaml": yaml_stream([[dict(each) for each in raw]]).encode()} if raw else {}
         case "logs", _:
             return {_log_name(each): _log(text(each, "text")) for each in raw}
         case _:

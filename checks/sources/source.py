@@ -77,3 +77,7 @@ class Source(Protocol):
     def server_version(self, deadline: float) -> Answer:
         """`GET /version`."""
         ...
+
+    def probe_results(self) -> Answer:
+        """The results of active steps that are kept for the cluster; they are not read from it."""
+        ...

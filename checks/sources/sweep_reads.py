@@ -102,6 +102,9 @@ class ThrottledSource:
         # This request is not limited: it shows that the API server answers without waiting for the long lists.
         return self._source.server_version(deadline)
 
+    def probe_results(self) -> Answer:
+        return self._source.probe_results()
+
     def _within(self, limit: BoundedSemaphore, deadline: float, late: Gap, ask: Callable[[], Answer]) -> Answer:
         with _slot(limit, deadline) as acquired:
             return ask() if acquired else late

@@ -35,6 +35,7 @@ class Cluster:
     logs: Mapping[str, str]
     errors: tuple[Manifest, ...] = ()
     absent_kinds: tuple[str, ...] = ()
+    probes: tuple[Manifest, ...] = ()
 
 
 class _TextLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -90,6 +91,7 @@ def read_bundle(path: Path) -> Cluster:
         },
         errors=tuple(errors or ()),
         absent_kinds=tuple(about.get("absent_kinds") or ()),
+        probes=tuple(read_yaml(path / "probes.yaml") or ()) if (path / "probes.yaml").exists() else (),
     )
 
 
@@ -114,6 +116,8 @@ def write_bundle(cluster: Cluster, path: Path) -> None:
         _write(path / "objects" / name, "---\n".join(dump_yaml(o) for o in objects))
     for key, text in cluster.logs.items():
         _write(path / "logs" / f"{key}.log", text)
+    if cluster.probes:
+        _write(path / "probes.yaml", dump_yaml(list(cluster.probes)))
     if cluster.errors:
         _write(path / "errors.yaml", dump_yaml(list(cluster.errors)))
 

@@ -24,6 +24,7 @@ key, or a reference to a missing object, raises PatchError.
       - {on: "Pod team-egress/egw-asm-1-30-abc", type: Warning, reason: FailedCreatePodSandBox, message: text,
          age: 3m, count: 14, since: 20m, component: kubelet}
     errors: [{source: kubernetes, resource: pods, namespace: null, status: 403, message: text}]
+    probes: [{kind: probe-pod, gateway: team-egress/egw, at: time, outcome: answered, addresses: [20.1.2.3]}]
     absent_kinds: [staticgatewayconfigurations.egressgateway.kubernetes.azure.com]      # their objects are removed
     now: 2026-11-23T10:00:00Z     # captured_at
     shift: 95d                    # every time in the cluster, including captured_at, is moved this far into the past
@@ -50,7 +51,7 @@ from tests.clusters.merging import PatchError, merge, only
 
 __all__ = ["Cluster", "Manifest", "PatchError", "compose", "merge", "named", "names", "read_bundle", "write_bundle"]
 
-_KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now", "shift"}
+_KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now", "shift", "probes"}
 _EVENT_KEYS = {"on", "type", "reason", "message", "age", "since", "count", "component", "host"}
 _AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -77,6 +78,7 @@ def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
         logs=_logs(base.logs, patch.get("logs") or {}),
         errors=base.errors + tuple(patch.get("errors") or ()),
         absent_kinds=base.absent_kinds + absent,
+        probes=base.probes + tuple(patch.get("probes") or ()),
     )
     if "azure" in patch:
         cluster = patched_azure(cluster, patch["azure"])

@@ -11,7 +11,7 @@ from checks.model.findings import Status
 from checks.reports.wording import STATUSES
 from tests.docs.decision_tables import PAGE, SECTION, SEVERITY, decision_tables, planned, section
 from tests.scenarios.cases import cases_of, rules_of
-from tests.scenarios.test_scenarios import NEVER_APPLY, ONLY_UNKNOWN
+from tests.scenarios.test_scenarios import ONLY_UNKNOWN
 
 CHECKS = catalogue()
 EACH = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
@@ -72,7 +72,7 @@ def test_severities_are_those_that_are_declared_and_shown(check: Check) -> None:
     shown = {finding["severity"] for case in cases_of(check) for finding in case.expected if "severity" in finding}
     if check.slug in LONG_CASES:
         shown.add(check.severity)
-    assert set(named) == shown or check.slug in ONLY_UNKNOWN | NEVER_APPLY
+    assert set(named) == shown or check.slug in ONLY_UNKNOWN
 
 
 @EACH

@@ -43,6 +43,9 @@ class MeasuredSource:
     def server_version(self, deadline: float) -> Answer:
         return _measured("kubernetes", "version", lambda: self.within.server_version(deadline))
 
+    def probe_results(self) -> Answer:
+        return self.within.probe_results()
+
 
 def _measured(source: str, resource: str, ask: Callable[[], Answer]) -> Answer:
     began = time.monotonic()

@@ -35,7 +35,10 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
         RouteTable,
         ServiceEntry,
     ),
-    explains={"source-address-wrong": "a route sends the traffic through an appliance, whose address destinations see"},
+    explains={
+        "source-address-wrong": "a route sends the traffic through an appliance, whose address destinations see",
+        "uninjected-pod-fails": "a rule or a route of the subnet blocks the traffic, or sends it through an appliance",
+    },
 )
 def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     """What it checks: the NSG and the route table of the gateway node pool's subnet, and the cluster's outbound type.

@@ -42,6 +42,7 @@ from checks.static_egress.procedures import describe, patch_spec
             "gateway nodes serve only what the controller has reconciled", share="component"
         ),
         "source-address-wrong": "with the routes in the spec traffic bypasses the gateway",
+        "uninjected-pod-fails": "with the routes in the spec traffic bypasses the gateway",
     },
 )
 def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:

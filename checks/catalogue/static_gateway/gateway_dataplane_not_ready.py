@@ -27,6 +27,7 @@ from checks.static_egress.serving_nodes import daemon_actions, not_serving, serv
     reads=(StaticGatewayConfiguration, GatewayStatus, PodEndpoint, Node, AgentPool, Deployment, Pod),
     explains={
         "source-address-wrong": "traffic that no gateway node forwards leaves from another address, or fails",
+        "uninjected-pod-fails": "traffic that no gateway node forwards leaves from another address, or fails",
     },
 )
 def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:

@@ -1,17 +1,21 @@
 """EG413: a destination sees another source IP address than the egress IP prefix.
 
-The check sends no request to a destination; it offers the command that does.
+The check evaluates the result of a probe; without one it offers the command that sends the request.
 """
 
 from collections.abc import Iterator
 
+from checks.actions.plan import ActionKind
+from checks.actions.probe_evidence import probe_observation
 from checks.engine.check import check
 from checks.facts.pods import Pod
+from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, change, kubectl
 from checks.model.findings import Observation, Severity, skip
+from checks.static_egress.procedures import restart_gateway
 
 _IMAGE = "curlimages/curl"
 
@@ -22,11 +26,13 @@ _IMAGE = "curlimages/curl"
     severity=Severity.BLOCKS,
     hop="internet",
     article=("SEG-4",),
-    reads=(StaticGatewayConfiguration, Pod, Deployment),
+    reads=(StaticGatewayConfiguration, Pod, Deployment, ProbeResult),
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
-    """What it checks: nothing yet. It offers the article's request from inside a gateway pod, which shows the source IP
-    address that a destination sees.
+    """What it checks: the result of the last probe from a gateway pod (`egress-diag probe --from gateway`) of the last
+    hour, if this pod still exists: the source IP address that a destination returned, against the egress IP prefix. It
+    fails for another address, and if no request got an answer. Without a probe it does not apply, and offers the
+    article's request from inside a gateway pod.
 
     Why it matters: only this request proves which address traffic leaves from. An address of the egress IP prefix is right.
     The cluster's default outbound address means that the annotation has no effect. Any other address means that a firewall
@@ -46,25 +52,27 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     )
     pods = () if facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace) else facts.pods()
     pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
-    yield skip(
+    by_hand = [
+        change(
+            "Request the source IP address that a destination sees, from inside a gateway pod"
+            + (" (replace POD with the name of a gateway pod)" if pod == "POD" else ""),
+            kubectl(
+                "debug",
+                "-it",
+                "--image",
+                _IMAGE,
+                pod,
+                *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
+            ),
+            TSG,
+            f"an address of {prefix or 'the egress IP prefix'}. The article first sets outboundTrafficPolicy to "
+            "ALLOW_ANY; gateway pods do not redirect traffic, so try without it. The container remains until the pod "
+            "is replaced",
+        )
+    ]
+    living = {each.name for each in pods} or None
+    yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(gateway), living) or skip(
         "The source IP address is not probed; the command below shows it"
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),
-        actions=[
-            change(
-                "Request the source IP address that a destination sees, from inside a gateway pod"
-                + (" (replace POD with the name of a gateway pod)" if pod == "POD" else ""),
-                kubectl(
-                    "debug",
-                    "-it",
-                    "--image",
-                    _IMAGE,
-                    pod,
-                    *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
-                ),
-                TSG,
-                f"an address of {prefix or 'the egress IP prefix'}. The article first sets outboundTrafficPolicy to "
-                "ALLOW_ANY; gateway pods do not redirect traffic, so try without it. The container remains until the pod "
-                "is replaced",
-            )
-        ],
+        actions=by_hand,
     )

@@ -1,16 +1,20 @@
-"""EG414: a pod outside the mesh does not reach the Internet. The finding has the commands.
+"""EG414: a pod outside the mesh does not leave the cluster through the static egress gateway.
 
-It uses the StaticGatewayConfiguration.
+The check evaluates the result of a probe; without one it offers the commands that send the request.
 """
 
 from collections.abc import Iterator
 
+from checks.actions.plan import ActionKind
+from checks.actions.probe_evidence import probe_observation
 from checks.engine.check import check
+from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import TSG, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Observation, Severity, skip
 from checks.static_egress.configuration_yaml import yaml_string
+from checks.static_egress.procedures import describe
 
 _PROBE = "static-egress-probe"
 _MANIFEST = """\
@@ -53,11 +57,14 @@ spec:
     title="A pod outside the mesh cannot use the static egress gateway",
     severity=Severity.BLOCKS,
     article=("SEG-5",),
-    reads=(StaticGatewayConfiguration,),
+    reads=(StaticGatewayConfiguration, ProbeResult),
+    explains={"source-address-wrong": "the pods of the gateway use the same static egress gateway"},
 )
 def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
-    """What it checks: nothing yet. It offers the article's second request, from a pod without a sidecar that has the same
-    annotation.
+    """What it checks: the result of the last probe from a pod outside the mesh (`egress-diag probe`) of the last hour. The
+    pod has the gateway's annotation and no sidecar. It fails if no request got an answer, if the pod got no network, and
+    if a destination returned an address outside the egress IP prefix. Without a probe it does not apply, and offers the
+    article's second request.
 
     Why it matters: it distinguishes the two layers. If the request fails, the static egress gateway is at fault. If it
     succeeds from an address of the prefix, the Istio configuration is at fault.
@@ -74,25 +81,26 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
         name=_PROBE, namespace=yaml_string(gateway.namespace), configuration=yaml_string(configuration)
     )
     note = "" if gateway.configuration else "; replace CONFIGURATION with the name of the StaticGatewayConfiguration"
-    yield skip(
-        "A request from a pod outside the mesh is not probed; the commands below make one.",
-        actions=[
-            change(
-                f"Create a Deployment whose pod has the gateway's annotation and no sidecar (bypasses mesh policy{note})",
-                kubectl_apply(manifest),
-                TSG,
-                "the pod is Running; if Docker Hub is blocked, use an image with curl from your own registry",
+    by_hand = [
+        change(
+            f"Create a Deployment whose pod has the gateway's annotation and no sidecar (bypasses mesh policy{note})",
+            kubectl_apply(manifest),
+            TSG,
+            "the pod is Running; if Docker Hub is blocked, use an image with curl from your own registry",
+        ),
+        inspect(
+            f"Show which source IP address a destination sees from it: {expected} means that the Istio "
+            "configuration is at fault; another address, or none, means the static egress gateway",
+            kubectl(
+                "exec",
+                f"deploy/{_PROBE}",
+                *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
             ),
-            inspect(
-                f"Show which source IP address a destination sees from it: {expected} means that the Istio "
-                "configuration is at fault; another address, or none, means the static egress gateway",
-                kubectl(
-                    "exec",
-                    f"deploy/{_PROBE}",
-                    *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
-                ),
-                TSG,
-            ),
-            change("Delete this Deployment", kubectl("delete", "deployment", _PROBE, namespace=gateway.namespace), TSG),
-        ],
+            TSG,
+        ),
+        change("Delete this Deployment", kubectl("delete", "deployment", _PROBE, namespace=gateway.namespace), TSG),
+    ]
+    to_fix = [describe(each) for each in found if each.name == gateway.configuration]
+    yield probe_observation(facts, ActionKind.PROBE_POD, by_hand, to_fix) or skip(
+        "A request from a pod outside the mesh is not probed; the commands below make one.", actions=by_hand
     )

@@ -94,6 +94,9 @@ class AtTheTimeOf:
     def server_version(self, deadline: float) -> Answer:
         return self._source.server_version(deadline)
 
+    def probe_results(self) -> Answer:
+        return self._source.probe_results()
+
 
 def report(source: Source, wanted: Question, timeout: float = 30) -> Report:
     *_, found = run(source, wanted, catalogue(), timeout)

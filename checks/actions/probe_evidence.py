@@ -1,0 +1,46 @@
+"""The result of a probe as an observation of EG413 or EG414."""
+
+from collections.abc import Collection, Sequence
+
+from checks.actions.plan import ActionKind
+from checks.actions.results import is_in_prefix, probe_sentence
+from checks.facts.probes import ProbeOutcome, ProbeResult
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.model.findings import Action, Evidence, Observation, fail, healthy, skip
+from checks.static_egress.probe_results import newest_probe
+
+
+def probe_observation(
+    facts: Facts,
+    kind: ActionKind,
+    to_repeat: Sequence[Action],
+    to_fix: Sequence[Action],
+    pods: Collection[str] | None = None,
+) -> Observation | None:
+    """The observation of the newest probe of this kind (by one of the pods), None if there is none.
+
+    Requires ProbeResult and StaticGatewayConfiguration declared. A probe that says nothing about the gateway, for example
+    because its image could not be pulled, does not decide the check.
+    """
+    result = newest_probe(facts, kind.value, pods)
+    if result is None:
+        return None
+    gateway = facts.gateway
+    configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
+    prefix = configuration.egress_prefix if configuration is not None else ""
+    summary = probe_sentence(result, prefix)
+    if result.outcome is None or not result.outcome.about_egress:
+        return skip(f"The last probe decides nothing. {summary}", actions=tuple(to_repeat))
+    if result.outcome is ProbeOutcome.ANSWERED and not prefix:
+        return skip(summary, actions=tuple(to_repeat))
+    evidence = _evidence(result, prefix)
+    if result.addresses and all(is_in_prefix(each, prefix) for each in result.addresses):
+        return healthy(summary, evidence=[evidence])
+    return fail(summary, subject=gateway.ref, evidence=[evidence], actions=tuple(to_fix))
+
+
+def _evidence(result: ProbeResult, prefix: str) -> Evidence:
+    observed = ", ".join(result.addresses) or str(result.outcome)
+    expected = f"an address of {prefix}" if prefix else "an address of the egress IP prefix"
+    return Evidence(f"probe pod {result.key[0]}/{result.pod or 'none'}", "source IP address", observed, expected)

@@ -1,0 +1,36 @@
+"""The facts that an active step is planned from, read just before the plan and again before the change."""
+
+from time import monotonic
+
+from checks.actions.planning import ACTION_READS
+from checks.engine.arrivals import record
+from checks.engine.diagnosis import Diagnosis
+from checks.facts.egress_gateway import UnknownGateway, all_from_profile
+from checks.facts.fact import Unreadable
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.store import FactStore
+from checks.facts.view import Facts
+from checks.model.question import Question
+from checks.sources.gathering import gather
+from checks.sources.source import Source
+
+
+def read_action_facts(source: Source, question: Question, timeout: float) -> Facts:
+    """The facts of the gateway, read within `timeout` seconds.
+
+    Failed reads are in it as gaps. Raises AmbiguousGateway and UnknownGateway.
+    """
+    store = FactStore(source.now())
+    for reading in gather(source, frozenset(ACTION_READS), store, monotonic() + timeout):
+        record(store, reading)
+    run = Diagnosis(store, question, ())
+    run.resolve_target()
+    view = Facts(store, run.target, question, frozenset(ACTION_READS), run.target_gap)
+    try:
+        known = view.gateway.known
+    except Unreadable:
+        return view  # planning refuses with the failed read
+    if not known:
+        shown = [str(each) for cluster in store.known(ManagedCluster) for each in all_from_profile(cluster)]
+        raise UnknownGateway(question.gateway, question.namespace, shown)
+    return view
