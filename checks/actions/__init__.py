@@ -1,4 +1,4 @@
-"""The steps of the article that change a cluster: plans, preconditions and results as values.
+"""The steps of the article that change a cluster, as values.
 
-Nothing here sends a request. `checks/sources/active_steps.py` carries a plan out.
+Nothing here sends a request: `checks/sources/active_steps.py` executes plans.
 """

@@ -79,7 +79,10 @@ def curl_command(plan_id: str, urls: Sequence[str]) -> tuple[str, ...]:
 
 
 def echo_answers(log: str, plan_id: str, urls: Sequence[str]) -> tuple[EchoAnswer, ...]:
-    """The answers in the log of a probe, in the order of the URLs; () if curl did not write it."""
+    """The answers in the log of a probe, in the order of the URLs.
+
+    () if curl did not write the log.
+    """
     marker = re.compile(
         rf"^{re.escape(plan_id)} (?P<code>\d{{1,3}}) (?P<status>\d{{3}}) (?P<seconds>\d{{1,4}}(?:\.\d+)?)(?: (?P<error>.*))?$",
         re.MULTILINE,

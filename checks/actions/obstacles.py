@@ -1,4 +1,4 @@
-"""Reasons why a probe does not run: refusals of the API server, and problems of its pod."""
+"""Reasons why a probe does not run: refusals, and problems of its pod."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ from checks.model.raw_values import number, text
 _PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _NO_COMMAND = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 
-Obstacle = tuple[ProbeOutcome, str]
+ProbeObstacle = tuple[ProbeOutcome, str]
 """An outcome and the message that proves it."""
 
 
-def refusal_obstacle(status: int, message: str) -> Obstacle:
+def refusal_obstacle(status: int, message: str) -> ProbeObstacle:
     """The obstacle behind an error of the API server; status 0 or 504 is no answer."""
     if "because it is being terminated" in message:
         return ProbeOutcome.TERMINATING, message
@@ -32,14 +32,20 @@ def refusal_obstacle(status: int, message: str) -> Obstacle:
     return ProbeOutcome.API_SERVER, message
 
 
-def created_obstacle(events: Iterable[Event]) -> Obstacle | None:
-    """The reason why the Job's controller creates no pod, from the events of the Job; None if none is recorded."""
+def created_obstacle(events: Iterable[Event]) -> ProbeObstacle | None:
+    """The reason why the Job's controller creates no pod.
+
+    It is found in the events of the Job; None if none is recorded.
+    """
     refused = [each for each in events if each.reason == "FailedCreate"]
     return refusal_obstacle(0, refused[-1].message) if refused else None
 
 
-def pod_obstacle(pod: Pod, events: Iterable[Event]) -> Obstacle | None:
-    """The reason why the probe pod does not run its container, None if it has started or may still start."""
+def pod_obstacle(pod: Pod, events: Iterable[Event]) -> ProbeObstacle | None:
+    """The reason why the probe pod does not run its container.
+
+    None if it has started or may still start.
+    """
     for each in pod.containers:
         if (found := container_obstacle(each)) is not None:
             return found
@@ -54,7 +60,7 @@ def pod_obstacle(pod: Pod, events: Iterable[Event]) -> Obstacle | None:
     return None
 
 
-def container_obstacle(container: Container) -> Obstacle | None:
+def container_obstacle(container: Container) -> ProbeObstacle | None:
     """The reason why a container cannot start, None if it can."""
     if container.waiting in _PULL:
         return ProbeOutcome.IMAGE, f"{container.waiting}: {container.waiting_message}".rstrip(": ")

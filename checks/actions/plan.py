@@ -1,4 +1,4 @@
-"""The plan of an active step: everything that it will do, as a value that is shown before it is confirmed.
+"""The plan of an active step, which is shown before it is confirmed.
 
 Source: docs/contract.md#active-steps.
 """
@@ -73,7 +73,10 @@ class ActionPlan:
     """
 
     id: str
-    """12 hexadecimal digits. It is part of the names of created objects, so that a repetition finds them."""
+    """12 hexadecimal digits.
+
+    They are part of the names of created objects, so that a repetition finds them.
+    """
     kind: ActionKind
     cluster: str
     namespace: str
@@ -99,7 +102,10 @@ class ActionPlan:
     prefix: str = ""
     """The egress IP prefix that the source IP address is compared with."""
     confirm_name: str = ""
-    """The name that must be typed to confirm the plan; "" if a confirmation without a name is enough."""
+    """The name that must be typed to confirm the plan.
+
+    "" if a confirmation without a name is enough.
+    """
     owner: str = ""
 
     @property
@@ -131,7 +137,7 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanRefusal:
-    """A refusal with its reason as a whole sentence; `choices` are the names to choose from."""
+    """A refusal with its reason as a sentence; `choices` are the names to choose from."""
 
     kind: RefusalKind
     sentence: str

@@ -18,7 +18,7 @@ def probe_observation(
     to_fix: Sequence[Action],
     pods: Collection[str] | None = None,
 ) -> Observation | None:
-    """The observation of the newest probe of this kind (by one of the pods), None if there is none.
+    """The observation of the newest probe of this kind, None if there is none.
 
     Requires ProbeResult and StaticGatewayConfiguration declared. A probe that says nothing about the gateway, for example
     because its image could not be pulled, does not decide the check.

@@ -1,4 +1,4 @@
-"""The objects that probes create: a Job with one pod, and an ephemeral container of a gateway pod.
+"""The objects that probes create: a Job with one pod, or an ephemeral container.
 
 Both satisfy the `restricted` pod security level, so that a namespace that holds probes can enforce it.
 """
@@ -12,10 +12,13 @@ from checks.actions.plan import ACTION_LABEL, MANAGED_BY, OWNER_LABEL
 SGC_ANNOTATION = "kubernetes.azure.com/static-gateway-configuration"
 CONTAINER = "probe"
 PROBE_USER = 65532
-"""A user without a name; the kubelet cannot verify that a named user of an image is not root."""
+"""A user without a name.
+
+The kubelet cannot verify that a named user of an image is not root.
+"""
 
 START_SECONDS = 90
-"""The time that scheduling, the network of the static egress gateway and pulling the image may take."""
+"""The time that scheduling, the pod's network and pulling the image may take."""
 KEPT_SECONDS = 300
 """The time after its end at which Kubernetes itself deletes the Job."""
 

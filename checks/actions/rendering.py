@@ -30,7 +30,7 @@ def plan_title(plan: ActionPlan) -> str:
 
 
 def plan_lines(plan: ActionPlan) -> tuple[str, ...]:
-    """A plan as text: what it does, requests with their bodies, preconditions, duration, way back."""
+    """A plan as text, with the requests that it sends and their bodies."""
     effect = _EFFECT_WORDS[plan.effect.value]
     lines = [plan_title(plan), f"  Effect: {effect}", f"  {plan.does}", f"  {plan.interrupts}"]
     lines += [f"  Way back: {plan.undo}", f"  Takes at most {plan.seconds} s."]

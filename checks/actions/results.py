@@ -19,7 +19,10 @@ _LONGEST_DETAIL = 300
 
 
 class ActionOutcome(StrEnum):
-    """How a step ended. The exit codes of `egress-diag probe` and `restart` are 0, 1, 2 and 3 in this order."""
+    """How a step ended.
+
+    The exit codes of `egress-diag probe` and `restart` are 0, 1, 2 and 3 in this order.
+    """
 
     AS_EXPECTED = "as-expected"
     NOT_AS_EXPECTED = "not-as-expected"
@@ -35,7 +38,7 @@ class ActionOutcome(StrEnum):
 class ActionResult:
     """The end of a step.
 
-    `summary` is a whole sentence. `probe` is the entry of `probes.yaml`, None for a restart and for a refusal.
+    `summary` is a sentence. `probe` is the entry of `probes.yaml`, None for a restart and for a refusal.
     `left_over` says what still exists, "" if nothing does.
     """
 
@@ -73,7 +76,10 @@ def probe_entry(
 
 
 def entry_of_log(plan: ActionPlan, log: str, now: datetime, *, pod: str = "", cut: bool = False) -> dict[str, Any]:
-    """The entry of `probes.yaml` for the log of a probe. `cut`: the log was longer than what was read."""
+    """The entry of `probes.yaml` for the log of a probe.
+
+    `cut`: the log was longer than the part that was read.
+    """
     answers = echo_answers(log, plan.id, plan.urls)
     outcome, detail = _judged(answers, cut)
     answered = [each for each in answers if each.address]
@@ -169,7 +175,10 @@ _SENTENCES: Mapping[ProbeOutcome, str] = {
 
 
 def probe_sentence(result: ProbeResult, prefix: str) -> str:
-    """The outcome of a probe in one or two sentences, compared with the egress IP prefix ("" if it is not known)."""
+    """The outcome of a probe in one or two sentences.
+
+    Its addresses are compared with the egress IP prefix; "" if that is not known.
+    """
     pod = f"pod {result.gateway.partition('/')[0]}/{result.pod}" if result.pod else "the probe pod"
     outcome = result.outcome
     detail = f" ({result.detail})" if result.detail else ""
@@ -216,7 +225,7 @@ _ANSWERED_WRONGLY = (
 
 
 def left_over_of(plan: ActionPlan) -> str:
-    """The sentence about the object that a probe leaves in the cluster; "" if it leaves none."""
+    """The sentence about the object that a probe leaves behind; "" if it leaves none."""
     if plan.kind is ActionKind.PROBE_GATEWAY:
         return f"The ended {plan.object} stays until the pod restarts."
     return ""

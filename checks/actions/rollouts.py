@@ -1,4 +1,4 @@
-"""Restarts of a Deployment: the patch, its effect on ready pods, and the state of the rollout.
+"""Restarts of a Deployment: the patch, its effect, and the state of the rollout.
 
 Source: kubectl's `rollout restart` and `rollout status`.
 """
@@ -15,7 +15,7 @@ from checks.model.raw_values import at, number, text
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 ROLLOUT_SECONDS = 600
-"""The time for which a rollout is followed: the default progress deadline of a Deployment."""
+"""The seconds for which a rollout is followed: a Deployment's default deadline."""
 
 
 def deployment_path(namespace: str, name: str) -> str:
@@ -24,7 +24,10 @@ def deployment_path(namespace: str, name: str) -> str:
 
 
 def restart_time(created: datetime) -> str:
-    """The value of the annotation: the time of the plan, so that a repeated patch restarts nothing again."""
+    """The value of the annotation: the time of the plan.
+
+    A repeated patch therefore restarts nothing again.
+    """
     return created.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -65,7 +68,7 @@ def _most_unavailable(deployment: Deployment) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """The state of a rollout: the pods that are new, those that are new and available, and those that are wanted.
+    """The state of a rollout, as numbers of pods: wanted, new, available and old.
 
     `stuck` is the message of the controller if it exceeded its progress deadline.
     """

@@ -1,4 +1,6 @@
-"""The settings of the active steps: the section `probe` of the configuration. Without it they are off.
+"""The settings of the active steps: the section `probe` of the configuration.
+
+The steps are off without it.
 
 Source: docs/contract.md#configuration.
 """

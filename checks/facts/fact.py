@@ -95,7 +95,10 @@ class ServerVersion:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResults:
-    """The results of active steps that are kept for the cluster (docs/contract.md#active-steps)."""
+    """The results of active steps that are kept for the cluster.
+
+    Source: docs/contract.md#active-steps.
+    """
 
     resource: ClassVar[str] = "probes"
 

@@ -1,4 +1,7 @@
-"""Results of active steps, as `probes.yaml` of a bundle contains them (docs/contract.md#active-steps)."""
+"""Results of active steps, as `probes.yaml` of a bundle contains them.
+
+Source: docs/contract.md#active-steps.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -39,7 +42,7 @@ class ProbeOutcome(StrEnum):
 
     @property
     def about_egress(self) -> bool:
-        """Whether it says something about the static egress gateway, rather than about the probe itself."""
+        """Whether it concerns the static egress gateway, not only the probe itself."""
         return self in (ProbeOutcome.ANSWERED, ProbeOutcome.NO_EGRESS, ProbeOutcome.NO_NETWORK)
 
 

@@ -1,4 +1,7 @@
-"""The facts that an active step is planned from, read just before the plan and again before the change."""
+"""The facts from which an active step is planned.
+
+They are read for the plan, and again before the change.
+"""
 
 from time import monotonic
 

@@ -1,4 +1,4 @@
-"""Results of active steps beside the facts of a source: entries of `probes.yaml`, and a source that has them."""
+"""Results of active steps beside the facts of a source."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

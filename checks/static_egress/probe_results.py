@@ -11,7 +11,7 @@ PROBE_VALID = timedelta(hours=1)
 
 
 def newest_probe(facts: Facts, kind: str, pods: Collection[str] | None = None) -> ProbeResult | None:
-    """The newest result of this kind (`probe-pod`, `probe-gateway`) about the gateway of the run.
+    """The newest result of this kind about the gateway of the run.
 
     With `pods`, only results of these pods count: a restart replaces a gateway pod, with its routes. Requires ProbeResult
     declared.

@@ -1,4 +1,4 @@
-"""EG414: a pod outside the mesh does not leave the cluster through the static egress gateway.
+"""EG414: a pod outside the mesh cannot use the static egress gateway.
 
 The check evaluates the result of a probe; without one it offers the commands that send the request.
 """
