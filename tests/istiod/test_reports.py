@@ -10,7 +10,9 @@ import pytest
 from checks.catalogue import catalogue
 from checks.istio.configured.configured_hosts import configured_hosts
 from checks.istio.configured.request_kinds import configured_kinds
+from checks.istio.configured.request_variants import request_variants
 from checks.istio.mesh.objects.hosts import is_wildcard
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import has_sidecar
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
@@ -45,8 +47,15 @@ def results(mesh: Answered) -> Iterator[tuple[str, set[Result]]]:
         requests = (request_of(routing, each) for each in kinds)
         yield (
             host,
-            {routing.outcome(each).result for each in requests if each is not None and has_sidecar(each.clients.pod)},
+            {result(routing, host, each) for each in requests if each is not None and has_sidecar(each.clients.pod)},
         )
+
+
+def result(routing: Routing, host: str, request: ClientRequest) -> Result:
+    """The result of a request, or of one that meets the conditions of rules if that is through."""
+    found = routing.outcome(request).result
+    others = request_variants(routing.facts, host, request) if found in (Result.FAILS, Result.BYPASSES) else ()
+    return Result.THROUGH if any(routing.outcome(each).result is Result.THROUGH for each in others) else found
 
 
 def test_a_host_has_a_failing_finding_if_and_only_if_a_request_certainly_fails() -> None:

@@ -63,7 +63,7 @@ def direct_tls_rules(facts: Facts, host: str) -> list[RoutingRule]:
     service, found = facts.gateway.service_host, []
     for routes in routing_index(facts).about(host):
         if any(to == service for _, to in destinations_in(routes)):
-            found += [rule for rule in routes.tls if _is_for_sidecars(rule) and not _leads_to(rule, service)]
+            found += [rule for rule in routes.tls if _is_for_sidecars(rule) and not leads_to(rule, service)]
     return found
 
 
@@ -72,7 +72,8 @@ def _is_for_sidecars(rule: RoutingRule) -> bool:
     return not matches or any(MESH in (rule.gateways(each) or (MESH,)) for each in matches)
 
 
-def _leads_to(rule: RoutingRule, service: str) -> bool:
+def leads_to(rule: RoutingRule, service: str) -> bool:
+    """Whether a destination of a rule is this Service's host."""
     return any(rule.destination(mapping(each, "destination")) == service for each in items(rule.raw, "route"))
 
 

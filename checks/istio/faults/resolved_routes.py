@@ -12,23 +12,23 @@ from checks.facts.fact import Fact, Gap, Unreadable
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.istio.configured.conditional_rules import rule_without_example
 from checks.istio.configured.configured_hosts import configured_hosts
-from checks.istio.configured.request_kinds import concrete, configured_kinds, followed
+from checks.istio.configured.intended_clients import intended_clients, missing_client
+from checks.istio.configured.request_kinds import RequestKind, concrete, configured_kinds, followed
 from checks.istio.configured.request_variants import request_variants
-from checks.istio.configured.routing_index import destinations_in, direct_tls_rules, routing_index
+from checks.istio.configured.routing_index import direct_tls_rules
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import Proved, faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.fixes.affected import resolved
-from checks.istio.mesh.configuration import is_exported
 from checks.istio.mesh.mesh import MESH_READS
-from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.istio.request.client_request import ClientRequest, Clients, joined_clients
 from checks.istio.request.clients import clients_of, expected_client, has_sidecar
-from checks.istio.request.outcome import Ending, RequestOutcome, Result
+from checks.istio.request.outcome import End, Ending, RequestOutcome, Result
 from checks.istio.request.ready_gateways import with_ready_gateways
 from checks.istio.request.routing import Routing, routing
-from checks.model.raw_values import Raw, labels, number, text
+from checks.model.raw_values import number
 from checks.model.requested_host import USUAL_PORTS, requested_host
 
 ROUTER_READS: tuple[type[Fact], ...] = (*MESH_READS, Deployment)
@@ -175,13 +175,16 @@ def _of_configuration(facts: Facts) -> tuple[ResolvedRoute, ...]:
 
 def _of_host(over: Routing, host: str, every: tuple[Clients, ...]) -> Iterator[_AlikeRoutes]:
     """The routes of a configured host from the clients for which it is configured."""
-    clients = _intended_clients(over, host, every)
+    clients = intended_clients(over, host, every)
     yield from _wrapped_twice(over, host, clients)
+    missing = missing_client(over, host, every)
     for kind in configured_kinds(over, host):
         requests = (ClientRequest(kind.scheme, concrete(host), kind.port, each) for each in clients)
         routes = [_best(over, host, each) for each in requests]
         # A policy that allows some of the clients denies the others on purpose.
         some = any(each.through for each in routes) and not over.facts.question.client
+        if missing is not None and _is_routed(over, host, kind, missing.clients):
+            routes = [_unknown(each, missing.reason) if each.certain else each for each in routes]
         yield from _together([each for each in routes if not (some and _is_denied(each))])
 
 
@@ -204,7 +207,19 @@ def _best(over: Routing, host: str, request: ClientRequest) -> ResolvedRoute:
     if first.through or not first.certain:
         return first
     variants = (_resolved(over, host, each, meant=True) for each in request_variants(over.facts, host, request))
-    return next((each for each in variants if each.through), first)
+    through = next((each for each in variants if each.through), None)
+    if through is not None:
+        return through
+    rule = rule_without_example(over.facts, host, request, first.outcome)
+    return _unknown(first, f"no request is known that meets the conditions of {rule}") if rule else first
+
+
+def _is_routed(over: Routing, host: str, kind: RequestKind, clients: Clients) -> bool:
+    return _best(over, host, ClientRequest(kind.scheme, concrete(host), kind.port, clients)).through
+
+
+def _unknown(route: ResolvedRoute, reason: str) -> ResolvedRoute:
+    return replace(route, outcome=RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, reason),)))
 
 
 def _is_denied(route: ResolvedRoute) -> bool:
@@ -325,34 +340,3 @@ def _is_explained(over: Routing, route: ResolvedRoute, faults: tuple[Proved, ...
         return False  # it is examined on its own
     first = faults[0].fault
     return own is not None and (own.name, own.evidence()) == (first.name, first.evidence())
-
-
-def _intended_clients(over: Routing, host: str, every: tuple[Clients, ...]) -> tuple[Clients, ...]:
-    """The clients for which rules lead the host to the gateway.
-
-    They are all clients if there are no such rules, or if the question names one.
-    """
-    if over.facts.question.client or len(every) == 1:
-        return every
-    index, service = routing_index(over.facts), over.facts.gateway.service_host
-    leading = [
-        (routes, rule) for routes in index.about(host) for rule, to in destinations_in(routes) if to.lower() == service
-    ]
-    return tuple(each for each in every if any(_is_for(over, *one, each) for one in leading)) or every
-
-
-def _is_for(over: Routing, routes: RoutingRules, rule: RoutingRule, clients: Clients) -> bool:
-    source, pod = routes.source, clients.pod
-    default = over.mesh(pod.revision).configuration.virtual_services_exported
-    if isinstance(source, VirtualService) and not is_exported(
-        source.export_to, default, source.namespace, pod.namespace
-    ):
-        return False
-    matches = rule.matches()
-    return not matches or any(_matches_source(each, clients) for each in matches)
-
-
-def _matches_source(match: Raw, clients: Clients) -> bool:
-    wanted = labels(match, "sourceLabels")
-    own = clients.pod.labels
-    return text(match, "sourceNamespace") in ("", clients.namespace) and all(own.get(k) == v for k, v in wanted.items())

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from checks.istio.request.regular_expressions import compiled
 from checks.istio.request.wire import Http
 from checks.model.raw_values import Raw, flag, mapping, text
 
@@ -78,7 +79,7 @@ def _string(condition: Raw, value: str, fold: bool) -> bool:
         wanted = text(condition, key)
         if key == "regex":
             try:
-                return re.fullmatch(wanted, value, re.IGNORECASE if fold else 0) is not None
+                return compiled(wanted, fold=fold).fullmatch(value) is not None
             except re.error as wrong:
                 raise NotModelled(f"regular expression {wanted}") from wrong
         wanted = wanted.lower() if fold else wanted

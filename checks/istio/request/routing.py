@@ -30,7 +30,8 @@ class Routing:
 
         Raises Unreadable if an object that decides it could not be read.
         """
-        key = (request.clients.pod.key, request.scheme, request.host, request.port, request.path, request.headers)
+        sent = (request.scheme, request.host, request.port, request.method, request.path, request.headers)
+        key = (request.clients.pod.key, *sent)
         if key not in self._outcomes:
             self._outcomes[key] = self._router.send(request.clients.pod, request.connection, self.gateway, request.host)
         return self._outcomes[key]

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from checks.catalogue import catalogue
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.request.outcome import Result
+from checks.model.findings import Stage, Status
 from checks.model.route import HopName
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
 from tests.clusters.compose import Cluster, compose, named
+from tests.recordings import diagnosed, question
 
 API = "gateway.networking.k8s.io/v1"
 HOST, SERVICE = "edition.cnn.com", "egw.team-egress.svc.cluster.local"
@@ -168,3 +171,23 @@ def test_a_backend_of_another_namespace_needs_a_reference_grant() -> None:
     assert proved.fault.name == "not-granted"
     assert proved.fix is not None
     assert "kind: ReferenceGrant" in proved.fix.changes[0].command
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"path": {"type": "RegularExpression", "value": "/a/[0-9]+"}},
+        {"path": {"type": "PathPrefix", "value": "/v1"}},
+        {"headers": [{"type": "RegularExpression", "name": "x-tenant", "value": "t[0-9]+"}]},
+        {"queryParams": [{"type": "RegularExpression", "name": "version", "value": "v[0-9]"}]},
+        {"method": "PUT"},
+    ],
+)
+@pytest.mark.parametrize("route", ["mesh", "forward"])
+def test_without_a_host_a_route_for_a_part_of_the_requests_is_not_broken(match: Patch, route: str) -> None:
+    objects = copy.deepcopy(HTTP)
+    objects[route]["spec"]["rules"][0]["matches"] = [match]
+    cluster = cluster_with(objects, "base")
+    istio = [each for each in catalogue() if each.stage is Stage.ISTIO]
+    found = diagnosed(cluster, question(cluster, "team-egress/egw", None), istio).finish(0.0).findings
+    assert [each for each in found if each.status in (Status.FAIL, Status.UNKNOWN)] == []
