@@ -8,8 +8,9 @@ import logging
 
 from bot.courier.fleet_documents import FleetDocuments
 from bot.courier.run_documents import RunDocuments
+from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
-from bot.delivery.thread import Destination, Thread
+from bot.delivery.thread import Thread
 from bot.messages.answers import gateway_list
 from bot.messages.watch import watch_messages
 from bot.slack.web_api import (
@@ -47,7 +48,7 @@ class Courier:
     def __init__(self, client: Client, slack: Slack) -> None:
         self.client = client
         self.slack = slack
-        self.thread = Thread(client, slack)
+        self.thread = Thread(slack)
         self.runs = RunDocuments(client, slack, self.thread)
         self.fleet = FleetDocuments(client, slack, self.thread)
 
@@ -64,13 +65,12 @@ class Courier:
             wait = self._dispatch(held)
             if wait is not None:
                 return DeliveryOutcome(wait)
-            self.client.deliveries.clear_failure(document)
             return DeliveryOutcome(search_seconds=self.thread.duplicates.remove(held))
         except (TemporaryRefusal, TokenRefused) as refused:
             return self._repeated(held, refused)
         except SlackRefusal as refused:
             log.error("%s cannot be delivered: %s", document, refused)  # noqa: TRY400 - no traceback
-            self.client.deliveries.note_failure(held, refused.code)
+            held.note_failure(refused.code)
             try:
                 self._inform(held, refused)
             except TemporaryRefusal as failure:
@@ -85,7 +85,7 @@ class Courier:
         if isinstance(refused, RateLimited):
             log.info("%s waits %.0f s for Slack's rate limit", held.document, refused.retry_after)
             return DeliveryOutcome(refused.retry_after, limited=True)
-        failure = self.client.deliveries.note_failure(held, refused.code)
+        failure = held.note_failure(refused.code)
         wait = min(MOST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(failure.count - 1, 10))
         if isinstance(refused, TokenRefused):
             wait = MOST_WAIT_SECONDS
@@ -160,19 +160,17 @@ class Courier:
         if watch is None:
             return
         log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)
-        if watch.state.ended and "elsewhere/end" not in self.client.deliveries.delivered(held.document):
+        if watch.state.ended and "elsewhere/end" not in held.deliveries().slots:
             end = watch_messages(watch, self.client.watch_interval)[1]
             send_privately(self.slack, watch.user, watch.channel, "", end, renew=held.renew)
-            self.client.deliveries.note_delivered(held.document, Delivered("elsewhere/end", watch.user, "0", ""))
+            held.note(Delivered("elsewhere/end", watch.user, "0", ""))
 
     def _listing(self, held: HeldDocument, name: str) -> float | None:
-        document = held.document
         listing = self.client.get(Listing, name)
         if listing is None or listing.state is ListingState.WAITING:
             return None
-        if "answer" not in self.client.deliveries.delivered(document):
+        if "answer" not in held.deliveries().slots:
             message = gateway_list(listing, self.client.gateways.verdicts(listing.cluster))
             send_privately(self.slack, listing.user, listing.channel, listing.response_url, message, renew=held.renew)
-            delivered = Delivered("answer", listing.channel, "0", message.digest)
-            self.client.deliveries.note_delivered(document, delivered)
+            held.note(Delivered("answer", listing.channel, "0", message.digest))
         return None

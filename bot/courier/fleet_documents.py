@@ -2,9 +2,10 @@
 
 import logging
 
+from bot.delivery.differences import Destination
 from bot.delivery.links import thread_link
 from bot.delivery.private_messages import send_privately
-from bot.delivery.thread import Destination, Thread
+from bot.delivery.thread import Thread
 from bot.fleet import digest_messages as digests
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_picture import digest_alt_text, digest_picture
@@ -37,16 +38,15 @@ class FleetDocuments:
             return None
         place = Destination(found.order.channel, None)
         # The message in the channel comes first: an upload that fails must not delay it.
-        if "parent" not in self.client.deliveries.delivered(held.document):
+        if "parent" not in held.deliveries().slots:
             self.thread.show(held, place, digests.digest_messages(found))
         image = self._picture(held, found)
         return self.thread.show(held, place, digests.digest_messages(found, image, digest_alt_text(found)))
 
     def _picture(self, held: HeldDocument, found: Digest) -> str:
         """The id of the uploaded picture; empty without rows, or without permission to upload."""
-        key = f"picture/{found.order.id}"
-        if (there := self.client.deliveries.delivered(key).get("file")) is not None:
-            return there.ts
+        if there := held.picture_id():
+            return there
         drawn = digest_picture(found)
         if not drawn:
             return ""
@@ -59,7 +59,7 @@ class FleetDocuments:
         except SlackRefusal as refused:
             log.warning("digest %s is posted without its picture: %s", found.order.id, refused)
             return ""
-        self.client.deliveries.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
+        held.note_picture(found.order.channel, file_id)
         return file_id
 
     def inform_of_digest(self, held: HeldDocument, digest_id: str, refused: SlackRefusal) -> None:
@@ -76,10 +76,10 @@ class FleetDocuments:
             )
         schedule = self.client.get(Schedule, order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
-        if user and "elsewhere" not in self.client.deliveries.delivered(held.document):
+        if user and "elsewhere" not in held.deliveries().slots:
             notice = _undelivered(found, f"{refused.fix}; the digest is stopped" if stops else refused.fix)
             send_privately(self.slack, user, order.channel, "", notice, renew=held.renew)
-            self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
+            held.note(Delivered("elsewhere", user, "0", ""))
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
         """Deliver a handoff. Raises SlackRefusal."""
@@ -96,10 +96,10 @@ class FleetDocuments:
         if found is None:
             return
         log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)
-        if "elsewhere" not in self.client.deliveries.delivered(held.document):
+        if "elsewhere" not in held.deliveries().slots:
             message = handoffs.handoff_messages(found, {})[0]
             send_privately(self.slack, found.order.user, found.order.channel, "", message, renew=held.renew)
-            self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
+            held.note(Delivered("elsewhere", found.order.user, "0", ""))
 
     def _links(self, found: Handoff) -> dict[str, str]:
         """The threads of the last runs that are in the channel of the handoff."""

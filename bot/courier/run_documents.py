@@ -4,9 +4,10 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
-from bot.delivery.route_pictures import upload_picture, uploaded_picture_id
-from bot.delivery.thread import Destination, Thread
+from bot.delivery.route_pictures import upload_picture
+from bot.delivery.thread import Thread
 from bot.delivery.uploads import bundle_file, report_file, upload_once
 from bot.messages.answers import channel_unavailable, file_not_posted
 from bot.messages.blocks import Message
@@ -46,10 +47,10 @@ class RunDocuments:
         now = datetime.now(UTC)
         before = self.client.get(Run, run.order.after) if run.order.after else None
         later = self.client.get(Run, run.later) if run.later else None
-        image = uploaded_picture_id(self.client, run)
+        image = held.picture_id()
         retry_in = self._show(held, run, run_messages(run, now, before, later, image))
         # The list of hops comes first: an upload that fails must not delay it.
-        if not image and before is None and (image := upload_picture(self.client, self.slack, held, run)):
+        if not image and before is None and (image := upload_picture(self.slack, held, run)):
             retry_in = self._show(held, run, run_messages(run, now, before, later, image))
         self.client.deliveries.run_shown(run, complete=retry_in is None)
         if run.state.ended and retry_in is None:
@@ -73,25 +74,25 @@ class RunDocuments:
             return
         log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
-        if slot not in self.client.deliveries.delivered(held.document):
+        if slot not in held.deliveries().slots:
             message = channel_unavailable(run, refused.fix)
             send_privately(
                 self.slack, run.order.user, run.order.channel, run.order.response_url, message, renew=held.renew
             )
             delivered = Delivered(slot, run.order.user, "0", message.digest)
-            self.client.deliveries.note_delivered(held.document, delivered)
+            held.note(delivered)
 
     def inform_file_requester(self, held: HeldDocument, name: str, refused: SlackRefusal) -> None:
         """Inform the requester of a run that one of its files cannot be posted."""
         run_id, _, kind = name.partition(":")
         run = self.client.get(Run, run_id)
-        if run is not None and "elsewhere" not in self.client.deliveries.delivered(held.document):
+        if run is not None and "elsewhere" not in held.deliveries().slots:
             message = file_not_posted("evidence bundle" if kind == "bundle" else "full report", refused.fix)
             send_privately(
                 self.slack, run.order.user, run.order.channel, run.order.response_url, message, renew=held.renew
             )
             delivered = Delivered("elsewhere", run.order.user, "0", message.digest)
-            self.client.deliveries.note_delivered(held.document, delivered)
+            held.note(delivered)
 
     def file(self, held: HeldDocument, name: str) -> float | None:
         """Deliver a file of a run (`RUN:KIND`) in its thread."""
@@ -99,10 +100,10 @@ class RunDocuments:
         run = self.client.get(Run, run_id)
         if run is None:
             return None
-        parent = self.client.deliveries.delivered(f"run/{run_id}").get("parent")
+        parent = self.client.deliveries.parent(run_id)
         thread = run.order.thread or (parent.ts if parent is not None else None)
         packed = self.client.deliveries.evidence(run_id) if kind == "bundle" else None
         file = bundle_file(run_id, packed) if kind == "bundle" else report_file(run)
         if file is not None and thread is not None:
-            upload_once(self.client, self.slack, held, Destination(run.order.channel, thread), file)
+            upload_once(self.slack, held, Destination(run.order.channel, thread), file)
         return None

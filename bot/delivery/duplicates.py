@@ -16,8 +16,8 @@ from bot.slack.web_api import (
     Slack,
     SlackRefusal,
 )
-from workers.client import Client, HeldDocument
-from workers.records.delivered import Delivered
+from workers.client import HeldDocument
+from workers.records.delivered import Delivered, DoubtfulPost, PostAttempt, Recorded
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +31,23 @@ SEARCH_SECONDS = 120.0
 FIRST_SEARCH_SECONDS = 2.0
 """Seconds until the first search for duplicates; later ones are further apart."""
 
-_PREFIX = "doubt/"
-
 
 class Duplicates:
     """Finds lost posts and removes duplicates, with one Slack client."""
 
-    def __init__(self, client: Client, slack: Slack) -> None:
-        self.client = client
+    def __init__(self, slack: Slack) -> None:
         self.slack = slack
         self._searched: dict[tuple[str, str], float] = {}
 
     def lost_post(
-        self, held: HeldDocument, attempt: Delivered, thread: str | None, about: Mapping[str, str]
+        self, held: HeldDocument, attempt: PostAttempt, thread: str | None, about: Mapping[str, str]
     ) -> Delivered | None:
         """The post whose answer was lost, if Slack shows it.
 
         A post that is not found may still arrive, as a duplicate of the next one.
         """
-        doubt = self.client.deliveries.delivered(held.document).get(_PREFIX + attempt.slot)
-        since = min(float(each.began) for each in (attempt, doubt) if each is not None)
+        doubt = held.deliveries().doubts.get(attempt.slot)
+        since = min(attempt.began, doubt.since if doubt is not None else attempt.began)
         try:
             found = self.slack.find(attempt.channel, thread, about, f"{since:.6f}")
         except (MissingScope, ChannelRefused) as refused:
@@ -58,53 +55,47 @@ class Duplicates:
             return None
         except MessageRefused:
             return None
-        if found:
-            if len(found) > 1:
-                self.doubt(held, attempt, thread, since=since)
-            return Delivered(attempt.slot, found[0].channel, found[0].ts, "")
-        self.doubt(held, attempt, thread, since=since)
-        return None
+        if len(found) != 1:
+            self.doubt(held, attempt, thread, since=since)
+        return Delivered(attempt.slot, found[0].channel, found[0].ts, "") if found else None
 
-    def doubt(self, held: HeldDocument, before: Delivered, thread: str | None, *, since: float) -> None:
+    def doubt(self, held: HeldDocument, before: Recorded, thread: str | None, *, since: float) -> None:
         """Record that there may be a second message for this slot.
 
         It was posted after `since`, in seconds since 1970.
         """
-        record = Delivered(_PREFIX + before.slot, before.channel, f"?{since:.6f}", f"{time.time():.6f}/{thread or ''}")
-        self.client.deliveries.note_delivered(held.document, record)
+        held.note(DoubtfulPost(before.slot, before.channel, thread, since, time.time()))
 
     def remove(self, held: HeldDocument) -> float | None:
         """Remove the duplicates of a delivered document.
 
         Returns the seconds until the next search, or None. Raises SlackRefusal.
         """
-        delivered = self.client.deliveries.delivered(held.document)
-        doubts = [each for slot, each in delivered.items() if slot.startswith(_PREFIX)]
-        waits = [self._remove(held, each, delivered.get(each.slot.removeprefix(_PREFIX))) for each in doubts]
+        delivered = held.deliveries()
+        waits = [self._remove(held, doubt, delivered.slots.get(slot)) for slot, doubt in delivered.doubts.items()]
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _remove(self, held: HeldDocument, doubt: Delivered, kept: Delivered | None) -> float | None:
-        at, _, thread = doubt.digest.partition("/")
-        key, age = (held.document, doubt.slot), time.time() - float(at)
+    def _remove(self, held: HeldDocument, doubt: DoubtfulPost, kept: Recorded | None) -> float | None:
+        key, age = (held.document, doubt.slot), time.time() - doubt.noted
         wait = max(FIRST_SEARCH_SECONDS, age / 2)
         due = self._searched.get(key, time.monotonic() - age) + wait - time.monotonic()
         if due > 0 and age < SEARCH_SECONDS:
             return due
         held.renew()
-        about = {"document": held.document, "slot": doubt.slot.removeprefix(_PREFIX)}
+        about = {"document": held.document, "slot": doubt.slot}
         try:
-            found = self.slack.find(doubt.channel, thread or None, about, doubt.began)
+            found = self.slack.find(doubt.channel, doubt.thread, about, f"{doubt.since:.6f}")
         except (MissingScope, ChannelRefused, MessageRefused) as refused:
             log.warning("duplicates of %s in %s cannot be searched for: %s", doubt.slot, held.document, refused)
             age, found = SEARCH_SECONDS, []
         for each in found:
-            if kept is None or (not kept.unanswered and each.ts != kept.ts):
+            if kept is None or (isinstance(kept, Delivered) and each.ts != kept.ts):
                 self._delete(held, each)
         self._searched[key] = time.monotonic()
         if age < SEARCH_SECONDS:
             return wait
         self._searched.pop(key, None)
-        self.client.deliveries.forget_delivered(held.document, doubt.slot)
+        held.forget_doubt(doubt.slot)
         return None
 
     def _delete(self, held: HeldDocument, where: Posted) -> None:

@@ -15,8 +15,8 @@ def thread_link(client: Client, slack: Slack, run_id: str, channel: str) -> str:
 
     Raises Unavailable.
     """
-    parent = client.deliveries.delivered(f"run/{run_id}").get("parent")
-    if parent is None or parent.unanswered or parent.channel != channel:
+    parent = client.deliveries.parent(run_id)
+    if parent is None or parent.channel != channel:
         return ""
     try:
         return slack.permalink(Posted(parent.channel, parent.ts))

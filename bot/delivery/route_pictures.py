@@ -5,24 +5,13 @@ import logging
 from bot.messages.route import route_of
 from bot.messages.route_picture import route_alt_text, route_picture
 from bot.slack.web_api import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
-from workers.client import Client, HeldDocument
-from workers.records.delivered import Delivered
+from workers.client import HeldDocument
 from workers.records.run import Run
 
 log = logging.getLogger(__name__)
 
 
-def uploaded_picture_id(client: Client, run: Run) -> str:
-    """The id of the picture uploaded for the run; empty without one."""
-    there = client.deliveries.delivered(_key(run)).get("file")
-    return there.ts if there is not None else ""
-
-
-def _key(run: Run) -> str:
-    return f"picture/{run.id}"
-
-
-def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -> str:
+def upload_picture(slack: Slack, held: HeldDocument, run: Run) -> str:
     """Upload the picture and return its id: "" without a route or permission to upload.
 
     Raises the SlackRefusals after which a retry helps.
@@ -42,5 +31,5 @@ def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -
     except (MissingScope, SlackRefusal) as refused:
         log.warning("the route of run %s is posted without its picture: %s", run.id, refused)
         return ""
-    client.deliveries.note_delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
+    held.note_picture(run.order.channel, file_id)
     return file_id

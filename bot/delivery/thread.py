@@ -7,9 +7,10 @@ is left for a later attempt; no progress is shown before an end that has to wait
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from bot.delivery.differences import NOT_EDITABLE, Destination, in_thread, outdated, with_fixed_parent
 from bot.delivery.duplicates import CLOCK_TOLERANCE, Duplicates
 from bot.messages.blocks import Message
 from bot.slack.web_api import (
@@ -24,23 +25,12 @@ from bot.slack.web_api import (
     UnknownAnswer,
     Unreachable,
 )
-from workers.client import Client, HeldDocument
-from workers.records.delivered import Delivered
+from workers.client import HeldDocument
+from workers.records.delivered import Delivered, Deliveries, PostAttempt, Recorded
 
 log = logging.getLogger(__name__)
 
-NOT_EDITABLE = "not-editable"
-"""The recorded digest of a parent that Slack no longer lets the bot edit."""
-
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A channel, and a thread in it; without a thread, the parent of the document starts one."""
-
-    channel: str
-    thread: str | None
 
 
 @dataclass(slots=True)
@@ -56,10 +46,9 @@ class _Round:
 class Thread:
     """Delivers the messages of documents, with one Slack client."""
 
-    def __init__(self, client: Client, slack: Slack) -> None:
-        self.client = client
+    def __init__(self, slack: Slack) -> None:
         self.slack = slack
-        self.duplicates = Duplicates(client, slack)
+        self.duplicates = Duplicates(slack)
         self._edited: dict[tuple[str, str], float] = {}
 
     def show(self, held: HeldDocument, destination: Destination, wanted: Sequence[Message]) -> float | None:
@@ -68,15 +57,15 @@ class Thread:
         0 means that there is a newer revision, None that all messages are delivered. A refusal of one reply is raised after
         the others were delivered.
         """
-        delivered = self.client.deliveries.delivered(held.document)
+        delivered = held.deliveries()
         begins = destination.thread is None
         if begins:
-            wanted = _with_fixed_parent(wanted, delivered)
-        round_ = _Round(_resolved(destination, delivered), begins)
-        for message in _outdated(wanted, delivered):
+            wanted = with_fixed_parent(wanted, delivered)
+        round_ = _Round(in_thread(destination, delivered), begins)
+        for message in outdated(wanted, delivered):
             if isinstance(round_.postponed, RateLimited) and not message.final:
                 break
-            before = delivered.get(message.slot)
+            before = delivered.slots.get(message.slot)
             if (wait := self._too_soon(held, message, before)) > 0:
                 round_.waits.append(wait)
             elif not self._deliver(held, round_, message, before) or held.is_outdated():
@@ -91,7 +80,7 @@ class Thread:
         for key in [key for key in self._edited if key[0] == document]:
             del self._edited[key]
 
-    def _deliver(self, held: HeldDocument, round_: "_Round", message: Message, before: Delivered | None) -> bool:
+    def _deliver(self, held: HeldDocument, round_: "_Round", message: Message, before: Recorded | None) -> bool:
         """Post or edit one message. False if the document must be compared with Slack again."""
         heads = message.slot == "parent" and round_.begins
         destination = Destination(round_.destination.channel, None) if heads else round_.destination
@@ -107,7 +96,7 @@ class Thread:
         return posted is not None
 
     def _continues(
-        self, held: HeldDocument, round_: "_Round", message: Message, before: Delivered | None, refused: SlackRefusal
+        self, held: HeldDocument, round_: "_Round", message: Message, before: Recorded | None, refused: SlackRefusal
     ) -> bool:
         """Whether other messages can be delivered after the refusal of this one.
 
@@ -117,23 +106,22 @@ class Thread:
             return message.final
         if isinstance(refused, MessageRefused) and not isinstance(refused, MessageDeleted):
             log.error("%s of %s is refused: %s", message.slot, held.document, refused)
-            shown = before.ts if before is not None and not before.unanswered else ""
-            record = Delivered(message.slot, round_.destination.channel, shown, message.digest)
-            self.client.deliveries.note_delivered(held.document, record)
+            shown = before.ts if isinstance(before, Delivered) else ""
+            held.note(Delivered(message.slot, round_.destination.channel, shown, message.digest))
         return not isinstance(refused, MessageDeleted)
 
-    def _too_soon(self, held: HeldDocument, message: Message, before: Delivered | None) -> float:
-        if not message.every or before is None or before.unanswered or not before.ts:
+    def _too_soon(self, held: HeldDocument, message: Message, before: Recorded | None) -> float:
+        if not message.every or not isinstance(before, Delivered) or not before.ts:
             return 0.0
         return message.every - (time.monotonic() - self._edited.get((held.document, message.slot), 0.0))
 
     def _show(
-        self, held: HeldDocument, destination: Destination, message: Message, before: Delivered | None
+        self, held: HeldDocument, destination: Destination, message: Message, before: Recorded | None
     ) -> Posted | None:
         """Post or edit the message; None if its parent can no longer be edited."""
         about = {"document": held.document, "slot": message.slot}
         posted: Posted | None = None
-        if before is not None and before.unanswered:
+        if isinstance(before, PostAttempt):
             held.renew()
             before = self.duplicates.lost_post(held, before, destination.thread, about)
         if before is not None and before.ts:
@@ -142,8 +130,7 @@ class Thread:
             except NotEditable as refused:
                 log.info("%s of %s cannot be edited: %s", message.slot, held.document, refused)
                 if message.slot == "parent" and destination.thread is None:
-                    fixed = Delivered("parent", before.channel, before.ts, NOT_EDITABLE)
-                    self.client.deliveries.note_delivered(held.document, fixed)
+                    held.note(Delivered("parent", before.channel, before.ts, NOT_EDITABLE))
                     return None
                 if message.final:
                     self.duplicates.doubt(held, before, destination.thread, since=float(before.ts) - 1)
@@ -151,9 +138,7 @@ class Thread:
                     posted = Posted(before.channel, before.ts)  # the old content stays until the run ends
         if posted is None:
             posted = self._posted(held, destination, message, about)
-        self.client.deliveries.note_delivered(
-            held.document, Delivered(message.slot, posted.channel, posted.ts, message.digest)
-        )
+        held.note(Delivered(message.slot, posted.channel, posted.ts, message.digest))
         held.progressed = True
         if message.every:
             self._edited[held.document, message.slot] = time.monotonic()
@@ -174,10 +159,9 @@ class Thread:
         self, held: HeldDocument, destination: Destination, message: Message, about: Mapping[str, str]
     ) -> Posted:
         # Recorded before the call: a crash between post and answer must not lead to a second post.
-        began = time.time() - CLOCK_TOLERANCE
+        attempt = PostAttempt(message.slot, destination.channel, time.time() - CLOCK_TOLERANCE)
         held.renew()
-        attempt = Delivered.attempt(message.slot, destination.channel, began)
-        self.client.deliveries.note_delivered(held.document, attempt)
+        held.note(attempt)
         try:
             return send_with_fallback(
                 message,
@@ -186,13 +170,13 @@ class Thread:
         except (Unreachable, UnknownAnswer):
             raise
         except SlackRefusal:
-            self.client.deliveries.forget_delivered(held.document, message.slot)
+            held.forget(message.slot)
             raise
 
-    def _delete_obsolete(self, held: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
+    def _delete_obsolete(self, held: HeldDocument, wanted: set[str], delivered: Deliveries) -> None:
         """Delete obsolete messages, such as findings that a second attempt of the run did not have."""
-        for slot, where in delivered.items():
-            if slot in wanted or slot.startswith("elsewhere") or where.unanswered:
+        for slot, where in delivered.slots.items():
+            if slot in wanted or slot.startswith("elsewhere") or isinstance(where, PostAttempt):
                 continue
             held.renew()
             try:
@@ -200,7 +184,7 @@ class Thread:
                     self.slack.delete(Posted(where.channel, where.ts))
             except MessageRefused as refused:
                 log.info("%s of %s is already deleted or stays: %s", slot, held.document, refused)
-            self.client.deliveries.forget_delivered(held.document, slot)
+            held.forget(slot)
 
 
 def send_with_fallback(message: Message, send: _Send) -> Posted:
@@ -215,36 +199,6 @@ def send_with_fallback(message: Message, send: _Send) -> Posted:
     except MessageRefused as refused:
         log.warning("%s is sent as plain text: %s", message.slot, refused)
         return send(message.text, [])
-
-
-def _resolved(destination: Destination, delivered: Mapping[str, Delivered]) -> Destination:
-    parent = delivered.get("parent")
-    if destination.thread is None and parent is not None and not parent.unanswered:
-        return Destination(destination.channel, parent.ts)
-    return destination
-
-
-def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> list[Message]:
-    """The messages that are missing or outdated in Slack, in the order of delivery."""
-    parent = delivered.get("parent")
-    missing = [m for m in wanted if m.slot not in delivered or delivered[m.slot].digest != m.digest]
-    if parent is not None and parent.digest == NOT_EDITABLE:
-        missing = [m for m in missing if m.slot != "parent"]
-    placed = parent is not None and not parent.unanswered
-    return sorted(missing, key=lambda m: (placed or m.slot != "parent", not m.final))
-
-
-def _with_fixed_parent(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> Sequence[Message]:
-    """The messages, with a reply in place of a parent that cannot be edited.
-
-    The reply has the final content of the parent.
-    """
-    parent = delivered.get("parent")
-    if parent is None or parent.digest != NOT_EDITABLE:
-        return wanted
-    keeps = Message("parent", "", ())
-    card = [replace(m, slot="card", thread=True) for m in wanted if m.slot == "parent" and m.final]
-    return [keeps, *card, *(m for m in wanted if m.slot != "parent")]
 
 
 def _first_to_repeat(one: SlackRefusal | None, other: SlackRefusal) -> SlackRefusal:

@@ -4,12 +4,12 @@ import logging
 import time
 from dataclasses import dataclass
 
+from bot.delivery.differences import Destination
 from bot.delivery.duplicates import CLOCK_TOLERANCE
-from bot.delivery.thread import Destination
 from bot.slack.web_api import MissingScope, Slack, SlackRefusal, UnknownAnswer, Unreachable
 from checks.reports.markdown import markdown
-from workers.client import Client, HeldDocument
-from workers.records.delivered import Delivered
+from workers.client import HeldDocument
+from workers.records.delivered import Delivered, PostAttempt
 from workers.records.run import Run
 
 log = logging.getLogger(__name__)
@@ -36,27 +36,25 @@ def report_file(run: Run) -> RunFile | None:
     return RunFile(f"egress-diag-{run.id}.md", f"Report of run {run.id}", markdown(run.report).encode())
 
 
-def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: Destination, file: RunFile) -> None:
+def upload_once(slack: Slack, held: HeldDocument, destination: Destination, file: RunFile) -> None:
     """Upload the file into the thread unless it is already there. Raises SlackRefusal."""
-    before = client.deliveries.delivered(held.document).get("file")
+    before = held.deliveries().slots.get("file")
     held.renew()
-    if before is not None and before.unanswered and destination.thread is not None:
+    if isinstance(before, PostAttempt) and destination.thread is not None:
         try:
-            found = slack.find_file(destination.channel, destination.thread, file.name, before.began)
+            found = slack.find_file(destination.channel, destination.thread, file.name, f"{before.began:.6f}")
         except MissingScope as refused:
             log.warning("%s may be uploaded twice, because the search for it failed: %s", file.name, refused)
             found = False
         before = Delivered("file", destination.channel, "0", "") if found else None
     if before is None:
-        client.deliveries.note_delivered(
-            held.document, Delivered.attempt("file", destination.channel, time.time() - CLOCK_TOLERANCE)
-        )
+        held.note(PostAttempt("file", destination.channel, time.time() - CLOCK_TOLERANCE))
         held.renew()
         try:
             slack.upload(destination.channel, destination.thread, file.name, file.title, file.content)
         except (Unreachable, UnknownAnswer):
             raise
         except SlackRefusal:
-            client.deliveries.forget_delivered(held.document, "file")
+            held.forget("file")
             raise
-    client.deliveries.note_delivered(held.document, Delivered("file", destination.channel, "0", file.name))
+    held.note(Delivered("file", destination.channel, "0", file.name))

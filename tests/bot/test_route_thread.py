@@ -71,5 +71,5 @@ def test_a_courier_that_lost_its_lock_uploads_no_picture(
         assert held is not None
         client.stores.redis.delete(f"egress-diag:courier:run/{routed.id}")
         with pytest.raises(LockLost):
-            upload_picture(client, courier.slack, held, routed)
+            upload_picture(courier.slack, held, routed)
     assert not slack.changes()

@@ -156,7 +156,7 @@ class Client:
         if not kept:
             return "expired"
         document = f"file/{run.id}:{kind}"
-        if "file" in self.deliveries.delivered(document):
+        if "file" in self._stores.documents.deliveries(document).slots:
             return "posted"
         self._stores.documents.changed(document)
         return "requested"

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from workers.client.stores import Stores
-from workers.records.delivered import Delivered, DeliveryFailure, DeliveryOutcome
+from workers.records.delivered import Delivered, DeliveryOutcome
 from workers.records.run import Run
 from workers.runs.documents import HeldDocument, LockLost
 
@@ -47,6 +47,8 @@ class DeliveryClient:
             except LockLost:
                 log.warning("%s was taken over by another courier", document)
                 outcome = DeliveryOutcome()
+        if outcome.retry_seconds is None and not outcome.refused:
+            self._documents.failures.clear(document)
         # Read after the lock is released: a later change finds the document unlocked.
         if outcome.retry_seconds is None and not self._documents.end_delivery(document, delivery.revision):
             return DeliveryOutcome(retry_seconds=0.0)
@@ -54,33 +56,17 @@ class DeliveryClient:
             self._documents.due_later(document, outcome.search_seconds)
         return outcome
 
-    def delivered(self, document: str) -> dict[str, Delivered]:
-        """The messages that were posted for a document, by slot."""
-        return self._documents.deliveries(document).slots
-
-    def note_delivered(self, document: str, message: Delivered) -> None:
-        """Record the message of one slot."""
-        self._documents.note_delivered(document, message)
-
-    def forget_delivered(self, document: str, slot: str) -> None:
-        """Remove a slot's record: its message was not posted, or it was deleted."""
-        self._documents.forget_delivered(document, slot)
-
-    def note_failure(self, held: HeldDocument, code: str) -> DeliveryFailure:
-        """Record that a delivery failed with this error code."""
-        return self._stores.failures.note(held.document, code, begins=held.progressed)
-
-    def clear_failure(self, document: str) -> None:
-        """Forget the failed deliveries of a document that Slack shows now."""
-        self._stores.failures.clear(document)
+    def parent(self, run_id: str) -> Delivered | None:
+        """The parent message of a run's thread, if it is known to be posted."""
+        return self._documents.deliveries(f"run/{run_id}").parent
 
     def run_shown(self, run: Run, *, complete: bool) -> None:
         """Note that Slack shows a run: commands in its thread refer to it from here on.
 
         If the thread is `complete` and the run has ended, its verdict is recorded, in case the worker could not.
         """
-        parent = self.delivered(f"run/{run.id}").get("parent")
-        if parent is not None and not parent.unanswered and not run.later:
+        parent = self.parent(run.id)
+        if parent is not None and not run.later:
             thread = run.order.thread or parent.ts
             self._stores.conversations.remember_thread(parent.channel, thread, run.id)
         if complete and run.state.ended:

@@ -18,7 +18,6 @@ from workers.runs.audit import Audit
 from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
-from workers.runs.failures import DeliveryFailures
 from workers.runs.history import History
 from workers.runs.listings import Listings
 from workers.runs.memory_budget import MemoryBudget
@@ -43,7 +42,7 @@ class Stores:
         self.config = config
         self.runs = Runs(connection, prefix, config.retention.runs, keep_evidence)
         self.documents = Documents(connection, prefix, publisher, keep)
-        self.failures = DeliveryFailures(connection, prefix, keep)
+        self.failures = self.documents.failures
         self.history = History(connection, prefix, keep)
         self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))

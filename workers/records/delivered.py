@@ -2,13 +2,24 @@
 
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter
+
+from workers.records.stored import FromKey, read_record
+
+_ATTEMPTED = "?"
+"""Before the time of an attempt, where a message has its `ts`."""
+
+_OLD_DOUBT = "doubt/"
+"""Before the slot of a doubtful post, as version 0.1 stored it among the messages."""
+
+_PLACE_JSON = TypeAdapter(tuple[str, str, str])
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """The message last posted for a slot of a document: its place, a digest of its content.
 
-    An attempt is recorded before the post, because Slack's answer can be lost. Its `ts` is "?", then the time. The `ts` of a
-    message that Slack refuses is empty.
+    The `ts` of a message that Slack refuses is empty.
     """
 
     slot: str
@@ -16,28 +27,95 @@ class Delivered:
     ts: str
     digest: str
 
-    @classmethod
-    def attempt(cls, slot: str, channel: str, began: float) -> "Delivered":
-        """A post that begins now; `began` is in seconds since 1970."""
-        return cls(slot, channel, f"?{began:.6f}", "")
 
-    @property
-    def unanswered(self) -> bool:
-        """Whether a post began and its answer is not known."""
-        return self.ts.startswith("?")
+@dataclass(frozen=True, slots=True)
+class PostAttempt:
+    """A post whose answer is not known: it is recorded before the post, because Slack's answer can be lost.
 
-    @property
-    def began(self) -> str:
-        """The time at which the post of an attempt began, as Slack writes times."""
-        return self.ts.removeprefix("?")
+    `began` is in seconds since 1970.
+    """
+
+    slot: str
+    channel: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulPost:
+    """A possible second message for a slot: a post that Slack may have accepted, although another one counts.
+
+    It was made in `channel` and `thread`, after `since`. It is searched for from `noted` on. Both are in seconds since 1970.
+    """
+
+    slot: FromKey
+    channel: str
+    thread: str | None
+    since: float
+    noted: float
+
+
+Recorded = Delivered | PostAttempt
+"""What is recorded for a slot."""
+
+_DOUBT_JSON = TypeAdapter(DoubtfulPost)
 
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """The messages posted for a document by slot, and the revision that they show."""
+    """The messages posted for a document by slot, doubtful posts by slot, and the revision that they show."""
 
-    slots: dict[str, Delivered] = field(default_factory=dict)
+    slots: dict[str, Recorded] = field(default_factory=dict)
+    doubts: dict[str, DoubtfulPost] = field(default_factory=dict)
     revision: int = 0
+
+    @property
+    def parent(self) -> Delivered | None:
+        """The parent message, if it is known to be posted."""
+        found = self.slots.get("parent")
+        return found if isinstance(found, Delivered) else None
+
+
+def write_delivered(record: Recorded) -> str:
+    """The stored form of a message or an attempt, without its slot."""
+    if isinstance(record, PostAttempt):
+        return _PLACE_JSON.dump_json((record.channel, f"{_ATTEMPTED}{record.began:.6f}", "")).decode()
+    return _PLACE_JSON.dump_json((record.channel, record.ts, record.digest)).decode()
+
+
+def write_doubt(doubt: DoubtfulPost) -> str:
+    """The stored form of a doubtful post, without its slot."""
+    return _DOUBT_JSON.dump_json(doubt).decode()
+
+
+def read_deliveries(messages: dict[str, str], doubts: dict[str, str]) -> Deliveries:
+    """Read what `write_delivered` and `write_doubt` wrote, and the doubtful posts of version 0.1. Raises ValueError."""
+    found = Deliveries(revision=int(messages.get("revision", 0)))
+    for slot, raw in messages.items():
+        if slot.startswith(_OLD_DOUBT):
+            doubt = _old_doubt(slot.removeprefix(_OLD_DOUBT), raw)
+            found.doubts[doubt.slot] = doubt
+        elif slot != "revision":
+            found.slots[slot] = _read_delivered(slot, raw)
+    found.doubts.update({slot: read_record(_DOUBT_JSON, raw, slot=slot) for slot, raw in doubts.items()})
+    return found
+
+
+def _read_delivered(slot: str, raw: str) -> Recorded:
+    channel, ts, digest = _PLACE_JSON.validate_json(raw)
+    if ts.startswith(_ATTEMPTED):
+        return PostAttempt(slot, channel, float(ts.removeprefix(_ATTEMPTED)))
+    return Delivered(slot, channel, ts, digest)
+
+
+def _old_doubt(slot: str, raw: str) -> DoubtfulPost:
+    channel, since, noted_and_thread = _PLACE_JSON.validate_json(raw)
+    noted, _, thread = noted_and_thread.partition("/")
+    return DoubtfulPost(slot, channel, thread or None, float(since.removeprefix(_ATTEMPTED)), float(noted))
+
+
+def old_doubt_slot(slot: str) -> str:
+    """The slot under which version 0.1 stored a doubtful post among the messages."""
+    return _OLD_DOUBT + slot
 
 
 @dataclass(frozen=True, slots=True)

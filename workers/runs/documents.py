@@ -10,14 +10,24 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from celery import Celery
-from pydantic import TypeAdapter
 from redis import Redis
 
 from workers.queue.celery_app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
 from workers.queue.waiting import WaitingMessages
-from workers.records.delivered import Delivered, Deliveries
+from workers.records.delivered import (
+    Delivered,
+    Deliveries,
+    DeliveryFailure,
+    DoubtfulPost,
+    Recorded,
+    old_doubt_slot,
+    read_deliveries,
+    write_delivered,
+    write_doubt,
+)
 from workers.runs.compare_and_set import Expected, Transitions, Write
+from workers.runs.failures import DeliveryFailures
 from workers.runs.leases import Lease
 
 _NOTIFIED_FOR = 10
@@ -31,8 +41,6 @@ _LEASE_SECONDS = 9.0
 
 A courier that works renews its lease.
 """
-
-_PLACE_JSON = TypeAdapter(tuple[str, str, str])
 
 
 def new_revision(prefix: str, document: str, keep: int) -> list[Write]:
@@ -61,6 +69,7 @@ class Documents:
         self.prefix = prefix
         self.publisher = publisher
         self.keep = keep
+        self.failures = DeliveryFailures(redis, prefix, keep)
         self._transitions = Transitions(redis, prefix)
         self._waiting = WaitingMessages(redis, prefix)
 
@@ -131,26 +140,34 @@ class Documents:
         return int(revision or 0)
 
     def deliveries(self, document: str) -> Deliveries:
-        """The messages that were posted for a document."""
-        raw = self.redis.hgetall(self._key("delivered", document))
-        slots = {
-            str(slot): Delivered(str(slot), *_PLACE_JSON.validate_json(value))
-            for slot, value in raw.items()
-            if slot != "revision"
-        }
-        return Deliveries(slots, int(raw.get("revision", 0)))
-
-    def note_delivered(self, document: str, slot: Delivered) -> None:
-        """Record the message of a slot, at once after posting it."""
-        key = self._key("delivered", document)
+        """The messages that were posted for a document, and the doubtful posts."""
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, slot.slot, _PLACE_JSON.dump_json((slot.channel, slot.ts, slot.digest)).decode())
+            pipe.hgetall(self._key("delivered", document))
+            pipe.hgetall(self._key("doubts", document))
+            messages, doubts = pipe.execute()
+        return read_deliveries(messages, doubts)
+
+    def note_delivered(self, document: str, record: Recorded | DoubtfulPost) -> None:
+        """Record the message of a slot, at once after posting it, or a post whose answer is not known."""
+        if isinstance(record, DoubtfulPost):
+            key, value = self._key("doubts", document), write_doubt(record)
+        else:
+            key, value = self._key("delivered", document), write_delivered(record)
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, record.slot, value)
             pipe.expire(key, self.keep)
             pipe.execute()
 
     def forget_delivered(self, document: str, slot: str) -> None:
         """Remove a slot's record: its message was not posted, or it was deleted."""
         self.redis.hdel(self._key("delivered", document), slot)
+
+    def forget_doubt(self, document: str, slot: str) -> None:
+        """Remove a slot's doubtful post: it is no longer searched for."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(self._key("doubts", document), slot)
+            pipe.hdel(self._key("delivered", document), old_doubt_slot(slot))
+            pipe.execute()
 
     def end_delivery(self, document: str, revision: int) -> bool:
         """Record that Slack shows a revision. False if there is a newer one, which is still due."""
@@ -193,7 +210,10 @@ class Documents:
 
 
 class HeldDocument:
-    """A document at one revision, held by this courier."""
+    """A document at one revision, held by this courier, with the record of its messages.
+
+    Only the courier that holds a document may change that record.
+    """
 
     def __init__(self, document: str, revision: int, lease: Lease, documents: Documents) -> None:
         self.document = document
@@ -214,3 +234,36 @@ class HeldDocument:
     def is_outdated(self) -> bool:
         """Whether the document has a newer revision."""
         return self._documents.revision(self.document) > self.revision
+
+    def deliveries(self) -> Deliveries:
+        """The messages that were posted for the document, and the doubtful posts."""
+        return self._documents.deliveries(self.document)
+
+    def note(self, record: Recorded | DoubtfulPost) -> None:
+        """Record the message of one slot, or a post whose answer is not known."""
+        self._documents.note_delivered(self.document, record)
+
+    def forget(self, slot: str) -> None:
+        """Remove a slot's record: its message was not posted, or it was deleted."""
+        self._documents.forget_delivered(self.document, slot)
+
+    def forget_doubt(self, slot: str) -> None:
+        """Remove a slot's doubtful post: it is no longer searched for."""
+        self._documents.forget_doubt(self.document, slot)
+
+    def picture_id(self) -> str:
+        """The ID of the picture that was uploaded for the document; empty without one."""
+        found = self._documents.deliveries(self._picture).slots.get("file")
+        return found.ts if isinstance(found, Delivered) else ""
+
+    def note_picture(self, channel: str, file_id: str) -> None:
+        """Record the picture that was uploaded for the document."""
+        self._documents.note_delivered(self._picture, Delivered("file", channel, file_id, ""))
+
+    @property
+    def _picture(self) -> str:
+        return f"picture/{self.document.partition('/')[2]}"
+
+    def note_failure(self, code: str) -> DeliveryFailure:
+        """Record that the delivery failed with this error code."""
+        return self._documents.failures.note(self.document, code, begins=self.progressed)

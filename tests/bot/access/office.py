@@ -296,5 +296,6 @@ def _add(made: Office, name: str, target: Target, channel: str) -> None:
 def thread_of(made: Office, name: str, channel: str) -> str:
     """The thread of a run."""
     run = made.runs[name, channel]
-    parent = made.client.deliveries.delivered(f"run/{run.id}")["parent"]
+    parent = made.client.deliveries.parent(run.id)
+    assert parent is not None
     return parent.ts

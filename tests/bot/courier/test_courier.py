@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from bot.courier.courier import Courier
-from bot.delivery.thread import Destination
+from bot.delivery.differences import Destination
 from bot.delivery.uploads import RunFile, upload_once
 from bot.messages.run import run_messages
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
@@ -24,7 +24,7 @@ from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, a
 from tests.system import complete, shows_verdict, slot, slots, whole_thread
 from workers.client import ConnectedClient as Client
 from workers.client import HeldDocument
-from workers.records.delivered import DeliveryOutcome
+from workers.records.delivered import Delivered, DeliveryOutcome, PostAttempt
 from workers.records.listing import Listing, ListingState
 from workers.records.run import Order, Run, Target
 from workers.runs.documents import LockLost
@@ -116,7 +116,9 @@ def test_a_courier_that_died_between_post_and_record_causes_no_second_post(
     document = f"run/{broken.id}"
     for name in ("parent", "verdict", "finding/gateway-pool-missing"):
         place = client.stores.documents.deliveries(document).slots[name]
-        client.stores.documents.note_delivered(document, replace(place, ts=f"?{float(place.ts) - 60:.6f}", digest=""))
+        assert isinstance(place, Delivered)
+        attempt = PostAttempt(name, place.channel, float(place.ts) - 60)
+        client.stores.documents.note_delivered(document, attempt)
         client.stores.documents.changed(document)
         deliver(new_courier(), broken)
         assert slots(whole_thread(slack)) == FULL
@@ -367,7 +369,7 @@ def test_steps_that_a_second_attempt_did_not_find_are_deleted(
     assert complete(whole_thread(slack))
     remaining = slots(whole_thread(slack))
     assert "finding/gateway-pool-missing" not in remaining
-    assert set(client.deliveries.delivered(f"run/{run.id}")) == set(remaining), (
+    assert set(client.stores.documents.deliveries(f"run/{run.id}").slots) == set(remaining), (
         "each delivery would try to delete it again"
     )
 
@@ -425,7 +427,7 @@ def _send(courier: Courier, client: Client, held: HeldDocument, run: Run, part: 
             courier.thread.show(held, place, messages[:1])
         case _:
             file = RunFile("report.md", "Report", b"text")
-            upload_once(client, courier.slack, held, Destination(run.order.channel, "1.0"), file)
+            upload_once(courier.slack, held, Destination(run.order.channel, "1.0"), file)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from bot.slack.web_api import METADATA_EVENT
 from tests.bot.stories import BROKEN, accepted, finish
 from tests.system import complete, slot, slots, whole_thread
 from workers.client import ConnectedClient as Client
-from workers.records.delivered import Delivered
+from workers.records.delivered import DoubtfulPost, PostAttempt
 from workers.records.digest import DigestOrder
 from workers.records.handoff import HandoffOrder
 from workers.records.run import Order, Run, Target
@@ -312,8 +313,9 @@ def test_a_card_that_can_no_longer_be_edited_stays_the_only_one(
     assert len(slots(list(slack.thread(card)))) == 8
 
 
+@pytest.mark.parametrize("stored", ["by this version", "by version 0.1"])
 def test_a_post_of_an_earlier_attempt_is_found_by_a_later_one(
-    courier: Courier, client: Client, slack: SandboxServer
+    courier: Courier, client: Client, slack: SandboxServer, stored: str
 ) -> None:
     """The first attempt arrived, and the last one minutes later did not."""
     run, now = accepted(client), time.time()
@@ -323,8 +325,13 @@ def test_a_post_of_an_earlier_attempt_is_found_by_a_later_one(
         channel="C0OPS", ts=f"{now - 200:.6f}", author=slack.app.bot_user, text="checking", metadata=about
     )
     slack.workspace.post(early)
-    for slot_, ts, digest in (("parent", now - 61, ""), ("doubt/parent", now - 300, f"{now:.6f}/")):
-        client.stores.documents.note_delivered(document, Delivered(slot_, "C0OPS", f"?{ts:.6f}", digest))
+    if stored == "by this version":
+        client.stores.documents.note_delivered(document, PostAttempt("parent", "C0OPS", now - 61))
+        client.stores.documents.note_delivered(document, DoubtfulPost("parent", "C0OPS", None, now - 300, now))
+    else:
+        key = f"egress-diag:delivered:{document}"
+        client.stores.redis.hset(key, "parent", f'["C0OPS","?{now - 61:.6f}",""]')
+        client.stores.redis.hset(key, "doubt/parent", f'["C0OPS","?{now - 300:.6f}","{now:.6f}/"]')
     deliver(courier, run)
     assert [m.ts for m in slack.messages()] == [early.ts]
 
@@ -339,18 +346,23 @@ def test_the_waits_begin_again_after_progress(courier: Courier, client: Client, 
     assert courier.deliver(f"run/{run.id}").retry_seconds == 2.0, "this attempt made no progress"
 
 
-def test_the_window_for_duplicates_ends(courier: Courier, client: Client, slack: SandboxServer) -> None:
+@pytest.mark.parametrize("stored", ["by this version", "by version 0.1"])
+def test_the_window_for_duplicates_ends(courier: Courier, client: Client, slack: SandboxServer, stored: str) -> None:
     run = accepted(client)
     slack.faults.drop_requests(1, "chat.postMessage")
     deliver(courier, run)
     document = f"run/{run.id}"
     assert document not in client.stores.documents.due(0), "it is complete"
     assert document in client.stores.documents.due(-10), "and it will be delivered again"
-    doubt = client.deliveries.delivered(document)["doubt/parent"]
-    at = f"{time.time() - 500:.6f}/"
-    client.stores.redis.hset(
-        f"egress-diag:delivered:{document}", "doubt/parent", f'["{doubt.channel}", "{doubt.ts}", "{at}"]'
-    )
+    doubt = client.stores.documents.deliveries(document).doubts["parent"]
+    noted = time.time() - 500
+    if stored == "by this version":
+        client.stores.documents.note_delivered(document, replace(doubt, noted=noted))
+    else:
+        client.stores.documents.forget_doubt(document, "parent")
+        value = f'["{doubt.channel}","?{doubt.since:.6f}","{noted:.6f}/"]'
+        client.stores.redis.hset(f"egress-diag:delivered:{document}", "doubt/parent", value)
     client.stores.documents.changed(document)
     assert courier.deliver(document).search_seconds is None
-    assert set(client.deliveries.delivered(document)) == {"parent"}
+    assert client.stores.redis.hkeys(f"egress-diag:delivered:{document}") == ["parent", "revision"]
+    assert client.stores.documents.deliveries(document).doubts == {}

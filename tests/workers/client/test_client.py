@@ -110,7 +110,7 @@ def test_a_file_is_requested_once_and_only_while_it_is_kept(client: Client) -> N
     assert client.request_file(run, "bundle") == "requested"
     document = f"file/{run.id}:bundle"
     assert document in client.stores.documents.due(0)
-    client.deliveries.note_delivered(document, Delivered("file", "C0OPS", "0", ""))
+    client.stores.documents.note_delivered(document, Delivered("file", "C0OPS", "0", ""))
     assert client.request_file(run, "bundle") == "posted"
 
 
@@ -188,7 +188,7 @@ def test_a_shown_run_owns_its_thread_and_its_verdict_is_recorded_once_it_is_comp
     assert client.stores.runs.finish(run, report)
     done = client.get(Run, run.id)
     assert done is not None
-    client.deliveries.note_delivered(f"run/{run.id}", Delivered("parent", "C0OPS", "1764000000.000100", "d"))
+    client.stores.documents.note_delivered(f"run/{run.id}", Delivered("parent", "C0OPS", "1764000000.000100", "d"))
     client.deliveries.run_shown(done, complete=False)
     assert client.conversations.run_of_thread("C0OPS", "1764000000.000100") == run.id
     assert client.gateways.verdicts("prod") == {}
