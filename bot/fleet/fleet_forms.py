@@ -1,13 +1,10 @@
 """The forms of digests and handoffs, and the short answers to one person about them."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-import orjson
-
 from bot.fleet.handoff_messages import handoff_blocks, handoff_headline, shift_coverage
-from bot.grammar.fleet_parser import LONGEST_SHIFT, SHIFT
 from bot.messages.blocks import (
     Block,
     Message,
@@ -23,6 +20,7 @@ from bot.messages.blocks import (
     section,
     text_object,
 )
+from bot.messages.interaction_values import FormMetadata, HandoffMetadata
 from bot.messages.phrases import DATE_AND_TIME, check_title, local_time
 from checks.reports.wording import plural
 from workers.records.handoff import Handoff
@@ -44,7 +42,7 @@ def digest_form(channel: str, clusters: Sequence[str], zone: str) -> dict[str, A
         _text("zone", "Time zone", zone, "For example Europe/Berlin: 09:00 stays 09:00 when the clocks change"),
         _choice("show", "Content", (("changes", "Only changes"), ("full", "Full list every time"))),
     ]
-    return _modal(DIGEST_CALLBACK, "Add a digest", "Add", {"channel": channel}, blocks)
+    return _modal(DIGEST_CALLBACK, "Add a digest", "Add", FormMetadata(channel=channel), blocks)
 
 
 def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note: str) -> dict[str, Any]:
@@ -74,24 +72,7 @@ def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note
             "note", "Note", note, "What the next on-call engineer should know", optional=True, multiline=True, most=2000
         )
     )
-    return _modal(HANDOFF_CALLBACK, "Hand over", "Post", {"channel": channel, "span": span}, blocks)
-
-
-def metadata_of(view: Mapping[str, Any]) -> dict[str, Any]:
-    """The private metadata of a form: the channel, and the length of the shift."""
-    try:
-        found = orjson.loads(view.get("private_metadata") or "{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def span_of(about: Mapping[str, Any]) -> timedelta:
-    """The length of the shift in the private metadata of a form; eight hours by default."""
-    seconds = about.get("span")
-    if isinstance(seconds, int | float) and 0 < seconds <= LONGEST_SHIFT.total_seconds():
-        return timedelta(seconds=seconds)
-    return SHIFT
+    return _modal(HANDOFF_CALLBACK, "Hand over", "Post", HandoffMetadata(channel=channel, span=span), blocks)
 
 
 # answers for one person
@@ -152,11 +133,11 @@ def short_answer(slot: str, words: str) -> Message:
     return Message(slot, fallback(words), (section(plain(cut(words, 2000))),))
 
 
-def _modal(callback: str, title: str, submit: str, about: Mapping[str, object], blocks: list[Block]) -> dict[str, Any]:
+def _modal(callback: str, title: str, submit: str, metadata: FormMetadata, blocks: list[Block]) -> dict[str, Any]:
     return {
         "type": "modal",
         "callback_id": callback,
-        "private_metadata": orjson.dumps(about).decode(),
+        "private_metadata": metadata.encode(),
         "title": text_object(title),
         "submit": text_object(submit),
         "close": text_object("Cancel"),

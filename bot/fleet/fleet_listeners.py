@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
@@ -28,11 +29,13 @@ from bot.grammar.fleet_commands import (
     MuteFault,
     Unmute,
 )
+from bot.interactions.form_submissions import form_interaction, submitted_metadata
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.messages.diagnose_form import form_values
+from bot.messages.interaction_values import FormMetadata, HandoffMetadata
 from workers.client import Unavailable, redis_problem
 
 
@@ -56,17 +59,18 @@ def register_fleet(app: App, handler: InteractionHandler) -> None:
 
     @app.view(fleet_forms.DIGEST_CALLBACK)
     def added(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        about = fleet_forms.metadata_of(view)
-        add_digest(handler, ack, _filled(body, view, str(about.get("channel", ""))), view)
+        if (metadata := submitted_metadata(ack, FormMetadata, view)) is not None:
+            add_digest(handler, ack, form_interaction(body, metadata.channel), view)
 
     @app.view(fleet_forms.HANDOFF_CALLBACK)
     def handed_over(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+        metadata = submitted_metadata(ack, HandoffMetadata, view)
+        if metadata is None:
+            return
         ack()
-        about = fleet_forms.metadata_of(view)
-        interaction = _filled(body, view, str(about.get("channel", "")))
+        interaction = form_interaction(body, metadata.channel)
         filled_in = form_values(view)
-        span = fleet_forms.span_of(about)
-        command = HandOver(span, filled_in.get("next", ""), filled_in.get("note", ""))
+        command = HandOver(timedelta(seconds=metadata.span), filled_in.get("next", ""), filled_in.get("note", ""))
         # The handoff takes its id from the form, so that a form delivered twice posts one handoff.
         handoff_id = re.sub(r"\W", "", str(view.get("id", "")))
         handler.once(interaction, "form handoff", "", lambda: post_handoff(handler, command, interaction, handoff_id))
@@ -104,13 +108,4 @@ def _pressed(body: dict[str, Any], action: dict[str, Any]) -> Interaction:
         key=f"press/{stamp}/{action.get('action_id', '')}/{action.get('action_ts', '')}/{user}",
         response_url=str(body.get("response_url", "")),
         trigger=str(body.get("trigger_id", "")),
-    )
-
-
-def _filled(body: dict[str, Any], view: dict[str, Any], channel: str) -> Interaction:
-    return Interaction(
-        user=str((body.get("user") or {}).get("id", "")),
-        channel=channel,
-        team=str((body.get("team") or {}).get("id", "")),
-        key=f"form/{view.get('id', '')}/{view.get('hash', '')}",
     )

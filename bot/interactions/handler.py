@@ -18,6 +18,7 @@ from bot.interactions.deadline import AnswerDeadline
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
+from bot.messages.interaction_values import OutdatedValue
 from bot.slack.metrics import COMMANDS
 from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.access_rules import Requester, is_permitted_somewhere
@@ -161,11 +162,16 @@ class InteractionHandler:
         return answers.watching(watch, joined=True) if joined else None
 
     def once(self, interaction: Interaction, what: str, about: str, do: Callable[[], Message | None]) -> None:
-        """Carry out a press, mention or form once despite redelivery; reply and record the outcome."""
+        """Carry out a press, mention or form once despite redelivery; reply and record the outcome.
+
+        A button of an earlier version whose value cannot be read is answered as that.
+        """
         try:
             if not self.client.conversations.first_time(interaction.key):
                 return
             answer = do()
+        except OutdatedValue:
+            answer = answers.outdated_button()
         except Unavailable as error:
             answer = answers.unavailable(redis_problem(error))
         self.record(interaction, what, about, answer)

@@ -14,6 +14,7 @@ from bot.listeners.home import show_home
 from bot.listeners.slash_command import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
+from bot.messages.interaction_values import MenuValue, OutdatedValue
 
 
 def register_actions(app: App, handler: InteractionHandler) -> None:
@@ -28,17 +29,22 @@ def register_actions(app: App, handler: InteractionHandler) -> None:
         interaction = interaction_of(body, action)
         name, value = str(action.get("action_id", "")).split("/", 1)[0], str(action.get("value", ""))
         if name == "more":
-            name, _, value = str((action.get("selected_option") or {}).get("value", "")).partition("/")
-        if name == "home":
+            _choose(handler, interaction, str((action.get("selected_option") or {}).get("value", "")))
+        elif name == "home":
             show_home(handler, interaction.user)
-        elif name == "wrong":
-            handler.once(
-                interaction, f"press {name}", value, lambda: open_wrong_result_form(handler, value, interaction)
-            )
-        elif (do := actions.get(name) or buttons.MENU_ACTIONS.get(name)) is not None:
-            handler.once(interaction, f"press {name}", value, lambda: do(handler, value, interaction))
         else:
-            handler.reply(interaction, answers.run_expired())
+            handler.once(interaction, f"press {name}", value, lambda: actions[name](handler, value, interaction))
+
+
+def _choose(handler: InteractionHandler, interaction: Interaction, value: str) -> None:
+    """Carry out an option of the overflow menu."""
+    try:
+        chosen = MenuValue.decode(value)
+    except OutdatedValue:
+        handler.once(interaction, "press more", value, answers.outdated_button)
+        return
+    do = open_wrong_result_form if chosen.option == "wrong" else buttons.MENU_ACTIONS[chosen.option]
+    handler.once(interaction, f"press {chosen.option}", chosen.run, lambda: do(handler, chosen.run, interaction))
 
 
 def run_suggestion(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:

@@ -1,6 +1,6 @@
 """The actions of buttons and menu options.
 
-Their value is an id; permission is checked at each press.
+Their value is an ID or a record of `bot.messages.interaction_values`. Permission is checked at each press.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from bot.interactions.interaction import Interaction
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from bot.messages.findings import finding_details, findings_explained_by
+from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOption
 from checks.catalogue import catalogue
 from workers.records.run import Run
 from workers.records.watch import Watch
@@ -107,20 +108,20 @@ def show_commands(handler: InteractionHandler, run_id: str, interaction: Interac
 
 def open_finding(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
     """Show a folded finding to the person alone."""
-    run_id, _, name = value.partition("/")
-    run = permitted_run(handler, run_id, interaction)
+    pressed = FindingValue.decode(value)
+    run = permitted_run(handler, pressed.run, interaction)
     if not isinstance(run, Run):
         return run
-    return finding_details(run, [name]) or answers.run_expired()
+    return finding_details(run, [pressed.finding]) or answers.run_expired()
 
 
 def unfold(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
     """Show the findings that a root cause explains to the person alone."""
-    run_id, _, cause = value.partition("/")
-    run = permitted_run(handler, run_id, interaction)
+    pressed = FindingValue.decode(value)
+    run = permitted_run(handler, pressed.run, interaction)
     if not isinstance(run, Run):
         return run
-    names = findings_explained_by(run.report, cause) if run.report is not None else ()
+    names = findings_explained_by(run.report, pressed.finding) if run.report is not None else ()
     return finding_details(run, names) or answers.run_expired()
 
 
@@ -146,13 +147,13 @@ def _file(
 
 def choose_gateway(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
     """Check one of the gateways that an ambiguous name matches."""
-    run_id, _, number = value.partition("/")
-    run = permitted_run(handler, run_id, interaction)
+    pressed = ChoiceValue.decode(value)
+    run = permitted_run(handler, pressed.run, interaction)
     if not isinstance(run, Run):
         return run
-    if not number.isdecimal() or int(number) >= len(run.choices):
+    if not 0 <= pressed.choice < len(run.choices):
         return answers.run_expired()
-    namespace, _, name = run.choices[int(number)].partition("/")
+    namespace, _, name = run.choices[pressed.choice].partition("/")
     target = replace(run.order.target, namespace=namespace, gateway=name)
     return handler.diagnose(Diagnose(target), interaction, after=_repeated(run, interaction))
 
@@ -177,13 +178,13 @@ BUTTON_ACTIONS: dict[str, ButtonAction] = {
 The part of the id after a slash only makes it unique within its message.
 """
 
-MENU_ACTIONS: dict[str, ButtonAction] = {
+MENU_ACTIONS: dict[MenuOption, ButtonAction] = {
     "why": explain,
     "commands": show_commands,
     "bundle": send_bundle,
     "report": send_report,
 }
-"""The actions by the part of a menu option's value before the slash.
+"""The actions by menu option.
 
 `wrong` opens a form, see `forms`.
 """

@@ -8,11 +8,13 @@ from slack_bolt import Ack, App, BoltContext
 
 from bot.fleet.permission import permitted_clusters
 from bot.grammar.commands import Diagnose
+from bot.interactions.form_submissions import form_interaction, submitted_metadata
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.messages import answers, diagnose_form
 from bot.messages.blocks import Message
+from bot.messages.interaction_values import GatewayFormMetadata, OutdatedValue, WrongResultMetadata
 from bot.slack.web_api import SlackRefusal
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
@@ -29,10 +31,8 @@ def register_forms(app: App, handler: InteractionHandler) -> None:
     def chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
         ack()
         context["acknowledged"] = True
-        view = body.get("view") or {}
-        interaction = _form_interaction(body, diagnose_form.channel_of(view))
         try:
-            _fill(handler, interaction, str(view.get("id", "")), diagnose_form.form_values(view).get("cluster"))
+            _cluster_chosen(handler, body)
         except SlackRefusal as refused:
             log.info("a form was not updated: %s", refused)
 
@@ -42,22 +42,43 @@ def register_forms(app: App, handler: InteractionHandler) -> None:
 
     @app.options("gateway")
     def typed(ack: Ack, payload: dict[str, Any], body: dict[str, Any]) -> None:
-        cluster = str(payload.get("block_id", "")).partition("/")[2]
-        interaction = _form_interaction(body, diagnose_form.channel_of(body.get("view") or {}))
-        known = handler.known_gateways(interaction, cluster)
-        ack(options=diagnose_form.gateway_options(known, str(payload.get("value", ""))))
+        ack(options=_suggestions(handler, body, str(payload.get("value", ""))))
 
     @app.view(diagnose_form.CALLBACK)
     def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        _submitted(handler, ack, _form_interaction(body, diagnose_form.channel_of(view)), view)
+        if (metadata := submitted_metadata(ack, GatewayFormMetadata, view)) is not None:
+            _submitted(handler, ack, form_interaction(body, metadata.channel), view)
 
     @app.view("wrong")
     def wrong(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        ack()
-        run_id, _, channel = str(view.get("private_metadata", "")).partition("/")
-        interaction = _form_interaction(body, channel)
-        comment = diagnose_form.form_values(view).get("comment", "")
-        handler.once(interaction, "form wrong", run_id, lambda: _remark(handler, run_id, interaction, comment))
+        if (metadata := submitted_metadata(ack, WrongResultMetadata, view)) is not None:
+            ack()
+            interaction, run_id = form_interaction(body, metadata.channel), metadata.run
+            comment = diagnose_form.form_values(view).get("comment", "")
+            handler.once(interaction, "form wrong", run_id, lambda: _remark(handler, run_id, interaction, comment))
+
+
+def _cluster_chosen(handler: InteractionHandler, body: dict[str, Any]) -> None:
+    """Fill the form for the cluster that was chosen in it. Raises SlackRefusal."""
+    view = body.get("view") or {}
+    view_id = str(view.get("id", ""))
+    try:
+        metadata = GatewayFormMetadata.decode(str(view.get("private_metadata", "")))
+    except OutdatedValue:
+        handler.slack.update_view(view_id, diagnose_form.outdated_form())
+        return
+    chosen = diagnose_form.form_values(view).get("cluster")
+    _fill(handler, form_interaction(body, metadata.channel), view_id, chosen)
+
+
+def _suggestions(handler: InteractionHandler, body: dict[str, Any], typed: str) -> list[dict[str, Any]]:
+    """The options of the gateway field; none in a form that an earlier version has opened."""
+    try:
+        metadata = GatewayFormMetadata.decode(str((body.get("view") or {}).get("private_metadata", "")))
+    except OutdatedValue:
+        return []
+    known = handler.known_gateways(form_interaction(body, metadata.channel), metadata.cluster)
+    return diagnose_form.gateway_options(known, typed)
 
 
 def open_diagnose_form(handler: InteractionHandler, interaction: Interaction) -> Message | None:
@@ -77,7 +98,7 @@ def open_wrong_result_form(handler: InteractionHandler, run_id: str, interaction
     if not isinstance(run, Run):
         return run
     try:
-        handler.slack.open_view(interaction.trigger, diagnose_form.wrong_result_form(f"{run.id}/{interaction.channel}"))
+        handler.slack.open_view(interaction.trigger, diagnose_form.wrong_result_form(interaction.channel, run.id))
     except SlackRefusal as refused:
         log.warning("the form did not open: %s", refused)
         return answers.form_failed()
@@ -160,13 +181,3 @@ def _remark(handler: InteractionHandler, run_id: str, interaction: Interaction, 
 
 def _plain_text(answer: Message) -> str:
     return answer.text.replace("\u2060", "")[:150]
-
-
-def _form_interaction(body: dict[str, Any], channel: str) -> Interaction:
-    view = body.get("view") or {}
-    return Interaction(
-        user=str((body.get("user") or {}).get("id", "")),
-        channel=channel,
-        team=str((body.get("team") or {}).get("id", "")),
-        key=f"form/{view.get('id', '')}/{view.get('hash', '')}",
-    )

@@ -133,6 +133,14 @@ def run_expired() -> Message:
     return _answer("too-old", words, [section(raw(words))])
 
 
+def outdated_button() -> Message:
+    """A button or menu of an earlier version of the bot cannot be used any more."""
+    words = (
+        f"This button was made by an earlier version of the bot. Use a newer message, or start a check with {COMMAND}."
+    )
+    return _answer("outdated", words, [section(raw(words))])
+
+
 def already_ended(run: Run) -> Message:
     """A run that is to be stopped has already ended."""
     words = f"This run has already ended ({run.state})."

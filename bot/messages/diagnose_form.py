@@ -6,9 +6,8 @@ It opens without fields, because Slack's trigger expires after three seconds.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from bot.messages.blocks import Block, cut_label, plain, section, text_object
+from bot.messages.interaction_values import GatewayFormMetadata, WrongResultMetadata
 from workers.records.run import Target
 
 CALLBACK = "diagnose"
@@ -20,12 +19,12 @@ _MAX_OPTIONS = 100
 
 def loading_form(channel: str) -> dict[str, Any]:
     """The form to open at once: its trigger expires after three seconds."""
-    return _view(channel, [section(plain("Loading…"))], submit=False)
+    return _view(GatewayFormMetadata(channel=channel, cluster=""), [section(plain("Loading…"))], submit=False)
 
 
 def form_notice(channel: str, words: str) -> dict[str, Any]:
     """The form with a notice instead of fields."""
-    return _view(channel, [section(plain(words))], submit=False)
+    return _view(GatewayFormMetadata(channel=channel, cluster=""), [section(plain(words))], submit=False)
 
 
 def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
             "Check the route from this namespace or workload",
         ),
     ]
-    return _view(channel, blocks, submit=True)
+    return _view(GatewayFormMetadata(channel=channel, cluster=cluster), blocks, submit=True)
 
 
 def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
@@ -81,15 +80,6 @@ def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
     if wanted and wanted not in (name.lower() for name in found):
         found.append(typed.strip())
     return [_option(name) for name in found if len(name) <= _OPTION_TEXT]
-
-
-def channel_of(view: Mapping[str, Any]) -> str:
-    """The channel in which the form was opened."""
-    try:
-        found = orjson.loads(view.get("private_metadata") or "{}")
-    except orjson.JSONDecodeError:
-        return ""
-    return str(found.get("channel", "")) if isinstance(found, dict) else ""
 
 
 def form_values(view: Mapping[str, Any]) -> dict[str, str]:
@@ -109,13 +99,24 @@ def block_of(view: Mapping[str, Any], field: str) -> str:
     return next((b["block_id"] for b in view.get("blocks", ()) if b["block_id"].split("/", 1)[0] == field), field)
 
 
-def wrong_result_form(run_id: str) -> dict[str, Any]:
+def outdated_form() -> dict[str, Any]:
+    """What replaces a form that an earlier version of the bot has opened."""
+    words = "This form was opened by an earlier version of the bot, and nothing was done. Close it and open it again."
+    return {
+        "type": "modal",
+        "title": text_object("Outdated form"),
+        "close": text_object("Close"),
+        "blocks": [section(plain(words))],
+    }
+
+
+def wrong_result_form(channel: str, run_id: str) -> dict[str, Any]:
     """The form to report a wrong result."""
     element = {"type": "plain_text_input", "action_id": "comment", "multiline": True, "max_length": 3000}
     return {
         "type": "modal",
         "callback_id": "wrong",
-        "private_metadata": run_id,
+        "private_metadata": WrongResultMetadata(channel=channel, run=run_id).encode(),
         "title": text_object("Wrong result"),
         "submit": text_object("Report"),
         "close": text_object("Cancel"),
@@ -126,11 +127,11 @@ def wrong_result_form(run_id: str) -> dict[str, Any]:
     }
 
 
-def _view(channel: str, blocks: list[Block], *, submit: bool) -> dict[str, Any]:
+def _view(metadata: GatewayFormMetadata, blocks: list[Block], *, submit: bool) -> dict[str, Any]:
     view: dict[str, Any] = {
         "type": "modal",
         "callback_id": CALLBACK,
-        "private_metadata": orjson.dumps({"channel": channel}).decode(),
+        "private_metadata": metadata.encode(),
         "title": text_object("Check a gateway"),
         "close": text_object("Cancel"),
         "blocks": blocks,

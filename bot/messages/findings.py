@@ -22,6 +22,7 @@ from bot.messages.blocks import (
     raw,
     section,
 )
+from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import EFFECT_WORDS, SEVERITY_WORDS, STATUS_MARKS
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
@@ -77,7 +78,7 @@ def _depths(found: Sequence[Finding]) -> dict[str, int]:
 def _reply(run: Run, finding: Finding, name: str) -> Message:
     slot, text = f"finding/{name}", notification_of(finding)
     if finding.explained_by:
-        row = actions([button("Details", "open", f"{run.id}/{name}")])
+        row = actions([button("Details", "open", FindingValue(run=run.id, finding=name).encode())])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
     return Message(slot, text, fitting(_finding_blocks(run, finding)))
 

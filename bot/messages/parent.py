@@ -20,6 +20,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.findings import action_text, findings_of
 from bot.messages.headlines import coverage_of, headline_of
+from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from checks.model.findings import Action, Effect, Report, Status, Verdict
@@ -37,7 +38,7 @@ The first value applies in the first ten seconds. At most one edit a second (doc
 allows about 50 calls of chat.update a minute.
 """
 
-MORE = (
+MORE: tuple[tuple[MenuOption, str], ...] = (
     ("why", "Why: causes and symptoms"),
     ("commands", "Commands to copy"),
     ("bundle", "Evidence bundle"),
@@ -139,7 +140,10 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
     if not run.state.ended:
         return [button("Stop", "stop", run.id)]
     if run.state is RunState.REFUSED and run.choices:
-        return [button(choice, f"choose/{n}", f"{run.id}/{n}") for n, choice in enumerate(run.choices[:5])]
+        return [
+            button(name, f"choose/{n}", ChoiceValue(run=run.id, choice=n).encode())
+            for n, name in enumerate(run.choices[:5])
+        ]
     found = [button("Re-check", "check_again", shown.id)]
     if shown.report is None:
         return found
@@ -152,6 +156,8 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
 
 def _menu(run: Run) -> Block:
     bad = any(f.status is not Status.PASS and f.actions for f in findings_of(run))
-    offered = [(word, text) for word, text in MORE if bad or word not in ("why", "commands")]
-    options = [{"text": text_object(text), "value": f"{word}/{run.id}"} for word, text in offered]
+    offered = [(option, text) for option, text in MORE if bad or option not in ("why", "commands")]
+    options = [
+        {"text": text_object(text), "value": MenuValue(option=option, run=run.id).encode()} for option, text in offered
+    ]
     return {"type": "overflow", "action_id": "more", "options": options}

@@ -17,6 +17,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.findings import findings_explained_by
 from bot.messages.headlines import coverage_of, fault_of, sentence_of
+from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
@@ -62,5 +63,11 @@ def _folded(run: Run, report: Report, cause: Finding) -> Iterator[Block]:
         titles = ", ".join(plain(f"{f.code} {f.title}") for f in explains(report, cause.check)[:12])
         yield context(raw(f"Explains {plural(len(names), 'other finding')}: {titles}"))
         yield actions(
-            [button(f"Show {plural(len(names), 'finding')}", f"unfold/{cause.check}", f"{run.id}/{cause.check}")]
+            [
+                button(
+                    f"Show {plural(len(names), 'finding')}",
+                    f"unfold/{cause.check}",
+                    FindingValue(run=run.id, finding=cause.check).encode(),
+                )
+            ]
         )

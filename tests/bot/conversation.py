@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.app import make_bolt
 from bot.courier.courier import Courier
 from bot.listeners.intake import Intake
+from bot.messages.interaction_values import MenuValue
 from bot.sandbox import Ack, SandboxServer, StoredMessage
 from bot.slack.settings import SlackSettings as BotSettings
 from bot.slack.web_api import Slack
@@ -56,7 +57,7 @@ class Conversation:
         for block in latest.blocks:
             for element in block.get("elements", ()):
                 for option in element.get("options", ()):
-                    if option["value"].startswith(f"{word}/"):
+                    if MenuValue.decode(option["value"]).option == word:
                         return self.press(latest, element["action_id"], user=user, option=option["value"])
         raise AssertionError(f"no {word} in the menu")
 

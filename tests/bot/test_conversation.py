@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 import urllib3
 
+from bot.messages.interaction_values import FindingValue
 from bot.sandbox import SandboxServer, View
 from bot.sandbox.event_delivery import http_body, signed_headers
 from bot.sandbox.model.block_rules import problems_of_view
@@ -386,10 +388,67 @@ def test_buttons_of_unknown_runs_or_with_forged_values_are_answered(broken: Conv
     assert len(broken.parents) == 1
     folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
     run = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
-    for value in (f"{run}/nothing", f"{run}/", run, f"{run}/../x"):
-        broken.slack.press(folded, "open", value=value)
+    for finding in ("nothing", "", "../x"):
+        broken.slack.press(folded, "open", value=FindingValue(run=run, finding=finding).encode())
         broken.play()
         assert "has expired" in broken.last_answer()
+
+
+def test_buttons_and_menus_of_an_earlier_version_say_so(broken: Conversation, caplog: pytest.LogCaptureFixture) -> None:
+    parent = broken.parents[0]
+    folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
+    unfold = next(m for m in broken.slack.thread(parent) if any(b.startswith("unfold") for b in m.buttons))
+    run = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
+    answered = 0
+    for value in (f"{run}/gateway-pool-missing", run, "", '{"run": "x"}', "[]"):
+        for message, name in ((folded, "open"), (unfold, next(b for b in unfold.buttons if b.startswith("unfold")))):
+            assert broken.slack.press(message, name, value=value or " ").ok
+            broken.play()
+            answered += 1
+            assert broken.last_answer().startswith("This button was made by an earlier version"), value
+    payload = _menu_press(broken)
+    for value in (f"why/{run}", f"report/{run}", "wrong/", f"{run}"):
+        payload["actions"][0]["selected_option"]["value"] = value
+        payload["actions"][0]["action_ts"] = f"1.{answered}"
+        assert _send(broken, payload).status == 200
+        broken.play()
+        answered += 1
+        assert broken.last_answer().startswith("This button was made by an earlier version"), value
+    assert len([m for m in broken.slack.ephemerals() if "earlier version" in m.shown]) == answered
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(
+    ("callback", "metadata"),
+    [
+        ("wrong", "4f5a6b7c8d9e/C0OPS"),
+        ("diagnose", '{"channel":"C0OPS"}'),
+        ("handoff", '{"channel":"C0OPS"}'),
+        ("digest", ""),
+    ],
+)
+def test_a_form_that_an_earlier_version_opened_says_so(
+    broken: Conversation, callback: str, metadata: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pressed = _menu_press(broken)
+    view = {"id": "V0OLD", "type": "modal", "callback_id": callback, "private_metadata": metadata, "hash": "h"}
+    payload = {"type": "view_submission", "user": pressed["user"], "team": pressed["team"], "view": view}
+    answer = _send(broken, payload).json()
+    assert answer["response_action"] == "update"
+    assert not problems_of_view(answer["view"])
+    assert "opened by an earlier version of the bot, and nothing was done" in orjson.dumps(answer["view"]).decode()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def _menu_press(talk: Conversation) -> dict[str, Any]:
+    talk.menu(talk.parents[0], "commands")
+    return dict(talk.slack.deliveries("interactive")[-1].payload)
+
+
+def _send(talk: Conversation, payload: dict[str, Any]) -> urllib3.BaseHTTPResponse:
+    body, kind = http_body("interactive", payload)
+    headers = {"Content-Type": kind, **signed_headers(body, talk.slack.app.signing_secret, int(time.time()))}
+    return urllib3.PoolManager().request("POST", talk.slack.request_url or "", body=body, headers=headers)
 
 
 def test_a_redelivered_press_does_nothing(broken: Conversation) -> None:

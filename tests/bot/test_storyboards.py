@@ -83,7 +83,7 @@ class Stage:
     def choose(self, message: StoredMessage, word: str) -> None:
         """Choose from a message's menu."""
         self.click(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button')
-        self.click(f'.popup [data-value^="{word}/"]')
+        self.click(f""".popup [data-value^='{{"option":"{word}"']""")
 
     def shows(self, text: str, pane: str = "#thread .scroll") -> None:
         self.page.wait(lambda _: text in self.page.find(pane).text.replace("\u2060", ""), f"{text!r} is not in {pane}")

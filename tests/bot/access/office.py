@@ -115,20 +115,24 @@ class Office:
         stamp = f"1700000000.{self.pressed:06d}"
         act: dict[str, object] = {"type": "button", "action_id": action, "action_ts": stamp, "value": value}
         if menu:
-            act |= {"type": "overflow", "action_id": "more", "selected_option": {"value": f"{action}/{value}"}}
+            chosen = json.dumps({"option": action, "run": value})
+            act |= {"type": "overflow", "action_id": "more", "selected_option": {"value": chosen}}
         payload = {**self._body("block_actions", user, channel, stamp), "actions": [act]}
         return self.shown_at_home("interactive", payload) if action == "home" else self.done("interactive", payload)
 
     def report_wrong(self, run_id: str, user: str, channel: str) -> str:
         """Submit the form about a wrong result."""
-        return self.submit("wrong", {"comment": "x"}, user, channel, metadata=f"{run_id}/{channel}")
+        return self.submit(
+            "wrong", {"comment": "x"}, user, channel, metadata=json.dumps({"channel": channel, "run": run_id})
+        )
 
     def submit(
         self, callback: str, values: Mapping[str, str], user: str, channel: str, *, metadata: str | None = None
     ) -> str:
         """Submit a form that was opened in a channel."""
         self.pressed += 1
-        metadata = metadata or json.dumps({"channel": channel, "span": 86400})
+        more: dict[str, dict[str, object]] = {"handoff": {"span": 86400}, "diagnose": {"cluster": ""}}
+        metadata = metadata or json.dumps({"channel": channel, **more.get(callback, {})})
         state = {name: {name: {"type": "plain_text_input", "value": value}} for name, value in values.items()}
         view = {
             "id": f"V{self.pressed:011d}",
@@ -146,7 +150,7 @@ class Office:
 
     def suggest(self, cluster: str, user: str, channel: str) -> str:
         """Type into the gateway field of the form."""
-        view = {"id": "V1", "private_metadata": json.dumps({"channel": channel})}
+        view = {"id": "V1", "private_metadata": json.dumps({"channel": channel, "cluster": cluster})}
         about = {"action_id": "gateway", "block_id": f"gateway/{cluster}", "value": "", "view": view}
         return self.send("interactive", {**self._body("block_suggestion", user, channel, "1"), **about})
 

@@ -19,6 +19,7 @@ import pytest
 from bot.fleet.fleet_forms import REMOVE_DIGEST
 from bot.fleet.handoff_messages import TAKE_HANDOFF
 from bot.listeners.buttons import BUTTON_ACTIONS, MENU_ACTIONS
+from bot.messages.interaction_values import ChoiceValue, FindingValue
 from bot.sandbox import SandboxServer
 from tests.bot.access.office import (
     FINDINGS,
@@ -76,7 +77,8 @@ class Attempts:
     def presses(self) -> None:
         made = self.made
         for (name, menu), record in itertools.product(BUTTONS, made.ids()):
-            for value in (record, f"{record}/gateway-pool-missing", f"{record}/0"):
+            finding = FindingValue(run=record, finding="gateway-pool-missing").encode()
+            for value in (record, finding, ChoiceValue(run=record, choice=0).encode()):
                 self.add(f"{name} {value}", made.press, name, value, menu=menu)
         for name, record in itertools.product((REMOVE_DIGEST, TAKE_HANDOFF), made.ids()):
             self.add(f"{name} {record}", made.press, name, record)
@@ -160,7 +162,7 @@ def test_the_attempts_of_the_owner_succeed(built: Office) -> None:
     """The control of the test above: what fails for others is possible."""
     made, channel = built, "C0OPS"
     run, before = made.runs["denied cluster", channel], made.state()
-    made.press("open", f"{run.id}/gateway-pool-missing", OWNER, channel)
+    made.press("open", FindingValue(run=run.id, finding="gateway-pool-missing").encode(), OWNER, channel)
     assert "gwpol" in made.received(OWNER)[-1]
     assert "secret-egw" in made.suggest("shared", OWNER, channel)
     made.open_home(OWNER, channel)

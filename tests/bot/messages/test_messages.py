@@ -198,12 +198,13 @@ VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
     "home_without_redis": lambda: home.home_view(
         home.Overview(NOW, problem="Redis cannot be reached. Runs, gateways and watches are not shown.")
     ),
+    "form_of_an_earlier_version": diagnose_form.outdated_form,
     "form_loading": lambda: diagnose_form.loading_form("C0OPS"),
     "form_without_last_choice": lambda: diagnose_form.diagnose_form("C0OPS", ("prod-neu", "prod-weu"), None, None),
     "form_with_last_choice": lambda: diagnose_form.diagnose_form(
         "C0OPS", ("prod-neu", "prod-weu"), None, stories.ORDER.target
     ),
-    "form_wrong_result": lambda: diagnose_form.wrong_result_form("4f5a6b7c8d9e/C0OPS"),
+    "form_wrong_result": lambda: diagnose_form.wrong_result_form("C0OPS", "4f5a6b7c8d9e"),
 }
 
 
