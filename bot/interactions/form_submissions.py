@@ -1,4 +1,4 @@
-"""Forms that Slack sends back: who filled them in where, and the metadata with which they were opened."""
+"""Submitted forms: the person, the channel, and the metadata with which they were opened."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -13,7 +13,10 @@ _Metadata = TypeVar("_Metadata", bound=FormMetadata)
 
 
 def submitted_metadata(ack: Ack, kind: type[_Metadata], view: Mapping[str, Any]) -> _Metadata | None:
-    """The metadata of a submitted form; None if an earlier version opened it, which the form then says."""
+    """The metadata of a submitted form.
+
+    None if an earlier version of the bot opened the form, which the form then says.
+    """
     try:
         return kind.decode(str(view.get("private_metadata", "")))
     except OutdatedValue:

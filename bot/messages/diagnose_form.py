@@ -100,7 +100,7 @@ def block_of(view: Mapping[str, Any], field: str) -> str:
 
 
 def outdated_form() -> dict[str, Any]:
-    """What replaces a form that an earlier version of the bot has opened."""
+    """The replacement of a form that an earlier version of the bot has opened."""
     words = "This form was opened by an earlier version of the bot, and nothing was done. Close it and open it again."
     return {
         "type": "modal",

@@ -1,4 +1,4 @@
-"""The records that Slack sends back with a press or a form, as JSON in button values and form metadata.
+"""The JSON records in button values and form metadata, which Slack sends back unchanged.
 
 A button or a menu that concerns one record (a run, a watch, a digest, a handoff) has its ID as value instead. Messages of an
 earlier version may still contain other values: reading them raises OutdatedValue.
@@ -67,7 +67,7 @@ class FormMetadata(InteractionValue):
 
 
 class GatewayFormMetadata(FormMetadata):
-    """The metadata of the form that checks a gateway: also the cluster whose gateways it suggests."""
+    """The metadata of the form that checks a gateway: also the cluster of its suggestions."""
 
     cluster: str
 

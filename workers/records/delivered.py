@@ -30,9 +30,9 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class PostAttempt:
-    """A post whose answer is not known: it is recorded before the post, because Slack's answer can be lost.
+    """A post whose answer is not known.
 
-    `began` is in seconds since 1970.
+    It is recorded before the post, because Slack's answer can be lost. `began` is in seconds since 1970.
     """
 
     slot: str
@@ -42,7 +42,7 @@ class PostAttempt:
 
 @dataclass(frozen=True, slots=True)
 class DoubtfulPost:
-    """A possible second message for a slot: a post that Slack may have accepted, although another one counts.
+    """A possible second message for a slot: a post that Slack may have accepted.
 
     It was made in `channel` and `thread`, after `since`. It is searched for from `noted` on. Both are in seconds since 1970.
     """
@@ -55,14 +55,14 @@ class DoubtfulPost:
 
 
 Recorded = Delivered | PostAttempt
-"""What is recorded for a slot."""
+"""The record of a slot."""
 
 _DOUBT_JSON = TypeAdapter(DoubtfulPost)
 
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """The messages posted for a document by slot, doubtful posts by slot, and the revision that they show."""
+    """The messages and doubtful posts of a document by slot, and the revision that they show."""
 
     slots: dict[str, Recorded] = field(default_factory=dict)
     doubts: dict[str, DoubtfulPost] = field(default_factory=dict)
@@ -88,7 +88,10 @@ def write_doubt(doubt: DoubtfulPost) -> str:
 
 
 def read_deliveries(messages: dict[str, str], doubts: dict[str, str]) -> Deliveries:
-    """Read what `write_delivered` and `write_doubt` wrote, and the doubtful posts of version 0.1. Raises ValueError."""
+    """Read the stored messages and doubtful posts of a document, also those of version 0.1.
+
+    Raises ValueError.
+    """
     found = Deliveries(revision=int(messages.get("revision", 0)))
     for slot, raw in messages.items():
         if slot.startswith(_OLD_DOUBT):

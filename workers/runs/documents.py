@@ -148,7 +148,7 @@ class Documents:
         return read_deliveries(messages, doubts)
 
     def note_delivered(self, document: str, record: Recorded | DoubtfulPost) -> None:
-        """Record the message of a slot, at once after posting it, or a post whose answer is not known."""
+        """Record the message of a slot at once after posting it, or an attempt to post it."""
         if isinstance(record, DoubtfulPost):
             key, value = self._key("doubts", document), write_doubt(record)
         else:

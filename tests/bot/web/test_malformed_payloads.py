@@ -123,7 +123,7 @@ def test_a_person_whose_command_arrived_incomplete_gets_a_sentence(
 
 
 def test_a_form_with_odd_private_data_does_no_harm(talk: Conversation) -> None:
-    """The private data of a form is a JSON text that can have any shape. Nothing is posted for odd data."""
+    """The private data of a form is a JSON text that can have any shape."""
     talk.slack.say("/egress-diag handoff 8h")
     view = opened(talk.slack, "Hand over")
     assert talk.slack.submit_view(view, {}).ok
