@@ -1,11 +1,19 @@
 """Fixtures for all tests: a free port and a real Redis."""
 
+import gc
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from tests.redis_server import RedisServer, find_free_port
+
+gc.set_threshold(100_000, 50, 1000)
+"""Fewer collections: thousands of tests are kept to the end, and are searched each time."""
+
+_SLOW_MODULE = re.compile(r"^pytestmark = [^\n]*\bpytest\.mark\.slow\b", re.MULTILINE)
 
 _LONGEST = (
     *("test_outages", "test_kill", "test_end_to_end", "test_conversation"),
@@ -16,6 +24,18 @@ _LONGEST = (
 They start first, so that the others run beside them. A process that gets a file with two tests gets another one at
 once, which waits for these tests: the fifth file is short.
 """
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a module of slow tests only to deselect all of them."""
+    if collection_path.suffix != ".py" or "not slow" not in config.getoption("markexpr"):
+        return None
+    return bool(_SLOW_MODULE.search(collection_path.read_text(encoding="utf-8"))) or None
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what was collected from garbage collection: it is needed to the end."""
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

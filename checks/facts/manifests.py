@@ -19,12 +19,15 @@ _APPLYING = frozenset({"kubectl-client-side-apply", "argocd-controller", "helm"}
 Besides those of server-side apply.
 """
 
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""The emitter of libyaml, which takes a fifth of the time, if PyYAML was built with it."""
+
 _MANIFEST_METADATA = ("name", "namespace", "labels", "annotations")
 
 
 def manifest_yaml(manifest: Raw) -> str:
     """The manifest as people write it."""
-    return yaml.safe_dump(dict(manifest), sort_keys=False, default_flow_style=False, width=110)
+    return str(yaml.dump(dict(manifest), Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=110))
 
 
 def without_server_fields(kind: type[KubernetesObject], raw: Raw) -> Raw:

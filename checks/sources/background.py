@@ -15,7 +15,10 @@ _Work = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class BackgroundThreads:
-    """A pool of at most so many daemon threads, each of which ends when there is no more work."""
+    """A pool of at most so many daemon threads, each of which ends when there is no more work.
+
+    At most 0 threads: each call runs in the calling thread, before `submit` returns.
+    """
 
     def __init__(self, most: int, name: str) -> None:
         self._most = most
@@ -25,8 +28,11 @@ class BackgroundThreads:
         self._lock = Lock()
 
     def submit(self, act: Callable[..., _R], *arguments: Any) -> "Future[_R]":
-        """Call a function in a thread."""
+        """Call a function in a thread of the pool."""
         future: Future[_R] = Future()
+        if not self._most:
+            _perform((future, act, arguments))
+            return future
         with self._lock:
             self._waiting.put((future, act, arguments))
             if self._threads < self._most:
@@ -54,9 +60,13 @@ class BackgroundThreads:
                 if (work := self._next()) is None:
                     self._threads -= 1
                     return
-            future, act, arguments = work
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(act(*arguments))
-                except BaseException as error:  # noqa: BLE001 - the caller gets it from the future
-                    future.set_exception(error)
+            _perform(work)
+
+
+def _perform(work: _Work) -> None:
+    future, act, arguments = work
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(act(*arguments))
+        except BaseException as error:  # noqa: BLE001 - the caller gets it from the future
+            future.set_exception(error)

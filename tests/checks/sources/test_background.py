@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import wait
-from threading import Event, Lock
+from threading import Event, Lock, get_ident
 
 import pytest
 
@@ -16,6 +16,12 @@ def test_results_and_errors_are_those_of_the_calls() -> None:
     assert pool.submit(divmod, 7, 2).result(timeout=5) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         pool.submit(divmod, 7, 0).result(timeout=5)
+
+
+def test_without_threads_a_call_has_ended_when_it_is_submitted() -> None:
+    pool = BackgroundThreads(0, "test")
+    assert pool.submit(get_ident).result(timeout=0) == get_ident()
+    assert isinstance(pool.submit(divmod, 7, 0).exception(timeout=0), ZeroDivisionError)
 
 
 def test_at_most_so_many_calls_run_at_once() -> None:

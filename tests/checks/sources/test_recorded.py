@@ -5,6 +5,7 @@ Objects of other namespaces and cluster-scoped ones are read as before.
 
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -20,7 +21,7 @@ from checks.sources.bundle import read_bundle
 from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource
-from checks.sources.source import Objects
+from checks.sources.source import Answer, Objects
 
 NOW = datetime(2026, 11, 16, 10, 20, tzinfo=UTC)
 
@@ -99,6 +100,21 @@ def test_the_store_keeps_both_the_objects_and_the_gap() -> None:
         record(store, reading)
     assert [each.name for each in store.known(Pod)] == ["b"]
     assert [gap.namespace for gap in store.gaps(Pod)] == ["payments"]
+
+
+def test_a_recording_is_read_in_the_calling_thread() -> None:
+    threads = set()
+
+    class Noting(RecordedSource):
+        def list_objects(self, what: Listed, deadline: float) -> Answer:
+            threads.add(get_ident())
+            return super().list_objects(what, deadline)
+
+    store = FactStore(NOW)
+    for reading in gather(Noting(source().recording), [Pod], store, soon()):
+        record(store, reading)
+    assert [each.name for each in store.known(Pod)] == ["a", "b"]
+    assert threads == {get_ident()}
 
 
 def test_a_recording_of_a_forbidden_namespace_replays_the_same(tmp_path: Path) -> None:
