@@ -1,24 +1,31 @@
-"""Public issues that findings cite, one constant for each.
+"""Public issues that findings cite, from tables/known-issues.yaml.
 
 Source: docs/domain/operator-messages.md#known-issues.
 """
 
-from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from checks.knowledge.tables import read_table
 from checks.model.findings import Action, Effect
 
 
-@dataclass(frozen=True, slots=True)
-class KnownIssue:
-    """A public issue or pull request: its symptom, and when it was fixed.
+class KnownIssue(BaseModel):
+    """A public issue or pull request: its symptom, and when it was fixed."""
 
-    The date or version of its fix, "" if it is open.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     repository: str
     number: int
     symptom: str
     fixed: str = ""
+    """The date or version of its fix, "" if it was open when it was last read."""
+    read: date
+    """The day on which its page was last read."""
+    used_by: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The codes of the checks that cite it."""
 
     @property
     def ref(self) -> str:
@@ -33,31 +40,18 @@ class KnownIssue:
     @property
     def compare(self) -> Action:
         """The action to compare a finding with this issue."""
-        fixed = f" (fixed: {self.fixed})" if self.fixed else ""
-        return Action(f"Compare with {self.ref}: {self.symptom}{fixed}", effect=Effect.READS, url=self.url)
+        state = f"fixed: {self.fixed}" if self.fixed else f"open on {self.read}"
+        return Action(f"Compare with {self.ref}: {self.symptom} ({state})", effect=Effect.READS, url=self.url)
 
+
+KNOWN_ISSUES: dict[str, KnownIssue] = {
+    each.ref: each for each in read_table("known-issues.yaml", tuple[KnownIssue, ...])
+}
 
 _OPERATOR = "Azure/kube-egress-gateway"
 
-PUBLIC_IP_NAMES_COLLIDE = KnownIssue(
-    _OPERATOR,
-    1227,
-    "public IP names collide when several StaticGatewayConfigurations share a VirtualMachines pool",
-    fixed="v0.1.3, October 2025",
-)
-NO_CONNECTIVITY_ACROSS_SUBNETS = KnownIssue(
-    _OPERATOR,
-    1295,
-    "a gateway node pool in another subnet than the system pool has no connectivity",
-    fixed="December 2025",
-)
-VIRTUAL_NETWORK_UNREACHABLE = KnownIssue(
-    _OPERATOR, 1329, "a gateway node pool with a subnet of its own cannot reach the virtual network"
-)
-IP_CONFIGURATIONS_REMOVED = KnownIssue(
-    _OPERATOR,
-    1381,
-    "node image upgrades and model rollouts remove the egress ipConfig from nodes of VMSS pools",
-    fixed="July 2026; v0.1.8 restores it within 5 minutes",
-)
-PRIVATE_IP_MODE_PREVIEW = KnownIssue("Azure/AKS", 4936, "private-IP mode of static egress gateways is in preview")
+PUBLIC_IP_NAMES_COLLIDE = KNOWN_ISSUES[f"{_OPERATOR}#1227"]
+NO_CONNECTIVITY_ACROSS_SUBNETS = KNOWN_ISSUES[f"{_OPERATOR}#1295"]
+VIRTUAL_NETWORK_UNREACHABLE = KNOWN_ISSUES[f"{_OPERATOR}#1329"]
+IP_CONFIGURATIONS_REMOVED = KNOWN_ISSUES[f"{_OPERATOR}#1381"]
+PRIVATE_IP_MODE_PREVIEW = KNOWN_ISSUES["Azure/AKS#4936"]

@@ -1,34 +1,41 @@
-"""The support calendar of the add-on's mesh revisions as of `DATED`.
+"""The support calendar of the add-on's mesh revisions, from tables/mesh-revisions.yaml.
 
-Source: docs/domain/algorithms.md#revision-calendar.
-
-The table becomes outdated, so findings from it are warnings that name its date (docs/rulings.md#ruling-14).
+Source: docs/domain/algorithms.md#revision-calendar. The table becomes outdated: findings from it are warnings that name
+its date (docs/rulings.md#ruling-14), and a value newer than it is not checked (docs/rulings.md#ruling-29).
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Annotated
 
-DATED = date(2026, 8, 21)
-"""The date of the documentation from which the table was taken."""
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from checks.knowledge.tables import read_table
 
 Minor = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class SupportedRevision:
-    """A mesh revision: its end of support and the AKS minor versions it works with.
+def _minor(value: object) -> object:
+    found = re.fullmatch(r"(\d+)[.-](\d+)", value, re.ASCII) if isinstance(value, str) else None
+    return (int(found[1]), int(found[2])) if found else value
 
-    The end of support is (year, month).
-    """
 
-    name: str
-    ends: tuple[int, int]
-    oldest: Minor
-    newest: Minor
+_Minor = Annotated[Minor, BeforeValidator(_minor)]
+
+
+class SupportedRevision(BaseModel):
+    """A mesh revision: its end of support and the AKS minor versions it works with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^asm-\d+-\d+$")]
+    ends: _Minor
+    """The last month of support: (year, month)."""
+    oldest: _Minor
+    newest: _Minor
     expected: bool = False
     """Whether the documentation calls the end expected."""
-    oldest_with_lts: Minor | None = None
+    oldest_with_lts: _Minor | None = None
     """The oldest minor version for clusters with long-term support, if it differs."""
 
     def ended(self, now: datetime) -> bool:
@@ -58,29 +65,46 @@ class SupportedRevision:
         return f"{self.oldest[0]}.{self.oldest[1]} to {self.newest[0]}.{self.newest[1]}"
 
 
-CALENDAR = (
-    SupportedRevision("asm-1-24", (2025, 9), (1, 28), (1, 33)),
-    SupportedRevision("asm-1-25", (2026, 1), (1, 29), (1, 33), oldest_with_lts=(1, 28)),
-    SupportedRevision("asm-1-26", (2026, 4), (1, 29), (1, 34), oldest_with_lts=(1, 28)),
-    SupportedRevision("asm-1-27", (2026, 5), (1, 29), (1, 35)),
-    SupportedRevision("asm-1-28", (2026, 8), (1, 30), (1, 35), expected=True),
-    SupportedRevision("asm-1-29", (2026, 9), (1, 31), (1, 36), expected=True),
-    SupportedRevision("asm-1-30", (2026, 12), (1, 32), (1, 36), expected=True),
-)
+class Calendar(BaseModel):
+    """The rows of the calendar, oldest revision first, and the date of its source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    taken: date
+    source: str
+    used_by: tuple[str, ...]
+    revisions: Annotated[tuple[SupportedRevision, ...], Field(min_length=2)]
+
+    def row(self, name: str) -> SupportedRevision | None:
+        """The row of a revision, None if it has none."""
+        return next((each for each in self.revisions if each.name == name), None)
+
+    @property
+    def newest_kubernetes(self) -> Minor:
+        """The newest minor version in any row. About newer versions the calendar says nothing."""
+        return max(each.newest for each in self.revisions)
+
+    def could_be_supported(self, row: SupportedRevision) -> bool:
+        """Whether the end of support of this revision depends on releases that came later.
+
+        AKS always supports two revisions, so that this is so for the two newest rows.
+        """
+        return row in self.revisions[-2:]
+
+    def knows(self, row: SupportedRevision, minor: Minor) -> bool:
+        """Whether the calendar covers this revision on this minor version."""
+        return minor <= self.newest_kubernetes or row.newest < self.newest_kubernetes
+
+    def before(self, name: str) -> bool:
+        """Whether the revision is older than every row, so that its support has ended."""
+        version, first = version_of(name), version_of(self.revisions[0].name)
+        return version is not None and first is not None and version < first
 
 
-def calendar_entry(name: str) -> SupportedRevision | None:
-    """The calendar's row for a revision, None if it has none."""
-    return next((each for each in CALENDAR if each.name == name), None)
+CALENDAR = read_table("mesh-revisions.yaml", Calendar)
 
 
 def version_of(name: str) -> Minor | None:
     """`asm-1-30` as (1, 30), for comparing revisions; None for a name of another shape."""
     found = re.fullmatch(r"asm-(\d+)-(\d+)", name, re.ASCII)
     return (int(found[1]), int(found[2])) if found else None
-
-
-def before_the_calendar(name: str) -> bool:
-    """Whether the revision is older than all in the calendar, so that its support has ended."""
-    version, first = version_of(name), version_of(CALENDAR[0].name)
-    return version is not None and first is not None and version < first

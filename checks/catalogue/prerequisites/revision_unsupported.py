@@ -10,11 +10,11 @@ from checks.azure.unread import azure_not_read
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.knowledge.revisions import CALENDAR, DATED, SupportedRevision, before_the_calendar, calendar_entry
+from checks.knowledge.revisions import CALENDAR, SupportedRevision
 from checks.model.commands import SUPPORT, UPG, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 
-_BY_CALENDAR = f"according to the calendar of {DATED}"
+_BY_CALENDAR = f"according to the calendar of {CALENDAR.taken}"
 
 
 @check(
@@ -28,8 +28,9 @@ _BY_CALENDAR = f"according to the calendar of {DATED}"
 def revision_unsupported(facts: Facts) -> Iterator[Observation]:
     """What it checks: each installed mesh revision in a dated calendar. It warns if the last month of support has
     passed, or if the revision is not compatible with the cluster's Kubernetes minor version (clusters with long-term
-    support have a wider range). It never fails, because the calendar becomes outdated; a revision that is not in it is
-    not checked.
+    support have a wider range). It never fails, because the calendar becomes outdated. What is newer than the calendar is
+    not checked: a newer revision, a newer Kubernetes version, and the end of support of its two newest revisions,
+    because AKS always supports two.
 
     Why it matters: a revision out of support gets no fixes, and AKS can refuse operations on the mesh.
 
@@ -48,7 +49,7 @@ def revision_unsupported(facts: Facts) -> Iterator[Observation]:
     found = [each for name in cluster.revisions for each in _judged(facts, cluster, name)]
     yield from found
     if not found:
-        rows = [row for name in cluster.revisions if (row := calendar_entry(name)) is not None]
+        rows = [row for name in cluster.revisions if (row := CALENDAR.row(name)) is not None]
         yield healthy(
             f"Mesh revision{'s' if len(rows) > 1 else ''} {' and '.join(row.name for row in rows)} of {cluster.ref} "
             f"{'are' if len(rows) > 1 else 'is'} supported {_BY_CALENDAR}.",
@@ -57,42 +58,81 @@ def revision_unsupported(facts: Facts) -> Iterator[Observation]:
 
 
 def _judged(facts: Facts, cluster: ManagedCluster, name: str) -> Iterator[Observation]:
-    row = calendar_entry(name)
+    row = CALENDAR.row(name)
     if row is None:
         yield _unlisted(facts, cluster, name)
         return
     if row.ended(facts.now):
-        out = f"{'probably ' if row.expected else ''}been out of support since the end of {row.last_month}"
-        yield warn(
-            f"Mesh revision {name} of {cluster.ref} has {out}, {_BY_CALENDAR}.",
-            subject=f"{cluster.ref}, revision {name}",
-            evidence=[_end(cluster, row)],
-            actions=_actions(facts, cluster),
-        )
+        yield _past_its_month(facts, cluster, row)
     minor = re.match(r"(\d+)\.(\d+)", cluster.kubernetes_version)
-    if minor and not row.runs_on((int(minor[1]), int(minor[2])), cluster.long_term_support):
-        yield warn(
-            f"Mesh revision {name} of {cluster.ref} is not compatible with Kubernetes {cluster.kubernetes_version}, "
-            f"{_BY_CALENDAR}.",
-            subject=f"{cluster.ref}, revision {name}",
-            evidence=[
-                Evidence(
-                    cluster.ref, "currentKubernetesVersion", cluster.kubernetes_version, f"{row.minors} for {name}"
-                )
-            ],
-            actions=_actions(facts, cluster),
+    if minor:
+        yield from _compatible(facts, cluster, row, (int(minor[1]), int(minor[2])))
+
+
+def _past_its_month(facts: Facts, cluster: ManagedCluster, row: SupportedRevision) -> Observation:
+    subject, evidence = f"{cluster.ref}, revision {row.name}", [_end(cluster, row)]
+    if CALENDAR.could_be_supported(row):
+        return unknown(
+            f"Support of mesh revision {row.name} of {cluster.ref} is not known: its expected end has passed, but AKS "
+            f"always supports two revisions, and the calendar of {CALENDAR.taken} does not list newer ones.",
+            subject=subject,
+            evidence=evidence,
+            actions=[_upgrades(facts)],
         )
+    return warn(
+        f"Mesh revision {row.name} of {cluster.ref} has {'probably ' if row.expected else ''}been out of support since "
+        f"the end of {row.last_month}, {_BY_CALENDAR}.",
+        subject=subject,
+        evidence=evidence,
+        actions=_actions(facts, cluster),
+    )
+
+
+def _compatible(
+    facts: Facts, cluster: ManagedCluster, row: SupportedRevision, minor: tuple[int, int]
+) -> Iterator[Observation]:
+    if row.runs_on(minor, cluster.long_term_support):
+        return
+    subject = f"{cluster.ref}, revision {row.name}"
+    evidence = [
+        Evidence(cluster.ref, "currentKubernetesVersion", cluster.kubernetes_version, f"{row.minors} for {row.name}")
+    ]
+    if not CALENDAR.knows(row, minor):
+        yield unknown(
+            f"Whether mesh revision {row.name} of {cluster.ref} is compatible with Kubernetes "
+            f"{cluster.kubernetes_version} is not known: the calendar of {CALENDAR.taken} does not list that version.",
+            subject=subject,
+            evidence=evidence,
+            actions=[_upgrades(facts)],
+        )
+        return
+    yield warn(
+        f"Mesh revision {row.name} of {cluster.ref} is not compatible with Kubernetes {cluster.kubernetes_version}, "
+        f"{_BY_CALENDAR}.",
+        subject=subject,
+        evidence=evidence,
+        actions=_actions(facts, cluster),
+    )
 
 
 def _unlisted(facts: Facts, cluster: ManagedCluster, name: str) -> Observation:
     subject = f"{cluster.ref}, revision {name}"
     evidence = [
-        Evidence(cluster.ref, "serviceMeshProfile.istio.revisions", name, f"{CALENDAR[0].name} to {CALENDAR[-1].name}")
+        Evidence(
+            cluster.ref,
+            "serviceMeshProfile.istio.revisions",
+            name,
+            f"{CALENDAR.revisions[0].name} to {CALENDAR.revisions[-1].name}",
+        )
     ]
-    if before_the_calendar(name):
-        summary = f"Mesh revision {name} of {cluster.ref} is older than every revision in the calendar of {DATED}."
+    if CALENDAR.before(name):
+        summary = (
+            f"Mesh revision {name} of {cluster.ref} is older than every revision in the calendar of {CALENDAR.taken}."
+        )
         return warn(summary, subject=subject, evidence=evidence, actions=_actions(facts, cluster))
-    summary = f"Support of mesh revision {name} of {cluster.ref} is not known: it is not in the calendar of {DATED}."
+    summary = (
+        f"Support of mesh revision {name} of {cluster.ref} is not known: it is not in the calendar of {CALENDAR.taken}."
+    )
     return unknown(summary, subject=subject, evidence=evidence, actions=[_upgrades(facts)])
 
 
