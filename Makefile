@@ -60,7 +60,7 @@ matrix: $(READY) ## whole products of cases, of which make test runs a part; abo
 
 .PHONY: presses
 presses: $(READY) ## presses, commands and forms by people without the right, which must gain nothing (PRESSES=4000 SEED=1)
-	PRESSES=$(or $(PRESSES),4000) SEED=$(SEED) $(BIN)/pytest -n 0 -s tests/bot/access/test_rights_of_records.py -k gains_anything
+	PRESSES=$(or $(PRESSES),4000) SEED=$(SEED) $(BIN)/pytest -n 0 -s tests/bot/access/test_record_permissions.py -k gains_anything
 
 .PHONY: mutants
 mutants: $(READY) ## run the tests against each committed mutant, about half an hour (WORDS='checks/engine' chooses some)

@@ -28,7 +28,7 @@ class AccessDecision:
 def check_access(
     config: Config, requester: Requester, permission: Permission, cluster: str, gateway: str
 ) -> AccessDecision:
-    """Whether the person has this permission for a gateway in their channel."""
+    """Whether the user has this permission for a gateway in their channel."""
     if is_permitted(config.access, requester, permission, cluster, gateway):
         return AccessDecision(True)
     partly = is_permitted_somewhere(config.access, requester, permission, cluster)
@@ -37,7 +37,7 @@ def check_access(
 
 
 def known_clusters(config: Config, requester: Requester) -> tuple[str, ...]:
-    """The clusters for which the person has any permission in their channel."""
+    """The clusters for which the user has any permission in their channel."""
     return tuple(
         cluster.name
         for cluster in config.clusters
@@ -46,13 +46,13 @@ def known_clusters(config: Config, requester: Requester) -> tuple[str, ...]:
 
 
 def granting_rules(config: Config, requester: Requester) -> tuple[AccessRule, ...]:
-    """The rules that grant the person a permission in any channel: the App Home has none."""
+    """The rules that grant the user a permission in any channel: the App Home has none."""
     who = {requester.user, *requester.groups}
     return tuple(rule for rule in config.access if rule.allow and any(u == "*" or u in who for u in rule.users))
 
 
 def own_channels(config: Config, requester: Requester) -> frozenset[str]:
-    """The channels of the rules that name the person or one of their groups.
+    """The channels of the rules that name the user or one of their groups.
 
     A rule for everyone in a channel names no one: only the members of the channel have its permissions.
     """
@@ -66,7 +66,7 @@ def groups_needed(config: Config) -> frozenset[str]:
 
 
 def denial_reason(config: Config, requester: Requester, permission: Permission, cluster: str, subject: str = "") -> str:
-    """The reason why the person has no permission for a cluster, or for a `subject` on it."""
+    """The reason why the user has no permission for a cluster, or for a `subject` on it."""
     subject = subject or cluster
     who = {requester.user, *requester.groups}
     elsewhere = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_bolt import Ack
 
-from bot.access.rights import check_record
+from bot.access.record_permissions import check_record
 from bot.fleet import fleet_forms
 from bot.fleet.permission import permitted_clusters
 from bot.interactions.handler import InteractionHandler

@@ -1,6 +1,6 @@
 """The clusters for which a person may request digests and handoffs."""
 
-from bot.access.rights import check_any_cluster
+from bot.access.record_permissions import check_any_cluster
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from checks.config import access_rules

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.access.groups import Groups
-from bot.access.rights import check_record, may_see, permitted_gateways
+from bot.access.record_permissions import check_record, may_see, permitted_gateways
 from bot.access.rules import AccessDecision, check_access, denial_reason, groups_needed, known_clusters
 from bot.delivery.links import thread_link
 from bot.delivery.private_messages import send_privately

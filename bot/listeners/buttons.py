@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from bot.access.rights import checked_target
+from bot.access.record_permissions import checked_target
 from bot.grammar.commands import Diagnose
 from bot.grammar.words import DEFAULT_WATCH
 from bot.interactions.handler import InteractionHandler

@@ -6,8 +6,8 @@ from typing import Any
 
 from slack_bolt import App
 
+from bot.access.home_permissions import HomePermissions
 from bot.access.rules import granting_rules, groups_needed
-from bot.access.sight import Sight
 from bot.interactions.handler import InteractionHandler
 from bot.messages.home import BotHealth, Overview, home_view
 from bot.slack.web_api import SlackRefusal
@@ -43,20 +43,20 @@ def overview(handler: InteractionHandler, user: str) -> Overview:
     requester = Requester(user, "", tuple(handler.groups.of(user, groups_needed(handler.config))))
     rules = granting_rules(handler.config, requester)
     try:
-        sight = Sight(handler.config, requester, handler.client.conversations.channels_of(user))
-        state = handler.client.installation(sight.clusters())
-        runs = [run for run in state.runs if sight.includes_run(run)]
+        permissions = HomePermissions(handler.config, requester, handler.client.conversations.channels_of(user))
+        state = handler.client.installation(permissions.clusters())
+        runs = [run for run in state.runs if permissions.includes_run(run)]
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
         running = state.processes
         return Overview(
             now,
             [run for run in runs if not run.order.watch],
             sorted(
-                (found for found in state.verdicts if sight.includes_gateway(found.cluster, found.gateway)),
+                (found for found in state.verdicts if permissions.includes_gateway(found.cluster, found.gateway)),
                 key=lambda found: (found.cluster, found.namespace, found.gateway),
             ),
             state.owners,
-            [watch for watch in state.watches if sight.includes_watch(watch)],
+            [watch for watch in state.watches if permissions.includes_watch(watch)],
             rules,
             BotHealth(
                 running["worker"], running["beat"], running["courier"], max(waiting, default=None), state.undelivered

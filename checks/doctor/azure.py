@@ -7,8 +7,8 @@ from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, Requirement
 from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
-from checks.engine.arrivals import record
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
+from checks.engine.readings import record
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster

@@ -6,7 +6,7 @@ from checks.config.configuration import ClusterConfig
 from checks.config.settings import PodSettings
 from checks.doctor.requirement_lines import DoctorLine
 from checks.doctor.requirements import OWN_TRAFFIC
-from checks.engine.arrivals import record
+from checks.engine.readings import record
 from checks.facts.fact import Fact
 from checks.facts.istio_networking import VirtualService
 from checks.facts.pods import Pod

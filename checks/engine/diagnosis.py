@@ -8,10 +8,10 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checks.engine.arrivals import Closed, Reading, record
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
 from checks.engine.check_run import defect_token, run_check
+from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.facts.egress_gateway import (

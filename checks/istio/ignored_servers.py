@@ -6,7 +6,7 @@ from checks.facts.view import Facts
 from checks.istio.examined_servers import involved_hosts, is_examined, is_routed, server_field
 from checks.istio.faults.resolved_routes import routing_of_run
 from checks.istio.fixes.fields import remove_field, set_field
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Action, Evidence, Observation, fail, warn

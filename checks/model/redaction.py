@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from checks.model.secrets.apart import named_value_spans
+from checks.model.secrets.named_values import named_value_spans
 from checks.model.secrets.names import HINTS, SecretName, announced_secret
 from checks.model.secrets.pairs import pair_spans
 from checks.model.secrets.programs import PROGRAM_HINTS, program_spans

@@ -6,8 +6,8 @@ They are read for the plan, and again before the change.
 from time import monotonic
 
 from checks.actions.planning import ACTION_READS
-from checks.engine.arrivals import record
 from checks.engine.diagnosis import Diagnosis
+from checks.engine.readings import record
 from checks.facts.egress_gateway import UnknownGateway, all_from_profile
 from checks.facts.fact import Unreadable
 from checks.facts.managed_cluster import ManagedCluster

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from time import monotonic
 
-from checks.engine.arrivals import Absent, Closed, Failed, Found, NotConfigured, Reading
+from checks.engine.readings import Absent, Closed, Failed, Found, NotConfigured, Reading
 from checks.facts.azure_json import canonical
 from checks.facts.fact import (
     ArmResource,

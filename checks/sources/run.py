@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
 
-from checks.engine.arrivals import record
 from checks.engine.check import Check
 from checks.engine.diagnosis import Diagnosis, Evaluated, diagnose, needed
+from checks.engine.readings import record
 from checks.engine.route_tracing import traced_reads
 from checks.engine.settings_snapshot import snapshot
 from checks.facts.fact import Gap

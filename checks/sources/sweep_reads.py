@@ -11,9 +11,9 @@ from threading import BoundedSemaphore, Lock
 from time import monotonic
 
 from checks.config.configuration import ClusterConfig
-from checks.engine.arrivals import Closed, record
 from checks.engine.check import Check
 from checks.engine.diagnosis import needed
+from checks.engine.readings import Closed, record
 from checks.engine.sweep import (
     MOST_LOGS,
     ClusterSweep,

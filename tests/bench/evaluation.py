@@ -11,8 +11,8 @@ from pathlib import Path
 from time import monotonic, perf_counter, process_time
 
 from checks.catalogue import catalogue
-from checks.engine.arrivals import record
 from checks.engine.diagnosis import needed
+from checks.engine.readings import record
 from checks.engine.sweep import evaluate_each
 from checks.facts.egress_gateway import EgressGateway, all_from_profile
 from checks.facts.managed_cluster import ManagedCluster

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from checks.engine.arrivals import record
+from checks.engine.readings import record
 from checks.facts.egress_gateway import from_profile
 from checks.facts.fact import Unreadable
 from checks.facts.managed_cluster import ManagedCluster

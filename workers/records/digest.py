@@ -39,13 +39,13 @@ class DigestOrder:
     author: str = ""
     """The user who added its schedule, "" for one of the configuration file."""
     groups: tuple[str, ...] = ()
-    """The user groups of the access rules that the person was in."""
+    """The user groups of the access rules that the user was in."""
 
     @property
     def requester(self) -> Requester | None:
-        """The person by whose rights it is composed; None for one of the configuration file."""
-        person = self.user or self.author
-        return Requester(person, self.channel, self.groups) if person else None
+        """The user by whose permissions it is composed; None for one of the configuration file."""
+        user = self.user or self.author
+        return Requester(user, self.channel, self.groups) if user else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,11 @@ class HandoffOrder:
     to: str = ""
     note: str = ""
     groups: tuple[str, ...] = ()
-    """The user groups of the access rules that the person was in."""
+    """The user groups of the access rules that the user was in."""
 
     @property
     def requester(self) -> Requester:
-        """The person by whose rights it is answered."""
+        """The user by whose permissions it is answered."""
         return Requester(self.user, self.channel, self.groups)
 
 

@@ -37,7 +37,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A person's comment on a run that is wrong."""
+    """A user's comment on a run that is wrong."""
 
     at: datetime
     user: str

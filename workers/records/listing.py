@@ -35,13 +35,13 @@ class Listing:
     problem: str = ""
     at: datetime | None = None
     groups: tuple[str, ...] = ()
-    """The user groups of the access rules that the person was in."""
+    """The user groups of the access rules that the user was in."""
     partial: bool = False
-    """Whether `gateways` lacks some that the person may not check."""
+    """Whether `gateways` lacks some that the user may not check."""
 
     @property
     def requester(self) -> Requester:
-        """The person by whose rights it is answered."""
+        """The user by whose permissions it is answered."""
         return Requester(self.user, self.channel, self.groups)
 
 

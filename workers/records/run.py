@@ -75,7 +75,7 @@ class Order:
     def lane(self) -> str:
         """Requests of one lane can share a run: the same question in the same channel.
 
-        What is posted in a channel is for its members, so no other channel joins the run. A person's request never joins
+        What is posted in a channel is for its members, so no other channel joins the run. A user's request never joins
         a run that is not shown.
         """
         return "|".join(("watch" if self.watch else "run", self.channel, self.target.key))

@@ -25,11 +25,11 @@ class Schedule:
     """The user who added it; "" for one of the configuration file."""
     stopped: str = ""
     groups: tuple[str, ...] = ()
-    """The user groups of the access rules that the person was in."""
+    """The user groups of the access rules that the user was in."""
 
     @property
     def requester(self) -> Requester | None:
-        """The person by whose rights its digests are composed; None if it is configured."""
+        """The user by whose permissions its digests are composed; None if it is configured."""
         return Requester(self.user, self.channel, self.groups) if self.user else None
 
     @property

@@ -15,7 +15,7 @@ from checks.istio.configured.routing_index import direct_tls_rules
 from checks.istio.faults.gateway_clusters import gateway_clusters
 from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes
 from checks.istio.fixes.fields import remove_field
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.fixes.tls_settings import tls_place, tls_removed
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.proxy.listeners import Provenance

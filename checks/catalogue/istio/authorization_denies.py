@@ -15,7 +15,7 @@ from checks.istio.configured.gateway_policies import (
 )
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.istio.fixes.showing import list_kind, show_object
+from checks.istio.fixes.show_commands import list_kind, show_object
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, warn
 

@@ -13,7 +13,7 @@ from checks.istio.configured.revision_settings import require_settings
 from checks.istio.examined_servers import hosts_of_servers
 from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through
 from checks.istio.fixes.gateways import pod_label, selecting
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 

@@ -20,7 +20,7 @@ from checks.istio.examined_servers import involved_hosts, is_examined, is_routed
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.ignored_servers import ignored_servers
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, rejected_fields, unusual_fields

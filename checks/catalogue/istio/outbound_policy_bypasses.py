@@ -18,7 +18,7 @@ from checks.istio.configured.client_namespaces import (
     sidecar_revisions,
 )
 from checks.istio.configured.revision_settings import require_settings, settings_of
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.mesh.configuration import MeshSettings
 from checks.model.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn

@@ -10,7 +10,7 @@ from checks.istio.configured.configured_hosts import examined_hosts, nothing_con
 from checks.istio.faults.destinations.conflicting_entries import differing_fields, evidence_of
 from checks.istio.faults.destinations.differing_entries import DifferingEntries, differing_entries
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.request.clients import clients_of
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Involved, Observation, Severity, healthy, skip, warn

@@ -11,7 +11,7 @@ from checks.istio.configured.configured_hosts import examined_hosts, nothing_con
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import gateway_clusters
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.model.commands import SCALE, change
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
 

@@ -12,7 +12,7 @@ from checks.istio.faults.gateway_clusters import GatewayCluster, gateway_cluster
 from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, resolved_routes, routing_of_run
 from checks.istio.fixes.exports import private
 from checks.istio.fixes.fields import remove_field
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.fixes.tls_settings import tls_place
 from checks.istio.mesh.destination_rules import MergedRule
 from checks.istio.proxy.clusters import Cluster

@@ -17,7 +17,7 @@ from checks.istio.configured.other_gateways import other_gateway_of
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.configured.routing_index import all_rules_of, destinations_in, routing_index
 from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, hosts_through, resolved_routes
-from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.show_commands import show_object
 from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.model.commands import HOWTO, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn

@@ -12,7 +12,7 @@ from checks.facts.view import Facts
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.faults.resolved_routes import ResolvedRoute, key_of_run, reported_routes
-from checks.istio.fixes.showing import list_kind, show_object
+from checks.istio.fixes.show_commands import list_kind, show_object
 from checks.istio.request.answers import answer
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result

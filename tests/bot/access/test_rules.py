@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.access.groups import EXPIRY_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, Groups
+from bot.access.home_permissions import HomePermissions
 from bot.access.rules import check_access, granting_rules, groups_needed, known_clusters, own_channels
-from bot.access.sight import Sight
 from bot.slack.web_api import Unreachable
 from checks.config.access_rules import Requester, is_permitted, is_permitted_everywhere, is_permitted_somewhere
 from checks.config.configuration import AccessRule, ClusterConfig, Config
@@ -80,7 +80,7 @@ def test_the_clusters_that_a_user_may_see() -> None:
         ("U0CAROL", (), frozenset(), set()),
         ("U0CAROL", (), frozenset({"C0SECRET"}), {"dev"}),
     ):
-        assert set(Sight(config, Requester(user, "", groups), channels).clusters()) == seen, user
+        assert set(HomePermissions(config, Requester(user, "", groups), channels).clusters()) == seen, user
 
 
 def test_a_denial_for_one_gateway_denies_no_other_and_a_grant_for_one_grants_no_other() -> None:

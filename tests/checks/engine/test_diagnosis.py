@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from checks.catalogue import catalogue
-from checks.engine.arrivals import record
 from checks.engine.diagnosis import evaluate, needed
+from checks.engine.readings import record
 from checks.engine.route_tracing import traced_reads
 from checks.engine.selection import chosen_checks
 from checks.facts.istio_networking import VirtualService

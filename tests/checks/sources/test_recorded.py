@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from checks.engine.arrivals import record
+from checks.engine.readings import record
 from checks.facts.fact import Gap, Listed, PodName
 from checks.facts.namespaces import Namespace
 from checks.facts.nodes import Node

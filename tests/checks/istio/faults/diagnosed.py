@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from time import monotonic
 
-from checks.engine.arrivals import record
+from checks.engine.readings import record
 from checks.facts.egress_gateway import from_profile
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore

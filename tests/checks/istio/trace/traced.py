@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from checks.catalogue import catalogue
-from checks.engine.arrivals import record
+from checks.engine.readings import record
 from checks.facts.egress_gateway import from_profile
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore

@@ -1,7 +1,7 @@
-"""The rights that each kind of record needs, by its own gateways and channel.
+"""The permissions that each kind of record needs, by its own gateways and channel.
 
-Listeners get records only through `InteractionHandler.find` and `visible`, which ask here. A right to a command is no right
-to a record: the person needs the permission for each gateway of the record, in the channel that the record belongs to.
+Listeners get records only through `InteractionHandler.find` and `visible`, which ask here. The permission for a command is
+not enough for a record: the user needs it for each gateway of the record, in the channel that the record belongs to.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class Protection:
     """The permission that the use of a record needs.
 
     `permission` is needed in `channel`: for each of `gateways`, and for at least one gateway of each of `clusters` (for all of
-    them if `whole`). `person` may use the record in a direct message, too.
+    them if `whole`). `user` may use the record in a direct message, too.
     """
 
     permission: Permission
@@ -41,7 +41,7 @@ class Protection:
     gateways: tuple[tuple[str, str], ...] = ()
     clusters: tuple[str, ...] = ()
     whole: bool = False
-    person: str = ""
+    user: str = ""
 
 
 def protection_of(record: Record, config: Config, user: str) -> Protection:
@@ -50,13 +50,13 @@ def protection_of(record: Record, config: Config, user: str) -> Protection:
         case Run():
             target = checked_target(record)
             return Protection(
-                "diagnose", record.order.channel, ((target.cluster, target.gateway),), person=record.order.user
+                "diagnose", record.order.channel, ((target.cluster, target.gateway),), user=record.order.user
             )
         case Watch():
             gateway = (record.target.cluster, record.target.gateway)
-            return Protection("diagnose", record.channel, (gateway,), person=record.user)
+            return Protection("diagnose", record.channel, (gateway,), user=record.user)
         case Schedule():
-            # A digest that another person has added may contain gateways that this one has no permission for.
+            # A digest that another user has added may contain gateways that this one has no permission for.
             named, _ = selected_clusters(record.clusters, [each.name for each in config.clusters])
             return Protection("digest", record.channel, clusters=named, whole=record.user != user)
         case Handoff():
@@ -66,18 +66,18 @@ def protection_of(record: Record, config: Config, user: str) -> Protection:
 
 
 def check_record(config: Config, requester: Requester, record: Record) -> AccessDecision | None:
-    """Whether the person may use a record; None if it belongs to another channel.
+    """Whether the user may use a record; None if it belongs to another channel.
 
     A record of another channel does not exist for them.
     """
     needed = protection_of(record, config, requester.user)
-    privately = requester.channel.startswith("D") and requester.user == needed.person
+    privately = requester.channel.startswith("D") and requester.user == needed.user
     if requester.channel != needed.channel and not privately:
         return None
     there = Requester(requester.user, needed.channel, requester.groups)
     for cluster, gateway in needed.gateways:
         if not is_permitted(config.access, there, needed.permission, cluster, gateway):
-            # The names are those of the record, which the person may not learn.
+            # The names are those of the record, which the user may not learn.
             return AccessDecision(False, denial_reason(config, there, needed.permission, cluster, "this gateway"))
     holds = is_permitted_everywhere if needed.whole else is_permitted_somewhere
     for cluster in needed.clusters:
@@ -89,7 +89,7 @@ def check_record(config: Config, requester: Requester, record: Record) -> Access
 
 
 def may_see(config: Config, requester: Requester, record: Record) -> bool:
-    """Whether the person may see that a record exists, in a list of records of their channel."""
+    """Whether the user may see that a record exists, in a list of records of their channel."""
     if isinstance(record, Schedule):
         named, _ = selected_clusters(record.clusters, [each.name for each in config.clusters])
         permissions: tuple[Permission, ...] = ("digest", "diagnose")
@@ -101,7 +101,7 @@ def may_see(config: Config, requester: Requester, record: Record) -> bool:
 
 
 def check_any_cluster(config: Config, requester: Requester, permission: Permission) -> AccessDecision:
-    """Whether the person has the permission for at least one configured cluster."""
+    """Whether the user has the permission for at least one configured cluster."""
     names = [each.name for each in config.clusters]
     if clusters_with_permission(config.access, requester, permission, names):
         return AccessDecision(True)
@@ -112,7 +112,7 @@ def check_any_cluster(config: Config, requester: Requester, permission: Permissi
 def permitted_gateways(
     config: Config, requester: Requester, permission: Permission, cluster: str, names: Iterable[str]
 ) -> tuple[str, ...]:
-    """The gateways (`namespace/name`) for which the person has the permission."""
+    """The gateways (`namespace/name`) for which the user has the permission."""
     return tuple(name for name in names if is_permitted(config.access, requester, permission, cluster, name))
 
 

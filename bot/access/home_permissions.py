@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.access.rights import checked_target
+from bot.access.record_permissions import checked_target
 from bot.access.rules import own_channels
 from checks.config.access_rules import Requester, is_permitted, is_permitted_somewhere
 from checks.config.configuration import Config
@@ -11,13 +11,13 @@ from workers.records.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """The gateways and channels that a person's App Home may show.
+class HomePermissions:
+    """The gateways and channels that a user's App Home may show.
 
     The App Home belongs to no channel.
 
     A rule for everyone in a channel is for its members. The bot cannot read who they are, but Slack lets only them use the bot
-    there: `channels` are those in which the person has used it.
+    there: `channels` are those in which the user has used it.
     """
 
     config: Config
@@ -34,18 +34,18 @@ class Sight:
         )
 
     def includes_gateway(self, cluster: str, gateway: str) -> bool:
-        """Whether the person may diagnose the gateway in at least one of their channels."""
+        """Whether the user may diagnose the gateway in at least one of their channels."""
         return any(is_permitted(self.config.access, each, "diagnose", cluster, gateway) for each in self._places())
 
     def includes_run(self, run: Run) -> bool:
-        """Whether a run may be shown: the person's own, and those of their channels."""
+        """Whether a run may be shown: the user's own, and those of their channels."""
         channel = run.order.channel
         if run.order.user != self.requester.user and channel not in self.channels | self._named():
             return False
         return self._may_diagnose(channel, checked_target(run))
 
     def includes_watch(self, watch: Watch) -> bool:
-        """Whether a watch may be shown: the person's own."""
+        """Whether a watch may be shown: the user's own."""
         return watch.user == self.requester.user and self._may_diagnose(watch.channel, watch.target)
 
     def _may_diagnose(self, channel: str, target: Target) -> bool:
