@@ -22,6 +22,7 @@ from workers.runs.history import History
 from workers.runs.listings import Listings
 from workers.runs.memory_budget import MemoryBudget
 from workers.runs.run_store import Runs
+from workers.runs.unreadable import UnreadableRecords
 from workers.runs.watches import Watches
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Stores:
         self.memory = MemoryBudget(connection, prefix, self.evidence)
         self.conversations = Conversations(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
+        self.unreadable = UnreadableRecords(connection, prefix)
         self.listings = Listings(connection, prefix)
         self.waiting = WaitingMessages(connection, prefix)
         self.presence = Presence(connection, prefix)

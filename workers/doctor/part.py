@@ -18,6 +18,7 @@ from workers.doctor.requirements import (
     PROCESS_ALIVE,
     PROCESS_VERSION,
     QUEUE_AGE,
+    RECORDS_READABLE,
     REDIS_AUTHENTICATED,
     REDIS_EVICTION,
     REDIS_MEMORY,
@@ -34,6 +35,7 @@ from workers.queue.presence import Presence, Process
 from workers.queue.rounds import OVERDUE_AFTER, Rounds
 from workers.queue.settings import WorkerSettings
 from workers.runs.failures import DeliveryFailures
+from workers.runs.unreadable import UnreadableRecords
 from workers.telemetry.backlog import QUEUES, Backlog
 from workers.telemetry.memory import RedisMemory, memory_use
 
@@ -74,6 +76,7 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     yield from _processes(redis, config)
     yield from _rounds(redis, config)
     yield from _queues(redis, config)
+    yield _records(redis, config)
     yield _deliveries(redis, config)
     redis.close()
 
@@ -176,6 +179,15 @@ def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     lag = backlog.courier_lag()
     observed = f"the oldest change that Slack does not show is {lag:.0f} s old"
     yield QUEUE_AGE.failed(observed, "Slack") if lag > OLD else QUEUE_AGE.passed(observed, "Slack")
+
+
+def _records(redis: Redis, config: WorkerSettings) -> DoctorLine:
+    found = UnreadableRecords(redis, config.prefix).all()
+    if not found:
+        return RECORDS_READABLE.passed("every record that was needed in the last day")
+    name, latest = max(found.items(), key=lambda pair: pair[1].at)
+    more = f" and {plural(len(found) - 1, 'other record')}" if len(found) > 1 else ""
+    return RECORDS_READABLE.failed(f"left out: {name}{more}; {latest.error}, error {latest.token}")
 
 
 def _deliveries(redis: Redis, config: WorkerSettings) -> DoctorLine:

@@ -66,6 +66,12 @@ QUEUE_AGE = Requirement(
     "Nothing waits too long",
     "Add workers, or check with kubectl logs why the present ones are stuck. For Slack, run doctor --only slack.",
 )
+RECORDS_READABLE = Requirement(
+    _PART,
+    "records-readable",
+    "Every record can be read",
+    "The log names the error by its token. Records of a later version can be read after an upgrade; delete others in Redis.",
+)
 SLACK_DELIVERY = Requirement(
     _PART,
     "slack-delivery",
@@ -85,5 +91,6 @@ WORKER_REQUIREMENTS = (
     PROCESS_VERSION,
     ROUND_AGE,
     QUEUE_AGE,
+    RECORDS_READABLE,
     SLACK_DELIVERY,
 )

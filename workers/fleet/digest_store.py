@@ -20,6 +20,7 @@ from workers.records.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, Diges
 from workers.records.schedule import selected_clusters
 from workers.runs.compare_and_set import Expected, Transitions
 from workers.runs.documents import Documents, new_revision
+from workers.runs.unreadable import UnreadableRecords
 
 
 class Digests:
@@ -43,6 +44,7 @@ class Digests:
         self.schedules = schedules
         self.access = access
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def begin(self, due: Due, names: Sequence[str], now: datetime) -> bool:
         """Queue a digest of a schedule that is due. False if it was queued before.
@@ -98,13 +100,17 @@ class Digests:
     def waiting(self) -> tuple[DigestOrder, ...]:
         """The digests that wait for their fleet check, oldest first."""
         found = []
-        for each in self.redis.zrange(self._key("digests"), 0, -1):
-            raw = self.redis.get(self._key("digest", "order", str(each)))
-            if raw is None:
-                self.redis.zrem(self._key("digests"), str(each))
+        names = (str(each) for each in self.redis.zrange(self._key("digests"), 0, -1))
+        for name, order in self._unreadable.read_each("digest", names, self._order):
+            if order is None:
+                self.redis.zrem(self._key("digests"), name)
             else:
-                found.append(DIGEST_ORDER_JSON.validate_json(raw))
+                found.append(order)
         return tuple(found)
+
+    def _order(self, digest_id: str) -> DigestOrder | None:
+        raw = self.redis.get(self._key("digest", "order", digest_id))
+        return DIGEST_ORDER_JSON.validate_json(raw) if raw is not None else None
 
     def compose(self, order: DigestOrder, sweep: Sweep | None, now: datetime) -> None:
         """Compose a digest from its fleet check, None if it has expired; the courier posts it."""

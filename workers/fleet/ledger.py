@@ -25,6 +25,7 @@ from workers.records.gateway_state import (
 )
 from workers.records.mute import MUTE_JSON, Mute
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.unreadable import UnreadableRecords
 
 _DAYS_KEPT = 16
 """Days for which marks are kept; the picture shows fourteen."""
@@ -51,6 +52,7 @@ class Ledger:
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
         self.redis = redis
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
         self.prefix = prefix
         self.keep = timedelta(seconds=keep)
 
@@ -131,7 +133,7 @@ class Ledger:
     def states(self, cluster: str) -> dict[str, GatewayState]:
         """The state of each gateway of a cluster, by `namespace/name`."""
         found = self.redis.hgetall(self._key("state", cluster))
-        return {str(name): GATEWAY_STATE_JSON.validate_json(value) for name, value in sorted(found.items())}
+        return dict(sorted(self._unreadable.read_fields(f"state/{cluster}", found, GATEWAY_STATE_JSON.validate_json)))
 
     def state(self, cluster: str, gateway: str) -> GatewayState | None:
         """The state of one gateway, or None."""
@@ -141,12 +143,12 @@ class Ledger:
     def transitions(self, cluster: str, since: datetime, until: datetime) -> tuple[Transition, ...]:
         """The transitions after `since`, up to `until`, oldest first."""
         found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
-        return tuple(TRANSITION_JSON.validate_json(str(raw)) for raw in found)
+        return tuple(self._unreadable.read_values(f"transition/{cluster}", found, TRANSITION_JSON.validate_json))
 
     def sweeps(self, cluster: str, since: datetime, until: datetime) -> tuple[SweptCluster, ...]:
         """The results of a cluster's fleet checks, oldest first."""
         found = self.redis.zrangebyscore(self._key("sweeps", cluster), since.timestamp(), until.timestamp())
-        return tuple(SWEPT_CLUSTER_JSON.validate_json(str(raw)) for raw in found)
+        return tuple(self._unreadable.read_values(f"fleet check/{cluster}", found, SWEPT_CLUSTER_JSON.validate_json))
 
     def days(self, cluster: str, days: Sequence[date]) -> dict[str, str]:
         """By gateway, a mark for each of these days: b, u, d, h, or `.` for a day without a check."""
@@ -173,13 +175,13 @@ class Ledger:
         """The mutes that have not ended, by their end."""
         mutes = self._key("mutes")
         found: list[Mute] = []
-        for field, raw in self.redis.hgetall(mutes).items():
-            mute = MUTE_JSON.validate_json(raw)
+        stored = self.redis.hgetall(mutes)
+        for field, mute in self._unreadable.read_fields("mute", stored, MUTE_JSON.validate_json):
             if mute.until > now:
                 found.append(mute)
             else:
                 # A new mute of the same fault, made since it was read, stays.
-                self._transitions.apply([Expected(("HGET", mutes, field), raw)], [("HDEL", mutes, field)])
+                self._transitions.apply([Expected(("HGET", mutes, field), stored[field])], [("HDEL", mutes, field)])
         return tuple(sorted(found, key=lambda m: (m.until, m.cluster, m.gateway)))
 
     def _key(self, *parts: str) -> str:

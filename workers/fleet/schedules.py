@@ -16,6 +16,7 @@ from checks.config.configuration import Config
 from checks.model.recurrence import BadRecurrence
 from workers.records.schedule import SCHEDULE_JSON, Schedule
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.unreadable import UnreadableRecords
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +81,14 @@ class Schedules:
         self.redis = redis
         self.prefix = prefix
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
         self._version = self._key("schedules", "version")
 
     def all(self, config: Config) -> tuple[Schedule, ...]:
         """The configured schedules and those that users added, with the reason of a suspension."""
-        added = [SCHEDULE_JSON.validate_json(raw) for raw in self.redis.hvals(self._key("schedules"))]
+        stored = self.redis.hgetall(self._key("schedules"))
+        read = self._unreadable.read_fields("schedule", stored, SCHEDULE_JSON.validate_json)
+        added = [each for _, each in read]
         stopped = self.redis.hgetall(self._key("stopped"))
         found = (*configured_schedules(config), *sorted(added, key=lambda each: each.id))
         return tuple(replace(each, stopped=str(stopped.get(each.id, ""))) for each in found)
@@ -137,8 +141,13 @@ class Schedules:
         many callers there are and wherever they die. After an outage, only the latest window of a schedule is begun,
         marked as late.
         """
-        due = (self._due(each, now) for each in schedules if not each.stopped)
-        return tuple(each for each in due if each is not None and self._begun(each, begin))
+        active = {each.id: each for each in schedules if not each.stopped}
+
+        def begun(name: str) -> Due | None:
+            due = self._due(active[name], now)
+            return due if due is not None and self._begun(due, begin) else None
+
+        return tuple(due for _, due in self._unreadable.read_each("schedule", active, begun) if due is not None)
 
     def composed(self, schedule_id: str, now: datetime) -> list[Write]:
         """The record that a digest was composed: the next one covers the time from here on."""

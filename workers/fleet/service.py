@@ -19,6 +19,7 @@ from workers.fleet.transitions import gateway_check
 from workers.records.run import Run
 from workers.runs.documents import Documents
 from workers.runs.history import History
+from workers.runs.unreadable import UnreadableRecords
 
 SWEEP_DEADLINE = timedelta(minutes=10)
 """The time after which a digest stops waiting for its fleet check.
@@ -50,6 +51,7 @@ class Fleet:
     ) -> None:
         self.redis = redis
         self.prefix = prefix
+        self._unreadable = UnreadableRecords(redis, prefix)
         self.ledger = Ledger(redis, prefix, keep)
         self.sweeps = Sweeps(redis, prefix)
         self.schedules = Schedules(redis, prefix)
@@ -69,10 +71,15 @@ class Fleet:
             self.sweeps.begin(each.id, each.clusters, now, SWEEP_DEADLINE, f"digest in {each.channel}")
         for sweep in self.sweeps.open():
             self._drive(sweep, now, send)
-        for each in self.digests.waiting():
-            found = self.sweeps.get(each.id)
+        waiting = {each.id: each for each in self.digests.waiting()}
+
+        def compose(name: str) -> None:
+            found = self.sweeps.get(name)
             if found is None or found.over(now):
-                self.digests.compose(each, found, now)
+                self.digests.compose(waiting[name], found, now)
+
+        for _ in self._unreadable.read_each("digest", waiting, compose):
+            pass
         self.handoffs.remind(now)
 
     def _regular_sweep(self, config: Config, now: datetime) -> None:

@@ -14,9 +14,8 @@ from checks.sources.sweep_reads import Limits, sweep_cluster
 from workers.fleet.ledger import Ledger
 from workers.fleet.sweeps import MAX_PART_ATTEMPTS, Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
-from workers.queue.connection import Unavailable
 from workers.records.gateway_state import SweptCluster
-from workers.telemetry.error_tokens import logged_error_token
+from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +75,15 @@ class Sweeper:
             text = f"{cluster} has no result after {MAX_PART_ATTEMPTS} attempts, each of which ended without one"
             token = logged_error_token(log, f"fleet check {sweep.id}: {text}")
             return self._failed(sweep, cluster, f"checking it was interrupted twice (error {token})")
-        try:
-            return self._checked(sweep, cluster)
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - logged with a token, which the result shows after the last attempt
-            token = logged_error_token(log, f"fleet check {sweep.id}: attempt {attempt} at {cluster} failed", error)
-            if attempt < MAX_PART_ATTEMPTS:
-                return None
-            return self._failed(sweep, cluster, f"internal error {type(error).__name__} (error {token})")
+        text = f"fleet check {sweep.id}: attempt {attempt} at {cluster} failed"
+        result = None
+        with unexpected_error(lambda error: logged_error_token(log, text, error)) as caught:
+            result = self._checked(sweep, cluster)
+        if caught.error is None:
+            return result
+        if attempt < MAX_PART_ATTEMPTS:
+            return None
+        return self._failed(sweep, cluster, f"internal error {caught.kind} (error {caught.token})")
 
     def _checked(self, sweep: Sweep, cluster: str) -> SweptCluster:
         try:

@@ -17,6 +17,7 @@ from redis import Redis
 from workers.records.gateway_state import SWEPT_CLUSTER_JSON, SweptCluster
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.leases import Lease
+from workers.runs.unreadable import UnreadableRecords
 
 MAX_PART_ATTEMPTS = 2
 """Attempts after which a part is ended as failed."""
@@ -56,6 +57,7 @@ class Sweeps:
         self.redis = redis
         self.prefix = prefix
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def begin(self, sweep_id: str, clusters: Sequence[str], now: datetime, within: timedelta, why: str) -> bool:
         """Begin a fleet check. False if one of this id exists."""
@@ -91,10 +93,10 @@ class Sweeps:
     def open(self) -> tuple[Sweep, ...]:
         """The fleet checks that have not been closed, by deadline."""
         found: list[Sweep] = []
-        for each in self.redis.zrange(self._key("sweeps"), 0, -1):
-            sweep = self.get(str(each))
+        names = (str(each) for each in self.redis.zrange(self._key("sweeps"), 0, -1))
+        for name, sweep in self._unreadable.read_each("fleet check", names, self.get):
             if sweep is None:
-                self.close(str(each))
+                self.close(name)
             else:
                 found.append(sweep)
         return tuple(found)

@@ -76,10 +76,15 @@ class Presence:
         return tuple(each for each in self._all() if now - each.at <= PRESENT_FOR)
 
     def _all(self) -> tuple[Process, ...]:
-        found = self._redis.hgetall(self._key)
-        return tuple(
-            _PROCESS_JSON.validate_python({**orjson.loads(raw), "name": name}) for name, raw in sorted(found.items())
-        )
+        found: list[Process] = []
+        for name, raw in sorted(self._redis.hgetall(self._key).items()):
+            try:
+                found.append(_PROCESS_JSON.validate_python({**orjson.loads(raw), "name": name}))
+            except (ValueError, TypeError) as wrong:
+                # A process that runs announces itself again.
+                log.warning("the announcement of %s was removed: it cannot be read: %s", name, type(wrong).__name__)
+                self._redis.hdel(self._key, name)
+        return tuple(found)
 
 
 class Announcer:

@@ -7,6 +7,8 @@ from pydantic import TypeAdapter
 from redis import Redis
 
 from workers.records.delivered import DeliveryFailure
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.unreadable import UnreadableRecords
 
 MAX_FAILURES = 500
 """Documents that are remembered; with more, the oldest is forgotten."""
@@ -21,23 +23,33 @@ class DeliveryFailures:
         self.redis = redis
         self._key = f"{prefix}undelivered"
         self._keep = keep
+        self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def note(self, document: str, code: str, *, begins: bool = False) -> DeliveryFailure:
         """Record a failed delivery; `begins` if the document had success since the last failure."""
-        now = time.time()
-        before = None if begins else self._parsed(self.redis.hget(self._key, document))
-        count, since = (before.count + 1, before.since) if before is not None else (1, now)
-        failure = DeliveryFailure(code, count, since, now)
-        value = _FAILURE_JSON.dump_json((failure.code, failure.count, failure.since, failure.last)).decode()
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(self._key, document, value)
-            pipe.expire(self._key, self._keep)
-            pipe.hlen(self._key)
-            *_, length = pipe.execute()
-        if length > MAX_FAILURES:
-            oldest = min(self.all().items(), key=lambda pair: pair[1].last)[0]
-            self.redis.hdel(self._key, oldest)
-        return failure
+
+        def attempt() -> DeliveryFailure | None:
+            now, raw = time.time(), self.redis.hget(self._key, document)
+            before = None if begins or raw is None else self._readable(raw)
+            count, since = (before.count + 1, before.since) if before is not None else (1, now)
+            failure = DeliveryFailure(code, count, since, now)
+            value = _FAILURE_JSON.dump_json((failure.code, failure.count, failure.since, failure.last))
+            writes: list[Write] = [
+                ("HSET", self._key, document, value),
+                ("EXPIRE", self._key, self._keep),
+                *(("HDEL", self._key, each) for each in self._surplus(document)),
+            ]
+            return failure if self._transitions.apply([Expected(("HGET", self._key, document), raw)], writes) else None
+
+        return until_applied(attempt)
+
+    def _surplus(self, document: str) -> list[str]:
+        """The documents to forget for this one: those that failed least recently."""
+        if self.redis.hlen(self._key) < MAX_FAILURES:
+            return []
+        others = sorted((each.last, name) for name, each in self.all().items() if name != document)
+        return [name for _, name in others[: max(0, len(others) + 1 - MAX_FAILURES)]]
 
     def clear(self, document: str) -> None:
         """Forget the failures of a document that Slack shows now."""
@@ -45,8 +57,14 @@ class DeliveryFailures:
 
     def all(self) -> Mapping[str, DeliveryFailure]:
         """The failures of all documents."""
-        found = {str(name): self._parsed(value) for name, value in self.redis.hgetall(self._key).items()}
-        return {name: failure for name, failure in found.items() if failure is not None}
+        found = self.redis.hgetall(self._key)
+        return dict(self._unreadable.read_fields("undelivered", found, self._parsed))
 
-    def _parsed(self, value: str | bytes | None) -> DeliveryFailure | None:
-        return DeliveryFailure(*_FAILURE_JSON.validate_json(value)) if value is not None else None
+    def _parsed(self, value: str | bytes) -> DeliveryFailure:
+        return DeliveryFailure(*_FAILURE_JSON.validate_json(value))
+
+    def _readable(self, value: str | bytes) -> DeliveryFailure | None:
+        try:
+            return self._parsed(value)
+        except ValueError:
+            return None

@@ -18,6 +18,7 @@ from workers.records.history import (
 from workers.records.run import Run
 from workers.records.stored import read_record
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.unreadable import UnreadableRecords
 
 _RUNS_KEPT = 200
 """Past runs that are kept of each gateway."""
@@ -31,6 +32,7 @@ class History:
         self.prefix = prefix
         self.keep = keep
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def record_verdict(self, run: Run) -> None:
         """Record the verdict of a run about a whole gateway.
@@ -60,8 +62,8 @@ class History:
                 ("LTRIM", past_key, 0, _RUNS_KEPT - 1),
                 ("EXPIRE", past_key, self.keep),
             ]
-            identity = {"cluster": report.cluster, "namespace": report.namespace, "gateway": report.gateway}
-            if known is None or read_record(GATEWAY_VERDICT_JSON, known, **identity).at <= at:
+            before = self.verdicts(report.cluster).get(name) if known is not None else None
+            if before is None or before.at <= at:
                 writes.append(("HSET", latest, name, GATEWAY_VERDICT_JSON.dump_json(verdict)))
             expected = [Expected(("EXISTS", noted), 0), Expected(("HGET", latest, name), known)]
             return self._transitions.apply(expected, writes) or None
@@ -78,15 +80,18 @@ class History:
     def past_runs(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:
         """The last runs for a gateway (`namespace/name`), newest first."""
         found = self.redis.lrange(self._key("past", cluster, gateway), 0, count - 1)
-        return tuple(PAST_RUN_JSON.validate_json(raw) for raw in found)
+        read = self._unreadable.read_values(f"past/{cluster}/{gateway}", found, PAST_RUN_JSON.validate_json)
+        return tuple(read)
 
     def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
         """The last verdict of each gateway of a cluster, by `namespace/name`."""
-        found: dict[str, GatewayVerdict] = {}
-        for key, raw in self.redis.hgetall(self._key("verdicts", cluster)).items():
-            namespace, _, name = str(key).partition("/")
-            found[str(key)] = read_record(GATEWAY_VERDICT_JSON, raw, cluster=cluster, namespace=namespace, gateway=name)
-        return found
+        found = self.redis.hgetall(self._key("verdicts", cluster))
+
+        def read(key: str) -> GatewayVerdict:
+            namespace, _, name = key.partition("/")
+            return read_record(GATEWAY_VERDICT_JSON, found[key], cluster=cluster, namespace=namespace, gateway=name)
+
+        return dict(self._unreadable.read_each(f"verdict/{cluster}", (str(key) for key in found), read))
 
     def own_run(self, run: Run, user: str) -> None:
         """Make a user the owner of the incident of a run's gateway, for handoff and App Home."""
@@ -104,7 +109,7 @@ class History:
     def owners(self, cluster: str) -> dict[str, Ownership]:
         """The owner of each gateway's last incident, open or ended, by `namespace/name`."""
         found = self.redis.hgetall(self._key("owners", cluster))
-        return {str(name): OWNERSHIP_JSON.validate_json(raw) for name, raw in found.items()}
+        return dict(self._unreadable.read_fields(f"owner/{cluster}", found, OWNERSHIP_JSON.validate_json))
 
     def _set_owner(self, cluster: str, gateway: str, ownership: Ownership) -> None:
         self.redis.hset(self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(ownership).decode())

@@ -12,6 +12,7 @@ from workers.records.listing import LISTING_JSON, Listing, ListingState
 from workers.records.stored import read_record
 from workers.runs.compare_and_set import Expected, Transitions, until_applied
 from workers.runs.documents import new_revision
+from workers.runs.unreadable import UnreadableRecords
 
 _KEPT = 3600
 """Seconds for which a request and its answer are kept.
@@ -27,6 +28,7 @@ class Listings:
         self.redis = redis
         self.prefix = prefix
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def request(self, listing: Listing) -> None:
         """Record a request, which waits for its answer."""
@@ -68,12 +70,12 @@ class Listings:
     def waiting(self, now: datetime) -> Iterator[tuple[Listing, timedelta]]:
         """The requests without an answer, each with its age, oldest first."""
         found = self.redis.zrange(self._key("listings"), 0, -1, withscores=True)
-        for name, began in ((str(each[0]), float(each[1])) for each in found):
-            listing = self.get(name)
+        began = {str(each[0]): float(each[1]) for each in found}
+        for name, listing in self._unreadable.read_each("listing", began, self.get):
             if listing is None or listing.state is not ListingState.WAITING:
                 self.redis.zrem(self._key("listings"), name)
             else:
-                yield listing, now - datetime.fromtimestamp(began, UTC)
+                yield listing, now - datetime.fromtimestamp(began[name], UTC)
 
     def may_resend(self, listing_id: str, seconds: float) -> bool:
         """Whether the task may be sent again; True at most once in so many seconds."""

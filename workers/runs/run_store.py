@@ -22,6 +22,7 @@ from workers.runs.compare_and_set import Expected, Transitions, Write
 from workers.runs.documents import new_revision
 from workers.runs.leases import Lease
 from workers.runs.packed import pack, unpack
+from workers.runs.unreadable import UnreadableRecords
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
 _CHOICES_JSON: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
@@ -76,6 +77,7 @@ class Runs:
         self._accept = redis.register_script(_ACCEPT)
         self._transitions = Transitions(redis, prefix)
         self._append = redis.register_script(_APPEND)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     # requests
 
@@ -138,12 +140,11 @@ class Runs:
 
     def active(self) -> tuple[Run, ...]:
         """All runs that have not ended, oldest first."""
-        ids = self.redis.zrange(self._key("active"), 0, -1)
+        ids = (str(each) for each in self.redis.zrange(self._key("active"), 0, -1))
         found: list[Run] = []
-        for run_id in ids:
-            run = self.get(str(run_id))
+        for run_id, run in self._unreadable.read_each("run", ids, self.get):
             if run is None or run.state.ended:
-                self.redis.zrem(self._key("active"), str(run_id))
+                self.redis.zrem(self._key("active"), run_id)
             else:
                 found.append(run)
         return tuple(found)
@@ -263,7 +264,7 @@ class Runs:
     def remarks(self, run_id: str) -> tuple[Remark, ...]:
         """The comments on a run, oldest first."""
         found = self.redis.lrange(self._key("run", run_id, "remarks"), 0, -1)
-        return tuple(REMARK_JSON.validate_json(raw) for raw in found)
+        return tuple(self._unreadable.read_values(f"remark/{run_id}", found, REMARK_JSON.validate_json))
 
     def _note(self, run: Run, field: str, value: str) -> None:
         key = self._key("run", run.id)

@@ -19,6 +19,7 @@ from workers.records.stored import read_record
 from workers.records.watch import PASSES_TO_FIX, WATCH_JSON, Watch, WatchCheck, WatchState
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.documents import new_revision
+from workers.runs.unreadable import UnreadableRecords
 
 _Raw = str | bytes | None
 """A record as it is stored."""
@@ -44,6 +45,7 @@ class Watches:
     ) -> None:
         self.redis = redis
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
         self.discard_run = discard_run
         self.prefix = prefix
         self.keep = keep
@@ -71,8 +73,9 @@ class Watches:
 
     def active(self, user: str | None = None) -> tuple[Watch, ...]:
         """The watches that have not ended, oldest first, optionally of one user."""
-        found = [self.get(str(each)) for each in self.redis.zrange(self._key("watches"), 0, -1)]
-        mine = [w for w in found if w is not None and not w.state.ended and user in (None, w.user)]
+        names = (str(each) for each in self.redis.zrange(self._key("watches"), 0, -1))
+        found = self._unreadable.read_each("watch", names, self.get)
+        mine = [w for _, w in found if w is not None and not w.state.ended and user in (None, w.user)]
         return tuple(sorted(mine, key=lambda watch: watch.began))
 
     def stop(self, watch: Watch, user: str) -> bool:

@@ -24,7 +24,7 @@ from workers.queue.stopping import bound_stop
 from workers.tasks.fleet_tasks import drive_fleet
 from workers.tasks.janitor import run_janitor
 from workers.tasks.process import client
-from workers.telemetry.error_tokens import logged_error_token
+from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 from workers.telemetry.logs import set_up_logs
 from workers.telemetry.metrics import serve_metrics
 
@@ -71,14 +71,16 @@ class Beat:
 
         A round that fails is not counted, and ends neither the loop nor the other work.
         """
+        text = f"a round of {work.name} failed"
         try:
-            work.act()
-            self._rounds.note(work.name, datetime.now(UTC))
+            with unexpected_error(lambda error: logged_error_token(log, text, error)) as caught:
+                work.act()
+                self._rounds.note(work.name, datetime.now(UTC))
         except Unavailable as failure:
             log.warning("a round of %s was not completed: Redis: %s", work.name, failure)
             return
-        except Exception as error:  # noqa: BLE001 - logged, and doctor and metrics report the missing round
-            logged_error_token(log, f"a round of {work.name} failed", error)
+        if caught.error is not None:
+            # Doctor and metrics report the missing round.
             return
         if self._heartbeat is not None:
             self._heartbeat.touch()
@@ -90,9 +92,13 @@ class Beat:
 def step_watches(mine: ConnectedClient) -> None:
     """Advance every watch that is due by one step."""
     stores = mine.stores
-    for watch_id in stores.watches.due():
+
+    def step(watch_id: str) -> None:
         if (watch := stores.watches.step(watch_id, mine.start, stores.runs.get)) is not None:
             stores.documents.changed(f"watch/{watch.id}")
+
+    for _ in stores.unreadable.read_each("watch", stores.watches.due(), step):
+        pass
 
 
 def run_beat() -> None:

@@ -16,13 +16,12 @@ from checks.sources.live import SourceError
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
 from workers.client.stores import Stores
-from workers.queue.connection import Unavailable
 from workers.records.run import Run
 from workers.runs.cluster_sources import ClusterSources
 from workers.runs.leases import Lease
 from workers.tasks.time_limit import TimeLimitReached, interrupted_by_time_limit
 from workers.telemetry import traces
-from workers.telemetry.error_tokens import logged_error_token
+from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 from workers.telemetry.metrics import timed_stages
 
 log = logging.getLogger(__name__)
@@ -64,19 +63,21 @@ class Diagnoser:
             log.info("run %s has ended, or another worker has it", run.id)
             return
         self.stores.run_changed(run)
+        text = f"attempt {attempt} of run {run.id} failed"
         try:
-            with interrupted_by_time_limit():
+            with (
+                unexpected_error(lambda error: logged_error_token(log, text, error)) as caught,
+                interrupted_by_time_limit(),
+            ):
                 self._diagnose(run)
         except TimeLimitReached as limit:
             token = logged_error_token(log, f"run {run.id} exceeded its time limit", limit)
             self._end(run, self.stores.runs.fail(run, "The run exceeded its time limit.", token))
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - logged with a token, which the run shows if it is the last attempt
-            token = logged_error_token(log, f"attempt {attempt} of run {run.id} failed", error)
-            self.stores.runs.note_failure(run, type(error).__name__, token)
+            return
+        if caught.error is not None:
+            self.stores.runs.note_failure(run, caught.kind, caught.token)
             if attempt >= MAX_RUN_ATTEMPTS:
-                self._give_up(replace(run, failure=type(error).__name__, error=token))
+                self._give_up(replace(run, failure=caught.kind, error=caught.token))
 
     def _give_up(self, run: Run) -> None:
         """End a run after its last attempt, with the error of that attempt if it had one."""

@@ -54,7 +54,11 @@ class Backlog:
 
 
 def _age(message: str | None) -> float:
+    """The age of a message in seconds; 0 if it has no time or is not a message of this package."""
     if message is None:
         return 0.0
-    sent = (orjson.loads(message).get("headers") or {}).get(SENT)
-    return max(0.0, time.time() - float(sent)) if sent else 0.0
+    try:
+        sent = (orjson.loads(message).get("headers") or {}).get(SENT)
+        return max(0.0, time.time() - float(sent)) if sent else 0.0
+    except (ValueError, TypeError, AttributeError):
+        return 0.0

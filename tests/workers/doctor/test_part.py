@@ -21,6 +21,7 @@ from workers.queue.rounds import ROUNDS, Rounds
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.runs.failures import MAX_FAILURES, DeliveryFailures
+from workers.runs.unreadable import UnreadableRecords
 
 
 @pytest.fixture
@@ -200,6 +201,14 @@ def test_the_failed_deliveries_that_are_remembered_are_bounded(db: redis.Redis) 
     assert len(found) == MAX_FAILURES
     assert "run/2" not in found
     assert f"run/{MAX_FAILURES + 2}" in found
+
+
+def test_records_that_cannot_be_read_are_reported_with_the_latest(db: redis.Redis) -> None:
+    found = UnreadableRecords(db, "egress-diag:")
+    assert one("records-readable", State.PASSED).observed == "every record that was needed in the last day"
+    assert list(found.read_each("run", ("x", "1", "y"), int)) == [("1", 1)]
+    observed = one("records-readable").observed
+    assert re.fullmatch(r"left out: run/y and 1 other record; ValueError, error [0-9a-f]{8}", observed), observed
 
 
 class OldRedis(socketserver.BaseRequestHandler):

@@ -16,7 +16,7 @@ from checks.model.recurrence import BadRecurrence, recurrence
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.fleet.ledger import Ledger
 from workers.fleet.schedules import Due, Schedules
-from workers.queue.connection import retrying_connection
+from workers.queue.connection import Unavailable, retrying_connection
 from workers.records.mute import Mute
 from workers.records.schedule import Schedule, selected_clusters
 
@@ -67,9 +67,9 @@ def test_a_crash_between_record_and_note_leaves_one_digest(schedules: Schedules)
 
     def dies(due: Due) -> bool:
         records(due)
-        raise ConnectionError("killed")
+        raise Unavailable("killed")
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Unavailable):
         schedules.begin_due([DAILY], NINE, dies)
     schedules.begin_due([DAILY], NINE + timedelta(seconds=5), records)
     schedules.begin_due([DAILY], NINE + timedelta(seconds=10), records)
