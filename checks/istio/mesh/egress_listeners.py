@@ -8,7 +8,13 @@ from functools import cached_property
 
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.host_index import HostIndex
-from checks.istio.mesh.imported_hosts import ImportedHosts, hosts_by_namespace, imports_everything, imports_rules
+from checks.istio.mesh.imported_hosts import (
+    ImportedHosts,
+    hosts_by_namespace,
+    imports_everything,
+    imports_rules,
+    named_services,
+)
 from checks.istio.mesh.imported_services import EntryServices
 from checks.istio.mesh.objects.hosts import is_wildcard, most_specific
 from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
@@ -143,7 +149,9 @@ def _services_of_entry(
     """
     key = (namespace, port, tuple(written))
     if key not in exports.imported:
-        found = _imported(exports.visible_in(namespace), hosts, port)
+        named = named_services(hosts) if exports.version.imports_one_service_by_name else None
+        visible = exports.visible_in(namespace) if named is None else exports.oldest_of(named, namespace)
+        found = _imported(visible, hosts, port)
         exports.imported[key] = EntryServices(tuple(_one_namespace(found, namespace, exports)))
     return exports.imported[key]
 
@@ -158,10 +166,11 @@ def _imported(visible: Iterable[MeshService], hosts: Mapping[str, ImportedHosts]
         own = hosts.get(each.namespace, nothing)
         if own.excludes(each.host) or everywhere.excludes(each.host):
             continue
-        if own.matches(each.host) or everywhere.matches(each.host):
+        importing = own if own.matches(each.host) else everywhere
+        if importing.matches(each.host):
             found = each.of_port(port) if port else each
             if found is not None:
-                yield found
+                yield found.with_aliases(tuple(filter(importing.matches, found.aliases))) if found.aliases else found
 
 
 def _one_namespace(imported: Iterable[MeshService], namespace: str, exports: Exports) -> Iterator[MeshService]:

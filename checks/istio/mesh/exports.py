@@ -56,6 +56,14 @@ class Exports:
         yield from self._for.get(namespace, ())
         yield from self._public
 
+    def oldest_of(self, named: Iterable[tuple[str, str]], namespace: str) -> list[MeshService]:
+        """The first service of each (namespace, host) that is visible in a namespace, oldest first.
+
+        Source: Istio `servicesForExactHosts`.
+        """
+        found = (self.by_host.get(host, {}).get(place) for place, host in named)
+        return sorted((each for each in found if each is not None and self.is_visible(each, namespace)), key=_age)
+
     def kubernetes_hosts(self, namespace: str) -> list[str]:
         """The hosts of a namespace's own Kubernetes Services that are visible to it, oldest first."""
         own = self._kubernetes.get(namespace, {})

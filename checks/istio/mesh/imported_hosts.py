@@ -7,7 +7,7 @@ Source: Istio `pilot/pkg/model/sidecar.go`.
 
 from collections.abc import Mapping
 
-from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
+from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset, is_wildcard
 from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.mesh.objects.versions import Version
 from checks.model.raw_values import Raw, texts
@@ -56,6 +56,12 @@ def hosts_by_namespace(raw: Raw, namespace: str, version: Version) -> dict[str, 
         hosts = found.setdefault(namespace if place == "." else place, ImportedHosts())
         (hosts.excluded if excluded else hosts.imported).append(host)
     return found
+
+
+def named_services(hosts: Mapping[str, ImportedHosts]) -> frozenset[tuple[str, str]] | None:
+    """(namespace, host) of each import if no import has a wildcard, else None."""
+    named = frozenset((place, host) for place, each in hosts.items() for host in each.imported)
+    return None if any(place == "*" or is_wildcard(host) for place, host in named) else named
 
 
 def imports_everything(hosts: Mapping[str, ImportedHosts]) -> bool:

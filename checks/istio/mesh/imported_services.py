@@ -3,7 +3,7 @@
 Source: Istio `convertIstioListenerToWrapper` in `pilot/pkg/model/sidecar.go`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from checks.istio.mesh.host_index import HostIndex
@@ -42,6 +42,20 @@ class EntryServices:
     @cached_property
     def _hosts(self) -> HostIndex[str]:
         return HostIndex((each, [each]) for each in self._by_host)
+
+    def hosts_with_alias(self, names: Iterable[str]) -> set[str]:
+        """The hosts of services, in lower case, of which one of the names is an alias."""
+        if not self._aliased:
+            return set()
+        return {host for name in names for host in self._aliased.get(name, ())}
+
+    @cached_property
+    def _aliased(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for each in self.services:
+            for alias in each.aliases:
+                found.setdefault(alias.lower(), set()).add(each.host.lower())
+        return found
 
     def hosts_at(self, address: str) -> set[str]:
         """The hosts of services, in lower case, with an address."""

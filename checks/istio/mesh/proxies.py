@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from checks.facts.pods import Pod
 from checks.istio.mesh.configuration import MeshConfiguration
+from checks.istio.mesh.objects.hosts import DOMAIN
 from checks.istio.mesh.services import UNSPECIFIED, MeshService
 from checks.model.raw_values import items, text, texts
 
@@ -39,6 +40,21 @@ class Proxy:
         if self.captures_dns and service.address == UNSPECIFIED and service.allocated:
             return service.allocated
         return service.address
+
+    def abbreviations(self, host: str) -> list[str]:
+        """Other names of a host that a client of this proxy can use.
+
+        Source: Istio `GenerateAltVirtualHosts`.
+        """
+        found = [f"{host}."]
+        suffix = f".svc.{DOMAIN}"
+        if host.endswith(suffix):
+            bare = host.removesuffix(suffix)
+            name, _, namespace = bare.partition(".")
+            found += [bare, f"{bare}.svc"]
+            if namespace == self.namespace:
+                found.append(name)
+        return found
 
     def identity(self, mesh: MeshConfiguration) -> str:
         """Its SPIFFE identity."""

@@ -187,10 +187,32 @@ def mesh_services(
     of_object: Callable[[str, KubernetesObject, Callable[[], Any]], Any],
 ) -> Iterator[MeshService]:
     """The services of all Services and ServiceEntries. `of_object` keeps those of one object."""
-    for each in services:
-        yield of_object("service", each, partial(kubernetes_service, each))
+    found: list[MeshService] = [of_object("service", each, partial(kubernetes_service, each)) for each in services]
+    aliases = _aliases(found)
     for entry in entries:
-        yield from of_object("services", entry, partial(_services_of, entry))
+        found += of_object("services", entry, partial(_services_of, entry))
+    for each in found:
+        yield each.with_aliases(aliases[each.host]) if each.host in aliases else each
+
+
+def _aliases(services: Iterable[MeshService]) -> dict[str, tuple[str, ...]]:
+    """The ExternalName Services of each host, also through other ones, by namespace and name.
+
+    Source: Istio `resolveServiceAliases`.
+    """
+    aliases = {each.host: each for each in services if each.resolution is Resolution.ALIAS}
+    found: dict[str, list[MeshService]] = {}
+    for each in aliases.values():
+        seen, host = {each.host}, each.alias_of
+        while host in aliases and host not in seen:
+            seen.add(host)
+            host = aliases[host].alias_of
+        if host not in seen:
+            found.setdefault(host, []).append(each)
+    return {
+        host: tuple(each.host for each in sorted(every, key=lambda each: (each.namespace, each.host)))
+        for host, every in found.items()
+    }
 
 
 def _services_of(entry: ServiceEntry) -> tuple[MeshService, ...]:

@@ -80,6 +80,8 @@ class MeshService:
     """Its virtual address, a range in CIDR notation, or UNSPECIFIED."""
     kept_ports: tuple[MeshPort, ...] | None = None
     """The ports that a proxy imports; None for all that are defined."""
+    aliases: tuple[str, ...] = ()
+    """The hosts of the ExternalName Services that name it, which are further names of it."""
 
     @property
     def namespace(self) -> str:
@@ -150,6 +152,10 @@ class MeshService:
         if found is None:
             return None
         return self if len(self.ports) == 1 else self.with_ports((found,))
+
+    def with_aliases(self, aliases: tuple[str, ...]) -> "MeshService":
+        """The service with these aliases only."""
+        return self if aliases == self.aliases else replace(self, aliases=aliases)
 
     def with_ports(self, ports: tuple[MeshPort, ...]) -> "MeshService":
         """The service with these ports only."""

@@ -122,7 +122,7 @@ class OutboundListeners:
         entry: ListenerEntry | None, chains: list[FilterChain], service: MeshService, port: MeshPort, bind: str
     ) -> ListenerEntry | None:
         if entry is not None and entry.protocol is Protocol.UNSUPPORTED:
-            return _merged(entry, chains, None)
+            return entry  # it detects already, with the chains of the earlier service
         route = str(port.number) if bind == UNSPECIFIED else f"{service.host}:{port.number}"
         chains.append(FilterChain(HttpManager(route), plain_http=True, origin=Provenance(service.source)))
         made = ListenerEntry(bind, port, chains, Protocol.UNSUPPORTED, service)

@@ -39,6 +39,7 @@ class PortServices:
         for at in range(len(labels)):  # the endpoints of a headless Service have names below its own
             name = ".".join(labels[at:])
             hosts |= {name, *(name + domain for domain in _CLUSTER_DOMAIN), f"{name}.{namespace}{_CLUSTER_DOMAIN[0]}"}
+        hosts |= self._egress.imported.hosts_with_alias(hosts)
         if is_address(authority):
             hosts |= self._egress.imported.hosts_at(authority)
         return self._ordered(hosts)

@@ -61,7 +61,8 @@ class ServiceChains:
         address = self._proxy.address_of(service)
         wild = is_wildcard(service.host) and service.resolution is Resolution.DYNAMIC_DNS
         if ranges or "/" in address or (address == UNSPECIFIED and bind == UNSPECIFIED) or wild:
-            names = (service.host,)
+            aliases = (name for each in service.aliases for name in (each, *self._proxy.abbreviations(each)))
+            names = (service.host, *aliases)
         yield FilterChain(self._own(service, port), names, ranges, origin=Provenance(service.source))
 
     def _plain_chains(

@@ -86,8 +86,10 @@ class UpstreamContexts:
     ) -> UpstreamTls | None:
         """Istio's mutual TLS without a setting, for endpoints that accept it.
 
-        A cluster that keeps the original destination has no endpoints of its own: all endpoints of the service must accept
-        it.
+        If the service, or the rule's or subset's own policy, keeps the original destination, all endpoints must accept it.
+        Another policy that keeps it, of a port or above a subset, is not compared with endpoints: TLS is then always used.
+
+        Source: Istio `BestEffortInferServiceMTLSMode`, `applyUpstreamTLSSettings`.
         """
         if service.external or not self._mesh.configuration.automatic_mutual_tls:
             return None
@@ -95,11 +97,11 @@ class UpstreamContexts:
         if subset and rule is not None:
             own = mapping(rule.subsets[subset][0], "trafficPolicy")
         keeps = text(own, "loadBalancer", "simple").upper() == "PASSTHROUGH"
-        found = self._endpoints.of(service, port, {})
-        if not any(each.mutual_tls for each in found):
-            return None
-        every = keeps or service.resolution is Resolution.ORIGINAL_DESTINATION
-        if every and not all(each.mutual_tls for each in found):
+        accepting = [each.mutual_tls for each in self._endpoints.of(service, port, {})]
+        if keeps or service.resolution is Resolution.ORIGINAL_DESTINATION:
+            if not accepting or not all(accepting):
+                return None
+        elif not original and not any(accepting):
             return None
         if self._peer_authentication(service.namespace) == "DISABLE":
             return None

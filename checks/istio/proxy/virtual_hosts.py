@@ -142,17 +142,12 @@ def _deduplicated(groups: Sequence[_Group], proxy: Proxy) -> Iterator[VirtualHos
 
 
 def _domains(service: MeshService, proxy: Proxy) -> tuple[list[str], list[str]]:
-    """The domains of a service, and which of them are abbreviations."""
-    host = service.host
-    short: list[str] = [] if is_address(host) else [f"{host}."]
-    suffix = ".svc.cluster.local"
-    if host.endswith(suffix):
-        bare = host.removesuffix(suffix)
-        name, _, namespace = bare.partition(".")
-        short += [bare, f"{bare}.svc"]
-        if namespace == proxy.namespace:
-            short.append(name)
-    domains = [host, *short]
+    """The domains of a service and its aliases, and which of them are abbreviations."""
+    short, domains = list[str](), list[str]()
+    for host in (service.host, *service.aliases):
+        abbreviated = [] if is_address(host) else proxy.abbreviations(host)
+        short += abbreviated
+        domains += [host, *abbreviated]
     if service.kubernetes and service.resolution is Resolution.ORIGINAL_DESTINATION:
         domains += [f"*.{each}" for each in domains]
     address = service.address

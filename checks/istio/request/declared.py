@@ -1,25 +1,36 @@
-"""The destinations that VirtualServices declare for a host.
+"""The destinations that routing objects declare for a host.
 
 A request that arrives there through the gateway has the intended route.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.objects.hosts import qualified
-from checks.istio.mesh.objects.routing_rules import RoutingRule
+from checks.istio.mesh.objects.hosts import hosts_overlap, qualified
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.mesh.virtual_services import VirtualServices
-from checks.model.raw_values import Raw, items, mapping, text
+from checks.istio.proxy.clusters import ClusterName
+
+_EVERY_HOST = "*"
 
 
-def is_declared(mesh: Mesh, host: str, service: str) -> bool:
-    """Whether a service is declared as a destination for a host.
+def is_declared(mesh: Mesh, host: str, clusters: Sequence[ClusterName]) -> bool:
+    """Whether the last cluster that a request passed is a declared destination for its host.
 
-    The host is in lower case and no wildcard.
+    The host is in lower case and no wildcard. Rules for every host (`*`, or a route without host names) declare a
+    destination only for the hosts of their Gateway's servers, and for hosts whose own rules send to that Gateway: other
+    requests can reach them by chance.
     """
+    if not clusters:
+        return False
+    service = clusters[-1].host
     return (
-        _is_entry(mesh, host, service)
+        any(each.alias_of == service for each in mesh.exports.by_host.get(host, {}).values())
+        or _is_entry(mesh, host, service)
         or _is_destination(mesh.istio_rules, host, service)
         or _is_destination(mesh.virtual_services, host, service)
+        or _is_destination_for_all(mesh, host, clusters)
     )
 
 
@@ -33,13 +44,43 @@ def _is_entry(mesh: Mesh, host: str, service: str) -> bool:
 
 
 def _is_destination(every: VirtualServices, host: str, service: str) -> bool:
+    return any(name == service for name, _ in _destinations(_naming(every, host)))
+
+
+def _naming(every: VirtualServices, host: str) -> Iterator[RoutingRules]:
+    """The rules that name the host, perhaps by a wildcard for a domain."""
+    for rules in every.rules_overlapping(host):
+        if any(each != _EVERY_HOST and hosts_overlap(each.lower(), host) for each in rules.hosts):
+            yield rules
+
+
+def _destinations(every: Iterable[RoutingRules]) -> Iterator[tuple[str, int]]:
+    """(host, port, 0 for any) of each destination, whatever the client is."""
+    for rules in every:
+        yield from ((qualified(name, ""), port) for name, port in rules.destinations(None))
+
+
+def _is_destination_for_all(mesh: Mesh, host: str, clusters: Sequence[ClusterName]) -> bool:
+    """Whether rules for every host declare the destination for this one."""
+    every = [each for each in mesh.virtual_services.rules_overlapping(host) if _EVERY_HOST in each.hosts]
+    if not every:
+        return False
+    if any(name == clusters[-1].host for name, _ in _destinations(each for each in every if _serves(mesh, each, host))):
+        return True
+    named = frozenset(_destinations(_naming(mesh.virtual_services, host)))
+    unnamed = frozenset(name for name, _ in _destinations(every))
+    addressed = False
+    for each in clusters[:-1]:
+        addressed = bool({(each.host, each.port), (each.host, 0)} & named) or (addressed and each.host in unnamed)
+    return addressed and clusters[-1].host in unnamed
+
+
+def _serves(mesh: Mesh, rules: RoutingRules, host: str) -> bool:
+    """Whether a server of the rules' Gateways names the host."""
     return any(
-        qualified(rule.destination(each), "") == service
-        for rules in every.rules_overlapping(host)
-        for rule in (*rules.http, *rules.tls, *rules.tcp)
-        for each in _destinations(rule)
+        name != _EVERY_HOST and hosts_overlap(name, host)
+        for gateway in mesh.gateways
+        if f"{gateway.namespace}/{gateway.name}" in rules.gateways
+        for server in gateway.servers
+        for name in server.host_names
     )
-
-
-def _destinations(rule: RoutingRule) -> list[Raw]:
-    return [mapping(each, "destination") for each in items(rule.raw, "route") if text(each, "destination", "host")]

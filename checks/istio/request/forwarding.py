@@ -13,15 +13,24 @@ from checks.istio.request.wire import Connection
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """The gateways and services that a connection has passed."""
+    """The gateways and clusters that a connection has passed."""
 
     gateways: tuple[str, ...] = ()
-    service: str = ""
+    clusters: tuple[ClusterName, ...] = ()
     hops: int = 0
 
-    def to(self, service: str) -> "Trail":
-        """The same with another last service."""
-        return Trail(self.gateways, service, self.hops)
+    @property
+    def service(self) -> str:
+        """The host of the last cluster, "" for none."""
+        return self.clusters[-1].host if self.clusters else ""
+
+    def to(self, cluster: ClusterName) -> "Trail":
+        """The same with one more cluster."""
+        return Trail(self.gateways, (*self.clusters, cluster), self.hops)
+
+    def at_proxy(self, gateways: tuple[str, ...]) -> "Trail":
+        """The same at one more proxy."""
+        return Trail(gateways, self.clusters, self.hops + 1)
 
 
 @dataclass(frozen=True, slots=True)

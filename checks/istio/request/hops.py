@@ -104,12 +104,12 @@ class Hops:
         if cluster is None or here.patches.removes(name):
             yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
             return
-        arrival = Arrival(here, connection, arrival.trail.to(name.host), arrival.source)
+        arrival = Arrival(here, connection, arrival.trail.to(name), arrival.source)
         found = self._endpoints(here, cluster, connection)
         if not found:
             yield arrival.fails(Ending.NO_ENDPOINT, f"no endpoint of {name}", flag="UH", cluster=name)
         for each in found:
-            for end in self._endpoint(arrival, cluster, each):
+            for end in self._endpoint(arrival, cluster, each, forwarded.not_found):
                 yield end.of(100 / len(found))
 
     def _endpoints(self, here: ProxyConfiguration, cluster: Cluster, connection: Connection) -> list[Endpoint]:
@@ -127,13 +127,17 @@ class Hops:
             return True
         return any(each.kubernetes for each in self._mesh.exports.by_host.get(address, {}).values())
 
-    def _endpoint(self, arrival: Arrival, cluster: Cluster, endpoint: Endpoint) -> Iterator[End]:
+    def _endpoint(self, arrival: Arrival, cluster: Cluster, endpoint: Endpoint, not_found: int | None) -> Iterator[End]:
+        """The ends behind an endpoint.
+
+        A cluster that waits for a Secret does not exist for Envoy yet: its client is answered with `not_found`.
+        """
         here, connection, tls = arrival.at, arrival.connection, cluster.tls
         layers = connection.layers
         if tls is not None and not (tls.automatic and not endpoint.mutual_tls):
             if tls.secret and undelivered(tls.secret, here, tls.mode, server=False) is not None:
                 reason = f"the cluster waits for Secret {tls.secret}"
-                yield arrival.fails(Ending.CLUSTER_WAITS, reason, flag="NC", cluster=cluster.name)
+                yield arrival.fails(Ending.CLUSTER_WAITS, reason, not_found, flag="NC", cluster=cluster.name)
                 return
             layers = (opened_session(tls, connection, here), *layers)
         yield from self._arrives(here.name, Connection(endpoint.address, endpoint.port, layers), arrival.trail)
@@ -189,7 +193,7 @@ class Hops:
             end = End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
             yield replace(end, ending=Ending.NO_LISTENER, destination=pod.ip, port=port)
             return
-        following = Trail(gateways, trail.service, trail.hops + 1)
+        following = trail.at_proxy(gateways)
         arrival = Arrival(there, Connection(pod.ip, port, connection.layers), following, self._query.source)
         yield from self._behind_pod(arrival, listener)
 
@@ -220,7 +224,7 @@ class Hops:
         if self._query.gateway not in trail.gateways:
             result = Result.BYPASSES
         elif not (
-            self._query.host in (host, trail.service) or is_declared(self._mesh, self._query.host, trail.service)
+            self._query.host in (host, trail.service) or is_declared(self._mesh, self._query.host, trail.clusters)
         ):
             result, ending = Result.FAILS, Ending.OTHER_DESTINATION
             reason = f"arrives at {host}:{port}, which is declared for another host"

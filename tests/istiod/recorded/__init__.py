@@ -25,6 +25,7 @@ CONFIGURATIONS = Path(__file__).with_name("configurations.jsonl.xz")
 CASES = Path(__file__).with_name("cases.jsonl.xz")
 ANSWERS = Path(__file__).with_name("answers.jsonl")
 GATEWAY_API = Path(__file__).with_name("gateway_api.jsonl.xz")
+BY_HAND = Path(__file__).with_name("by_hand.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ def answered_gateway_api() -> Iterator[Answered]:
     """More meshes of the Gateway API whose answers are recorded."""
     with lzma.open(GATEWAY_API) as packed:
         yield from _answered(packed.read())
+
+
+def answered_by_hand() -> Iterator[Answered]:
+    """The meshes written by hand, with istiod's answers to all their requests."""
+    return _answered(BY_HAND.read_bytes())
 
 
 def _answered(lines: bytes) -> Iterator[Answered]:

@@ -19,10 +19,11 @@ import yaml
 
 from tests.clusters.bundles import read_bundle
 from tests.istiod.asking import Json, Program, build
+from tests.istiod.meshes.by_hand import by_hand
 from tests.istiod.meshes.canonical import KINDS
 from tests.istiod.meshes.generator import Generated, mesh, meshes_of
 from tests.istiod.question import Cluster, Question
-from tests.istiod.recorded import ANSWERS, CASES, CONFIGURATIONS, GATEWAY_API, expectation
+from tests.istiod.recorded import ANSWERS, BY_HAND, CASES, CONFIGURATIONS, GATEWAY_API, expectation
 from tests.istiod.walker.outcome import Answer
 
 _SEED = 20261129
@@ -61,6 +62,22 @@ def record_gateway_api() -> None:
     with lzma.open(GATEWAY_API, "wb", preset=9 | lzma.PRESET_EXTREME) as file:
         for generated, _, _, answers in _usable(answered, _GATEWAY_API):
             file.write(_line(generated, answers, 2 * _FEW, {"patch": generated.patch}))
+    program.close()
+
+
+def record_by_hand() -> None:
+    """Record the answers about the meshes written by hand.
+
+    Raises ValueError for one that istiod cannot judge.
+    """
+    build()
+    program = Program()
+    with BY_HAND.open("wb") as file:
+        for each in by_hand():
+            wanted, pushed, answers = _answered(program, each)
+            if not _is_usable((each, wanted, pushed, answers)):
+                raise ValueError(f"{each.identity}: {pushed.get('error') or pushed['unread'] or pushed['invalid']}")
+            file.write(_line(each, answers, len(answers), {"patch": each.patch}))
     program.close()
 
 
@@ -141,7 +158,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make judge-record")
     parser.add_argument("--cases", type=Path)
     parser.add_argument("--gateway-api", action="store_true", help="only the answers about the Gateway API")
+    parser.add_argument("--by-hand", action="store_true", help="only the answers about the meshes written by hand")
     options = parser.parse_args()
+    record_by_hand()
+    if options.by_hand:
+        return
     if not options.gateway_api:
         record()
     record_gateway_api()

@@ -375,8 +375,11 @@ _NOT_FOUND = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERR
 
 
 def _as_http(share: Share, not_found: int) -> Share:
-    """A connection that ends behind an HTTP proxy is a 503 for its client."""
-    if share.outcome != "fails" or share.status is not None:
+    """A connection that ends behind an HTTP proxy is a 503 for its client.
+
+    If another destination answers, the client reads its answer.
+    """
+    if share.outcome != "fails" or share.status is not None or share.code == "elsewhere":
         return share
     flag = "UC" if share.code == "plain-to-tls" and share.destination else share.flag
     return replace(share, status=not_found if share.code == "NC" else 503, flag=flag)

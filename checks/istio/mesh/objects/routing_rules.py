@@ -98,10 +98,13 @@ class RoutingRules:
     def tcp(self) -> tuple[RoutingRule, ...]:
         return self.rules.tcp
 
-    def destinations(self, namespace: str) -> Iterator[tuple[str, int]]:
-        """(host, port, 0 for any) of each destination that a client in the namespace can have."""
+    def destinations(self, namespace: str | None) -> Iterator[tuple[str, int]]:
+        """(host, port, 0 for any) of each destination that a client in the namespace can have.
+
+        `namespace`: None for clients in any namespace.
+        """
         for rule in (*self.http, *self.tls, *self.tcp):
-            if not _from_namespace(rule, namespace):
+            if namespace is not None and not _from_namespace(rule, namespace):
                 continue
             for each in items(rule.raw, "route"):
                 destination = mapping(each, "destination")

@@ -21,6 +21,14 @@ class Version:
         return self >= _1_31
 
     @property
+    def imports_one_service_by_name(self) -> bool:
+        """Whether an egress entry without wildcards imports one service of each host and namespace.
+
+        Before, it imports all of them, as an egress entry with a wildcard does.
+        """
+        return self >= _1_31
+
+    @property
     def honours_namespaces_beside_private(self) -> bool:
         """Whether a default `exportTo` of the mesh may list namespaces beside `.`."""
         return self >= _1_31

@@ -19,10 +19,10 @@ _1_29, _1_30, _1_31 = Version(1, 29), Version(1, 30), Version(1, 31)
 _HOST = "api.bank.example"
 
 
-def _entry(namespace: str, created: str) -> ServiceEntry:
-    ports = [{"number": 443, "name": "tls", "protocol": "TLS"}]
+def _entry(namespace: str, created: str, host: str = _HOST, port: int = 443) -> ServiceEntry:
+    ports = [{"number": port, "name": "tls", "protocol": "TLS"}]
     meta = {"name": "bank", "namespace": namespace, "creationTimestamp": created}
-    return ServiceEntry({"metadata": meta, "spec": {"hosts": [_HOST], "ports": ports, "resolution": "DNS"}})
+    return ServiceEntry({"metadata": meta, "spec": {"hosts": [host], "ports": ports, "resolution": "DNS"}})
 
 
 def _exports(version: Version, *entries: ServiceEntry) -> Exports:
@@ -50,6 +50,25 @@ def test_a_sidecar_excludes_a_host_from_1_31(version: Version, imported: list[st
     exports = _exports(version, _entry("team-egress", "2026-01-01T00:00:00Z"))
     scope = sidecar_scope("team-a", sidecar, exports, _virtual_services(), "REGISTRY_ONLY")
     assert list(scope.by_host) == imported
+
+
+@pytest.mark.parametrize(("hosts", "of_1_30", "of_1_31"), [("bank.example", 2, 1), ("*.example", 2, 2)])
+def test_a_sidecar_that_names_a_host_imports_its_oldest_service_from_1_31(
+    hosts: str, of_1_30: int, of_1_31: int
+) -> None:
+    sidecar = Sidecar(
+        {
+            "metadata": {"name": "default", "namespace": "team-a"},
+            "spec": {"egress": [{"hosts": [f"team-egress/{hosts}"]}]},
+        }
+    )
+    for version, count in ((_1_30, of_1_30), (_1_31, of_1_31)):
+        older = _entry("team-egress", "2026-01-01T00:00:00Z", "bank.example", 8080)
+        newer = _entry("team-egress", "2026-02-01T00:00:00Z", "bank.example", 80)
+        exports = _exports(version, newer, older)
+        scope = sidecar_scope("team-a", sidecar, exports, _virtual_services(), "REGISTRY_ONLY")
+        found = [port.number for each in scope.listeners[0].services for port in each.ports]
+        assert found == [8080, 80][:count], version
 
 
 @pytest.mark.parametrize(("version", "namespace"), [(_1_29, "alpha"), (_1_30, "omega")])
