@@ -102,6 +102,10 @@ bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, stalled (KILLS=300 PAUSES=50 BREAKS=50, or MINUTES=20)
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15) --minutes $(or $(MINUTES),1440)
 
+.PHONY: soak
+soak: $(READY) ## a steady load of commands, watches and digests, and the memory it needs (MINUTES=30 RATE=4)
+	$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),4)
+
 .PHONY: new
 new: $(READY) ## create a check and its scenarios from a template: make new CHECK=stage/fault
 	@test -n "$(CHECK)" || { echo "Which check? make new CHECK=static_gateway/egress_prefix_unassigned" >&2; exit 2; }
