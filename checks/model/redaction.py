@@ -4,17 +4,34 @@
 the same placeholder, so redacting a redacted text changes nothing.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from checks.model.secrets.collected import JWK_HINTS, jwk_spans
 from checks.model.secrets.named_values import named_value_spans
-from checks.model.secrets.names import HINTS, SecretName, announced_secret
-from checks.model.secrets.pairs import pair_spans
+from checks.model.secrets.names import HINTS, SecretName, announced_secret, is_collection
+from checks.model.secrets.pairs import cookie_spans, pair_spans
 from checks.model.secrets.programs import PROGRAM_HINTS, program_spans
-from checks.model.secrets.prose import PROSE_HINTS, prose_spans
+from checks.model.secrets.prose import ONE_TIME_HINTS, PROSE_HINTS, one_time_spans, prose_spans
 from checks.model.secrets.secret_objects import secret_object_spans
 from checks.model.secrets.shapes import shape_spans
+from checks.model.secrets.structures import (
+    are_pairs,
+    follows_its_name,
+    is_compared_field,
+    is_data_field,
+    is_private_name,
+    is_scheme_or_pattern,
+    is_secret_below,
+    is_secret_text_of_comparison,
+    neighbouring_name,
+    secret_arguments,
+    stem_of_file,
+    values_of_lines,
+)
 from checks.model.secrets.values import is_secret_value
 
 REDACTED = "REDACTED"
@@ -23,6 +40,10 @@ REDACTED = "REDACTED"
 _WORD = "[redacted]"
 _SHORTEST = 6
 """No shorter text has both a name and a value."""
+_INVISIBLE = re.compile("(?<=[A-Za-z])[\u00ad\u200b-\u200d\u2060\ufeff]+(?=[A-Za-z])")
+"""Characters without width between letters: with them a name would not be recognized."""
+_SHORTEST_PAIR = 2
+_LONGEST_FLAG = 100
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...]], ...] = (
     (shape_spans, ("",)),
@@ -31,6 +52,8 @@ _FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...
     (named_value_spans, HINTS),
     (program_spans, PROGRAM_HINTS),
     (prose_spans, PROSE_HINTS),
+    (one_time_spans, ONE_TIME_HINTS),
+    (jwk_spans, JWK_HINTS),
 )
 """The functions that find secrets, each with hints in small letters.
 
@@ -55,71 +78,148 @@ def redact_object(raw: Any) -> Any:
 
     Without values of Secrets, fields and variables with secret names, and secrets in text.
     """
+    return _object(raw, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """The name of a secret above an object: which of its texts are secret."""
+
+    name: SecretName
+    is_collection: bool
+
+
+def _object(raw: Any, above: _Above | None) -> Any:
     if isinstance(raw, str):
         return redact(raw)
     if raw is None or isinstance(raw, int | float):
         return raw
-    if isinstance(raw, Mapping):
+    if type(raw) is dict or isinstance(raw, Mapping):  # the first is quick, and nearly always true
         if raw.get("kind") == "Secret" and "metadata" in raw:
             raw = {
                 **raw,
                 **{key: _values(raw[key]) for key in ("data", "stringData") if isinstance(raw.get(key), Mapping)},
             }
-        return {key: _field(key, value, raw) for key, value in raw.items()}
+        if (
+            "command" in raw
+            and isinstance(command := raw["command"], list)
+            and isinstance(args := raw.get("args"), list)
+        ):
+            words = list(_arguments([*command, *args], None))
+            raw = {**raw, "command": words[: len(command)], "args": words[len(command) :]}
+        return {
+            key: (redact(value) if type(value) is str else _object(value, None))
+            if above is None and _is_ordinary(key)
+            else _field(key, value, raw, above)
+            for key, value in raw.items()
+        }
     if isinstance(raw, list | tuple):
-        return list(_arguments(list(raw)))
+        return list(_arguments(list(raw), above))
     return raw
+
+
+@lru_cache(maxsize=20_000)
+def _is_ordinary(key: str) -> bool:
+    """Whether a field of this name needs no rule of its own: nearly every field."""
+    return not (
+        key == _APPLIED
+        or is_data_field(key)
+        or is_compared_field(key)
+        or is_private_name(key)
+        or announced_secret(key) is not None
+        or is_collection(key)
+        or is_collection(stem_of_file(key))
+    )
 
 
 def _values(data: Mapping[str, Any]) -> dict[str, str]:
     return dict.fromkeys(data, REDACTED)
 
 
-def _field(key: str, value: Any, parent: Mapping[str, Any]) -> Any:
+def _field(key: str, value: Any, parent: Mapping[str, Any], above: _Above | None) -> Any:
     if key == _APPLIED:
         # A copy of the whole object, including a Secret's data. No check reads it.
         return _WORD
-    name = announced_secret(_named(parent) if key in ("value", "values") else key)
+    if is_private_name(key) and isinstance(parent.get("kty"), str):
+        return _WORD
+    is_named = is_data_field(key) or (isinstance(value, str) and is_compared_field(key))
+    neighbour = announced_secret(neighbouring_name(parent)) if is_named else None
+    name = neighbour or announced_secret(key)
+    if above and isinstance(value, str) and is_secret_below(key, name, is_in_collection=above.is_collection):
+        return _below(key, value, above.name)
+    if isinstance(value, Mapping | list | tuple):
+        return _opened(key, value, name, above)
+    if name is None or (neighbour and is_compared_field(key) and not is_secret_text_of_comparison(value)):
+        return _file(key, value) if isinstance(value, str) else value
+    return _cookies(value) if name is SecretName.COOKIE else _secret(name, value)
+
+
+def _below(key: str, value: str, name: SecretName) -> str:
+    """A text in an object under a secret's name."""
+    if is_scheme_or_pattern(key, value):
+        return value
+    return _WORD if is_secret_value(value, name) else redact(value)
+
+
+def _opened(key: str, value: Any, name: SecretName | None, above: _Above | None) -> Any:
+    """An object or a list under this name."""
+    if is_collection(key):
+        above = _Above(SecretName.OBJECT if name is SecretName.WEAK or name is None else name, is_collection=True)
+    elif name not in (None, SecretName.WEAK):
+        above = _Above(SecretName.PASSWORD if name is SecretName.OBJECT else name, is_collection=False)
+    if isinstance(value, Mapping):
+        return _object(value, above)
+    if name is SecretName.COOKIE or not all(isinstance(each, str) for each in value):
+        return _object(value, above)
+    if above and is_secret_below(key, name, is_in_collection=above.is_collection):
+        return [_below(key, each, above.name) for each in value]
     if name is None:
-        return redact_object(value)
-    if name is SecretName.COOKIE or isinstance(value, Mapping):
-        return _opened(value) if name is SecretName.PASSWORD or name is SecretName.TOKEN else redact_object(value)
-    return _secret(name, value)
+        return _object(value, above)
+    return [_secret(above.name if above and above.is_collection else name, each) for each in value]
 
 
-def _named(parent: Mapping[str, Any]) -> str:
-    """The name that stands beside a value: of a variable, a header, a condition."""
-    name = str(parent.get("name") or parent.get("key") or "")
-    return name.removeprefix("request.headers[").removesuffix("]")
+def _cookies(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return redact(_replaced(value, sorted(cookie_spans(value, 0, len(value)))))
 
 
-def _opened(value: Any) -> Any:
-    """An object under a secret's name: its `value` is the secret."""
-    found = redact_object(value)
-    if isinstance(found, dict) and isinstance(found.get("value"), str) and found["value"] not in ("", REDACTED):
-        return {**found, "value": _WORD}
-    return found
+def _file(key: str, text: str) -> str:
+    return redact(_replaced(text, values_of_lines(key, text)) if "\n" in text else text)
 
 
 def _secret(name: SecretName, value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_secret(name, each) for each in value]
     if isinstance(value, str) and is_secret_value(value, name):
         return _WORD
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return _WORD if is_number and name is SecretName.PASSWORD else redact_object(value)
 
 
-def _arguments(each: list[Any]) -> Iterator[Any]:
-    """The elements of a list. A flag may precede its value: `["--password", "hunter2"]`."""
-    name: SecretName | None = None
-    for value in each:
-        if name and isinstance(value, str) and not value.startswith("-"):
-            yield _secret(name, value)
+def _arguments(each: list[Any], above: _Above | None) -> Iterator[Any]:
+    """The elements of a list. A flag or a name may precede its value: `["--password", "hunter2"]`."""
+    if len(each) < _SHORTEST_PAIR or type(each[0]) is dict:
+        yield from (_object(value, above) for value in each)
+        return
+    pairs = are_pairs(each)
+    secret = secret_arguments(each)
+    before: Any = None
+    for position, value in enumerate(each):
+        if isinstance(value, str):
+            name = _name_before(before, value, is_lone=len(each) == 2)
+            yield _WORD if position in secret else _secret(name, value) if name else redact(value)
+        elif pairs and (name := follows_its_name(*value, is_pair=True, is_lone=True)):
+            yield [value[0], _cookies(value[1]) if name is SecretName.COOKIE else _secret(name, value[1])]
         else:
-            yield redact_object(value)
-        is_flag = isinstance(value, str) and value.startswith("-") and len(value) < 100
-        name = announced_secret(value) if is_flag and "=" not in value else None
+            yield _object(value, above)
+        before = value
+
+
+def _name_before(before: Any, value: str, *, is_lone: bool) -> SecretName | None:
+    if not isinstance(before, str) or value.startswith("-") or len(before) >= _LONGEST_FLAG:
+        return None
+    if before.startswith("-"):
+        return announced_secret(before) if "=" not in before else None
+    return follows_its_name(before, value, is_pair=False, is_lone=is_lone)
 
 
 @lru_cache(maxsize=50_000)
@@ -128,14 +228,23 @@ def _remembered(text: str) -> str:
 
 
 def _settled(text: str) -> str:
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
     for _ in range(8):
         before = text
         small = text.lower()
-        finders = [find for find, hints in _FINDERS if any(hint in small for hint in hints)]
+        finders = [find for find, hints in _FINDERS if _contains(small, hints)]
         text = _replaced(text, sorted(span for find in finders for span in find(text)))
         if text == before:
             break
     return text
+
+
+def _contains(small: str, hints: Iterable[str]) -> bool:
+    for hint in hints:  # noqa: SIM110 - no generator: this runs for every text of a cluster
+        if hint in small:
+            return True
+    return False
 
 
 def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:

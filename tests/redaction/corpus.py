@@ -1,8 +1,10 @@
-"""The texts of secrets.yaml and harmless.yaml, with their secrets."""
+"""The texts and objects of secrets.yaml, structures.yaml and the harmless files, with their secrets."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -43,6 +45,39 @@ class SecretForm:
         return [each for each in self.kept if each not in shown]
 
 
+@dataclass(frozen=True, slots=True)
+class SecretStructure:
+    """An object with secrets: `form` holds its strings, one a line, as they are written in the file."""
+
+    content: Any
+    form: SecretForm
+
+    def leaks(self, shown: Any) -> list[str]:
+        """The secrets and their words that can be read in the redacted object."""
+        return self.form.leaks(lines(shown))
+
+    def lost(self, shown: Any) -> list[str]:
+        """The texts that the redacted object must contain and does not."""
+        return self.form.lost(lines(shown))
+
+
+def lines(content: Any) -> str:
+    """Every key and value of an object, one a line."""
+    return "\n".join(_strings(content))
+
+
+def _strings(content: Any) -> Iterator[str]:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield str(key)
+            yield from _strings(value)
+    elif isinstance(content, list):
+        for each in content:
+            yield from _strings(each)
+    else:
+        yield str(content)
+
+
 def _plain(text: str) -> str:
     return re.sub("[«»\u2039\u203a·]", "", text)
 
@@ -52,7 +87,25 @@ def _form(kind: str, text: str) -> SecretForm:
     return SecretForm(kind, _plain(text), secrets, tuple(_plain(each) for each in _KEPT.findall(text)))
 
 
+def _structure(kind: str, written: Any) -> SecretStructure:
+    return SecretStructure(_plain_content(written), _form(kind, lines(written)))
+
+
+def _plain_content(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {_plain(key): _plain_content(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_plain_content(each) for each in content]
+    return _plain(content) if isinstance(content, str) else content
+
+
 SECRET_FORMS = tuple(
     _form(kind, text) for kind, texts in yaml.safe_load((_HERE / "secrets.yaml").read_text()).items() for text in texts
 )
 HARMLESS = tuple(text for texts in yaml.safe_load((_HERE / "harmless.yaml").read_text()).values() for text in texts)
+SECRET_STRUCTURES = tuple(
+    _structure(kind, written)
+    for kind, objects in yaml.safe_load((_HERE / "structures.yaml").read_text()).items()
+    for written in objects
+)
+HARMLESS_STRUCTURES: tuple[Any, ...] = tuple(yaml.safe_load((_HERE / "harmless_structures.yaml").read_text()))

@@ -1,5 +1,6 @@
 """No secret of the corpus passes, no harmless text is changed, and the time is linear."""
 
+import json
 import time
 from itertools import product
 
@@ -8,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.model.redaction import redact, redact_object
-from tests.redaction.corpus import HARMLESS, SECRET_FORMS, SecretForm
+from tests.redaction.corpus import (
+    HARMLESS,
+    HARMLESS_STRUCTURES,
+    SECRET_FORMS,
+    SECRET_STRUCTURES,
+    SecretForm,
+    SecretStructure,
+)
 
 NAMES = (
     *(
@@ -129,9 +137,33 @@ def test_no_harmless_text_is_changed() -> None:
     assert [text for text in HARMLESS if redact(text) != text] == []
 
 
+@pytest.mark.parametrize("structure", SECRET_STRUCTURES, ids=lambda each: f"{each.form.kind}: {each.form.text[:40]!r}")
+def test_no_secret_of_an_object_passes(structure: SecretStructure) -> None:
+    shown = redact_object(structure.content)
+    assert structure.leaks(shown) == []
+    assert structure.lost(shown) == []
+    assert redact_object(shown) == shown
+
+
+def test_no_secret_of_an_object_passes_as_json_within_text() -> None:
+    """The text form knows fewer kinds: only names with values, collections, and JSON web keys."""
+    kinds = ("keys", "maps and lists below a name")
+    passed = []
+    for structure in (each for each in SECRET_STRUCTURES if each.form.kind in kinds):
+        text = json.dumps(structure.content)
+        if any(secret in redact(text) for secret in structure.form.secrets if "\n" not in secret):
+            passed.append(text)
+    assert passed == []
+
+
+def test_no_harmless_object_is_changed() -> None:
+    assert [each for each in HARMLESS_STRUCTURES if redact_object(each) != each] == []
+
+
 def test_the_corpora_are_large() -> None:
-    assert len({form.text for form in SECRET_FORMS}) >= 350
-    assert len(set(HARMLESS)) >= 290
+    assert len({form.text for form in SECRET_FORMS}) >= 580
+    assert len(set(HARMLESS)) >= 410
+    assert len(SECRET_STRUCTURES) >= 90
 
 
 FRAGMENTS = st.sampled_from(
@@ -184,6 +216,21 @@ PIECES = st.sampled_from(
             "password:\n  ",
             "key,",
             "A1b2C3d4",
+        ),
+        *(
+            "token(",
+            "token('a', ",
+            "passwords: {a: ",
+            "passwords:\n  a: b\n",
+            '{"kty":"oct","k":"abcd"}',
+            "| password | ",
+            "echo a | ",
+            "mysql -p ",
+            "password (",
+            "the password is ",
+            '<a name="token">',
+            'password = """',
+            "secret string = ",
         ),
     )
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from checks.model.secrets.names import SecretName, announced_secret
 from checks.model.secrets.pairs import value_spans
 from checks.model.secrets.unquoted import Place
+from checks.model.secrets.values import is_secret_value
 
 _Q = r"""(?:\\*["'])"""
 _FIELDS = r"name|key|keyname|header|header_?name|variable|setting|parameter"
@@ -16,6 +17,8 @@ _NAME = re.compile(
 _VALUE = re.compile(
     rf"(?i)(?<![\w-])(?:env\[\d+\]\.)?(?:header_?value|values?|val){_Q}?(?P<gap>[ \t]*)(?P<separator>[:=])(?P<space>[ \t]*)"
 )
+_CONTENT = re.compile(r"[^<>\n]{0,200}>\s{0,40}(?:<[\w:]{0,20}value>)?(?P<value>[^<\s][^<]{0,1000})</")
+"""The content of an element whose attribute is the name: `<entry key="db.password">…</entry>`."""
 _ANOTHER = re.compile(rf"(?i)(?<![\w.-])(?:name|key|header|header_?name){_Q}?[ \t]*[:=]|\}}|\n\s*\n|\n---")
 _BEFORE = re.compile(
     rf"(?i)(?<![\w-])(?:header_?value|value){_Q}?[ \t]*(?P<separator>[:=])(?P<space>[ \t]*)"
@@ -29,6 +32,8 @@ def named_value_spans(text: str) -> Iterator[tuple[int, int]]:
     """The secrets in this text whose name is in a field of its own."""
     for found in _NAME.finditer(text):
         if name := _strong(found["name"], found["field"]):
+            if (content := _CONTENT.match(text, found.end())) and is_secret_value(content["value"], name):
+                yield content.span("value")
             yield from _following(text, found.end(), name)
     for found in _BEFORE.finditer(text):
         if name := _strong(found["name"], "name"):

@@ -45,7 +45,7 @@ HINTS = (
         "dockerc",
         "kubeconfig",
     ),
-    *("pat", "sas", "otp", "jwt", "pw", "sid", "psk", "signature"),
+    *("pat", "sas", "otp", "jwt", "pw", "sid", "psk", "signature", "hmac", "assertion", "verifier", "saml"),
 )
 """Every name that announces a secret contains one of these, in small letters."""
 _LONGEST = 120
@@ -84,13 +84,13 @@ _QUALIFIERS = frozenset(
 """Words after the deciding one: `SECRET_KEY_BASE`, `client-key-data`, `passwordPrimary`."""
 _PASSWORDS = ("password", "passwd", "passphrase", "passcode", "passwort", "pwd", "secret")
 _ORDINARY_PASS = ("bypass", "compass", "encompass", "trespass", "surpass", "overpass", "underpass", "pass")
-_EXACT_PASSWORDS = frozenset(("pswd", "psw", "requirepass", "htpasswd", "dockerconfigjson", "dockercfg"))
+_EXACT_PASSWORDS = frozenset(("psk", "pswd", "psw", "requirepass", "htpasswd", "dockerconfigjson", "dockercfg"))
 _EXACT_TOKENS = frozenset(
     (
         "jwt",
         "otp",
         "pat",
-        "psk",
+        "hmac",
         "sas",
         "cred",
         "creds",
@@ -201,6 +201,9 @@ _REASONS = frozenset(
     ["failed", "invalid", "missing", "bad", "wrong", "incorrect", "unknown", "expired", "unsupported", "unauthorized"]
 )
 """The first words of events and errors, which name no field."""
+_COLLECTIONS = ("passwords", "passwds", "secrets", "tokens", "credentials", "creds", "passphrases")
+_COLLECTED = frozenset(("map", "mapping", "list", "store", "table", "set", "entries"))
+"""Words after the deciding one that make it a collection: `passwordMap`."""
 _PLURALS = frozenset(("tokens", "secrets", "keys", "passwords", "signature", "signatures", "sig", "key"))
 
 
@@ -221,6 +224,19 @@ def announced_secret(name: str) -> SecretName | None:
     )
 
 
+@lru_cache(maxsize=20_000)
+def is_collection(name: str) -> bool:
+    """Whether an object of this name maps names of any choice to secrets: `passwords`, `apiTokens`, `tokenMap`."""
+    words = [each.lower() for each in _WORD.findall(name[-_LONGEST:])]
+    if len(words) > 1 and words[-1] in _COLLECTED:
+        return announced_secret(name[: name.lower().rfind(words[-1])]) in (SecretName.PASSWORD, SecretName.TOKEN)
+    if not words or "max" in words or (len(words) > 1 and words[-2] in _SECRET_OF):
+        return False
+    return words[-1].endswith(_COLLECTIONS) or (
+        words[-1] == "keys" and len(words) > 1 and announced_secret("".join(words)[:-1]) is SecretName.TOKEN
+    )
+
+
 def _as_reference(last: str, before: list[str]) -> SecretName | None:
     is_object = last == "secret" and (not before or before[-1] in _SECRET_OF or before[-1].isdigit())
     return SecretName.OBJECT if is_object or last == "kubeconfig" else None
@@ -238,11 +254,15 @@ def _as_credential(last: str, before: list[str]) -> SecretName | None:
         return SecretName.HEADER
     if last in ("cookie", "cookies"):
         return SecretName.COOKIE
+    if (last == "response" and before[-1:] == ["saml"]) or (last == "signature" and before):
+        return SecretName.TOKEN
+    if last == "verifier" and before[-1:] == ["code"]:
+        return SecretName.TOKEN
     if last.endswith("auth") and last != "oauth":
         return SecretName.AUTH
     if last in ("sid", "pat", "bearer") and not before:
         return None
-    is_token = last in _EXACT_TOKENS or last.endswith(("token", "sessionid", "credential", "credentials"))
+    is_token = last in _EXACT_TOKENS or last.endswith(("assertion", "token", "sessionid", "credential", "credentials"))
     return SecretName.TOKEN if is_token else None
 
 

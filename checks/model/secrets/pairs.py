@@ -6,7 +6,9 @@ They are `name=value`, `name: value`, `"name": "value"`, `--name value`, `<name>
 import re
 from collections.abc import Iterator
 
-from checks.model.secrets.names import SecretName, announced_secret
+from checks.model.secrets.calls import call_spans, code_spans, end_of_declared_type
+from checks.model.secrets.collected import block_spans, flow_spans
+from checks.model.secrets.names import SecretName, announced_secret, is_collection
 from checks.model.secrets.quoting import (
     LONG,
     end_of_quoted,
@@ -20,6 +22,7 @@ SecretSpan = tuple[int, int]
 
 _TRIGGER = re.compile(
     r"(?i)pass|pwd|psw|secret|token|key|cred|auth|cookie|sess(?:ion)?id|bearer|dockerc|kubeconfig"
+    r"|signature|hmac|assertion|verifier|samlresponse"
     r"|(?<![a-z])(?:pat|sas|otp|jwt|pw|sid|psk)(?![a-z])|(?<=[_-])(?:pw|pat|sas)(?![a-z])"
 )
 _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$-")
@@ -27,9 +30,21 @@ _WORD = re.compile(r"[^\s\"']*+")
 _REST = re.compile(r"[\w.$-]*+")
 _AFTER = re.compile(
     r"""(?P<close>(?:\\*["'`]|%22|%27|&quot;|&\#3[49];|\\u002[27])?\]?)(?P<gap>[ \t]*)"""
-    r"""(?P<separator>:=|=>|->|→|:|=(?![=~])|%3[ADad]|\\u003[dD]|,(?=[ \t]*\\*["'`]))(?P<space>[ \t]*)"""
+    r"""(?:[(\[][^()\[\]\n]{0,60}[)\]](?=[ \t]*[:=]))?"""
+    r"""(?P<separator>:=|=>|->|→|[:\uff1a](?!//)|[=\uff1d](?![=~])|%(?:25){0,3}3[ADad]|\\u003[aAdD]|\\x3[aAdD]|&\#(?:58|61|x3[aAdD]);"""
+    r"""|,(?=[ \t]*\\*["'`]))(?P<space>[ \t]*)"""
 )
-_ELEMENT = re.compile(r"(?:\s[^<>]{0,200})?>(?=[^<\s])(?P<value>[^<]{1,4000})</")
+_ELEMENT = re.compile(
+    r"(?:\s[^<>]{0,200})?>(?:(?=[^<\s])(?P<value>[^<]{1,4000})</|\s{0,40}<!\[CDATA\[(?P<data>[^\]]{1,4000})\]\]>)"
+)
+_COMPLEX_KEY = re.compile(r"[ \t]*\n[ \t]*:[ \t]+(?=\S)")
+_SETS = re.compile(
+    r"(?i)(?:\b(?:config(?:ure)?|RequestHeader|http-request|http-response)\s+set(?:-header)?|[a-z]+_header|more_set_headers|\bsetx?)\s+(?://[\w./-]{1,80}/:)?$"
+)
+"""Directives and commands that a name and its value follow: `aws configure set`, `add_header`."""
+_WORD_AFTER = re.compile(r"[ \t]+(?=[^\s=:;|&])")
+_ROW = re.compile(r"[ \t]*\|[ \t]*(?P<value>[^|\n]{1,500}?)[ \t]*(?=\|)")
+_BLOCK = re.compile(r"[ \t]*(?:#[^\n]*)?\n")
 _FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]*[\n ][ \t]*-[ \t]+|[ \t]+)(?!-)(?=\S)""")
 _TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])|[ \t](?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=\w{8,}(?:\s|$))")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -52,7 +67,9 @@ def pair_spans(text: str) -> Iterator[SecretSpan]:
         while end > start and text[end - 1] in ".-$":
             end -= 1
         at = max(end, found.end())
-        if name := announced_secret(text[start:end]):
+        word = text[start:end]
+        name = announced_secret(word) or (SecretName.PASSWORD if is_collection(word) else None)
+        if name is not None:
             for span in _values(text, start, end, name):
                 yield (whole := _whole(text, *span))
                 at = max(at, whole[1])
@@ -68,12 +85,21 @@ def _whole(text: str, start: int, end: int) -> SecretSpan:
 
 def _values(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
     if text[start - 1 : start] in ("<", ":") and (element := _ELEMENT.match(text, end)):
-        if is_secret_value(element["value"], name):
-            yield element.span("value")
+        group = "value" if element["value"] else "data"
+        if is_secret_value(element[group], name):
+            yield element.span(group)
+        return
+    if text[end : end + 1] in ("(", " ") and (called := call_spans(text, start, end, name)) is not None:
+        yield from called
+        return
+    if text[end : end + 1] in (" ", ":") and (at := end_of_declared_type(text, end)) is not None:
+        yield from value_spans(text, at, name, Place("x", "=", "", is_quoted_name=False))
         return
     after = _AFTER.match(text, end)
     if after is None:
         yield from _after_space(text, start, end, name)
+    elif after["separator"] != "," and is_collection(text[start:end]):
+        yield from _collected(text, after.end(), name, _place(text, start, after))
     elif after["separator"] != ",":
         yield from value_spans(text, after.end(), name, _place(text, start, after))
     elif _is_argument(text, start, name):
@@ -95,7 +121,38 @@ def _is_argument(text: str, start: int, name: SecretName) -> bool:
     return text[start] == "-" or before.endswith("(") or (text[start - 1 : start] == "'" and header)
 
 
+def _collected(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
+    """The values of a collection: in braces, on the lines below, or after the name as usual."""
+    kind = SecretName.OBJECT if name is SecretName.WEAK else name
+    if text[at : at + 1] in ("{", "["):
+        yield from flow_spans(text, at, kind)
+    elif place.begins_line and place.separator == ":" and (opened := _BLOCK.match(text, at)):
+        yield from block_spans(text, opened.end(), len(place.prefix) - len(place.prefix.lstrip(" \t-")), kind)
+    yield from value_spans(text, at, name, place)
+
+
 def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
+    if text[max(0, start - 2) : start] == "? " and (opened := _COMPLEX_KEY.match(text, end)):
+        yield from value_spans(text, opened.end(), name, Place("", ":", " ", is_quoted_name=False))
+        return
+    if name is not SecretName.WEAK and (at := _after_directive(text, start, end)):
+        yield from value_spans(text, at, name, Place("x", "=", "", is_quoted_name=False))
+    elif text[max(0, start - 20) : start].rstrip(" \t").endswith("|") and (cell := _ROW.match(text, end)):
+        if _is_mixed(text, cell.start("value")) and is_secret_value(cell["value"], name):
+            yield cell.span("value")
+    else:
+        yield from _after_flag(text, start, end, name)
+
+
+def _after_directive(text: str, start: int, end: int) -> int | None:
+    """The position of the value after a name that a directive sets: `add_header X-Api-Key …`."""
+    word = _WORD_AFTER.match(text, end)
+    if word is None or not _SETS.search(text, max(0, start - 120), start):
+        return None
+    return word.end() if opening_quote(text, word.end()) or _is_mixed(text, word.end()) else None
+
+
+def _after_flag(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
     is_flag = text[start] == "-" and _FLAG.match(text, end)
     if is_flag and name is not SecretName.WEAK:
         if "- " in is_flag[0] or not is_flag["quote"]:
@@ -113,12 +170,20 @@ def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[
             yield from value_spans(text, column.end(), name, Place("ENV", "=", "", is_quoted_name=False))
 
 
+def _is_mixed(text: str, at: int) -> bool:
+    """Whether the word here has letters and digits."""
+    found = re.compile(r"[^\s|;]{1,200}").match(text, at)
+    return bool(found and re.search(r"\d", found[0]) and re.search(r"[A-Za-z]", found[0]))
+
+
 def value_spans(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
     """The secret parts of the value that begins at this position, after a name of this kind."""
     if text.startswith(PLACEHOLDERS, at):
         return
     first = text[at : at + 1]
-    if quote := opening_quote(text, at):
+    if place.separator in ("=", ":=") and (code := code_spans(text, at, name)) is not None:
+        yield from code
+    elif quote := opening_quote(text, at):
         start = at + len(quote)
         yield from _judged(text, start, end_of_quoted(text, start, quote), name)
     elif first == "[":

@@ -20,7 +20,22 @@ _ARGUMENTS = re.compile(
     rf"az\s+login\b{_BETWEEN}\s-p\s+|az\s+acr\s+login\b{_BETWEEN}\s-p\s+|(?:mysql|mysqldump|mysqladmin|mariadb)\b{_BETWEEN}\s-p(?=\S)|"
     rf"ldap(?:search|modify|add|whoami)\b{_BETWEEN}\s-w\s+|vault\s+login\s+|mosquitto_(?:pub|sub)\b{_BETWEEN}\s-P\s+|"
     rf"(?:zip|unzip|7z)\b{_BETWEEN}\s-[pP]\s*|sqlcmd\b{_BETWEEN}\s-P\s*|mongo(?:sh|dump)?\b{_BETWEEN}\s-p\s+|"
+    rf"(?:mysql|mariadb)\b{_BETWEEN}\s-p\s+(?=[^\s-])|openssl\b{_BETWEEN}\s-[kK]\s+(?=[^\s-])|ipmitool\b{_BETWEEN}\s-P\s+|"
+    rf"cqlsh\b{_BETWEEN}\s-p\s+|snmp(?:get|walk|bulkwalk|set|trap)\b{_BETWEEN}\s-c\s+|snmp\w{{2,10}}\b{_BETWEEN}\s-[AX]\s+|"
+    rf"htpasswd\b{_BETWEEN}[ ]-[A-Za-z]*b[A-Za-z]*[ ]+(?:\S+[ ]+)?\S+[ ]+|(?i:ConvertTo-SecureString)\s+(?:-String\s+)?|"
     r"--from-literal[=\s][\"']?[\w.-]{1,100}=)"
+)
+_ECHOED = re.compile(
+    r"(?:echo|printf)\s+(?:-\w+\s+)*(?:[\"']%s(?:\\n)?[\"']\s+)?(?P<quote>[\"']?)(?P<secret>[^\s\"'|]{4,200}|(?<=[\"'])[^\"'\n]{4,200})(?P=quote)"
+    r"\s*\|[^\n]{0,200}?(?:-stdin\b|/dev/stdin|\bchpasswd|\bbase64(?! -d| --decode)|passwd\b|--with-token|\blogin\b|vault\s+kv)"
+)
+"""A value that a shell writes to the standard input of a program."""
+_HERE_STRING = re.compile(
+    r"(?i)(?:pass|token|secret|login|cred|key|auth|kinit)[^\n<]{0,100}<<<\s*(?P<quote>[\"']?)(?P<user>[\w.-]{1,60}:)?"
+    r"(?P<secret>(?<=[\"':])[^\"'\n]{3,200}|[^\s\"']{3,200})"
+)
+_SUBSTITUTED = re.compile(
+    r"(?i)(?:pass\w*|token|secret|key|cred\w*)(?:-?file)?[= ]<\((?:echo|printf)\s+[\"']?(?P<secret>[^\s\"')]{3,200})"
 )
 _COOKIES = re.compile(rf"\bcurl\b{_BETWEEN}\s(?:-b|--cookie)(?:\s+|=)?(?P<quote>[\"']?)(?=[^\s=]{{1,100}}=)")
 _SMB = re.compile(r"\s-U\s*[\"']?[\w.\\/-]{1,60}%(?P<secret>[^\s\"']{1,100})")
@@ -45,6 +60,7 @@ PROGRAM_HINTS = (
         "ldap",
         "mosquitto",
     ),
+    *("openssl", "ipmitool", "cqlsh", "snmp", "htpasswd", "securestring", "echo ", "printf ", "<<<", "<("),
     *("zip", "7z", "sqlcmd", "mongo", "literal", " -u", "user "),
 )
 
@@ -54,13 +70,20 @@ def program_spans(text: str) -> Iterator[tuple[int, int]]:
     for found in _USERS.finditer(text):
         yield from _argument(text, found.end(), found["quote"])
     for found in _ARGUMENTS.finditer(text):
-        yield from value_spans(text, found.end(), SecretName.PASSWORD, _SHELL)
+        if not _is_configuration(text, found):
+            yield from value_spans(text, found.end(), SecretName.PASSWORD, _SHELL)
     for found in _COOKIES.finditer(text):
         yield from cookie_spans(text, found.end(), _end(text, found.end(), found["quote"]))
-    for pattern in (_SMB, _REDIS_USER, _COMMANDS):
+    for pattern in (_SMB, _REDIS_USER, _COMMANDS, _ECHOED, _HERE_STRING, _SUBSTITUTED):
         yield from (
             found.span("secret") for found in pattern.finditer(text) if not found["secret"].startswith(PLACEHOLDERS)
         )
+
+
+def _is_configuration(text: str, found: re.Match[str]) -> bool:
+    """Whether a literal is one of a ConfigMap: `kubectl create configmap x --from-literal=level=debug`."""
+    line = text.rfind("\n", max(0, found.start() - 300), found.start()) + 1
+    return "--from-literal" in found[0] and re.search(r"\b(?:configmap|cm)\s", text[line : found.start()]) is not None
 
 
 def _argument(text: str, at: int, quote: str) -> Iterator[tuple[int, int]]:

@@ -6,20 +6,43 @@ from collections.abc import Iterator
 from checks.model.secrets.values import PLACEHOLDERS, seems_random
 
 PROSE_HINTS = ("pass", "pwd", "pw", "secret", "token", "key", "credential", "login")
+ONE_TIME_HINTS = ("code", "answer", "pin:", "pin=", "otp", "mnemonic", "phrase", "key secret", "token secret")
 _WORDS = re.compile(
     r"(?i)(?<![\w/.-])(?P<word>pass(?:word|wd|phrase|code)|pwd|pw|secret|token|(?:api|access|account|private)[ _-]?key|"
     r"credentials?|login|key)s?(?![\w/-])"
 )
 _NEXT = re.compile(r"\s+(?P<quote>[\"'`“\u2018]?)(?P<value>[^\s\"'`“”\u2018\u2019]{1,300}+)[\"'`”\u2019]?")
+_STATED = re.compile(
+    r"(?i)(?<![\w.-])(?:pass(?:word|wd|phrase|code)|pwd|secret|token|pin|key|credentials?)s?"
+    r"(?:\s+(?:for|of)\s+(?:the\s+)?(?:user\s+)?[\w.@-]{1,60})?\s+(?:is|are|was|were|now|=|set\s+to|changed\s+to|to)(?:\s+(?:now|set\s+to|changed\s+to))?:?\s+"
+    r"(?:[\w.@-]{1,60}\s*/\s*)?(?P<quote>[\"'`“\u2018]?)(?P<secret>(?<=[\"'`“\u2018])[^\"'`”\u2019\n]{3,200}|(?=[\w!$%&*+#@.-]*\d)(?=[\w!$%&*+#@.-]*[A-Za-z])[\w!$%&*+#@.-]{6,200}(?<![.]))"
+)
+"""A sentence that states a secret: `the password of anna is …`."""
+_VERB = re.compile(r" (?:is|are|was|were|now|=|to)[ :]")
+_ONE_TIME = re.compile(
+    r"(?i)(?<![\w-])(?:(?:one[- ]time|verification|recovery|backup|security|authentication|2fa|mfa|login)"
+    r"\s+(?:pass)?(?:codes?|pin|answers?|phrase|words?)"
+    r"|pin(?=\s*[:=]\s*\d{3,12}\b)|otp(?:\s+code)?|mnemonic|seed\s+phrase)\s*[:=]\s*(?P<secret>(?!\[redacted\])\S[^\n\"'<>]{2,200})"
+)
+"""What somebody proves their identity with once or when they have lost their password."""
+_DIRECT = re.compile(
+    r"(?i)(?<=\s)(?:key|token)\s+secret\s+(?P<secret>(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{8,200})"
+)
 _STRONG = ("pass", "pwd", "pw", "api", "access", "account")
 _USER = re.compile(r"[\w.@-]+/[^\s/#()\[\]]+")
 _MIXED = re.compile(r"(?=[a-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{8,}")
 _QUANTITY = re.compile(r"\d+[a-z]{1,6}")
+_OBJECT = re.compile(r"[a-z0-9]+(?:[-./][a-z0-9]+)+")
+"""The name of a Secret or of a host."""
 _WORDS_NEAR = 8
 
 
 def prose_spans(text: str) -> Iterator[tuple[int, int]]:
     """The generated words of this text near a word that announces them."""
+    for stated in _STATED.finditer(text) if _VERB.search(text) else ():
+        secret = stated["secret"]
+        if not (secret.startswith(PLACEHOLDERS) or _QUANTITY.fullmatch(secret) or _OBJECT.fullmatch(secret)):
+            yield stated.span("secret")
     at = 0
     while found := _WORDS.search(text, at):
         at = found.end()
@@ -34,6 +57,14 @@ def prose_spans(text: str) -> Iterator[tuple[int, int]]:
             if word == "key":
                 break
             at = near.end()
+
+
+def one_time_spans(text: str) -> Iterator[tuple[int, int]]:
+    """The codes, answers and phrases of this text that prove an identity once."""
+    for pattern in (_ONE_TIME, _DIRECT):
+        for found in pattern.finditer(text):
+            if not found["secret"].startswith(PLACEHOLDERS):
+                yield found.span("secret")
 
 
 def _secret(near: re.Match[str], word: str, distance: int) -> tuple[int, int] | None:

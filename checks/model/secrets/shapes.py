@@ -54,6 +54,7 @@ _PREFIXED = {
     "sg.": r"SG\.[\w-]{16,}\.[\w-]{16,}",
     "xkeysib-": r"xkeysib-[\w-]{20,}",
     "key-": r"key-[0-9a-f]{32}",
+    "bot": r"bot\d{6,12}:[\w-]{30,}",
     "shp": r"shp(?:at|ca|pa|ss)_[0-9a-f]{20,}",
     "sq0": r"sq0(?:atp|csp)-[\w-]{16,}",
     "eaaa": r"EAAA[\w-]{56,}",

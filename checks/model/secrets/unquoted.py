@@ -86,7 +86,7 @@ def end_of_unquoted(text: str, at: int, name: SecretName, place: Place) -> int:
             if is_in_brackets(place.prefix) and not enclosing_quote(place.prefix)
             else limit
         )
-    if place.separator.lower() in ("%3d", "%3a"):
+    if place.separator.startswith(("%", "&#", "\\x")):
         return _found(_ENCODED_STOP, text, at, limit)
     if place.separator == ":":
         return _after_colon(text, at, limit, name, place)

@@ -20,6 +20,7 @@ _NOTHING = frozenset(
         "on",
         "off",
         "~",
+        "-",
         "n/a",
         "required",
         "optional",
