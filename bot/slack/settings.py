@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from checks.config.environment import EnvironmentSettings, OneLineSecret, WebAddress
+from checks.config.environment import EnvironmentSettings, Token, WebAddress
 from checks.config.settings import CONFIG_FILE
 
-_ONE_LINE = "one line (does the Secret end with a line break?)"
+_ONE_LINE = "one line of ASCII characters without spaces (does the Secret end with a line break?)"
 
 
 class SlackSettings(EnvironmentSettings):
@@ -17,11 +17,9 @@ class SlackSettings(EnvironmentSettings):
     Secrets are never printed, logged or posted. Raises BadSetting.
     """
 
-    slack_bot_token: OneLineSecret = Field(SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description=_ONE_LINE)
-    slack_signing_secret: OneLineSecret = Field(
-        SecretStr(""), validation_alias="SLACK_SIGNING_SECRET", description=_ONE_LINE
-    )
-    slack_app_token: OneLineSecret = Field(SecretStr(""), validation_alias="SLACK_APP_TOKEN", description=_ONE_LINE)
+    slack_bot_token: Token = Field(SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description=_ONE_LINE)
+    slack_signing_secret: Token = Field(SecretStr(""), validation_alias="SLACK_SIGNING_SECRET", description=_ONE_LINE)
+    slack_app_token: Token = Field(SecretStr(""), validation_alias="SLACK_APP_TOKEN", description=_ONE_LINE)
     slack_api_url: WebAddress = Field(
         "https://slack.com/api/",
         validation_alias="SLACK_API_URL",

@@ -1,9 +1,10 @@
 """The base of all settings: environment variables, and the sentence for a bad value."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -62,39 +63,85 @@ def _one_line(value: SecretStr) -> SecretStr:
     return value
 
 
+def _token(value: SecretStr) -> SecretStr:
+    """A value that fits into a header of HTTP."""
+    secret = value.get_secret_value()
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise ValueError
+    return value
+
+
 def _address(value: str, schemes: tuple[str, ...]) -> SplitResult:
     """The parts of an address. Raises ValueError."""
     parts = urlsplit(value)
-    # Reading the port raises ValueError if it is not a number below 65536.
+    # Reading the port raises ValueError if it is not a number below 65536, the name's encoding if no resolver accepts it.
     if parts.scheme not in schemes or not parts.hostname or parts.port == 0 or any(c.isspace() for c in value):
+        raise ValueError
+    parts.hostname.encode("idna")
+    if not value.isprintable() or parts.fragment:
         raise ValueError
     return parts
 
 
 def _web_address(value: str) -> str:
-    _address(value, ("http", "https"))
-    return value
-
-
-def _redis_address(value: str) -> str:
-    database = _address(value, ("redis", "rediss")).path.strip("/")
-    if database and not database.isdecimal():
+    if _address(value, ("http", "https")).query:
         raise ValueError
     return value
 
 
+_REDIS_CHOICES = {"ssl_cert_reqs": ("required", "optional", "none"), "ssl_check_hostname": ("true", "false")}
+_REDIS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_MOST_DIGITS = 5
+_LONGEST_NAME = 255
+
+
+def _redis_address(value: str) -> str:
+    """The address, if the client of the records and the queue's transport both understand all of it.
+
+    They read the parameters in different ways, and set their own time-outs.
+    """
+    parts = _address(value, ("redis", "rediss"))
+    database = parts.path.strip("/")
+    if database and not (database.isascii() and database.isdecimal() and len(database) <= _MOST_DIGITS):
+        raise ValueError
+    given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    if given and (parts.scheme != "rediss" or len(dict(given)) < len(given)):
+        raise ValueError
+    for name, chosen in given:
+        if chosen not in _REDIS_CHOICES.get(name, ()) and not (name in _REDIS_FILES and _is_file(Path(chosen))):
+            raise ValueError
+    return value
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file exists; a path that the system refuses is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _existing_folder(path: Path) -> Path:
-    if not path.is_dir():
+    if not _is_folder(path):
         raise ValueError
     return path
 
 
 def _file_in_a_folder(path: Path) -> Path:
-    if path.is_dir() or not path.parent.is_dir():
+    if _is_folder(path) or not _is_folder(path.parent) or len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise ValueError
     return path
 
 
+Token = Annotated[SecretStr, AfterValidator(_token)]
+"""A token of ASCII characters in one line, as HTTP requires."""
 OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line)]
 """A token or password in one line.
 

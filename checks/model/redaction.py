@@ -119,9 +119,9 @@ def _object(raw: Any, above: _Above | None) -> Any:
 
 
 @lru_cache(maxsize=20_000)
-def _is_ordinary(key: str) -> bool:
-    """Whether a field of this name needs no rule of its own: nearly every field."""
-    return not (
+def _is_ordinary(key: Any) -> bool:
+    """Whether a field of this name needs no rule of its own: nearly every field, and every key that is no text."""
+    return not isinstance(key, str) or not (
         key == _APPLIED
         or is_data_field(key)
         or is_compared_field(key)

@@ -1,4 +1,4 @@
-"""A cluster with the secrets of the corpus in every place that can hold text."""
+"""A cluster with the secrets of the corpus in every place that can hold text, and its objects in specifications."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,8 +6,10 @@ from itertools import cycle, islice
 from typing import Any
 
 from tests.clusters.compose import Cluster, Manifest, compose
-from tests.redaction.corpus import SECRET_FORMS
+from tests.redaction.corpus import SECRET_FORMS, SECRET_STRUCTURES
 
+_ROUTED = {"apiVersion": "networking.istio.io/v1"}
+_OF_CONTAINERS = {"command", "args", "env"}
 _NAMES = {"password": "DB_PASSWORD", "token": "API_TOKEN"}
 
 
@@ -91,12 +93,14 @@ def _workload(spec: dict[str, Any], texts: Iterator[str]) -> dict[str, Any]:
     if "template" in spec:
         return {**spec, "template": {**spec["template"], "spec": _workload(spec["template"].get("spec", {}), texts)}}
     containers: Sequence[dict[str, Any]] = spec.get("containers") or ()
+    commands = cycle({"command": each.content["command"]} for each in SECRET_STRUCTURES if "command" in each.content)
     environment = [{"name": name, "value": next(texts)} for name in _NAMES.values()]
     return {
         **spec,
         "containers": [
             {
                 **each,
+                **(next(commands) if "command" not in each else {}),
                 "env": [*(each.get("env") or []), *environment, {"name": "NOTE", "value": next(texts)}],
                 "args": [*(each.get("args") or []), next(texts)],
             }
@@ -129,6 +133,16 @@ def _status(status: dict[str, Any], texts: Iterator[str]) -> dict[str, Any]:
     return found
 
 
+def _like(metadata: Manifest, name: str, content: Manifest, head: Manifest) -> Manifest:
+    """An object of the corpus with the head of a manifest; a route also has a host and a destination."""
+    found = {**head, **content, "metadata": {**metadata, "name": name, "uid": name}}
+    if head is _ROUTED:
+        route = [{"destination": {"host": "application.team-egress.svc.cluster.local"}}]
+        rules = [{**rule, "route": route} for rule in content["spec"]["http"]]
+        found["spec"] = {"hosts": [f"{name}.example"], "http": rules}
+    return found
+
+
 def _configuration(texts: Iterator[str]) -> list[Manifest]:
     """Objects that contain credentials by their purpose."""
     metadata = {
@@ -136,6 +150,10 @@ def _configuration(texts: Iterator[str]) -> list[Manifest]:
         "uid": "0a1b2c3d-0000-4000-8000-000000000001",
         "creationTimestamp": "2026-11-20T00:00:00Z",
     }
+    structures = [each.content for each in SECRET_STRUCTURES if not set(each.content) & _OF_CONTAINERS]
+    patches = [{"operation": "MERGE", "value": each} for each in structures if "kind" not in each]
+    routed = [each for each in structures if each.get("kind") == "VirtualService"]
+    files = [each for each in structures if each.get("kind") == "ConfigMap"]
     patch = {
         "operation": "MERGE",
         "value": {
@@ -148,8 +166,15 @@ def _configuration(texts: Iterator[str]) -> list[Manifest]:
             "apiVersion": "networking.istio.io/v1alpha3",
             "kind": "EnvoyFilter",
             "metadata": {**metadata, "name": "credentials"},
-            "spec": {"configPatches": [{"applyTo": "HTTP_FILTER", "match": {"context": "GATEWAY"}, "patch": patch}]},
+            "spec": {
+                "configPatches": [
+                    {"applyTo": "HTTP_FILTER", "match": {"context": "GATEWAY"}, "patch": each}
+                    for each in (patch, *patches)
+                ]
+            },
         },
+        *(_like(metadata, f"route-{number}", each, _ROUTED) for number, each in enumerate(routed)),
+        *(_like(metadata, f"file-{number}", each, {"apiVersion": "v1"}) for number, each in enumerate(files)),
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",

@@ -23,7 +23,7 @@ import redis
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from tests.bot.conftest import broken_cluster
 from tests.clusters.compose import named, write_bundle
-from tests.redaction.corpus import HARMLESS, SECRET_FORMS
+from tests.redaction.corpus import HARMLESS, SECRET_FORMS, SECRET_STRUCTURES
 from tests.redaction.planting import planted
 from tests.redis_server import RedisServer
 from tests.system import EGRESS_DIAG, System, complete, shows_verdict, slot, whole_thread
@@ -33,9 +33,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 CANARIES = sorted(
     {
         secret.strip()
-        for form in SECRET_FORMS
+        for form in (*SECRET_FORMS, *(each.form for each in SECRET_STRUCTURES))
         for secret in form.secrets
-        if len(secret.strip()) >= 8 and re.search(r"\d", secret)
+        if len(secret.strip()) >= 7 and re.search(r"\d", secret)
     }
     - set(" ".join(HARMLESS).split()),
     key=len,

@@ -28,7 +28,8 @@ class WorkerSettings(EnvironmentSettings):
     redis_url: RedisAddress = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
-        description="redis://HOST:PORT/DATABASE, or rediss:// for TLS",
+        description="redis://HOST:PORT/DATABASE, or rediss:// for TLS; after ? only ssl_cert_reqs, ssl_check_hostname, "
+        "and the existing files ssl_ca_certs, ssl_certfile and ssl_keyfile",
     )
     redis_password: OneLineSecret = Field(
         SecretStr(""),

@@ -7,7 +7,7 @@ from checks.model.secrets.names import SecretName
 from checks.model.secrets.quoting import end_of_quoted, opening_quote
 from checks.model.secrets.values import is_secret_value
 
-_OPEN = re.compile(r"[ \t]*\([ \t]*")
+_OPEN = re.compile(r"\([ \t]*")
 _READS = re.compile(
     r"(?i)(?:^|[.\s])(?:get|read|find|load|look_?up|fetch|has|is|delete|remove|list|mount|create|parse|check|validate|count|env)"
 )
@@ -37,7 +37,16 @@ def call_spans(text: str, start: int, end: int, name: SecretName) -> Iterator[tu
     if _READS.match(text[start:end]) or _READS.search(text[start:end]):
         return iter(())
     found = list(_arguments(text, opened.end()))
-    return _last_arguments(text, opened.end(), name) if any(found) else None
+    if not any(found) or (
+        text[start:end].lower().endswith("key") and not re.search(r"\d", text[opened.end() : _end_of(found)])
+    ):
+        return None
+    return _last_arguments(text, opened.end(), name)
+
+
+def _end_of(found: list[tuple[int, int] | None]) -> int:
+    """The end of the last quoted argument."""
+    return max(span[1] for span in found if span)
 
 
 def _last_arguments(text: str, at: int, name: SecretName) -> Iterator[tuple[int, int]]:

@@ -24,6 +24,22 @@ _LINE = re.compile(
 )
 
 
+_JOINED = re.compile(
+    r"[ \t]*(?:-[ \t]+|(?P<key>[\w.@-]{1,120}):[ \t]+)(?P<quote>[\"']?)"
+    r"(?P<value>(?<=[\"'])[^\"'\n]+|[^\s\"']+)(?P=quote)(?=\s|$)"
+)
+
+
+def joined_spans(text: str, at: int, name: SecretName) -> Iterator[tuple[int, int]]:
+    """The values of a collection whose lines were joined with spaces, as in a log line."""
+    while found := _JOINED.match(text, at):
+        at = found.end()
+        if is_description(found["key"] or "") or not re.search(r"\d", found["value"]):
+            continue
+        if is_secret_value(found["value"], name):
+            yield found.span("value")
+
+
 def jwk_spans(text: str) -> Iterator[tuple[int, int]]:
     """The private members of the JSON web keys in this text."""
     at = 0

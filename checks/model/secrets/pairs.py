@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from checks.model.secrets.calls import call_spans, code_spans, end_of_declared_type
-from checks.model.secrets.collected import block_spans, flow_spans
+from checks.model.secrets.collected import block_spans, flow_spans, joined_spans
 from checks.model.secrets.names import SecretName, announced_secret, is_collection
 from checks.model.secrets.quoting import (
     LONG,
@@ -44,6 +44,8 @@ _SETS = re.compile(
 """Directives and commands that a name and its value follow: `aws configure set`, `add_header`."""
 _WORD_AFTER = re.compile(r"[ \t]+(?=[^\s=:;|&])")
 _ROW = re.compile(r"[ \t]*\|[ \t]*(?P<value>[^|\n]{1,500}?)[ \t]*(?=\|)")
+_TAG = re.compile(r"(?:!!?[\w.:/-]{0,60}|&[\w-]{1,60})[ \t]+(?=\S)")
+"""A tag or an anchor of YAML before a value."""
 _BLOCK = re.compile(r"[ \t]*(?:#[^\n]*)?\n")
 _FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]*[\n ][ \t]*-[ \t]+|[ \t]+)(?!-)(?=\S)""")
 _TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])|[ \t](?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=\w{8,}(?:\s|$))")
@@ -51,7 +53,7 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _QUOTED = re.compile(r"""[ \t]+(?=\\*["'])""")
 _DECLARED = re.compile(r"(?:^|\s)(?:ENV|ARG|setenv|SetEnv)\s+$")
 _INNER = re.compile(
-    r"""\{[^{}]{0,300}?["']?(?:value|stringValue|secretValue|plaintext|secret|password)\\*["']?\s*:\s*(?=\\*["'])"""
+    r"""\{[^{}]{0,300}?["']?(?:value|stringValue|secretValue|plaintext|secret|password|inline_?[Ss]tring|inline_?[Bb]ytes|raw_?[Vv]alue|exact)\\*["']?\s*:\s*(?=\\*["'])"""
 )
 
 
@@ -89,7 +91,7 @@ def _values(text: str, start: int, end: int, name: SecretName) -> Iterator[Secre
         if is_secret_value(element[group], name):
             yield element.span(group)
         return
-    if text[end : end + 1] in ("(", " ") and (called := call_spans(text, start, end, name)) is not None:
+    if text[end : end + 1] == "(" and (called := call_spans(text, start, end, name)) is not None:
         yield from called
         return
     if text[end : end + 1] in (" ", ":") and (at := end_of_declared_type(text, end)) is not None:
@@ -126,8 +128,10 @@ def _collected(text: str, at: int, name: SecretName, place: Place) -> Iterator[S
     kind = SecretName.OBJECT if name is SecretName.WEAK else name
     if text[at : at + 1] in ("{", "["):
         yield from flow_spans(text, at, kind)
-    elif place.begins_line and place.separator == ":" and (opened := _BLOCK.match(text, at)):
+    elif place.separator == ":" and (opened := _BLOCK.match(text, at)):
         yield from block_spans(text, opened.end(), len(place.prefix) - len(place.prefix.lstrip(" \t-")), kind)
+    elif place.separator == ":":
+        yield from joined_spans(text, at, kind)
     yield from value_spans(text, at, name, place)
 
 
@@ -138,7 +142,11 @@ def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[
     if name is not SecretName.WEAK and (at := _after_directive(text, start, end)):
         yield from value_spans(text, at, name, Place("x", "=", "", is_quoted_name=False))
     elif text[max(0, start - 20) : start].rstrip(" \t").endswith("|") and (cell := _ROW.match(text, end)):
-        if _is_mixed(text, cell.start("value")) and is_secret_value(cell["value"], name):
+        if (
+            name is not SecretName.AUTH
+            and _is_mixed(text, cell.start("value"))
+            and is_secret_value(cell["value"], name)
+        ):
             yield cell.span("value")
     else:
         yield from _after_flag(text, start, end, name)
@@ -176,8 +184,14 @@ def _is_mixed(text: str, at: int) -> bool:
     return bool(found and re.search(r"\d", found[0]) and re.search(r"[A-Za-z]", found[0]))
 
 
+def _after_tag(text: str, at: int) -> int:
+    found = _TAG.match(text, at)
+    return found.end() if found else at
+
+
 def value_spans(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
     """The secret parts of the value that begins at this position, after a name of this kind."""
+    at = _after_tag(text, at) if place.separator == ":" else at
     if text.startswith(PLACEHOLDERS, at):
         return
     first = text[at : at + 1]

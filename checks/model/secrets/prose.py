@@ -13,9 +13,9 @@ _WORDS = re.compile(
 )
 _NEXT = re.compile(r"\s+(?P<quote>[\"'`“\u2018]?)(?P<value>[^\s\"'`“”\u2018\u2019]{1,300}+)[\"'`”\u2019]?")
 _STATED = re.compile(
-    r"(?i)(?<![\w.-])(?:pass(?:word|wd|phrase|code)|pwd|secret|token|pin|key|credentials?)s?"
+    r"(?i)(?<![\w.-])(?:pass(?:word|wd|phrase|code)|pwd|secret|token|pin|credentials?)s?"
     r"(?:\s+(?:for|of)\s+(?:the\s+)?(?:user\s+)?[\w.@-]{1,60})?\s+(?:is|are|was|were|now|=|set\s+to|changed\s+to|to)(?:\s+(?:now|set\s+to|changed\s+to))?:?\s+"
-    r"(?:[\w.@-]{1,60}\s*/\s*)?(?P<quote>[\"'`“\u2018]?)(?P<secret>(?<=[\"'`“\u2018])[^\"'`”\u2019\n]{3,200}|(?=[\w!$%&*+#@.-]*\d)(?=[\w!$%&*+#@.-]*[A-Za-z])[\w!$%&*+#@.-]{6,200}(?<![.]))"
+    r"(?:[\w.@-]{1,60}\s*/\s*)?(?P<quote>[\"'`“\u2018]?)(?P<secret>(?<=[\"'“\u2018])[^\"'”\u2019\n]{3,200}|(?=[\w!$%&*+#@.-]*\d)(?=[\w!$%&*+#@.-]*[A-Za-z])[\w!$%&*+#@.-]{6,200}(?<![.]))"
 )
 """A sentence that states a secret: `the password of anna is …`."""
 _VERB = re.compile(r" (?:is|are|was|were|now|=|to)[ :]")

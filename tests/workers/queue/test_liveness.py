@@ -109,10 +109,11 @@ def test_the_password_is_quoted_for_the_url() -> None:
     assert config.redis_url == "rediss://bot:a%2Fb%3D%3A%40@redis.example:6380/2?ssl_cert_reqs=required"
 
 
-def test_the_certificate_of_an_encrypted_redis_is_verified() -> None:
+def test_the_certificate_of_an_encrypted_redis_is_verified(tmp_path: Path) -> None:
     """Without the parameter, Celery's transport accepts any certificate and redis-py's none."""
     assert WorkerSettings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
-    named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
+    (tmp_path / "ca.crt").touch()
+    named = f"rediss://redis.example:6380/0?ssl_ca_certs={tmp_path / 'ca.crt'}"
     assert WorkerSettings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
     chosen = "rediss://redis.example:6380/0?ssl_cert_reqs=none"
     assert WorkerSettings(REDIS_URL=chosen).redis_url == chosen
