@@ -96,7 +96,7 @@ _LONGEST_NAME = 255
 
 
 def _redis_address(value: str) -> str:
-    """The address, if the client of the records and the queue's transport both understand all of it.
+    """The address, if the records' client and the queue's transport both understand it.
 
     They read the parameters in different ways, and set their own time-outs.
     """

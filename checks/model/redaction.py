@@ -120,7 +120,7 @@ def _object(raw: Any, above: _Above | None) -> Any:
 
 @lru_cache(maxsize=20_000)
 def _is_ordinary(key: Any) -> bool:
-    """Whether a field of this name needs no rule of its own: nearly every field, and every key that is no text."""
+    """Whether a field of this name needs no rule of its own, as nearly every field."""
     return not isinstance(key, str) or not (
         key == _APPLIED
         or is_data_field(key)
@@ -196,7 +196,7 @@ def _secret(name: SecretName, value: Any) -> Any:
 
 
 def _arguments(each: list[Any], above: _Above | None) -> Iterator[Any]:
-    """The elements of a list. A flag or a name may precede its value: `["--password", "hunter2"]`."""
+    """The elements of a list: a flag or a name may precede its value."""
     if len(each) < _SHORTEST_PAIR or type(each[0]) is dict:
         yield from (_object(value, above) for value in each)
         return

@@ -1,4 +1,4 @@
-"""The texts and objects of secrets.yaml, structures.yaml and the harmless files, with their secrets."""
+"""The texts and objects of the corpora, with their secrets."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ class SecretForm:
 
 @dataclass(frozen=True, slots=True)
 class SecretStructure:
-    """An object with secrets: `form` holds its strings, one a line, as they are written in the file."""
+    """An object with secrets: `form` holds its strings, one a line, with their marks."""
 
     content: Any
     form: SecretForm

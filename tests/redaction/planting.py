@@ -1,4 +1,4 @@
-"""A cluster with the secrets of the corpus in every place that can hold text, and its objects in specifications."""
+"""A cluster with the secrets of the corpus in every text, and its objects in specifications."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -134,7 +134,7 @@ def _status(status: dict[str, Any], texts: Iterator[str]) -> dict[str, Any]:
 
 
 def _like(metadata: Manifest, name: str, content: Manifest, head: Manifest) -> Manifest:
-    """An object of the corpus with the head of a manifest; a route also has a host and a destination."""
+    """An object of the corpus with the head of a manifest; a route also gets a destination."""
     found = {**head, **content, "metadata": {**metadata, "name": name, "uid": name}}
     if head is _ROUTED:
         route = [{"destination": {"host": "application.team-egress.svc.cluster.local"}}]

@@ -27,9 +27,9 @@ _TRIPLES = ('"""', "'''")
 
 
 def call_spans(text: str, start: int, end: int, name: SecretName) -> Iterator[tuple[int, int]] | None:
-    """The secrets in the arguments of a call whose name announces them; None if this is no call.
+    """The secrets in the arguments of a call; None if this is no call.
 
-    Of several arguments the first is a user or a key.
+    The first of several arguments is a user or a key.
     """
     opened = _OPEN.match(text, end)
     if opened is None or name is SecretName.WEAK:

@@ -1,4 +1,4 @@
-"""Secrets in collections within text: `passwords:` with entries below it, and JSON web keys."""
+"""Secrets in collections within text: entries of `passwords:`, and JSON web keys."""
 
 import re
 from collections.abc import Iterator

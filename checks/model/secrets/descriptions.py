@@ -1,4 +1,4 @@
-"""Which fields of an object describe a secret, and do not contain it: its user, its path, its type."""
+"""Fields of an object that describe a secret: its user, its path, its type."""
 
 import re
 from functools import lru_cache
@@ -59,5 +59,5 @@ def normal_key(key: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def is_description(key: str) -> bool:
-    """Whether a field of this name describes a secret and does not contain it: its user, its path."""
+    """Whether a field of this name describes a secret and does not contain it."""
     return normal_key(key) in _DESCRIBES

@@ -18,7 +18,7 @@ _VALUE = re.compile(
     rf"(?i)(?<![\w-])(?:env\[\d+\]\.)?(?:header_?value|values?|val){_Q}?(?P<gap>[ \t]*)(?P<separator>[:=])(?P<space>[ \t]*)"
 )
 _CONTENT = re.compile(r"[^<>\n]{0,200}>\s{0,40}(?:<[\w:]{0,20}value>)?(?P<value>[^<\s][^<]{0,1000})</")
-"""The content of an element whose attribute is the name: `<entry key="db.password">…</entry>`."""
+"""The content of an element whose attribute is its name: `<entry key="token">…</entry>`."""
 _ANOTHER = re.compile(rf"(?i)(?<![\w.-])(?:name|key|header|header_?name){_Q}?[ \t]*[:=]|\}}|\n\s*\n|\n---")
 _BEFORE = re.compile(
     rf"(?i)(?<![\w-])(?:header_?value|value){_Q}?[ \t]*(?P<separator>[:=])(?P<space>[ \t]*)"

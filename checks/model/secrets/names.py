@@ -226,7 +226,7 @@ def announced_secret(name: str) -> SecretName | None:
 
 @lru_cache(maxsize=20_000)
 def is_collection(name: str) -> bool:
-    """Whether an object of this name maps names of any choice to secrets: `passwords`, `apiTokens`, `tokenMap`."""
+    """Whether an object of this name maps any names to secrets: `passwords`, `tokenMap`."""
     words = [each.lower() for each in _WORD.findall(name[-_LONGEST:])]
     if len(words) > 1 and words[-1] in _COLLECTED:
         return announced_secret(name[: name.lower().rfind(words[-1])]) in (SecretName.PASSWORD, SecretName.TOKEN)

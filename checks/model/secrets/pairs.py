@@ -41,7 +41,7 @@ _COMPLEX_KEY = re.compile(r"[ \t]*\n[ \t]*:[ \t]+(?=\S)")
 _SETS = re.compile(
     r"(?i)(?:\b(?:config(?:ure)?|RequestHeader|http-request|http-response)\s+set(?:-header)?|[a-z]+_header|more_set_headers|\bsetx?)\s+(?://[\w./-]{1,80}/:)?$"
 )
-"""Directives and commands that a name and its value follow: `aws configure set`, `add_header`."""
+"""Directives and commands before a name and its value: `aws configure set`, `add_header`."""
 _WORD_AFTER = re.compile(r"[ \t]+(?=[^\s=:;|&])")
 _ROW = re.compile(r"[ \t]*\|[ \t]*(?P<value>[^|\n]{1,500}?)[ \t]*(?=\|)")
 _TAG = re.compile(r"(?:!!?[\w.:/-]{0,60}|&[\w-]{1,60})[ \t]+(?=\S)")

@@ -21,7 +21,7 @@ _ARGUMENTS = re.compile(
     rf"ldap(?:search|modify|add|whoami)\b{_BETWEEN}\s-w\s+|vault\s+login\s+|mosquitto_(?:pub|sub)\b{_BETWEEN}\s-P\s+|"
     rf"(?:zip|unzip|7z)\b{_BETWEEN}\s-[pP]\s*|sqlcmd\b{_BETWEEN}\s-P\s*|mongo(?:sh|dump)?\b{_BETWEEN}\s-p\s+|"
     rf"(?:mysql|mariadb)\b{_BETWEEN}\s-p\s+(?=[^\s-])|openssl\b{_BETWEEN}\s-[kK]\s+(?=[^\s-])|ipmitool\b{_BETWEEN}\s-P\s+|"
-    rf"cqlsh\b{_BETWEEN}\s-p\s+|snmp(?:get|walk|bulkwalk|set|trap)\b{_BETWEEN}\s-c\s+|snmp\w{{2,10}}\b{_BETWEEN}\s-[AX]\s+|"
+    rf"cqlsh\b{_BETWEEN}\s-p\s+|snmp\w{3,8}\b{_BETWEEN}\s-c\s+|snmp\w{{2,10}}\b{_BETWEEN}\s-[AX]\s+|"
     rf"htpasswd\b{_BETWEEN}[ ]-[A-Za-z]*b[A-Za-z]*[ ]+(?:\S+[ ]+)?\S+[ ]+|(?i:ConvertTo-SecureString)\s+(?:-String\s+)?|"
     r"--from-literal[=\s][\"']?[\w.-]{1,100}=)"
 )
@@ -81,7 +81,7 @@ def program_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_configuration(text: str, found: re.Match[str]) -> bool:
-    """Whether a literal is one of a ConfigMap: `kubectl create configmap x --from-literal=level=debug`."""
+    """Whether a literal is one of a ConfigMap, which contains no secrets."""
     line = text.rfind("\n", max(0, found.start() - 300), found.start()) + 1
     return "--from-literal" in found[0] and re.search(r"\b(?:configmap|cm)\s", text[line : found.start()]) is not None
 

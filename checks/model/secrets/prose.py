@@ -24,7 +24,7 @@ _ONE_TIME = re.compile(
     r"\s+(?:pass)?(?:codes?|pin|answers?|phrase|words?)"
     r"|pin(?=\s*[:=]\s*\d{3,12}\b)|otp(?:\s+code)?|mnemonic|seed\s+phrase)\s*[:=]\s*(?P<secret>(?!\[redacted\])\S[^\n\"'<>]{2,200})"
 )
-"""What somebody proves their identity with once or when they have lost their password."""
+"""A code, an answer or a phrase that proves an identity once, or after a password was lost."""
 _DIRECT = re.compile(
     r"(?i)(?<=\s)(?:key|token)\s+secret\s+(?P<secret>(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{8,200})"
 )

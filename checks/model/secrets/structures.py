@@ -15,7 +15,7 @@ _NAME_FIELDS = (
     *("name", "key", "keyname", "header", "headername", "variable", "setting", "parameter"),
     *("propertyname", "field", "path", "Name", "Key", "propertyName", "headerName", "keyName"),
 )
-"""Fields whose value is the name of what stands beside it."""
+"""Fields whose value is the name of a value beside it."""
 _DATA = frozenset(
     (
         *(
@@ -58,7 +58,7 @@ def is_compared_field(key: str) -> bool:
 
 
 def neighbouring_name(parent: Mapping[str, Any]) -> str:
-    """The name that stands beside a value: of a variable, a header, a condition, a field that changed."""
+    """The name beside a value: of a variable, a header, a condition, a changed field."""
     for field in _NAME_FIELDS:
         if isinstance(name := parent.get(field), str) and name:
             name = name.removeprefix("request.headers[")
@@ -67,7 +67,7 @@ def neighbouring_name(parent: Mapping[str, Any]) -> str:
 
 
 def is_secret_text_of_comparison(value: str) -> bool:
-    """Whether one side of a comparison is a secret: a generated word and not a sentence or a number."""
+    """Whether one side of a comparison is a secret: a word with letters and digits."""
     return " " not in value and any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and len(value) >= 6
 
 
@@ -93,7 +93,7 @@ def is_scheme_or_pattern(key: str, value: str) -> bool:
 
 
 def follows_its_name(before: Any, value: Any, *, is_pair: bool, is_lone: bool) -> SecretName | None:
-    """The kind of a list's element if the element before it is its name: `["authorization", …]`.
+    """The kind of a list's element if its name is before it: `["authorization", …]`.
 
     A list of two may be a pair or two names; a list of such lists holds pairs.
     """
@@ -141,7 +141,7 @@ def stem_of_file(key: str) -> str:
 
 
 def values_of_lines(key: str, text: str) -> Iterator[tuple[int, int]]:
-    """The values of a file whose name announces a collection of secrets: `passwords.properties`."""
+    """The values of a file with the name of a collection: `passwords.properties`."""
     stem = stem_of_file(key)
     if stem == key or not is_collection(stem):
         return
