@@ -1,4 +1,4 @@
-"""A cluster with the secrets of the corpus in every text, and its objects in specifications."""
+"""A cluster with the secrets of the corpus in every text and in specifications."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

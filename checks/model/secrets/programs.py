@@ -21,7 +21,7 @@ _ARGUMENTS = re.compile(
     rf"ldap(?:search|modify|add|whoami)\b{_BETWEEN}\s-w\s+|vault\s+login\s+|mosquitto_(?:pub|sub)\b{_BETWEEN}\s-P\s+|"
     rf"(?:zip|unzip|7z)\b{_BETWEEN}\s-[pP]\s*|sqlcmd\b{_BETWEEN}\s-P\s*|mongo(?:sh|dump)?\b{_BETWEEN}\s-p\s+|"
     rf"(?:mysql|mariadb)\b{_BETWEEN}\s-p\s+(?=[^\s-])|openssl\b{_BETWEEN}\s-[kK]\s+(?=[^\s-])|ipmitool\b{_BETWEEN}\s-P\s+|"
-    rf"cqlsh\b{_BETWEEN}\s-p\s+|snmp\w{3,8}\b{_BETWEEN}\s-c\s+|snmp\w{{2,10}}\b{_BETWEEN}\s-[AX]\s+|"
+    rf"cqlsh\b{_BETWEEN}\s-p\s+|snmp\w{{3,8}}\b{_BETWEEN}\s-c\s+|snmp\w{{2,10}}\b{_BETWEEN}\s-[AX]\s+|"
     rf"htpasswd\b{_BETWEEN}[ ]-[A-Za-z]*b[A-Za-z]*[ ]+(?:\S+[ ]+)?\S+[ ]+|(?i:ConvertTo-SecureString)\s+(?:-String\s+)?|"
     r"--from-literal[=\s][\"']?[\w.-]{1,100}=)"
 )
