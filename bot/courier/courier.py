@@ -12,7 +12,7 @@ from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
 from bot.delivery.thread import Thread
 from bot.messages.answers import gateway_list
-from bot.messages.watch import watch_messages
+from bot.messages.watch import watch_elsewhere, watch_messages
 from bot.slack.web_api import (
     RateLimited,
     Slack,
@@ -155,15 +155,19 @@ class Courier:
         return self.thread.show(held, Destination(watch.channel, watch.thread), wanted)
 
     def _inform_watcher(self, held: HeldDocument, watch_id: str, refused: SlackRefusal) -> None:
-        """Send the end of a watch to its person, because the bot cannot post in the channel."""
+        """Send the state of a watch to its person, at the first refusal and at the end.
+
+        The bot cannot post in the channel.
+        """
         watch = self.client.get(Watch, watch_id)
         if watch is None:
             return
         log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)
-        if watch.state.ended and "elsewhere/end" not in held.deliveries().slots:
-            end = watch_messages(watch, self.client.watch_interval)[1]
-            send_privately(self.slack, watch.user, watch.channel, "", end, renew=held.renew)
-            held.note(Delivered("elsewhere/end", watch.user, "0", ""))
+        slot = "elsewhere/end" if watch.state.ended else "elsewhere/begin"
+        if slot not in held.deliveries().slots:
+            message = watch_elsewhere(watch, self.client.watch_interval, refused.fix)
+            send_privately(self.slack, watch.user, watch.channel, "", message, renew=held.renew)
+            held.note(Delivered(slot, watch.user, "0", message.digest))
 
     def _listing(self, held: HeldDocument, name: str) -> float | None:
         listing = self.client.get(Listing, name)

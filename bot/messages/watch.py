@@ -14,6 +14,7 @@ from bot.messages.blocks import (
     fallback,
     fitting,
     plain,
+    prose,
     raw,
     section,
 )
@@ -37,6 +38,18 @@ def watch_messages(watch: Watch, interval: timedelta) -> tuple[Message, ...]:
         found.append(_end(watch))
     found += _changes(watch)
     return tuple(found)
+
+
+def watch_elsewhere(watch: Watch, interval: timedelta, fix: str) -> Message:
+    """The state of a watch whose channel the bot cannot post in, for its person alone.
+
+    `fix` says what keeps the bot from it, as a clause of our own.
+    """
+    message = _end(watch) if watch.state.ended else _status(watch, interval)
+    reason = context(raw(f"The bot cannot post in <#{watch.channel}>: {prose(fix)}."))
+    return Message(
+        "elsewhere", f"{message.text} (The bot cannot post in the channel.)", (*message.blocks, reason), thread=False
+    )
 
 
 def _status(watch: Watch, interval: timedelta) -> Message:

@@ -175,7 +175,7 @@ def refusal(error: SlackApiError) -> SlackRefusal:
     found = data.get("error")
     code = found if isinstance(found, str) and _CODE.fullmatch(found) else ""
     if answer.status_code == 429 or code in ("ratelimited", "rate_limited"):
-        return RateLimited("ratelimited", _retry_after(answer.headers))
+        return RateLimited("ratelimited", retry_after(answer.headers))
     if answer.status_code >= 500:
         return Unreachable(code or f"http_{answer.status_code}", str(answer.status_code))
     if not code:
@@ -191,7 +191,7 @@ def _detail(code: str, data: Mapping[str, Any]) -> str:
     return "; ".join(map(str, messages))[:300] if isinstance(messages, list) else ""
 
 
-def _retry_after(headers: Mapping[str, Any]) -> float:
+def retry_after(headers: Mapping[str, Any]) -> float:
     """The seconds of the header Retry-After; 1 without a usable one."""
     found = headers.get("Retry-After", headers.get("retry-after", "1"))
     try:

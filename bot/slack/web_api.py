@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, TypeVar
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from pydantic import ValidationError
@@ -33,10 +33,10 @@ from bot.slack.errors import (
     UnknownGroup,
     Unreachable,
     refusal,
-    refusal_of_code,
 )
 from bot.slack.metrics import SLACK_CALLS
 from bot.slack.outgoing import without_secrets
+from bot.slack.plain_answers import refusal_of_response, refusal_of_upload
 from bot.slack.settings import SlackSettings
 from bot.slack.web_api_answers import (
     IdentityAnswer,
@@ -179,10 +179,16 @@ class Slack:
         request = Request(upload.upload_url, data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
         try:
-            with urlopen(request, timeout=self.client.timeout):  # noqa: S310 - as above
-                pass
+            with urlopen(request, timeout=self.client.timeout) as answer:  # noqa: S310 - as above
+                refused = refusal_of_upload(
+                    answer.status, answer.read(1_000).decode(errors="replace"), dict(answer.headers)
+                )
+        except HTTPError as error:
+            refused = refusal_of_upload(error.code, "", dict(error.headers))
         except (URLError, OSError, HTTPException) as error:
             raise Unreachable("no_answer", type(error).__name__) from None
+        if refused is not None:
+            raise refused
         file = {"id": upload.file_id, "title": title}
         self._call("files.completeUploadExternal", SlackAnswer, files=[file], channel_id=channel, thread_ts=thread)
         return file["id"]
@@ -234,12 +240,10 @@ class Slack:
             )
         except (URLError, OSError, HTTPException, SlackClientError) as error:
             raise Unreachable("no_answer", type(error).__name__) from None
-        if answer.status_code == 429:
-            raise RateLimited("ratelimited", 1.0)
-        if answer.status_code == 408 or answer.status_code >= 500:
-            raise Unreachable(f"http_{answer.status_code}")
-        if answer.status_code != 200:
-            raise refusal_of_code("response_url", f"{answer.status_code} {answer.body[:80]}")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UnknownAnswer("malformed_answer", type(error).__name__) from None
+        if refused := refusal_of_response(answer.status_code, answer.body, answer.headers):
+            raise refused
 
     def group_members(self, group: str) -> frozenset[str]:
         """The members of a user group."""

@@ -188,6 +188,26 @@ def test_who_waits_for_a_channel_that_refuses_messages_is_informed(
     assert not slack.messages()
 
 
+def test_the_person_of_a_watch_is_informed_at_the_first_refusal(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    """Before, the person heard nothing until the watch ended, up to 12 hours later."""
+    watch, _ = client.watch(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OPS", None, timedelta(hours=1))
+    for expected in (1, 1):
+        slack.faults.clear()
+        for method in ("chat.postMessage", "chat.update"):
+            slack.faults.refuse("restricted_action_read_only_channel", 9, method)
+        assert courier.deliver(f"watch/{watch.id}").label == "refused"
+        assert len(slack.ephemerals(user="U0ALICE")) == expected
+    (notice,) = slack.ephemerals(user="U0ALICE")
+    assert "Watching" in notice.shown
+    assert "read-only" in notice.shown
+    assert client.stop(watch, "U0ALICE")
+    courier.deliver(f"watch/{watch.id}")
+    assert len(slack.ephemerals(user="U0ALICE")) == 2
+    assert not slack.messages()
+
+
 @pytest.mark.parametrize("kind", ["file", "digest", "handoff"])
 def test_who_waits_for_another_document_is_informed_too(
     courier: Courier, client: Client, slack: SandboxServer, kind: str
