@@ -99,7 +99,7 @@ def test_an_answer_in_an_unknown_character_set_is_no_delivery(server: Answers) -
 @pytest.mark.parametrize("how", ["response", "upload"])
 @pytest.mark.parametrize(("after", "seconds"), [("37", 37.0), ("9999999", 3600.0), ("soon", 1.0)])
 def test_retry_after_is_honoured(server: Answers, how: str, after: str, seconds: float) -> None:
-    """Before, a response URL was tried again after one second, and an upload counted as unreachable."""
+    """Before, a response URL was tried again after one second."""
     server.status, server.body, server.headers = 429, b"", {"Retry-After": after}
     with pytest.raises(RateLimited) as raised:
         send(server, how)
