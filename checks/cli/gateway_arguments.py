@@ -8,7 +8,7 @@ import click
 from checks.cli.usage import Seconds, config_option, refuse
 
 if TYPE_CHECKING:
-    from checks.config.configuration import ClusterConfig
+    from checks.config.configuration import ClusterConfig, Config
     from checks.model.question import Question
     from checks.sources.source import Source
 
@@ -61,14 +61,23 @@ def question_of(arguments: GatewayArguments) -> "tuple[Question, ClusterConfig]"
     return Question(entry.identity, named.name, named.namespace, host, client), entry
 
 
-def _configured(cluster: str, config: Path | None) -> "ClusterConfig":
-    from checks.config.configuration import UnknownCluster
+def command_configuration(config: Path | None) -> "Config":
+    """The configuration that the option or the environment names."""
     from checks.config.configuration_file import ConfigError, load
     from checks.config.settings import Settings
 
     try:
-        return load(config, Settings().config).cluster(cluster)
-    except (ConfigError, UnknownCluster) as wrong:
+        return load(config, Settings().config)
+    except ConfigError as wrong:
+        refuse(wrong)
+
+
+def _configured(cluster: str, config: Path | None) -> "ClusterConfig":
+    from checks.config.configuration import UnknownCluster
+
+    try:
+        return command_configuration(config).cluster(cluster)
+    except UnknownCluster as wrong:
         refuse(wrong)
 
 

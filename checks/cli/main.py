@@ -1,4 +1,4 @@
-"""The command line: `egress-diag diagnose | collect | checks | sweep`.
+"""The command line: `egress-diag diagnose`, `egress-diag sweep` and others.
 
 Commands of other packages are added.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from checks.cli.action_commands import probe_command, restart_command
 from checks.cli.checks_command import checks_command
 from checks.cli.collect_command import collect_command
 from checks.cli.diagnose_command import diagnose_command
@@ -80,7 +81,7 @@ def main(debug: bool) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-for each in (diagnose_command, collect_command, checks_command, sweep_command):
+for each in (diagnose_command, collect_command, checks_command, sweep_command, probe_command, restart_command):
     main.add_command(each)
 
 if __name__ == "__main__":

@@ -73,13 +73,15 @@ A resource has its API group if the name is ambiguous.
 """
 
 PROBE: list[Rule] = [
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "delete"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "create", "delete"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
     {"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
 ]
 """The permissions of the active probes (SEG-4, SEG-5).
 
-A probe runs in an ephemeral container in the gateway's pod, or in a temporary pod.
+A probe runs in an ephemeral container in the gateway's pod, or in the pod of a Job.
 """
 
 RESTART: list[Rule] = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}]

@@ -3,12 +3,15 @@
 They are read for the plan, and again before the change.
 """
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import monotonic
 
-from checks.actions.planning import ACTION_READS
+from checks.actions.plan import ActionPlan, PlanRefusal, RefusalKind
+from checks.actions.planning import ACTION_READS, recheck, request_of
 from checks.engine.diagnosis import Diagnosis
 from checks.engine.readings import record
-from checks.facts.egress_gateway import UnknownGateway, all_from_profile
+from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway, all_from_profile
 from checks.facts.fact import Unreadable
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
@@ -37,3 +40,17 @@ def read_action_facts(source: Source, question: Question, timeout: float) -> Fac
         shown = [str(each) for cluster in store.known(ManagedCluster) for each in all_from_profile(cluster)]
         raise UnknownGateway(question.gateway, question.namespace, shown)
     return view
+
+
+def recheck_now(
+    source: Source, question: Question, plan: ActionPlan, namespaces: Sequence[str], timeout: float
+) -> PlanRefusal | None:
+    """The reason why the plan must not be executed now, None if it may.
+
+    The facts are read again, and `namespaces` are those of the configuration.
+    """
+    try:
+        facts = read_action_facts(source, question, timeout)
+    except (AmbiguousGateway, UnknownGateway) as changed:
+        return PlanRefusal(RefusalKind.CHANGED, f"The gateway of the plan is not found any more: {changed}.")
+    return recheck(request_of(plan, namespaces), plan, facts, datetime.now(UTC))

@@ -39,6 +39,8 @@ class KubeServer:
     uses plain HTTP. Access reviews deny `denied` (`PLURAL.GROUP`, `pods/log`).
     """
 
+    handler: type[LoopbackHandler]
+
     def __init__(
         self,
         cluster: Cluster,
@@ -62,7 +64,7 @@ class KubeServer:
         self._lock = Lock()
         self._lists = _lists(cluster)
         self._served = {**_VERSIONS, **(versions or {})}
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), self.handler)
         self._server.owner = self
         if authority is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -139,7 +141,9 @@ class _Server(LoopbackServer):
     tls: ssl.SSLContext | None = None
 
 
-class _Handler(LoopbackHandler):
+class KubeHandler(LoopbackHandler):
+    """Answers one connection."""
+
     server: _Server
 
     def setup(self) -> None:
@@ -158,7 +162,7 @@ class _Handler(LoopbackHandler):
         if fault is not None and self._faulty(fault):
             return
         if self.headers.get("Authorization") != f"Bearer {owner.token}":
-            self._status(401, "Unauthorized")
+            self.status(401, "Unauthorized")
             return
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         self._answer(url.path, query)
@@ -172,14 +176,14 @@ class _Handler(LoopbackHandler):
         if fault is not None and self._faulty(fault):
             return
         if self.headers.get("Authorization") != f"Bearer {owner.token}":
-            self._status(401, "Unauthorized")
+            self.status(401, "Unauthorized")
         elif path != "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
-            self._status(404, "the server could not find the requested resource")
+            self.status(404, "the server could not find the requested resource")
         else:
             wanted = body["spec"]["resourceAttributes"]
             resource = "/".join(part for part in (wanted["resource"], wanted.get("subresource")) if part)
             name = f"{resource}.{wanted['group']}" if wanted.get("group") else resource
-            self._json(201, {**body, "status": {"allowed": name not in owner.denied}})
+            self.json(201, {**body, "status": {"allowed": name not in owner.denied}})
 
     def _faulty(self, fault: Fault) -> bool:
         if fault.hang:
@@ -187,9 +191,9 @@ class _Handler(LoopbackHandler):
         if fault.close:
             self.close_connection = True
         elif fault.body is not None:
-            self._send(200, fault.body, "text/html")
+            self.send(200, fault.body, "text/html")
         elif fault.status:
-            self._status(fault.status, fault.message, fault.retry_after)
+            self.status(fault.status, fault.message, fault.retry_after)
         else:
             return False
         return True
@@ -206,13 +210,13 @@ class _Handler(LoopbackHandler):
             case ["api", "v1", "namespaces", namespace, "pods", pod, "log"]:
                 self._log(namespace, pod, query)
             case _:
-                self._status(404, "the server could not find the requested resource")
+                self.status(404, "the server could not find the requested resource")
 
     def _version(self) -> None:
         if error := self.server.owner.recorded_error("kubernetes", "version"):
             self._recorded(error)
         else:
-            self._json(200, {"major": "1", "minor": "33", "gitVersion": VERSION})
+            self.json(200, {"major": "1", "minor": "33", "gitVersion": VERSION})
 
     def _list(self, group: str, version: str, plural: str, query: Mapping[str, str]) -> None:
         owner = self.server.owner
@@ -222,7 +226,7 @@ class _Handler(LoopbackHandler):
             return
         found = owner.listed(group, version, plural)
         if found is None:
-            self._status(404, "the server could not find the requested resource")
+            self.status(404, "the server could not find the requested resource")
             return
         kind, objects = found
         begin = int(query.get("continue", "0"))
@@ -236,7 +240,7 @@ class _Handler(LoopbackHandler):
         list_kind, list_version = (
             ("PartialObjectMetadataList", "meta.k8s.io/v1") if partial else (f"{kind}List", api_version)
         )
-        self._json(200, {"kind": list_kind, "apiVersion": list_version, "metadata": metadata, "items": items})
+        self.json(200, {"kind": list_kind, "apiVersion": list_version, "metadata": metadata, "items": items})
 
     def _item(self, manifest: Manifest, kind: str, api_version: str) -> Manifest:
         if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
@@ -255,7 +259,7 @@ class _Handler(LoopbackHandler):
         pods = found[1] if found else []
         manifest = next((p for p in pods if (_namespace(p), _name(p)) == (namespace, pod)), None)
         if manifest is None:
-            self._status(404, f'pods "{pod}" not found')
+            self.status(404, f'pods "{pod}" not found')
             return
         container = query.get("container", "")
         statuses = [
@@ -268,25 +272,25 @@ class _Handler(LoopbackHandler):
         waiting = statuses[0].get("state", {}).get("waiting") if statuses else None
         if text is None and waiting:
             reason = waiting.get("reason", "ContainerCreating")
-            self._status(400, f'container "{container}" in pod "{pod}" is waiting to start: {reason}')
+            self.status(400, f'container "{container}" in pod "{pod}" is waiting to start: {reason}')
             return
         lines = (text or "").splitlines(keepends=True)[-int(query.get("tailLines", 1_000_000)) :]
-        self._send(200, "".join(lines).encode(), "text/plain")
+        self.send(200, "".join(lines).encode(), "text/plain")
 
     def _recorded(self, error: Mapping[str, Any]) -> None:
         if not error["status"]:
             self.close_connection = True
             return
-        self._status(int(error["status"]), str(error.get("message") or ""))
+        self.status(int(error["status"]), str(error.get("message") or ""))
 
-    def _status(self, code: int, message: str, retry_after: int | None = None) -> None:
+    def status(self, code: int, message: str, retry_after: int | None = None) -> None:
         body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
-        self._json(code, body, {} if retry_after is None else {"Retry-After": str(retry_after)})
+        self.json(code, body, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
-    def _json(self, code: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        self._send(code, orjson.dumps(body), "application/json", headers)
+    def json(self, code: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+        self.send(code, orjson.dumps(body), "application/json", headers)
 
-    def _send(self, code: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None) -> None:
+    def send(self, code: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -295,6 +299,8 @@ class _Handler(LoopbackHandler):
         self.end_headers()
         self.wfile.write(body)
 
+
+KubeServer.handler = KubeHandler
 
 _KINDS = {resource: fact.kind for resource, (fact, _) in LISTED_KINDS.items()}
 _VERSIONS: dict[str, Sequence[str]] = {resource: origin.versions for resource, (_, origin) in LISTED_KINDS.items()}

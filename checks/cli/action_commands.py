@@ -1,0 +1,107 @@
+"""`egress-diag probe` and `egress-diag restart`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from checks.cli.gateway_arguments import GatewayArguments, command_configuration, question_of
+from checks.cli.usage import Seconds, config_option, refuse
+
+if TYPE_CHECKING:
+    from checks.cli.action_session import ActionSession
+
+_shared = (
+    click.argument("cluster"),
+    click.argument("gateway"),
+    config_option,
+    click.option("--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
+    click.option("--yes", is_flag=True, help="Execute the plan without asking."),
+    click.option(
+        "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the output."
+    ),
+    click.option(
+        "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each reading in seconds."
+    ),
+)
+
+
+class ActionArguments(TypedDict):
+    """The arguments that `probe` and `restart` share."""
+
+    cluster: str
+    gateway: str
+    config: Path | None
+    namespace: str | None
+    yes: bool
+    output: str
+    timeout: float
+
+
+def action_arguments(command: "click.decorators.FC") -> "click.decorators.FC":
+    """Add the arguments to a command."""
+    for decorate in reversed(_shared):
+        command = decorate(command)
+    return command
+
+
+@click.command("probe")
+@action_arguments
+@click.option(
+    "--from",
+    "origin",
+    type=click.Choice(["pod", "gateway"]),
+    default="pod",
+    show_default=True,
+    help="The sender of the request: a new pod outside the mesh, or an ephemeral container of a gateway pod.",
+)
+def probe_command(origin: str, **arguments: Unpack[ActionArguments]) -> None:
+    """Show the source IP address that a destination sees.
+
+    The plan is shown first. Exit codes: 0 an address of the egress IP prefix, 1 another result, 2 refused, 3 not completed.
+    """
+    from checks.actions.plan import ActionKind
+
+    kind = ActionKind.PROBE_POD if origin == "pod" else ActionKind.PROBE_GATEWAY
+    sys.exit(_session(arguments).execute(kind, yes=arguments["yes"]))
+
+
+@click.command("restart")
+@action_arguments
+@click.option("--deployment", default="", help="The Deployment to restart, if the gateway has several.")
+@click.option("--confirm", "name", default="", help="With --yes: the Deployment's name, if the plan requires it.")
+def restart_command(deployment: str, name: str, **arguments: Unpack[ActionArguments]) -> None:
+    """Restart the pods of an egress gateway.
+
+    The plan is shown first. Exit codes: 0 restarted, 1 the rollout does not progress, 2 refused, 3 not completed.
+    """
+    from checks.actions.plan import ActionKind
+
+    session = _session(arguments)
+    sys.exit(session.execute(ActionKind.RESTART, yes=arguments["yes"], deployment=deployment, typed=name))
+
+
+def _session(arguments: ActionArguments) -> "ActionSession":
+    from checks.cli.action_session import ActionSession
+    from checks.model.question import BadQuestion
+
+    target: GatewayArguments = {
+        "cluster": arguments["cluster"],
+        "gateway": arguments["gateway"],
+        "config": arguments["config"],
+        "namespace": arguments["namespace"],
+        "bundle": None,
+        "host": None,
+        "client": None,
+    }
+    try:
+        question, entry = question_of(target)
+    except BadQuestion as wrong:
+        refuse(wrong)
+    settings = command_configuration(arguments["config"]).probe
+    if settings is None:
+        refuse("active steps are off: the configuration has no section probe")
+    if entry.bundle is not None:
+        refuse(f"{entry.name} is a bundle: active steps need a live cluster")
+    return ActionSession(entry, question, settings, arguments["timeout"], as_json=arguments["output"] == "json")
