@@ -176,14 +176,13 @@ class Client:
 
     def own(self, run: Run, user: str) -> None:
         """Make a user the owner of a run's incident."""
-        self._stores.runs.own(run, user)
-        self._stores.history.own_run(run, user)
-        self._stores.run_changed(run)
+        if self._stores.runs.own(run, user, self._stores.history.run_ownership(run, user)):
+            self._stores.run_changed(run)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
         """Record that a user considers a run wrong; the run and its evidence are kept for a year."""
-        self._stores.runs.remark(run, user, comment)
-        self._stores.evidence.preserve(run.id, REMARKED_KEPT)
+        if self._stores.runs.remark(run, user, comment):
+            self._stores.evidence.preserve(run.id, REMARKED_KEPT)
 
     # the installation
 

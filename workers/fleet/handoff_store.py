@@ -74,7 +74,11 @@ class Handoffs:
         key = self._key("handoff", order.id)
         new = self._transitions.apply(
             [Expected(("EXISTS", key), 0)],
-            [("SET", key, made, "EX", self.keep), ("ZADD", self._key("handoffs"), due, order.id)],
+            [
+                ("SET", key, made, "EX", self.keep),
+                ("ZADD", self._key("handoffs"), due, order.id),
+                *new_revision(self.prefix, f"handoff/{order.id}", self.keep),
+            ],
         )
         self.documents.changed(f"handoff/{order.id}")
         return new
@@ -106,7 +110,11 @@ class Handoffs:
             [
                 ("SET", self._key("handoff", handoff_id, "taken"), takeover, "EX", self.keep),
                 ("ZREM", self._key("handoffs"), handoff_id),
-                *(self.states.history.ownership(line.cluster, line.gateway, user, now) for line in found.open),
+                *(
+                    write
+                    for line in found.open
+                    for write in self.states.history.ownership(line.cluster, line.gateway, user, now)
+                ),
                 *new_revision(self.prefix, f"handoff/{handoff_id}", self.keep),
             ],
         )

@@ -5,7 +5,7 @@ reported by `changed`. The courier makes Slack match and records the revision th
 revision is due, and the janitor notifies the courier of it again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -147,27 +147,29 @@ class Documents:
             messages, doubts = pipe.execute()
         return read_deliveries(messages, doubts)
 
-    def note_delivered(self, document: str, record: Recorded | DoubtfulPost) -> None:
-        """Record the message of a slot at once after posting it, or an attempt to post it."""
+    def note_delivered(self, document: str, record: Recorded | DoubtfulPost, *, holder: Expected | None = None) -> None:
+        """Record the message of a slot at once after posting it, or an attempt to post it.
+
+        `holder` is the expectation that this courier still has the document; LockLost is raised if it has not.
+        """
         if isinstance(record, DoubtfulPost):
             key, value = self._key("doubts", document), write_doubt(record)
         else:
             key, value = self._key("delivered", document), write_delivered(record)
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, record.slot, value)
-            pipe.expire(key, self.keep)
-            pipe.execute()
+        self._change_record([("HSET", key, record.slot, value), ("EXPIRE", key, self.keep)], holder)
 
-    def forget_delivered(self, document: str, slot: str) -> None:
+    def forget_delivered(self, document: str, slot: str, *, holder: Expected | None = None) -> None:
         """Remove a slot's record: its message was not posted, or it was deleted."""
-        self.redis.hdel(self._key("delivered", document), slot)
+        self._change_record([("HDEL", self._key("delivered", document), slot)], holder)
 
-    def forget_doubt(self, document: str, slot: str) -> None:
+    def forget_doubt(self, document: str, slot: str, *, holder: Expected | None = None) -> None:
         """Remove a slot's doubtful post: it is no longer searched for."""
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(self._key("doubts", document), slot)
-            pipe.hdel(self._key("delivered", document), old_doubt_slot(slot))
-            pipe.execute()
+        doubts, delivered = self._key("doubts", document), self._key("delivered", document)
+        self._change_record([("HDEL", doubts, slot), ("HDEL", delivered, old_doubt_slot(slot))], holder)
+
+    def _change_record(self, writes: Sequence[Write], holder: Expected | None) -> None:
+        if not self._transitions.apply([holder] if holder is not None else [], writes):
+            raise LockLost
 
     def end_delivery(self, document: str, revision: int) -> bool:
         """Record that Slack shows a revision. False if there is a newer one, which is still due."""
@@ -212,7 +214,8 @@ class Documents:
 class HeldDocument:
     """A document at one revision, held by this courier, with the record of its messages.
 
-    Only the courier that holds a document may change that record.
+    Only the courier that holds a document may change that record: every change raises LockLost if another has it. The
+    record then has the attempt, and the other courier searches for the message.
     """
 
     def __init__(self, document: str, revision: int, lease: Lease, documents: Documents) -> None:
@@ -241,15 +244,15 @@ class HeldDocument:
 
     def note(self, record: Recorded | DoubtfulPost) -> None:
         """Record the message of one slot, or a post whose answer is not known."""
-        self._documents.note_delivered(self.document, record)
+        self._documents.note_delivered(self.document, record, holder=self._lease.held_by_me)
 
     def forget(self, slot: str) -> None:
         """Remove a slot's record: its message was not posted, or it was deleted."""
-        self._documents.forget_delivered(self.document, slot)
+        self._documents.forget_delivered(self.document, slot, holder=self._lease.held_by_me)
 
     def forget_doubt(self, slot: str) -> None:
         """Remove a slot's doubtful post: it is no longer searched for."""
-        self._documents.forget_doubt(self.document, slot)
+        self._documents.forget_doubt(self.document, slot, holder=self._lease.held_by_me)
 
     def picture_id(self) -> str:
         """The ID of the picture that was uploaded for the document; empty without one."""
@@ -258,7 +261,8 @@ class HeldDocument:
 
     def note_picture(self, channel: str, file_id: str) -> None:
         """Record the picture that was uploaded for the document."""
-        self._documents.note_delivered(self._picture, Delivered("file", channel, file_id, ""))
+        picture = Delivered("file", channel, file_id, "")
+        self._documents.note_delivered(self._picture, picture, holder=self._lease.held_by_me)
 
     @property
     def _picture(self) -> str:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from redis import Redis
 
 from workers.records.delivered import DeliveryFailure
+from workers.runs.bounded import surplus_fields
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.unreadable import UnreadableRecords
 
@@ -48,8 +49,7 @@ class DeliveryFailures:
         """The documents to forget for this one: those that failed least recently."""
         if self.redis.hlen(self._key) < MAX_FAILURES:
             return []
-        others = sorted((each.last, name) for name, each in self.all().items() if name != document)
-        return [name for _, name in others[: max(0, len(others) + 1 - MAX_FAILURES)]]
+        return surplus_fields({name: each.last for name, each in self.all().items()}, document, MAX_FAILURES)
 
     def clear(self, document: str) -> None:
         """Forget the failures of a document that Slack shows now."""

@@ -1,5 +1,6 @@
 """The history of each gateway (verdicts, runs, owners) and the inventory of each cluster."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from redis import Redis
@@ -17,11 +18,18 @@ from workers.records.history import (
 )
 from workers.records.run import Run
 from workers.records.stored import read_record
+from workers.runs.bounded import surplus_fields
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.unreadable import UnreadableRecords
 
 _RUNS_KEPT = 200
 """Past runs that are kept of each gateway."""
+
+MOST_GATEWAYS = 1000
+"""Gateways of a cluster of which the last verdict and the owner are kept.
+
+Names that were typed, and gateways that were removed, are among them; the oldest make room.
+"""
 
 
 class History:
@@ -64,7 +72,15 @@ class History:
             ]
             before = self.verdicts(report.cluster).get(name) if known is not None else None
             if before is None or before.at <= at:
-                writes.append(("HSET", latest, name, GATEWAY_VERDICT_JSON.dump_json(verdict)))
+                writes += [
+                    ("HSET", latest, name, GATEWAY_VERDICT_JSON.dump_json(verdict)),
+                    ("EXPIRE", latest, self.keep),
+                    *self._surplus(
+                        latest,
+                        name,
+                        lambda: {each: v.at.timestamp() for each, v in self.verdicts(report.cluster).items()},
+                    ),
+                ]
             expected = [Expected(("EXISTS", noted), 0), Expected(("HGET", latest, name), known)]
             return self._transitions.apply(expected, writes) or None
 
@@ -93,26 +109,39 @@ class History:
 
         return dict(self._unreadable.read_each(f"verdict/{cluster}", (str(key) for key in found), read))
 
-    def own_run(self, run: Run, user: str) -> None:
-        """Make a user the owner of the incident of a run's gateway, for handoff and App Home."""
+    def run_ownership(self, run: Run, user: str) -> list[Write]:
+        """The writes that make a user the owner of the incident of a run's gateway."""
         name = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
-        self._set_owner(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
+        return self._owned(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
 
     def own_gateway(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
         """Make a user the owner of a gateway's incident, by taking a handoff."""
-        self.redis.execute_command(*self.ownership(cluster, gateway, user, at))  # type: ignore[no-untyped-call] # missing in redis-py
+        self._transitions.apply([], self.ownership(cluster, gateway, user, at))
 
-    def ownership(self, cluster: str, gateway: str, user: str, at: datetime) -> Write:
-        """The write of `own_gateway`, as part of the transition that takes a handoff."""
-        return ("HSET", self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(Ownership(user, at)))
+    def ownership(self, cluster: str, gateway: str, user: str, at: datetime) -> list[Write]:
+        """The writes of `own_gateway`, as part of the transition that takes a handoff."""
+        return self._owned(cluster, gateway, Ownership(user, at))
+
+    def _owned(self, cluster: str, gateway: str, ownership: Ownership) -> list[Write]:
+        key = self._key("owners", cluster)
+        return [
+            ("HSET", key, gateway, OWNERSHIP_JSON.dump_json(ownership)),
+            ("EXPIRE", key, self.keep),
+            *self._surplus(
+                key, gateway, lambda: {name: each.at.timestamp() for name, each in self.owners(cluster).items()}
+            ),
+        ]
+
+    def _surplus(self, key: str, field: str, times: Callable[[], dict[str, float]]) -> list[Write]:
+        """The removal of the oldest fields of a hash that has grown too large for another one."""
+        if self.redis.hlen(key) < MOST_GATEWAYS:
+            return []
+        return [("HDEL", key, each) for each in surplus_fields(times(), field, MOST_GATEWAYS)]
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
         """The owner of each gateway's last incident, open or ended, by `namespace/name`."""
         found = self.redis.hgetall(self._key("owners", cluster))
         return dict(self._unreadable.read_fields(f"owner/{cluster}", found, OWNERSHIP_JSON.validate_json))
-
-    def _set_owner(self, cluster: str, gateway: str, ownership: Ownership) -> None:
-        self.redis.hset(self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(ownership).decode())
 
     def may_refresh(self, cluster: str, seconds: int = 60) -> bool:
         """Whether a cluster's gateways may be read again: once in so many seconds."""

@@ -8,7 +8,7 @@ that have not ended.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -29,6 +29,9 @@ _CHOICES_JSON: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 _REQUEST_KEPT = timedelta(hours=1)
 """The time for which a request's key is remembered; Slack repeats within minutes."""
+
+MOST_REMARKS = 50
+"""Comments on a run that are kept, the latest ones."""
 
 REMARKED_KEPT = 365 * 86400
 """Seconds for which a run is kept that a user has called wrong."""
@@ -231,35 +234,43 @@ class Runs:
         """End the run for a user; the worker that holds it notices within a second."""
         return self._ended(run, "cancelled", state=RunState.CANCELLED.value, cancelled_by=user)
 
-    def own(self, run: Run, user: str) -> None:
-        """Make a user the owner; the last one counts."""
-        self._note(run, "owner", user)
+    def own(self, run: Run, user: str, ownership: Sequence[Write] = ()) -> bool:
+        """Make a user the owner, with the other writes that belong to it; the last user counts.
+
+        False if the run has expired.
+        """
+        key = self._key("run", run.id)
+        writes: list[Write] = [("HSET", key, "owner", user), *ownership, *self._shown_again(run)]
+        return self._transitions.apply([Expected(("EXISTS", key), 1)], writes)
 
     def note_repeat(self, run_id: str, later: str) -> None:
         """Record the later run that repeats this one."""
         if (run := self.get(run_id)) is not None:
             self._note(run, "later", later)
 
-    def remark(self, run: Run, user: str, comment: str) -> None:
+    def remark(self, run: Run, user: str, comment: str) -> bool:
         """Keep the run, its findings and a user's comment for a year.
 
-        The comment is for the maintainers of the checks.
+        The comment is for the maintainers of the checks. False if the run has expired.
         """
-        with self.redis.pipeline(transaction=True) as pipe:
-            remark = Remark(datetime.now(UTC), user, comment)
-            pipe.rpush(self._key("run", run.id, "remarks"), REMARK_JSON.dump_json(remark))
-            pipe.sadd(self._key("remarked"), run.id)
-            for part in ((), ("findings",), ("order",), ("remarks",)):
-                pipe.expire(self._key("run", run.id, *part), REMARKED_KEPT, gt=True)
-            pipe.expire(self._key("run", run.id, "remarks"), REMARKED_KEPT)
-            pipe.execute()
+        remarks = self._key("run", run.id, "remarks")
+        remark = REMARK_JSON.dump_json(Remark(datetime.now(UTC), user, comment))
+        writes: list[Write] = [
+            ("RPUSH", remarks, remark),
+            ("LTRIM", remarks, -MOST_REMARKS, -1),
+            *(
+                ("EXPIRE", self._key("run", run.id, *part), REMARKED_KEPT, "GT")
+                for part in ((), ("findings",), ("order",))
+            ),
+            ("EXPIRE", remarks, REMARKED_KEPT),
+        ]
+        return self._transitions.apply([Expected(("EXISTS", self._key("run", run.id)), 1)], writes)
 
     def discard(self, run_id: str) -> bool:
         """Delete a run that has ended. False if a user has commented on it: it is kept."""
-        if self.redis.sismember(self._key("remarked"), run_id):
-            return False
-        self.redis.delete(*(self._key("run", run_id, *part) for part in ((), ("findings",), ("order",), ("joined",))))
-        return True
+        uncommented = Expected(("EXISTS", self._key("run", run_id, "remarks")), 0)
+        parts = ((), ("findings",), ("order",), ("joined",))
+        return self._transitions.apply([uncommented], [("DEL", self._key("run", run_id, *part)) for part in parts])
 
     def remarks(self, run_id: str) -> tuple[Remark, ...]:
         """The comments on a run, oldest first."""

@@ -92,14 +92,20 @@ class UnreadableRecords:
         now = datetime.now(UTC)
         return {name: each for name, each in sorted(known.items()) if (now - each.at).total_seconds() < _KEPT}
 
+    def _has_room(self) -> bool:
+        for old in [name for name, (at, _) in self._noted.items() if time.monotonic() - at > _KEPT]:
+            del self._noted[old]
+        return len(self._noted) < _MOST_NOTED
+
     def _note(self, record: str, error: Exception) -> str:
         """Log the record the first time; keep it for doctor. Returns the token of the log record."""
         before = self._noted.get(record)
         if before is not None and time.monotonic() - before[0] < _NOTED_FOR:
             return before[1]
+        if before is None and not self._has_room():
+            # Whatever made so many is in the log already.
+            return ""
         token = before[1] if before is not None else logged_error_token(log, f"{record} cannot be read", error)
-        if len(self._noted) >= _MOST_NOTED:
-            self._noted.clear()
         self._noted[record] = (time.monotonic(), token)
         value = _UNREADABLE_JSON.dump_json(UnreadableRecord(type(error).__name__, token, datetime.now(UTC)))
         try:

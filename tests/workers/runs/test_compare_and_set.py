@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,15 +25,19 @@ from redis.retry import Retry
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.clusters.compose import named, write_bundle
+from tests.redis_proxy import RedisProxy
 from tests.redis_server import RedisServer
 from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.client.stores import Stores
 from workers.queue.celery_app import make_publisher
 from workers.queue.settings import WorkerSettings
+from workers.records.delivered import Delivered
+from workers.records.handoff import Handoff, HandoffOrder
 from workers.records.run import Order, Run, RunState, Target
 from workers.runs.cluster_sources import ClusterSources
 from workers.runs.compare_and_set import Contended, Expected, Transitions, until_applied
+from workers.runs.documents import LockLost
 from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
 
 ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command/1")
@@ -155,6 +161,63 @@ def test_a_note_about_an_expired_run_leaves_no_record(client: Client, redis_clie
     redis_client.delete(f"egress-diag:run:{run.id}")
     client.stores.runs.own(run, "U0BOB")
     assert not redis_client.exists(f"egress-diag:run:{run.id}")
+
+
+def test_a_comment_and_a_discard_at_once_keep_the_comment_or_the_deletion(client: Client, config: Config) -> None:
+    """The run was deleted after a comment on it was accepted."""
+    runs = client.stores.runs
+    for number in range(60):
+        run = client.start(replace(ORDER, key=f"command/{number}")).run
+        runs.cancel(run, "U0ALICE")
+        with ThreadPoolExecutor(2) as both:
+            begin = threading.Barrier(2)
+            comment = both.submit(lambda: (begin.wait(), runs.remark(run, "U0BOB", "not broken"))[1])  # noqa: B023
+            discard = both.submit(lambda: (begin.wait(), runs.discard(run.id))[1])  # noqa: B023
+        assert comment.result() != discard.result()
+        assert (runs.get(run.id) is not None) == comment.result() == bool(runs.remarks(run.id))
+
+
+def test_failures_that_are_noted_at_once_are_all_counted(client: Client) -> None:
+    """Two couriers read the same count; one failure was not counted."""
+    failures = client.stores.failures
+    with ThreadPoolExecutor(4) as couriers:
+        list(couriers.map(lambda _: failures.note("run/1", "unknown"), range(40)))
+    assert failures.all()["run/1"].count == 40
+
+
+def test_a_courier_that_lost_a_document_changes_no_record_of_it(client: Client, redis_client: redis.Redis) -> None:
+    """It overwrote the message of the courier that had taken the document over."""
+    documents = client.stores.documents
+    documents.changed("run/1")
+    with documents.hold("run/1") as lost:
+        assert lost is not None
+        lost.note(Delivered("verdict", "C0OPS", "1.0", "d"))
+        redis_client.delete("egress-diag:courier:run/1")
+        with documents.hold("run/1") as held:
+            assert held is not None
+            held.note(Delivered("parent", "C0OPS", "2.0", "d"))
+            changes: tuple[Callable[[], None], ...] = (
+                lambda: lost.note(Delivered("parent", "C0OPS", "1.0", "d")),
+                lambda: lost.forget("parent"),
+                lambda: lost.forget_doubt("parent"),
+                lambda: lost.note_picture("C0OPS", "F1"),
+            )
+            for change in changes:
+                with pytest.raises(LockLost):
+                    change()
+            found = held.deliveries().slots
+    assert found["parent"] == Delivered("parent", "C0OPS", "2.0", "d")
+
+
+def test_a_handoff_is_due_in_the_same_step(own_redis: RedisServer, config: Config) -> None:
+    """A listener that died before the notification left a handoff that no one saw."""
+    with RedisProxy(own_redis.port) as proxy, closing(connect(WorkerSettings(REDIS_URL=proxy.url), config)) as client:
+        proxy.break_at(b"told:handoff", times=5)
+        order = HandoffOrder("h1", "C0OPS", "U0ALICE", datetime.now(UTC), timedelta(hours=8), ("base",))
+        with pytest.raises(Disconnected):
+            client.request(order)
+        assert client.get(Handoff, "h1") is not None
+        assert client.stores.documents.due(-1) == ("handoff/h1",)
 
 
 def test_an_expectation_that_does_not_hold_writes_nothing(redis_client: redis.Redis) -> None:

@@ -169,9 +169,12 @@ def test_an_unreadable_record_is_named_once_in_the_log_and_by_doctor(
     assert logged == f"watch/000000000bad cannot be read, error {token}"
 
 
-def test_the_records_that_are_named_are_bounded_and_expire(client: ConnectedClient, redis_client: redis.Redis) -> None:
+def test_the_records_that_are_named_are_bounded_and_expire(
+    client: ConnectedClient, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     found = UnreadableRecords(client.stores.redis, PREFIX)
     assert [number for _, number in found.read_each("run", map(str, range(300)), int)] == list(range(300))
     assert list(found.read_each("run", (f"x{number}" for number in range(300)), int)) == []
     assert redis_client.hlen(f"{PREFIX}unreadable") == 100
+    assert len([each for each in caplog.messages if "cannot be read" in each]) == 100
     assert 0 < redis_client.ttl(f"{PREFIX}unreadable") <= 86400
