@@ -4,7 +4,7 @@ An outcome that is given without it holds whatever the kind contains.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -83,15 +83,27 @@ def _store(cluster: Cluster, gateway: str) -> FactStore:
     return store_about(cluster, question(cluster, gateway))
 
 
-def _hostile(kind: type[Fact]) -> list[Fact]:
-    """An object that changes every request that objects of the kind can change."""
+@cache
+def _every_hostile() -> Mapping[type[Fact], list[Fact]]:
+    """By kind: an object that changes every request that objects of the kind can change."""
     found: dict[type[Fact], list[Fact]] = defaultdict(list)
     for raw in yaml.safe_load_all(Path(__file__).with_name("hostile.yaml").read_text(encoding="utf-8")):
         group = raw["apiVersion"].rpartition("/")[0]
         own = (one for one, origin in LISTED_KINDS.values() if (origin.group, one.kind) == (group, raw["kind"]))
         of = next(own)
         found[of].append(of(raw))
-    return found[kind]
+    return found
+
+
+def _hostile(kind: type[Fact]) -> list[Fact]:
+    return list(_every_hostile().get(kind, ()))
+
+
+@cache
+def _everywhere() -> Mapping[type[Fact], list[Fact]]:
+    """The objects of all samples, by kind."""
+    known = {kind: [each for store, _ in _samples() for each in store.known(kind)] for kind in _KINDS}
+    return {kind: list({each.key: each for each in every}.values()) for kind, every in known.items()}
 
 
 def _contents(store: FactStore, kind: type[Fact]) -> Iterator[list[Fact]]:
@@ -102,8 +114,7 @@ def _contents(store: FactStore, kind: type[Fact]) -> Iterator[list[Fact]]:
     own, hostile = list(store.known(kind)), _hostile(kind)
     yield own
     yield []
-    everywhere = {each.key: each for other, _ in _samples() for each in other.known(kind)}
-    yield list(everywhere.values())
+    yield _everywhere()[kind]
     yield hostile
     names = {each.key for each in hostile}
     yield [*(each for each in own if each.key not in names), *hostile]

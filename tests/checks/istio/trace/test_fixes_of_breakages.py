@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -24,9 +24,14 @@ ROUNDS = 3
 CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES if each.fixable for on in each.on]
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """The object of a manifest."""
+    return dict(yaml.load(text, Loader=yaml.CSafeLoader))
+
+
 def applied(cluster: Cluster, correction: Correction) -> Cluster:
     """The cluster after `kubectl apply` of the corrected manifest."""
-    manifest: dict[str, Any] = yaml.safe_load(correction.manifest)
+    manifest = parsed(correction.manifest)
     who = identity(manifest)
     old = next((each for each in cluster.objects if identity(each)[1:] == who[1:]), None)
     new = copy.deepcopy(manifest)
@@ -43,10 +48,16 @@ def failing(route: Route) -> list[Correction]:
     return list(request.corrections)
 
 
+@cache
+def _broken(broken: Breakage, on: str) -> tuple[Cluster, Route]:
+    """The cluster with the breakage, and its route."""
+    cluster = broken.do(named(on), on)
+    return cluster, traced(cluster, client_host_of(on), broken.client)
+
+
 def corrected(broken: Breakage, on: str) -> tuple[Cluster, Route, list[str]]:
     """The cluster after the corrections, its route, and what was applied."""
-    cluster, host = broken.do(named(on), on), client_host_of(on)
-    route = traced(cluster, host, broken.client)
+    cluster, route = _broken(broken, on)
     done: list[str] = []
     for _ in range(ROUNDS):
         if route.routed:
@@ -56,7 +67,7 @@ def corrected(broken: Breakage, on: str) -> tuple[Cluster, Route, list[str]]:
         for each in corrections:
             cluster = applied(cluster, each)
         done += [f"{each.title}\n{each.manifest}" for each in corrections]
-        route = traced(cluster, host, broken.client)
+        route = traced(cluster, client_host_of(on), broken.client)
     return cluster, route, done
 
 
@@ -84,10 +95,10 @@ def test_the_corrected_objects_restore_the_route(broken: Breakage, on: str) -> N
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
 def test_the_command_and_the_manifest_of_a_correction_make_the_same(broken: Breakage, on: str) -> None:
-    cluster, host = broken.do(named(on), on), client_host_of(on)
-    for each in failing(traced(cluster, host, broken.client)):
+    cluster, route = _broken(broken, on)
+    for each in failing(route):
         by_command, by_manifest = kubectl.run(cluster, each.command), applied(cluster, each)
-        who = identity(yaml.safe_load(each.manifest))[1:]
+        who = identity(parsed(each.manifest))[1:]
         specs = [
             next(o.get("spec", o.get("data")) for o in c.objects if identity(o)[1:] == who)
             for c in (by_command, by_manifest)
@@ -95,6 +106,7 @@ def test_the_command_and_the_manifest_of_a_correction_make_the_same(broken: Brea
         assert specs[0] == specs[1]
 
 
+@cache
 def two_hosts(on: str) -> Cluster:
     """The canonical configuration twice.
 
@@ -108,7 +120,7 @@ def two_hosts(on: str) -> Cluster:
         if namespace != "team-egress" or kind not in ("VirtualService", "ServiceEntry", "DestinationRule"):
             continue
         text = yaml.safe_dump({"spec": each["spec"]}).replace(first, second).replace("subset: cnn", "subset: bank")
-        twin = {**copy.deepcopy(each), **yaml.safe_load(text.replace("name: cnn", "name: bank"))}
+        twin = {**copy.deepcopy(each), **parsed(text.replace("name: cnn", "name: bank"))}
         twin["metadata"] = {**each["metadata"], "name": f"{name}-bank", "uid": uid_of(kind, name, "bank")}
         objects.append(twin)
     for index, each in enumerate(objects):
@@ -129,11 +141,9 @@ def test_the_effect_of_a_correction_on_other_hosts_is_true(broken: Breakage, on:
     """If it reports no effect on others, the outcomes of their requests stay."""
     cluster = broken.do(two_hosts(on), on)
     other = traced(cluster, "api.bank.example", broken.client)
-    for each in (
-        failing(traced(cluster, client_host_of(on), broken.client))
-        if not traced(cluster, client_host_of(on)).routed
-        else ()
-    ):
+    route = traced(cluster, client_host_of(on))
+    asked = route if broken.client is None else traced(cluster, client_host_of(on), broken.client)
+    for each in () if route.routed else failing(asked):
         cluster = applied(cluster, each)
         if each.elsewhere != "none":
             return
@@ -151,7 +161,7 @@ def test_a_correction_is_the_smallest_change() -> None:
     before_ = next(
         o for o in named(HTTP).objects if o["kind"] == "VirtualService" and o["metadata"]["namespace"] == "team-egress"
     )
-    assert yaml.safe_load(correction.manifest)["spec"] == before_["spec"]
+    assert parsed(correction.manifest)["spec"] == before_["spec"]
     assert correction.elsewhere == "none"
 
 

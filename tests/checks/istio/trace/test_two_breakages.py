@@ -1,10 +1,11 @@
 """Of two breakages the first is reported; correction after correction fixes both."""
 
+from functools import cache
 from itertools import combinations
 
 import pytest
 
-from checks.model.route import HopName, Outcome, TracedRequest
+from checks.model.route import HopName, Outcome, Route, TracedRequest
 from tests.checks.istio.trace.breakages import ALL, BREAKAGES, Breakage, client_host_of
 from tests.checks.istio.trace.test_fixes_of_breakages import applied
 from tests.checks.istio.trace.test_trace import worst
@@ -20,8 +21,8 @@ AMBIGUOUS = {"the Gateway was deleted", "the rules are of the other kind"}
 """No object shows which kind of rule was meant: the VirtualService alone is consistent."""
 
 
-EVERY = [pytest.param(11, id="sample"), pytest.param(1, id="all", marks=pytest.mark.matrix)]
-"""One of so many pairs: of eleven in `make test`, all in `make matrix`."""
+EVERY = [pytest.param(23, id="sample"), pytest.param(1, id="all", marks=pytest.mark.matrix)]
+"""One of so many pairs: of twenty-three in `make test`, all in `make matrix`."""
 
 
 def pairs(on: str, every: int) -> list[tuple[Breakage, Breakage]]:
@@ -43,6 +44,7 @@ def place(hop: str) -> int:
     return ORDER.index("Gateway server" if hop == "route at the gateway" else hop)
 
 
+@cache
 def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
     """The configuration with both breakages.
 
@@ -57,8 +59,15 @@ def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
     return None if together in alone or turned in alone else together
 
 
-def traced_request(cluster: Cluster, on: str) -> TracedRequest:
-    route = traced(cluster, client_host_of(on))
+@cache
+def route_of(one: Breakage, other: Breakage, on: str) -> Route:
+    """The route with both breakages."""
+    cluster = both(one, other, on)
+    assert cluster is not None
+    return traced(cluster, client_host_of(on))
+
+
+def traced_request(route: Route) -> TracedRequest:
     assert not route.routed
     return worst(meant(route) or list(route.requests))
 
@@ -69,11 +78,10 @@ def test_of_two_breakages_the_earlier_hop_is_reported(on: str, every: int) -> No
     wrong = []
     seen = 0
     for one, other in pairs(on, every):
-        cluster = both(one, other, on)
-        if cluster is None:
+        if both(one, other, on) is None:
             continue
         seen += 1
-        request = traced_request(cluster, on)
+        request = traced_request(route_of(one, other, on))
         first = min(place(one.hop), place(other.hop))
         assert request.broken is not None
         # Never later than the first of them; both together may break something that neither breaks alone.
@@ -92,7 +100,7 @@ def test_correction_after_correction_fixes_both(on: str, every: int) -> None:
         if not (one.fixable and other.fixable) or (cluster := both(one, other, on)) is None:
             continue
         seen += 1
-        route = traced(cluster, client_host_of(on))
+        route = route_of(one, other, on)
         for _ in range(ROUNDS):
             routes = [
                 request for request in meant(route) if request.outcome is not Outcome.THROUGH and request.corrections
