@@ -174,7 +174,8 @@ class Courier:
         if listing is None or listing.state is ListingState.WAITING:
             return None
         if "answer" not in held.deliveries().slots:
-            message = gateway_list(listing, self.client.gateways.verdicts(listing.cluster))
+            verdicts = self.client.installation([listing.cluster]).verdicts
+            message = gateway_list(listing, {f"{each.namespace}/{each.gateway}": each for each in verdicts})
             send_privately(self.slack, listing.user, listing.channel, listing.response_url, message, renew=held.renew)
             held.note(Delivered("answer", listing.channel, "0", message.digest))
         return None

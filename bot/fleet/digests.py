@@ -72,7 +72,7 @@ def add_digest(handler: InteractionHandler, ack: Ack, interaction: Interaction, 
     )
     now = datetime.now(UTC)
     try:
-        handler.client.fleet.add_schedule(schedule)
+        handler.client.request(schedule)
     except BadRecurrence as wrong_time:
         ack(response_action="errors", errors={"time": _sentence(wrong_time)})
         return
@@ -141,7 +141,7 @@ def remove_digest(handler: InteractionHandler, schedule_id: str, interaction: In
         return fleet_forms.short_answer(
             "configured", "This digest is defined in the configuration file. Remove it there."
         )
-    handler.client.fleet.remove_schedule(schedule_id)
+    handler.client.stop(found, interaction.user)
     return fleet_forms.digest_removed(str(found.recurrence))
 
 

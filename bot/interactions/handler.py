@@ -183,15 +183,7 @@ class InteractionHandler:
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
-        if interaction.channel and outcome != "unavailable":
-            self._note_presence(interaction)
         self.client.audit(AuditEntry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
-
-    def _note_presence(self, interaction: Interaction) -> None:
-        try:
-            self.client.conversations.note_presence(interaction.user, interaction.channel)
-        except Unavailable as error:
-            log.info("the channel of %s was not recorded: %s", interaction.user, type(error).__name__)
 
     def reply(self, interaction: Interaction, answer: Message) -> None:
         """Reply to the person alone; if Slack refuses, the reply is in the log."""

@@ -117,7 +117,7 @@ def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chos
         )
         return
     try:
-        last = handler.client.conversations.last_target(interaction.channel)
+        last = handler.client.get(Target, interaction.channel)
         if last is not None and not handler.access(interaction, last.cluster, last.gateway).allowed:
             last = None
         chosen = chosen if chosen in clusters else None

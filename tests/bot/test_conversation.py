@@ -127,7 +127,7 @@ def test_evidence_and_report_are_uploaded_once_and_can_be_replayed(broken: Conve
     config = write_config(tmp_path / "again", f"  - {{name: replay, bundle: '{roots[0].parent}'}}\n")
     diagnoser = Diagnoser(broken.client.stores, ClusterSources(load(config)))
     replayed = Conversation(broken.slack, broken.client, load(config), broken.courier, diagnoser)
-    run = broken.client.get(Run, broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run)
+    run = broken.client.get(Run, broken.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run)
     assert run is not None
     order = replace(run.order, target=replace(run.order.target, cluster="replay"), key="replay")
     again = broken.client.start(order).run
@@ -161,7 +161,7 @@ def test_a_reported_run_is_kept_with_its_comment(broken: Conversation) -> None:
     assert view is not None
     assert broken.slack.submit_view(view, {"comment": "The pool exists since 02:50."}, user="U0BOB").ok
     broken.play()
-    run_id = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
+    run_id = broken.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run
     assert [(each.user, each.comment) for each in broken.client.stores.runs.remarks(run_id)] == [
         ("U0BOB", "The pool exists since 02:50.")
     ]
@@ -352,7 +352,7 @@ def test_commands_presses_and_refusals_are_in_the_audit_log(guarded: Conversatio
     guarded.press(guarded.parents[0], "own", user="U0CAROL")
     guarded.say("/egress-diag prod-wue egw", user="U0BOB")
     entries = [(e["user"], e["what"], e["about"], e["outcome"]) for e in reversed(guarded.client.stores.audit.last())]
-    run = guarded.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
+    run = guarded.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run
     assert entries == [
         ("U0ALICE", "command", "weu egw", "done"),
         ("U0CAROL", "press own", run, "refused"),
@@ -387,7 +387,7 @@ def test_buttons_of_unknown_runs_or_with_forged_values_are_answered(broken: Conv
         assert "has expired" in broken.last_answer(), value
     assert len(broken.parents) == 1
     folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
-    run = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
+    run = broken.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run
     for finding in ("nothing", "", "../x"):
         broken.slack.press(folded, "open", value=FindingValue(run=run, finding=finding).encode())
         broken.play()
@@ -398,7 +398,7 @@ def test_buttons_and_menus_of_an_earlier_version_say_so(broken: Conversation, ca
     parent = broken.parents[0]
     folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
     unfold = next(m for m in broken.slack.thread(parent) if any(b.startswith("unfold") for b in m.buttons))
-    run = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
+    run = broken.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run
     answered = 0
     for value in (f"{run}/gateway-pool-missing", run, "", '{"run": "x"}', "[]"):
         for message, name in ((folded, "open"), (unfold, next(b for b in unfold.buttons if b.startswith("unfold")))):

@@ -4,6 +4,7 @@ It imports neither Kubernetes nor Azure and publishes tasks by name. Each call t
 Redis does; each may raise `Unavailable`, and then nothing was accepted, or the request's key finds what was.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from workers.client.gateways import GatewayClient
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
-from workers.queue.connection import check_writable, quick_connection, retrying_connection
+from workers.queue.connection import Unavailable, check_writable, quick_connection, retrying_connection
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.records.digest import Digest, DigestOrder
@@ -31,7 +32,9 @@ from workers.runs.audit import AuditEntry
 from workers.runs.run_store import REMARKED_KEPT
 from workers.telemetry.metrics import BacklogCollector
 
-_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule)
+log = logging.getLogger(__name__)
+
+_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target)
 _Active = TypeVar("_Active", Run, Watch, Schedule)
 
 
@@ -72,6 +75,7 @@ class Client:
             Digest: stores.fleet.digests.get,
             Handoff: stores.fleet.handoffs.get,
             Schedule: stores.fleet.schedules.find,
+            Target: stores.conversations.last_target,
         }
         self._active: dict[type, Callable[[], Any]] = {
             Run: stores.runs.active,
@@ -84,7 +88,7 @@ class Client:
     def get(self, kind: type[_Record], record_id: str) -> _Record | None:
         """One record, or None if it is unknown, too old, or (a digest) not composed yet.
 
-        A schedule is found only if a person added it.
+        A schedule is found only if a person added it. A target is the one last diagnosed in the channel with this ID.
         """
         return cast("_Record | None", self._readers[kind](record_id))
 
@@ -133,10 +137,12 @@ class Client:
         self._stores.documents.changed(f"watch/{watch.id}")
         return watch, joined
 
-    def request(self, order: Listing | DigestOrder | HandoffOrder) -> None:
-        """Request a document that the courier posts: a listing, a digest, or a handoff.
+    def request(self, order: Listing | DigestOrder | HandoffOrder | Schedule) -> None:
+        """Request a document that the courier posts: a listing, a digest, a handoff, or scheduled digests.
 
         Like a run, an accepted request is never lost: the janitor sends its task again.
+
+        Raises BadRecurrence if the channel of a schedule already has a digest at one of its times.
         """
         match order:
             case Listing():
@@ -146,6 +152,8 @@ class Client:
                 self._stores.fleet.digests.queue(order, current_time())
             case HandoffOrder():
                 self._stores.fleet.handoffs.hand_over(order, self._stores.watches.active())
+            case Schedule():
+                self._stores.fleet.schedules.add(order, self._stores.config, current_time())
 
     def request_file(self, run: Run, kind: Literal["bundle", "report"]) -> Literal["expired", "posted", "requested"]:
         """Request a run's evidence or report as a file in its thread.
@@ -161,10 +169,16 @@ class Client:
         self._stores.documents.changed(document)
         return "requested"
 
-    # runs and watches
+    # runs, watches and schedules
 
-    def stop(self, record: Run | Watch, user: str) -> bool:
-        """End a run or a watch for a user. False if it had already ended."""
+    def stop(self, record: Run | Watch | Schedule, user: str) -> bool:
+        """End a run or a watch for a user, or remove a schedule that a user added.
+
+        False if the run or watch had already ended.
+        """
+        if isinstance(record, Schedule):
+            self._stores.fleet.schedules.remove(record.id)
+            return True
         if isinstance(record, Watch):
             stopped = self._stores.watches.stop(record, user)
             self._stores.documents.changed(f"watch/{record.id}")
@@ -187,7 +201,15 @@ class Client:
     # the installation
 
     def audit(self, entry: AuditEntry) -> None:
-        """Append an entry to the audit. Never raises."""
+        """Append an entry to the audit, and record that its user uses the bot in its channel.
+
+        Never raises.
+        """
+        if entry.channel and entry.outcome != "unavailable":
+            try:
+                self.conversations.note_presence(entry.user, entry.channel)
+            except Unavailable as error:
+                log.info("the channel of %s was not recorded: %s", entry.user, type(error).__name__)
         self._stores.audit.append(entry)
 
     def backlog_metrics(self) -> BacklogCollector:

@@ -4,7 +4,6 @@ from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.records.handoff import Handoff, HandoffOrder
 from workers.records.mute import Mute
-from workers.records.schedule import Schedule
 
 
 class FleetClient:
@@ -12,17 +11,6 @@ class FleetClient:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
-
-    def add_schedule(self, schedule: Schedule) -> None:
-        """Add a schedule.
-
-        Raises BadRecurrence if the channel already has a digest at one of its times.
-        """
-        self._stores.fleet.schedules.add(schedule, self._stores.config, current_time())
-
-    def remove_schedule(self, schedule_id: str) -> None:
-        """Remove a schedule that a person added."""
-        self._stores.fleet.schedules.remove(schedule_id)
 
     def stop_schedule(self, schedule_id: str, reason: str) -> None:
         """Suspend a schedule until it is added again."""

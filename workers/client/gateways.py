@@ -6,7 +6,7 @@ from workers.client.stores import Stores
 from workers.queue.celery_app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
 from workers.records.gateway_state import GatewayState
-from workers.records.history import GatewayVerdict, PastRun
+from workers.records.history import PastRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,6 @@ class GatewayClient:
         """Ask a worker which gateways a cluster has, for suggestions; at most once a minute."""
         if self._stores.history.may_refresh(cluster) and not self._stores.waiting.is_long(DIAGNOSE_QUEUE):
             send(self._stores.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
-
-    def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
-        """The last verdict of each gateway of a cluster, by its name."""
-        return self._stores.history.verdicts(cluster)
 
     def history(self, cluster: str, gateway: str) -> GatewayHistory:
         """The last runs for one gateway and its last known state."""

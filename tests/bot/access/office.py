@@ -285,7 +285,7 @@ def _add(made: Office, name: str, target: Target, channel: str) -> None:
         schedule = Schedule(
             f"s{number:011d}", channel, (target.cluster,), recurrence(f"{9 + number}:00", "daily", "UTC"), user=OWNER
         )
-        client.fleet.add_schedule(schedule)
+        client.request(schedule)
         made.schedules[target.cluster, channel] = schedule.id
     if channel not in made.handoffs:
         made.handoffs[channel] = f"h{channel.lower()}"

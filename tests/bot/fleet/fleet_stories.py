@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from checks.model.findings import Verdict
+from tests.bot import stories
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.client import ConnectedClient as Client
 from workers.fleet.cluster_state import ClusterState
@@ -18,7 +19,9 @@ CLUSTERS = ("prod-weu", "prod-neu", "prod-sea")
 
 
 def fault(check: str, code: str, summary: str, at: datetime) -> Fault:
-    return Fault(check, code, check.replace("-", " "), check, summary, f"{check}/{summary}", at)
+    title = stories.CHECKS[check].title
+    assert stories.CHECKS[check].code == code
+    return Fault(check, code, title, check, summary, f"{check}/{summary}", at)
 
 
 POOL = "StaticGatewayConfiguration payments/sgc-payments uses node pool gwpol, which does not exist."

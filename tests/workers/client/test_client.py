@@ -46,7 +46,7 @@ def test_a_record_is_read_by_its_kind_and_id(client: Client) -> None:
     schedule = Schedule("s1", "C0OPS", ("*",), recurrence("09:00", "daily", "UTC"), user="U0ALICE")
     client.request(listing)
     client.request(handoff)
-    client.fleet.add_schedule(schedule)
+    client.request(schedule)
     assert client.get(Run, run.id) == run
     assert client.get(Watch, watch.id) == watch
     assert client.get(Listing, "abc") == listing
@@ -99,7 +99,7 @@ def test_the_state_of_the_installation_has_runs_watches_and_pending_changes(clie
 def test_the_target_of_a_person_is_remembered_and_that_of_a_watch_is_not(client: Client) -> None:
     client.start(ORDER)
     client.start(replace(ORDER, key="watch/1/0", target=Target("prod", "other"), watch="w1"))
-    assert client.conversations.last_target("C0OPS") == TARGET
+    assert client.get(Target, "C0OPS") == TARGET
 
 
 def test_a_file_is_requested_once_and_only_while_it_is_kept(client: Client) -> None:
@@ -191,9 +191,9 @@ def test_a_shown_run_owns_its_thread_and_its_verdict_is_recorded_once_it_is_comp
     client.stores.documents.note_delivered(f"run/{run.id}", Delivered("parent", "C0OPS", "1764000000.000100", "d"))
     client.deliveries.run_shown(done, complete=False)
     assert client.conversations.run_of_thread("C0OPS", "1764000000.000100") == run.id
-    assert client.gateways.verdicts("prod") == {}
+    assert client.stores.history.verdicts("prod") == {}
     client.deliveries.run_shown(done, complete=True)
-    assert client.gateways.verdicts("prod")["payments/egress"].run == run.id
+    assert client.stores.history.verdicts("prod")["payments/egress"].run == run.id
 
 
 def _unexpected(delivery: HeldDocument) -> DeliveryOutcome:

@@ -115,7 +115,7 @@ def test_a_request_is_executed_and_recorded(client: Client, diagnoser: Diagnoser
     assert ended.state is RunState.DONE
     assert ended.report is not None
     assert len(ended.findings) == len(ended.report.findings)
-    assert client.gateways.verdicts("base")["team-egress/egw"].run == run.id
+    assert client.stores.history.verdicts("base")["team-egress/egw"].run == run.id
     assert client.stores.evidence.bundle(run.id)
     assert not client.active(Run)
 
