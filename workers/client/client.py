@@ -138,7 +138,7 @@ class Client:
         return watch, joined
 
     def request(self, order: Listing | DigestOrder | HandoffOrder | Schedule) -> None:
-        """Request a document that the courier posts: a listing, a digest, a handoff, or scheduled digests.
+        """Request documents that the courier posts: a listing, digests, or a handoff.
 
         Like a run, an accepted request is never lost: the janitor sends its task again.
 

@@ -144,7 +144,7 @@ def test_a_run_overwrites_records_of_its_gateway_that_cannot_be_read(
         redis_client.hset(PREFIX + key, "team-egress/egw", BROKEN)
     again = client.start(Order(TARGET, "U0ALICE", "C0OPS", "command/2")).run
     Diagnoser(client.stores, ClusterSources(config)).execute(again.id)
-    assert client.gateways.verdicts("base")["team-egress/egw"].run == again.id
+    assert client.stores.history.verdicts("base")["team-egress/egw"].run == again.id
     assert client.gateways.history("base", "team-egress/egw").state is not None
 
 
