@@ -69,9 +69,9 @@ def test_the_verdicts_of_a_cluster_are_bounded(
     stored: dict[Any, Any] = {f"ns/gone-{n}": json.dumps(value) for n in range(MOST_GATEWAYS)}
     stored["ns/gone-7"] = json.dumps({**value, "at": (NOW - timedelta(days=9)).isoformat()})
     redis_client.hset(f"{PREFIX}verdicts:base", mapping=stored)
-    assert len(client.gateways.verdicts("base")) == MOST_GATEWAYS
+    assert len(client.stores.history.verdicts("base")) == MOST_GATEWAYS
     Diagnoser(client.stores, ClusterSources(config)).execute(run.id)
-    found = client.gateways.verdicts("base")
+    found = client.stores.history.verdicts("base")
     assert len(found) == MOST_GATEWAYS
     assert "ns/gone-7" not in found
     assert found["team-egress/egw"].run == run.id
