@@ -12,12 +12,12 @@ from checks.facts.view import Facts
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.faults.resolved_routes import ResolvedRoute, key_of_run, reported_routes
+from checks.istio.faults.route_texts import as_written, consequence_of, first_names
+from checks.istio.faults.uncertain_routes import uncertain_routes
 from checks.istio.fixes.show_commands import list_kind, show_object
-from checks.istio.request.answers import answer
-from checks.istio.request.client_request import ANY_NAME
-from checks.istio.request.outcome import RequestOutcome, Result
+from checks.istio.request.outcome import Result
 from checks.model.commands import HOWTO, change
-from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, unknown, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, warn
 from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
@@ -49,7 +49,7 @@ def with_route_faults(
         yield from _undecided(_besides(found, own(facts)), Unreadable(gap))
         return
     settings = list(_besides(found, own(facts)))
-    doubts = list(_doubts(routes)) if reports_unexplained_routes else []
+    doubts = list(uncertain_routes(facts, routes)) if reports_unexplained_routes else []
     if doubts and not any(each.status is Status.FAIL for each in settings):
         yield from (each for each in settings if each.status is Status.WARN)
         yield from doubts
@@ -66,22 +66,6 @@ def _besides(found: list[Observation], own: Iterable[Observation]) -> Iterator[O
             yield each
 
 
-def _doubts(routes: Iterable[ResolvedRoute]) -> Iterator[Observation]:
-    """The reasons why outcomes are not known although everything was read, each with its hosts."""
-    uncertain: dict[str, list[ResolvedRoute]] = {}
-    for each in routes:
-        if not each.certain and each.gap is None:
-            reason = next((end.reason for end in each.outcome.ends if end.result is Result.UNKNOWN), "")
-            uncertain.setdefault(reason, []).append(each)
-    for reason, alike in uncertain.items():
-        urls = _listed([_written(each.request.url) for each in alike], "routes")
-        because = f" ({reason})" if reason else ""
-        verb = "route of {} is" if len(alike) == 1 else "routes of {} are"
-        yield unknown(
-            f"Not checked: the {verb.format(urls)} not certain{because}.", subject=f"host {_written(alike[0].host)}"
-        )
-
-
 def _unexplained(facts: Facts, routes: Sequence[ResolvedRoute]) -> Iterator[Observation]:
     """Requests that certainly do not go through the gateway, and that no fault explains."""
     for each in routes:
@@ -93,12 +77,12 @@ def _unexplained(facts: Facts, routes: Sequence[ResolvedRoute]) -> Iterator[Obse
 
 
 def _without_fault(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]) -> Observation:
-    gateway, host = str(facts.gateway), _written(route.host)
+    gateway, host = str(facts.gateway), as_written(route.host)
     end = min(route.outcome.ends, key=lambda one: progress(one, gateway))
     observe = fail if _decides(facts, route, routes) else warn
-    consequence = _consequence(route.outcome, [route], gateway)
+    consequence = consequence_of(route.outcome, [route], gateway)
     return observe(
-        f"{_written(route.request.url)} is not routed through {facts.gateway.ref}: {consequence}.",
+        f"{as_written(route.request.url)} is not routed through {facts.gateway.ref}: {consequence}.",
         subject=f"host {host}",
         evidence=[Evidence(end.proxy or "the client's pod", "route", end.reason or str(end.ending), "the gateway")],
         actions=[list_kind(VirtualService)],
@@ -108,12 +92,13 @@ def _without_fault(facts: Facts, route: ResolvedRoute, routes: Sequence[Resolved
 
 def _cut(facts: Facts, routes: Sequence[ResolvedRoute]) -> Observation:
     """The requests beyond the limit of a run, for which no cause was searched."""
-    hosts = list(dict.fromkeys(_written(each.host) for each in routes))
+    hosts = list(dict.fromkeys(as_written(each.host) for each in routes))
     gateway = str(facts.gateway)
     ends = {min(each.outcome.ends, key=lambda one: progress(one, gateway)).reason for each in routes}
     return fail(
         f"{len(hosts)} more host{'s are' if len(hosts) > 1 else ' is'} not routed through {facts.gateway.ref} "
-        f"({_listed(hosts, 'hosts')}); no cause was searched for {'these' if len(hosts) > 1 else 'it'}; `--host` shows one.",
+        f"({first_names(hosts, 'hosts')}); no cause was searched for {'these' if len(hosts) > 1 else 'it'}; "
+        "`--host` shows one.",
         subject=facts.gateway.ref,
         evidence=[Evidence("the clients' sidecars", "route", each, "the gateway") for each in sorted(ends)[:5]],
         actions=[list_kind(VirtualService)],
@@ -153,17 +138,17 @@ def _by_check(facts: Facts) -> _ByCheck:
 
 def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRoute]) -> Observation:
     first, proved = alike[0]
-    fault, hosts = proved.fault, list(dict.fromkeys(_written(each.host) for each, _ in alike))
-    sentence = _written(fault.sentence())
+    fault, hosts = proved.fault, list(dict.fromkeys(as_written(each.host) for each, _ in alike))
+    sentence = as_written(fault.sentence())
     whom = _whom(alike, routes, sentence)
-    consequence = _consequence(proved.outcome, [each for each, _ in alike], str(facts.gateway))
+    consequence = consequence_of(proved.outcome, [each for each, _ in alike], str(facts.gateway))
     certain = not fault.conditional or bool(facts.question.host)
     observe = fail if certain and any(_decides(facts, each, routes) for each, _ in alike) else warn
     evidence = [
-        Evidence(each.resource, each.field, _written(each.observed), _written(each.expected))
+        Evidence(each.resource, each.field, as_written(each.observed), as_written(each.expected))
         for each in fault.evidence()
     ]
-    involved = [Involved(each.kind, _written(each.name)) for each in fault.involved()]
+    involved = [Involved(each.kind, as_written(each.name)) for each in fault.involved()]
     return observe(
         f"{sentence}{whom}: {consequence}.",
         subject=f"host {hosts[0]}" if len(hosts) == 1 else evidence[0].resource,
@@ -171,20 +156,6 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Se
         actions=_actions(facts, first, proved),
         about=[*(Involved("host", each) for each in hosts), *involved],
     )
-
-
-def _written(text: str) -> str:
-    """A text with the wildcard in the place of the name that stands for all of its names."""
-    return text.replace(f"{ANY_NAME}.", "*.")
-
-
-def _listed(names: list[str], what: str) -> str:
-    """The first three names."""
-    kept = list(dict.fromkeys(names))
-    *first, last = kept[:3]
-    if len(kept) > 3:
-        return f"{', '.join(kept[:3])} and {len(kept) - 3} more {what}"
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRoute], sentence: str) -> str:
@@ -213,25 +184,14 @@ def _decides(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]
     return not any(each.through for each in mine)
 
 
-def _consequence(outcome: RequestOutcome, routes: Sequence[ResolvedRoute], gateway: str) -> str:
-    end = min(outcome.ends, key=lambda each: progress(each, gateway))
-    mixed = outcome.result is Result.MIXED
-    hosts = list(dict.fromkeys(_written(each.host) for each in routes))
-    who, s = ("a part of the requests", "s") if mixed else ("requests", "")
-    whom = f"{who} to {_listed(hosts, 'hosts')}" if len(hosts) > 1 else who
-    if end.result is Result.BYPASSES:
-        return f"{whom} bypass{'es' if mixed else ''} the gateway"
-    return f"{whom} get{s} {answer(end, routes[0].request.scheme, gateway=False)}"
-
-
 def _actions(facts: Facts, route: ResolvedRoute, proved: Proved) -> list[Action]:
     shown = [show_object(each) for each in proved.fault.shown()] or [list_kind(VirtualService)]
     fix = proved.fix
     if fix is None:
         return shown
-    host = facts.question.host or _written(route.host)
+    host = facts.question.host or as_written(route.host)
     expect = f"`egress-diag diagnose … --host {host}` shows the route through the gateway"
-    url, title = fix.url or HOWTO, _written(fix.title)
+    url, title = fix.url or HOWTO, as_written(fix.title)
     if not fix.changes:
         return [*shown, change(title, "", url)]
     return [*shown, *(change(title, each.command, url, expect) for each in fix.changes)]

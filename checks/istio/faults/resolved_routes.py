@@ -69,6 +69,12 @@ class ResolvedRoute:
         """Whether it goes through the gateway."""
         return self.outcome.result is Result.THROUGH
 
+    @property
+    def through_unless_dns(self) -> bool:
+        """Whether it goes through the gateway unless DNS returns one of certain addresses."""
+        dependence = self.outcome.dependence
+        return dependence is not None and dependence.usual.result is Result.THROUGH
+
 
 @dataclass(frozen=True, slots=True)
 class _AlikeRoutes:
@@ -258,7 +264,10 @@ def _touch_reads(facts: Facts) -> None:
 
 def _resolved(over: Routing, host: str, request: ClientRequest, *, meant: bool) -> ResolvedRoute:
     try:
-        return ResolvedRoute(host, request, meant, over.outcome(request))
+        found = over.outcome(request)
+        if found.dependence is not None and found.dependence.never_through:
+            found = found.dependence.usual
+        return ResolvedRoute(host, request, meant, found)
     except Unreadable as unread:
         return ResolvedRoute(host, request, meant, RequestOutcome(Result.UNKNOWN, ()), gap=unread.gap)
 

@@ -119,12 +119,31 @@ class RequestOutcome:
 
     result: Result
     ends: tuple[End, ...]
+    dependence: "AddressDependence | None" = None
+    """Set if it is unknown only because of the address that DNS returns."""
 
     @property
     def status(self) -> int | None:
         """The status of all its ends; None if they differ or the connection ends."""
         found = {each.status for each in self.ends}
         return found.pop() if len(found) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressDependence:
+    """Public addresses to which other rules apply than to all other addresses of a host."""
+
+    addresses: tuple[str, ...]
+    """Each with the object that lists it."""
+    usual: RequestOutcome
+    """The outcome unless DNS returns one of them."""
+    others: tuple[RequestOutcome, ...]
+    """The outcomes if DNS returns one of them, also of addresses that are not shown."""
+
+    @property
+    def never_through(self) -> bool:
+        """Whether the request does not go through the gateway, whatever address DNS returns."""
+        return all(each.result in (Result.FAILS, Result.BYPASSES) for each in (self.usual, *self.others))
 
 
 def outcome(ends: Iterable[End]) -> RequestOutcome:

@@ -5,6 +5,7 @@ The order of decisions is Envoy's: listener, filter chain, TLS, authorization, v
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from checks.facts.istio_networking import ServiceEntry
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import is_address
@@ -15,7 +16,7 @@ from checks.istio.request.client_dns import client_addresses
 from checks.istio.request.filter_chains import selected_chain
 from checks.istio.request.hops import Hops, RouteQuery, outbound_listener
 from checks.istio.request.interception import is_intercepted
-from checks.istio.request.outcome import End, RequestOutcome, Result, outcome
+from checks.istio.request.outcome import AddressDependence, End, RequestOutcome, Result, outcome
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
 from checks.istio.request.wire import Connection
 
@@ -65,15 +66,26 @@ class _Sending:
         host, port = self.connection.address, self.connection.port
         first, *others = client_addresses(self.configuration, host)
         found = self._at(first)
-        differing = [each for each in others if self._differs(first, each, found)]
+        differing = {each: each for each in others if self._differs(first, each, found)}
         if not is_address(first):
             ranges = public_ranges(self.configuration, self.client, first, port)
             inside = {each: address_in(each, ranges) for each in ranges if each not in others}
-            differing += [each for each, address in inside.items() if self._differs(first, address, found)]
+            differing |= {each: address for each, address in inside.items() if self._differs(first, address, found)}
         if not differing:
             return found
-        reason = f"depends on the address that DNS returns for {host}: other rules apply to {', '.join(differing[:3])}"
-        return RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, reason),))
+        shown = tuple(self._listed(each) for each in list(differing)[:3])
+        reason = f"depends on the address that DNS returns for {host}: other rules apply to {', '.join(shown)}"
+        dependence = AddressDependence(shown, found, tuple(self._at(each) for each in differing.values()))
+        return RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, reason),), dependence)
+
+    def _listed(self, range_: str) -> str:
+        """A range of addresses with the object that lists it, if that is a ServiceEntry."""
+        mesh = self.configuration.mesh
+        for services in mesh.exports.by_host.values():
+            for each in services.values():
+                if each.address == range_ and isinstance(each.source, ServiceEntry):
+                    return f"{range_} ({each.source.ref})"
+        return range_
 
     def _differs(self, one: str, other: str, found: RequestOutcome) -> bool:
         """Whether another address has another outcome than the one that was found for an address.

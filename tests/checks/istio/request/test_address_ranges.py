@@ -42,7 +42,8 @@ def test_an_address_with_a_listener_of_its_own_decides_for_every_name_on_its_por
     listed = entry("listed.example", port=443, addresses=["203.0.113.7"])
     url = "https://other.example"
     assert arrives(listed, url=url) == (
-        "depends on the address that DNS returns for other.example: other rules apply to 203.0.113.7"
+        "depends on the address that DNS returns for other.example: other rules apply to 203.0.113.7 "
+        "(ServiceEntry team-a/listed-example-10d)"
     )
     blocked = "outbound traffic to unknown hosts is blocked"
     assert arrives(listed, url="tcp://other.example:5432") == blocked

@@ -1,0 +1,35 @@
+"""Texts about routes that do not lead through the gateway."""
+
+from collections.abc import Sequence
+
+from checks.istio.faults.definition.broken_request import progress
+from checks.istio.faults.resolved_routes import ResolvedRoute
+from checks.istio.request.answers import answer
+from checks.istio.request.client_request import ANY_NAME
+from checks.istio.request.outcome import RequestOutcome, Result
+
+
+def as_written(text: str) -> str:
+    """A text with the wildcard in the place of the name that stands for all of its names."""
+    return text.replace(f"{ANY_NAME}.", "*.")
+
+
+def first_names(names: list[str], what: str) -> str:
+    """The first three names."""
+    kept = list(dict.fromkeys(names))
+    *first, last = kept[:3]
+    if len(kept) > 3:
+        return f"{', '.join(kept[:3])} and {len(kept) - 3} more {what}"
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def consequence_of(outcome: RequestOutcome, routes: Sequence[ResolvedRoute], gateway: str) -> str:
+    """The sentence about requests that do not go through the gateway."""
+    end = min(outcome.ends, key=lambda each: progress(each, gateway))
+    mixed = outcome.result is Result.MIXED
+    hosts = list(dict.fromkeys(as_written(each.host) for each in routes))
+    who, s = ("a part of the requests", "s") if mixed else ("requests", "")
+    whom = f"{who} to {first_names(hosts, 'hosts')}" if len(hosts) > 1 else who
+    if end.result is Result.BYPASSES:
+        return f"{whom} bypass{'es' if mixed else ''} the gateway"
+    return f"{whom} get{s} {answer(end, routes[0].request.scheme, gateway=False)}"
