@@ -15,7 +15,7 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Number of diagnoses at a time (default 4).")
 @click.option(
     "--queues",
-    type=click.Choice(["diagnose", "sweep", "diagnose,sweep"]),
+    type=click.Choice(["diagnose", "sweep", "diagnose,sweep", "actions"]),
     default="diagnose,sweep",
     show_default=True,
     help="Queues to take tasks from; large fleets run separate workers with --queues sweep for fleet checks.",

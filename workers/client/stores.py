@@ -13,7 +13,9 @@ from workers.queue.presence import Presence
 from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings
 from workers.queue.waiting import WaitingMessages
+from workers.records.action import ActionRecord
 from workers.records.run import Run
+from workers.runs.action_store import Actions
 from workers.runs.audit import Audit
 from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
@@ -45,6 +47,7 @@ class Stores:
         self.documents = Documents(connection, prefix, publisher, keep)
         self.failures = self.documents.failures
         self.history = History(connection, prefix, keep)
+        self.actions = Actions(connection, prefix, config.retention.runs)
         self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
         self.memory = MemoryBudget(connection, prefix, self.evidence)
@@ -56,6 +59,10 @@ class Stores:
         self.presence = Presence(connection, prefix)
         self.rounds = Rounds(connection, prefix)
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access)
+
+    def action_changed(self, action: ActionRecord, *, urgent: bool = False) -> None:
+        """Notifies the courier of a changed action."""
+        self.documents.changed(f"action/{action.id}", urgent=urgent)
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:
         """Notifies the courier of a changed run, at once if it has ended.

@@ -17,6 +17,8 @@ from workers.queue.transport import use_waiting_transport
 DIAGNOSE_QUEUE = "diagnose"
 COURIER_QUEUE = "courier"
 SWEEP_QUEUE = "sweep"
+ACTIONS_QUEUE = "actions"
+"""The queue of active steps, whose worker has the permissions that change a cluster."""
 
 DELIVER = "bot.courier.deliver"
 """The courier's task, which the bot defines and the workers call by name."""

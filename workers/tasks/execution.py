@@ -13,6 +13,7 @@ from checks.model.findings import Report
 from checks.model.question import Question
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
+from checks.sources.probed import ProbedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
 from workers.client.stores import Stores
@@ -103,7 +104,8 @@ class Diagnoser:
         target = run.order.target
         entry = self.clusters.config.cluster(target.cluster)
         question = Question(entry.identity, target.gateway, target.namespace, target.host, target.client)
-        source = RecordingSource(self.clusters.source(entry), entry.name)
+        live = ProbedSource(self.clusters.source(entry), self.stores.actions.probe_results(entry.name))
+        source = RecordingSource(live, entry.name)
         for step in timed_stages(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
             match step:
                 case Evaluated(check=check, findings=findings):

@@ -13,6 +13,7 @@ from workers.queue.celery_app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
 from workers.records.listing import ListingState
 from workers.records.run import Run
+from workers.tasks.action_tasks import follow_actions
 from workers.telemetry.error_tokens import logged_error_token
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def run_janitor(stores: Stores) -> None:
             log.info("no worker holds run %s: sent again", run.id)
             send(stores.publisher, _DIAGNOSE, run.id, DIAGNOSE_QUEUE)
     _answer_listings(stores, now, waiting)
+    follow_actions(stores)
     stores.documents.notify_overdue(stores.settings.tick)
 
 

@@ -1,10 +1,10 @@
 """The Celery application of `egress-diag worker`, with every task."""
 
 from workers.queue.celery_app import app
-from workers.tasks import fleet_tasks, run_tasks
+from workers.tasks import action_tasks, fleet_tasks, run_tasks
 from workers.telemetry import logs, metrics, traces
 
-__all__ = ["app", "fleet_tasks", "run_tasks"]
+__all__ = ["action_tasks", "app", "fleet_tasks", "run_tasks"]
 
 logs.set_up_celery_logs()
 metrics.set_up_celery_metrics()

@@ -1,0 +1,88 @@
+"""Actions: active steps that a person requests, others approve, and a worker executes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from checks.actions.plan import ActionKind, ActionPlan
+from checks.actions.results import ActionResult
+from workers.records.run import Target
+
+
+class ActionState(StrEnum):
+    """The state of an action. `done`, `refused`, `cancelled` and `failed` are final.
+
+    `requested` becomes `planned` or `refused`; `planned` becomes `confirmed` with the last approval that is needed;
+    `confirmed` becomes `running`.
+    """
+
+    REQUESTED = "requested"
+    PLANNED = "planned"
+    CONFIRMED = "confirmed"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (ActionState.DONE, ActionState.REFUSED, ActionState.CANCELLED, ActionState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOrder:
+    """A request for an active step.
+
+    `key` is the same for every repetition of one request. `run` is the run whose thread it belongs to.
+    """
+
+    target: Target
+    kind: ActionKind
+    user: str
+    channel: str
+    key: str
+    team: str = ""
+    thread: str | None = None
+    run: str = ""
+    deployment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The confirmation of a plan by one person."""
+
+    user: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """One active step, from its request to its result.
+
+    `needed` is the number of people that must approve it. `progress` are the sentences of the running step. `problem` is the
+    message for the user if it failed or was refused, `error` the token that is also in the log. `cleaned`: nothing that it
+    created is left, except a container that cannot be removed.
+    """
+
+    id: str
+    order: ActionOrder
+    state: ActionState
+    created: datetime
+    needed: int = 1
+    plan: ActionPlan | None = None
+    approvals: tuple[Approval, ...] = ()
+    started: datetime | None = None
+    ended: datetime | None = None
+    attempts: int = 0
+    progress: tuple[str, ...] = ()
+    result: ActionResult | None = None
+    cancelled_by: str = ""
+    problem: str = ""
+    error: str = ""
+    cleaned: bool = True
+
+
+ACTION_RECORD = TypeAdapter(ActionRecord)

@@ -1,0 +1,245 @@
+"""Action records in Redis, each changed by compare-and-set of its whole document.
+
+Keys (all under the prefix): `action:ID` is the record, `action-request:KEY` the action of a request, `open-actions` the actions
+that have not ended or whose objects may still exist, `probes:CLUSTER` the results of probes of the last hour.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from redis import Redis
+
+from checks.actions.plan import ActionKind, ActionPlan, PlanRefusal, RefusalKind
+from checks.actions.results import ActionOutcome, ActionResult
+from checks.model.raw_values import Raw, moment
+from checks.static_egress.probe_results import PROBE_VALID
+from workers.records.action import ACTION_RECORD, ActionOrder, ActionRecord, ActionState, Approval
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.documents import new_revision
+from workers.runs.leases import Lease
+
+_REQUEST_KEPT = 3600
+_MOST_PROBES = 100
+
+
+class Actions:
+    """All actions of one installation. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str, keep: timedelta = timedelta(days=30)) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._keep = int(keep.total_seconds())
+        self._transitions = Transitions(redis, prefix)
+
+    def accept(self, order: ActionOrder, needed: int) -> tuple[ActionRecord, bool]:
+        """Accept a request as exactly one action; True for a repeated request."""
+        action = ActionRecord(secrets.token_hex(6), order, ActionState.REQUESTED, _now(), needed)
+        request = self._key("action-request", order.key)
+        writes: list[Write] = [
+            ("SET", request, action.id, "EX", _REQUEST_KEPT),
+            *self._writes(action),
+            ("ZADD", self._key("open-actions"), action.created.timestamp(), action.id),
+        ]
+        if self._transitions.apply([Expected(("GET", request), None)], writes):
+            return action, False
+        known = self.get(str(self._redis.get(request)))
+        if known is None:
+            raise LookupError("the action of this request has expired")
+        return known, True
+
+    def get(self, action_id: str) -> ActionRecord | None:
+        """An action, or None if it is unknown or too old."""
+        raw = self._redis.get(self._key("action", action_id))
+        return None if raw is None else ACTION_RECORD.validate_json(raw)
+
+    def active(self) -> tuple[ActionRecord, ...]:
+        """The actions that have not ended, or whose objects may still exist, oldest first."""
+        found: list[ActionRecord] = []
+        for name in self._redis.zrange(self._key("open-actions"), 0, -1):
+            action = self.get(str(name))
+            if action is None or (action.state.ended and action.cleaned):
+                self._redis.zrem(self._key("open-actions"), str(name))
+            else:
+                found.append(action)
+        return tuple(found)
+
+    def lease(self, action_id: str, seconds: float) -> Lease:
+        """The lease by which one worker holds an action."""
+        return Lease(self._transitions, self._key("action", action_id, "lease"), seconds)
+
+    def is_leased(self, action_id: str) -> bool:
+        """Whether a worker holds the action."""
+        return bool(self._redis.exists(self._key("action", action_id, "lease")))
+
+    def may_resend(self, action_id: str, seconds: float) -> bool:
+        """Whether the action's task may be sent again; True at most once in so many seconds."""
+        return bool(self._redis.set(self._key("action", action_id, "resent"), "1", nx=True, px=int(seconds * 1000)))
+
+    # transitions
+
+    def plan(self, action_id: str, plan: ActionPlan | PlanRefusal) -> ActionRecord | None:
+        """Record the plan of a requested action, or the reason why there is none.
+
+        None if it is not `requested` any more.
+        """
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if found.state is not ActionState.REQUESTED:
+                return None
+            if isinstance(plan, PlanRefusal):
+                return replace(found, state=ActionState.REFUSED, problem=plan.sentence, ended=_now())
+            return replace(found, state=ActionState.PLANNED, plan=plan)
+
+        return self._change(action_id, change)
+
+    def approve(self, action_id: str, user: str, typed: str = "") -> ActionRecord | PlanRefusal:
+        """Approve a plan as one person; with the last approval that is needed it is `confirmed`.
+
+        Returns the refusal of a plan: it is too old, needs a name, is not `planned`, or this person has approved it already.
+        """
+        refusals: list[PlanRefusal] = []
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if (refusal := _not_approvable(found, user, typed, _now())) is not None:
+                refusals[:] = [refusal]
+                return None
+            approvals = (*found.approvals, Approval(user, _now()))
+            confirmed = len(approvals) >= found.needed
+            state = ActionState.CONFIRMED if confirmed else ActionState.PLANNED
+            return replace(found, approvals=approvals, state=state)
+
+        return self._change(action_id, change) or refusals[0]
+
+    def begin(self, action: ActionRecord) -> ActionRecord | None:
+        """Record that a worker begins, or begins again.
+
+        None if the action is neither confirmed nor running.
+        """
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if found.state not in (ActionState.CONFIRMED, ActionState.RUNNING):
+                return None
+            started, pods = found.started or _now(), found.order.kind is ActionKind.PROBE_POD
+            return replace(
+                found, state=ActionState.RUNNING, started=started, attempts=found.attempts + 1, cleaned=not pods
+            )
+
+        return self._change(action.id, change)
+
+    def note_progress(self, action_id: str, sentence: str) -> None:
+        """Add a sentence about a running action; the last 20 are kept."""
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if found.state is not ActionState.RUNNING or found.progress[-1:] == (sentence,):
+                return None
+            return replace(found, progress=(*found.progress, sentence)[-20:])
+
+        self._change(action_id, change)
+
+    def finish(self, action_id: str, result: ActionResult) -> ActionRecord | None:
+        """End a running action with its result, and keep the result of a probe.
+
+        None if it had ended.
+        """
+        state = ActionState.REFUSED if result.outcome is ActionOutcome.REFUSED else ActionState.DONE
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if found.state is not ActionState.RUNNING:
+                return None
+            problem = result.summary if state is ActionState.REFUSED else ""
+            return replace(found, state=state, result=result, ended=_now(), problem=problem)
+
+        ended = self._change(action_id, change)
+        if ended is not None and result.probe is not None:
+            self._keep_probe(ended.order.target.cluster, result.probe)
+        return ended
+
+    def fail(self, action_id: str, problem: str, error: str = "") -> ActionRecord | None:
+        """End an action as failed. None if it had ended."""
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if found.state.ended:
+                return None
+            return replace(found, state=ActionState.FAILED, problem=problem, error=error, ended=_now())
+
+        return self._change(action_id, change)
+
+    def cancel(self, action_id: str, user: str) -> ActionRecord | None:
+        """End an action that no worker has begun. None if one has, or if it had ended."""
+
+        def change(found: ActionRecord) -> ActionRecord | None:
+            if found.state not in (ActionState.REQUESTED, ActionState.PLANNED, ActionState.CONFIRMED):
+                return None
+            return replace(found, state=ActionState.CANCELLED, cancelled_by=user, ended=_now())
+
+        return self._change(action_id, change)
+
+    def note_cleaned(self, action_id: str) -> None:
+        """Record that nothing that the action created is left."""
+        self._change(action_id, lambda found: None if found.cleaned else replace(found, cleaned=True))
+
+    # results of probes
+
+    def probe_results(self, cluster: str) -> tuple[Raw, ...]:
+        """The results of the cluster's probes that still count, oldest first."""
+        found: Sequence[Any] = self._redis.lrange(self._key("probes", cluster), 0, -1)
+        entries = [orjson.loads(raw) for raw in found]
+        return tuple(each for each in entries if (at := moment(each, "at")) is not None and _now() - at <= PROBE_VALID)
+
+    def _keep_probe(self, cluster: str, entry: Raw) -> None:
+        key = self._key("probes", cluster)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.rpush(key, orjson.dumps(dict(entry)))
+            pipe.ltrim(key, -_MOST_PROBES, -1)
+            pipe.expire(key, int(PROBE_VALID.total_seconds()))
+            pipe.execute()
+
+    def _change(self, action_id: str, change: Callable[[ActionRecord], ActionRecord | None]) -> ActionRecord | None:
+        """Change a record.
+
+        None if `change` returns None for the newest state, or the record does not exist.
+        """
+        key = self._key("action", action_id)
+
+        def attempt() -> tuple[ActionRecord | None] | None:
+            raw = self._redis.get(key)
+            changed = None if raw is None else change(ACTION_RECORD.validate_json(raw))
+            if raw is None or changed is None:
+                return (None,)
+            return (changed,) if self._transitions.apply([Expected(("GET", key), raw)], self._writes(changed)) else None
+
+        return until_applied(attempt)[0]
+
+    def _writes(self, action: ActionRecord) -> list[Write]:
+        return [
+            ("SET", self._key("action", action.id), ACTION_RECORD.dump_json(action), "EX", self._keep),
+            *new_revision(self._prefix, f"action/{action.id}", self._keep),
+        ]
+
+    def _key(self, *parts: str) -> str:
+        return self._prefix + ":".join(parts)
+
+
+def _not_approvable(found: ActionRecord, user: str, typed: str, now: datetime) -> PlanRefusal | None:
+    plan = found.plan
+    if found.state is not ActionState.PLANNED or plan is None:
+        return PlanRefusal(
+            RefusalKind.NOT_CONFIRMED, f"This action is {found.state.value}; it cannot be confirmed now."
+        )
+    if now > plan.expires:
+        return PlanRefusal(RefusalKind.EXPIRED, "The plan is older than 10 minutes; make a new one.")
+    if any(each.user == user for each in found.approvals):
+        return PlanRefusal(
+            RefusalKind.NOT_CONFIRMED, "You have approved this plan; another person must approve it, too."
+        )
+    if plan.confirm_name and typed.strip() != plan.confirm_name:
+        return PlanRefusal(RefusalKind.NAME_NOT_TYPED, f"Type {plan.confirm_name} to confirm this restart.")
+    return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

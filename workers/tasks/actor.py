@@ -1,0 +1,189 @@
+"""The execution of actions: their plans, the confirmed steps, the removal of objects."""
+
+import hashlib
+import logging
+from datetime import UTC, datetime, timedelta
+
+from checks.actions.plan import ActionPlan, PlanRefusal, RefusalKind
+from checks.actions.planning import PlanRequest, plan_action
+from checks.actions.results import ActionOutcome
+from checks.config.configuration import ClusterConfig, UnknownCluster
+from checks.config.probe_configuration import ProbeConfig
+from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
+from checks.model.question import Question
+from checks.sources.action_api import ActionApi
+from checks.sources.action_facts import read_action_facts, recheck_now
+from checks.sources.active_steps import ActiveSteps, Pace
+from checks.sources.live import LiveSource, open_source
+from checks.sources.source import SourceError
+from workers.client import ConnectedClient
+from workers.queue.connection import Unavailable
+from workers.records.action import ActionRecord, ActionState
+from workers.records.run import Order
+from workers.runs.audit import AuditEntry
+from workers.telemetry.error_tokens import logged_error_token
+
+log = logging.getLogger(__name__)
+
+MAX_ACTION_ATTEMPTS = 5
+"""Attempts after which an action is ended as failed."""
+
+MAY_BEGIN = timedelta(minutes=4)
+"""The time after its first attempt in which a step may create its object.
+
+Kubernetes deletes the Job of a probe five minutes after its end: later, a missing Job may be one that was deleted.
+"""
+
+
+def owner_label(prefix: str) -> str:
+    """The owner label of an installation: its key prefix, hashed to a valid label."""
+    return hashlib.sha256(prefix.encode()).hexdigest()[:16]
+
+
+class Actor:
+    """Plans and executes actions with the credentials of one worker process."""
+
+    def __init__(self, mine: ConnectedClient, pace: Pace | None = None) -> None:
+        self._client = mine
+        self._stores = mine.stores
+        self._pace = pace
+
+    def plan(self, action_id: str) -> None:
+        """Plan a requested action."""
+        action = self._stores.actions.get(action_id)
+        if action is None or action.state is not ActionState.REQUESTED:
+            return
+        planned = self._stores.actions.plan(action_id, self._planned(action))
+        if planned is not None:
+            self._stores.action_changed(planned)
+            self._audit(planned, planned.state.value, planned.problem)
+
+    def execute(self, action_id: str) -> None:
+        """Execute a confirmed action that no worker holds, or continue one whose worker was killed."""
+        lease = self._stores.actions.lease(action_id, self._stores.settings.lease)
+        if not lease.acquire():
+            return
+        with lease.kept():
+            action = self._stores.actions.get(action_id)
+            if action is None:
+                return
+            if action.state.ended:
+                self._clean(action)
+            elif action.attempts >= MAX_ACTION_ATTEMPTS:
+                self._fail(action, "The step was interrupted several times.", "")
+            elif (begun := self._stores.actions.begin(action)) is not None:
+                self._stores.action_changed(begun)
+                self._attempt(begun)
+
+    def _attempt(self, action: ActionRecord) -> None:
+        try:
+            self._carry(action)
+        except Unavailable:
+            raise
+        except (UnknownCluster, SourceError) as wrong:
+            self._fail(action, str(wrong), "")
+        except Exception as error:  # noqa: BLE001 - logged with a token, which the record shows
+            token = logged_error_token(log, f"attempt {action.attempts} of action {action.id} failed", error)
+            if action.attempts >= MAX_ACTION_ATTEMPTS:
+                self._fail(action, f"The step failed with an internal error ({type(error).__name__}).", token)
+
+    def _carry(self, action: ActionRecord) -> None:
+        plan, settings = action.plan, self._settings()
+        if plan is None or settings is None:
+            self._fail(action, "Active steps are off: the configuration has no section probe.", "")
+            return
+        entry, source = self._opened(action)
+        question = Question(entry.identity, plan.gateway, plan.namespace)
+        steps = ActiveSteps(ActionApi(source.access), self._pace)
+        timeout = self._stores.settings.run_timeout
+
+        def progress(sentence: str) -> None:
+            self._stores.actions.note_progress(action.id, sentence)
+            self._stores.action_changed(action)
+
+        result = steps.execute(
+            plan,
+            lambda: recheck_now(source, question, plan, settings.namespaces, timeout),
+            progress,
+            may_begin=action.started is None or datetime.now(UTC) - action.started < MAY_BEGIN,
+        )
+        ended = self._stores.actions.finish(action.id, result)
+        if ended is None:
+            return
+        self._stores.action_changed(ended, urgent=True)
+        self._audit(ended, result.outcome.value, result.summary)
+        self._clean(ended)
+        if result.outcome is not ActionOutcome.REFUSED:
+            self._diagnose_again(ended)
+
+    def _clean(self, action: ActionRecord) -> None:
+        """Delete what the action created; the janitor repeats what fails."""
+        if action.cleaned or action.plan is None:
+            return
+        _, source = self._opened(action)
+        if ActiveSteps(ActionApi(source.access), self._pace).clean_up(action.plan):
+            self._stores.actions.note_cleaned(action.id)
+
+    def _diagnose_again(self, action: ActionRecord) -> None:
+        order = action.order
+        self._client.start(
+            Order(
+                target=order.target,
+                user=order.user,
+                channel=order.channel,
+                key=f"action-{action.id}",
+                team=order.team,
+                thread=order.thread,
+                after=order.run or None,
+            )
+        )
+
+    def _planned(self, action: ActionRecord) -> ActionPlan | PlanRefusal:
+        settings = self._settings()
+        if settings is None:
+            return PlanRefusal(
+                RefusalKind.NOT_CONFIGURED, "Active steps are off: the configuration has no section probe."
+            )
+        order = action.order
+        request = PlanRequest(
+            id=action.id,
+            kind=order.kind,
+            created=datetime.now(UTC).replace(microsecond=0),
+            owner=owner_label(self._stores.settings.prefix),
+            image=settings.image,
+            urls=settings.urls,
+            namespaces=settings.namespaces,
+            deployment=order.deployment,
+        )
+        try:
+            entry, source = self._opened(action)
+            question = Question(entry.identity, order.target.gateway, order.target.namespace)
+            return plan_action(request, read_action_facts(source, question, self._stores.settings.run_timeout))
+        except (AmbiguousGateway, UnknownGateway, UnknownCluster, SourceError) as wrong:
+            return PlanRefusal(RefusalKind.NO_TARGET, str(wrong))
+
+    def _settings(self) -> ProbeConfig | None:
+        return self._stores.config.probe
+
+    def _opened(self, action: ActionRecord) -> tuple[ClusterConfig, LiveSource]:
+        entry = self._stores.config.cluster(action.order.target.cluster)
+        source = open_source(entry)
+        if not isinstance(source, LiveSource):
+            raise SourceError(f"{entry.name} is a bundle: active steps need a live cluster")
+        return entry, source
+
+    def _fail(self, action: ActionRecord, problem: str, token: str) -> None:
+        ended = self._stores.actions.fail(action.id, problem, token)
+        if ended is not None:
+            self._stores.action_changed(ended, urgent=True)
+            self._audit(ended, "failed", problem)
+            self._clean(ended)
+
+    def _audit(self, action: ActionRecord, outcome: str, why: str) -> None:
+        order = action.order
+        approvers = ", ".join(each.user for each in action.approvals)
+        reason = f"{why} Approved by {approvers}." if approvers else why
+        what = f"action {order.kind.value}"
+        self._stores.audit.append(
+            AuditEntry(order.user, order.channel, what, str(order.target), outcome, order.run, reason)
+        )
