@@ -95,12 +95,20 @@ def test_permissions_that_change_the_cluster_exist_only_in_the_named_namespaces(
     objects = rendered(MATRIX["with probe and restart"])
     places = sorted((o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "RoleBinding"))
     assert places == [
-        ("aks-istio-egress", "egress-diag-probe"),
-        ("payments", "egress-diag-probe"),
-        ("payments", "egress-diag-restart"),
+        ("aks-istio-egress", "egress-diag-egress-diag-probe"),
+        ("payments", "egress-diag-egress-diag-probe"),
+        ("payments", "egress-diag-egress-diag-restart"),
     ]
     for binding in of_kind(objects, "RoleBinding"):
         assert [s["name"] for s in binding["subjects"]] == ["egress-diag-worker"]
+
+
+def test_roles_of_two_releases_in_one_namespace_do_not_collide() -> None:
+    names = [
+        {o["metadata"]["name"] for o in of_kind(rendered(MATRIX["with probe and restart"], namespace=each), "Role")}
+        for each in ("one", "two")
+    ]
+    assert not names[0] & names[1]
 
 
 @matrix
