@@ -13,7 +13,7 @@ from math import inf
 from typing import Any
 
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
@@ -26,6 +26,7 @@ from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings, worker_settings
 from workers.telemetry.backlog import QUEUES, Backlog
 from workers.telemetry.memory import RedisMemory
+from workers.telemetry.metrics_server import MetricsServer
 
 log = logging.getLogger(__name__)
 
@@ -134,10 +135,11 @@ def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
     if backlog:
         registry.register(BacklogCollector(config))
     try:
-        server, _ = start_http_server(config.metrics_port, registry=registry)
+        server = MetricsServer(config.metrics_port, registry)
     except OSError as taken:
         log.error("no metrics on port %s: %s", config.metrics_port, taken.strerror)  # noqa: TRY400 - no traceback
         return None
+    server.start()
     log.info("metrics on port %s", server.server_port)
     return server
 

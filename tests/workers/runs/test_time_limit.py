@@ -16,9 +16,11 @@ from tests.clusters.compose import named, write_bundle
 from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
+from workers.records.listing import Listing, ListingState
 from workers.records.run import Order, Run, RunState, Target
 from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import Diagnoser
+from workers.tasks.run_tasks import answer_listing, refresh_inventory
 from workers.tasks.time_limit import TimeLimitReached, interrupted_by_time_limit
 
 ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command/1")
@@ -31,6 +33,13 @@ class SignalledSources(ClusterSources):
         opened = super().source(entry)
         os.kill(os.getpid(), signal.SIGUSR1)
         return opened
+
+
+class DefectiveSources(ClusterSources):
+    """Sources with a defect."""
+
+    def source(self, entry: ClusterConfig) -> Source:
+        raise KeyError(entry.name)
 
 
 @pytest.fixture
@@ -88,3 +97,39 @@ def test_other_threads_and_later_tasks_keep_the_handler_of_the_pool() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_list_that_exceeds_its_time_limit_is_answered(
+    client: Client, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Celery's exception ended the task, and the person got no answer."""
+    client.request(Listing("1234567890ab", "base", "U0ALICE", "C0OPS"))
+    answer_listing(client.stores, SignalledSources(config), "1234567890ab")
+    found = client.get(Listing, "1234567890ab")
+    assert found is not None
+    assert found.state is ListingState.FAILED
+    token = found.problem.removeprefix("Azure did not answer in time (error ").removesuffix(").")
+    assert f"exceeded its time limit, error {token}" in caplog.text
+    assert client.stores.documents.due(-1) == ("listing/1234567890ab",)
+
+
+def test_a_list_that_fails_with_an_exception_is_answered(
+    client: Client, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.request(Listing("1234567890ab", "base", "U0ALICE", "C0OPS"))
+    answer_listing(client.stores, DefectiveSources(config), "1234567890ab")
+    found = client.get(Listing, "1234567890ab")
+    assert found is not None
+    token = found.problem.removeprefix("The read failed (error ").removesuffix(").")
+    assert f"listing 1234567890ab failed, error {token}" in caplog.text
+
+
+def test_a_refresh_that_exceeds_its_time_limit_keeps_the_known_gateways(
+    client: Client, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    refresh_inventory(client.stores, ClusterSources(config), "base")
+    known = client.gateways.known("base")
+    assert known
+    refresh_inventory(client.stores, SignalledSources(config), "base")
+    assert "reading the gateways of base exceeded its time limit, error " in caplog.text
+    assert client.gateways.known("base") == known
