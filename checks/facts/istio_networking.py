@@ -198,6 +198,17 @@ class Sidecar(KubernetesObject):
             return None
         return text(spec, "outboundTrafficPolicy", "mode").upper() or "REGISTRY_ONLY"
 
+    @property
+    def egress_proxy(self) -> tuple[str, int] | None:
+        """(host, port) of the service that gets requests to unknown hosts; None without one.
+
+        Only the mode ALLOW_ANY has one.
+        """
+        found = mapping(self.raw, "spec", "outboundTrafficPolicy", "egressProxy")
+        if self.outbound_policy != "ALLOW_ANY" or not found:
+            return None
+        return text(found, "host"), number(found, "port", "number") or 0
+
 
 class EnvoyFilter(KubernetesObject):
     __slots__ = ()

@@ -17,10 +17,12 @@ from checks.istio.request.clients import has_sidecar
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
 from checks.model.findings import Stage, Status
+from checks.model.route import HopName, Mark
 from tests.checks.istio.faults.diagnosed import facts_about
 from tests.istiod.meshes.draft import API
 from tests.istiod.question import Question
-from tests.istiod.recorded import Answered, answered, answered_gateway_api
+from tests.istiod.recorded import Answered, answered, answered_by_hand, answered_gateway_api
+from tests.istiod.router import RoutedProduct
 from tests.istiod.test_faults import request_of
 from tests.recordings import diagnosed, question
 
@@ -82,3 +84,22 @@ def test_a_host_has_a_failing_finding_if_and_only_if_a_request_certainly_fails()
     assert not wrong
     assert failed > 50
     assert healthy > 40
+
+
+def test_a_route_that_reached_the_gateway_says_so() -> None:
+    """Each request of a mesh written by hand whose ends are all at the gateway or behind it."""
+    reached = 0
+    for mesh in answered_by_hand():
+        gateway = mesh.questions[0].gateway
+        product = RoutedProduct(mesh.objects, gateway)
+        for each in mesh.questions:
+            outcome = product.outcome(each)
+            if outcome.result is not Result.FAILS or any(gateway not in end.gateways for end in outcome.ends):
+                continue
+            report = diagnosed(mesh.objects, question(mesh.objects, gateway, each.url, each.client), CHECKS).finish(0.0)
+            assert report.route is not None
+            [request] = report.route.requests
+            marks = {hop.name: hop.mark for hop in request.hops}
+            assert marks[HopName.SERVICE] is Mark.PASSES, (mesh.identity, each.url)
+            reached += 1
+    assert reached > 5

@@ -16,6 +16,8 @@ from checks.istio.configured.gateway_policies import (
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.show_commands import list_kind, show_object
+from checks.istio.mesh.mesh import mesh_of
+from checks.istio.request.external_authorizers import ExternalAuthorizers
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, warn
 
@@ -34,7 +36,7 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
     fails if all requests to a host from its clients are denied: no ALLOW rule matches, or a DENY rule does. On TLS that is
     passed through, an ALLOW rule with hosts, paths or methods never matches. Without ISTIO_MUTUAL, the client has no
     identity. It warns about other DENY and CUSTOM policies that may match, and about `targetRefs` that name the gateway,
-    which have no effect.
+    which have no effect. A CUSTOM policy without a usable authorizer denies what it matches.
 
     Why it matters: the gateway answers 403 to requests that are not allowed. A policy for the applications of a namespace,
     such as deny-all, also applies to the gateway's pods there.
@@ -48,7 +50,10 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
     # A request to a host that no server has is rejected before any policy is evaluated.
     hosts = tuple(host for host in examined_hosts(facts) if found.servers_for(host))
     policies = policies_at_gateway(facts)
-    observations = [*_may_deny(policies, hosts), *(_target_refs(facts, each) for each in policies_with_targets(facts))]
+    observations = [
+        *_may_deny(facts, policies, hosts),
+        *(_target_refs(facts, each) for each in policies_with_targets(facts)),
+    ]
     yield from observations
     require_settings(facts)
     if not observations:
@@ -61,24 +66,38 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
         yield healthy(f"{by} at {facts.gateway.ref}.")
 
 
-def _may_deny(policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]) -> Iterator[Observation]:
+def _may_deny(facts: Facts, policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]) -> Iterator[Observation]:
     for policy in policies:
         if policy.action not in ("DENY", "CUSTOM"):
             continue
-        if policy.action == "DENY" and any(map(without_conditions, policy.rules)):
-            continue
+        problem = _authorizer_problem(facts, policy, policies) if policy.action == "CUSTOM" else ""
+        if (policy.action == "DENY" or problem) and any(map(without_conditions, policy.rules)):
+            continue  # the router follows it: it denies every request
         met = [host for host in hosts if any(policy_hosts_match(rule, host) for rule in policy.rules)]
         if met:
             requests = f"requests to {', '.join(met[:3])}{' and others' if len(met) > 3 else ''}"
+            stated = (
+                f"may deny {requests}" if policy.action == "DENY" else f"sends {requests} to an external authorizer"
+            )
+            if problem:
+                stated = f"has no usable external authorizer and denies the {requests} that it matches"
+            evidence = [Evidence(policy.ref, "spec.action", policy.action, "no rule for these hosts")]
+            if problem:
+                evidence.append(Evidence(policy.ref, "spec.provider.name", problem, "a usable provider"))
             yield warn(
-                f"{policy.ref} may deny {requests}."
-                if policy.action == "DENY"
-                else f"{policy.ref} sends {requests} to an external authorizer.",
+                f"{policy.ref} {stated}.",
                 subject=policy.ref,
-                evidence=[Evidence(policy.ref, "spec.action", policy.action, "no rule for these hosts")],
+                evidence=evidence,
                 actions=[show_object(policy), list_kind(AuthorizationPolicy)],
                 about=[Involved("host", each) for each in met],
             )
+
+
+def _authorizer_problem(facts: Facts, policy: AuthorizationPolicy, policies: tuple[AuthorizationPolicy, ...]) -> str:
+    """Why a CUSTOM policy has no usable authorizer in a revision of the gateway, "" if it has."""
+    meshes = (mesh_of(facts, revision) for revision in facts.gateway.revisions or ("",))
+    problems = (ExternalAuthorizers(each).problem(policy, policies) for each in meshes)
+    return next((each for each in problems if each), "")
 
 
 def _target_refs(facts: Facts, policy: AuthorizationPolicy) -> Observation:

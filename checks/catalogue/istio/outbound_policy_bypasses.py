@@ -35,8 +35,8 @@ _REGISTRY_ONLY = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
 )
 def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
     """What it checks: the outbound traffic policy of each client namespace, for each revision of the gateway: its
-    Sidecar's, otherwise the mesh's. ALLOW_ANY warns, also as the default; REGISTRY_ONLY passes. An empty block means
-    REGISTRY_ONLY.
+    Sidecar's, otherwise the mesh's. ALLOW_ANY warns, also as the default, unless the Sidecar's egressProxy is this
+    gateway; REGISTRY_ONLY passes. An empty block means REGISTRY_ONLY.
 
     Why it matters: with ALLOW_ANY a host without a ServiceEntry and a route is reached directly, from the node's
     outbound address instead of the gateway's. An allow-list at the destination then rejects the request, or unintended
@@ -58,8 +58,12 @@ def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
         yield _bypassing(facts, bypass)
     facts.all(Pod)
     if not found.allowing:
-        deciding = ", ".join(sorted(found.strict))
-        yield healthy(f"Sidecars reject requests to unknown hosts (REGISTRY_ONLY in {deciding}).")
+        rejecting = f"reject requests to unknown hosts (REGISTRY_ONLY in {', '.join(sorted(found.strict))})"
+        sending = (
+            f"send requests to unknown hosts to {facts.gateway.ref} (egressProxy in {', '.join(sorted(found.proxied))})"
+        )
+        stated = [*([rejecting] if found.strict or not found.proxied else []), *([sending] if found.proxied else [])]
+        yield healthy(f"Sidecars {', or '.join(stated)}.")
 
 
 @dataclass(slots=True)
@@ -80,6 +84,8 @@ class _Policies:
     """By the reference of the Sidecar, or the revision."""
     strict: set[str] = field(default_factory=set)
     """The objects with REGISTRY_ONLY."""
+    proxied: set[str] = field(default_factory=set)
+    """The Sidecars that send requests to unknown hosts to this gateway."""
 
 
 def _policies(facts: Facts, namespaces: tuple[str, ...]) -> _Policies:
@@ -94,6 +100,13 @@ def _policies(facts: Facts, namespaces: tuple[str, ...]) -> _Policies:
                 policy = own.outbound_policy if own is not None else mesh.outbound_policy
                 if not (policy or "").startswith("ALLOW_ANY"):
                     found.strict.add(own.ref if own is not None else _decider(mesh))
+                    continue
+                if (
+                    own is not None
+                    and own.egress_proxy is not None
+                    and own.egress_proxy[0] == facts.gateway.service_host
+                ):
+                    found.proxied.add(own.ref)
                     continue
                 bypass = found.allowing.setdefault(own.ref if own is not None else revision, _Bypass(own, mesh))
                 if namespace not in bypass.namespaces:
@@ -128,8 +141,10 @@ def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
         if mesh.raw.get("outboundTrafficPolicy") is None:
             written += f" by default: {'the ConfigMap has no YAML mapping' if mesh.malformed else 'not set'}"
         actions = [*_show_bypassing(facts, names), *_mesh_actions(facts, mesh)]
+    proxy = sidecar.egress_proxy if sidecar is not None else None
+    away = f"are sent to {proxy[0]}:{proxy[1]}" if proxy is not None else "bypass the gateway"
     return warn(
-        f"Requests from {who} to unknown hosts bypass the gateway ({written}).",
+        f"Requests from {who} to unknown hosts {away} ({written}).",
         subject=resource,
         evidence=[Evidence(resource, field_, written, "REGISTRY_ONLY")],
         actions=actions,

@@ -33,8 +33,12 @@ def describe_sidecar(view: RequestView) -> Hop | None:
         imports = f"imports only {hosts}"
     own = scope.sidecar is not None and bool(scope.sidecar.outbound_policy)
     decided.append(Decision(_policy_source(view, own=own), "outboundTrafficPolicy.mode", scope.outbound_policy))
-    unknown = "rejects" if scope.outbound_policy == "REGISTRY_ONLY" else "allows"
-    return Hop(HopName.SIDECAR, Mark.PASSES, f"{imports}; {unknown} unknown hosts", tuple(decided))
+    unknown = "rejects unknown hosts" if scope.outbound_policy == "REGISTRY_ONLY" else "allows unknown hosts"
+    if scope.sidecar is not None and scope.sidecar.egress_proxy is not None:
+        host, port = scope.sidecar.egress_proxy
+        unknown = f"sends unknown hosts to {host}:{port}"
+        decided.append(Decision(scope.sidecar.ref, "outboundTrafficPolicy.egressProxy", f"{host}:{port}"))
+    return Hop(HopName.SIDECAR, Mark.PASSES, f"{imports}; {unknown}", tuple(decided))
 
 
 def _policy_source(view: RequestView, *, own: bool) -> str:

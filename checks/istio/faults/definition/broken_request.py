@@ -74,7 +74,13 @@ class BrokenRequest:
     @property
     def at_gateway(self) -> bool:
         """Whether a rule takes the request to the gateway; the `egressProxy` of a Sidecar is none."""
-        return self.routing.gateway in self.end.gateways and not isinstance(self.decision.source, Sidecar)
+        return self.routing.gateway in self.end.gateways and self.egress_proxy is None
+
+    @property
+    def egress_proxy(self) -> Sidecar | None:
+        """The Sidecar whose `egressProxy` takes the request to the gateway."""
+        found = self.decision.source
+        return found if isinstance(found, Sidecar) and self.routing.gateway in self.end.gateways else None
 
     @property
     def every_virtual_service(self) -> VirtualServices:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import VirtualService
+from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.sidecar.other_scheme import of_other_scheme
@@ -56,7 +56,15 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
         if isinstance(routes.source, VirtualService):
             yield NoMeshRule(routes.source, routes, kind, broken.request.host, broken.request.port)
     if not any(each in broken.to_gateway for each in applied):
-        yield NoRoute(broken.request.host, broken.facts.gateway.ref, tuple(each.source for each in broken.to_gateway))
+        host, gateway, others = (
+            broken.request.host,
+            broken.facts.gateway.ref,
+            tuple(r.source for r in broken.to_gateway),
+        )
+        if broken.egress_proxy is not None and not others:
+            yield NoRouteOfUnknownHost(host, gateway, others, broken.egress_proxy)
+        else:
+            yield NoRoute(host, gateway, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +179,20 @@ class WrongKind(RouteFault):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.virtual_service,)
+
+
+@dataclass(frozen=True, slots=True)
+class NoRouteOfUnknownHost(NoRoute):
+    """A host without rules that the `egressProxy` of a Sidecar sends to the gateway."""
+
+    name: ClassVar[str] = "no-route-of-unknown-host"
+    hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
+    sidecar: Sidecar
+
+    def sentence(self) -> str:
+        return (
+            f"No VirtualService routes {self.host} at {self.gateway}, to which {self.sidecar.ref} sends unknown hosts"
+        )
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.sidecar,)
