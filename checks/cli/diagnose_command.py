@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
     """Check one egress gateway and print each finding immediately.
 
-    GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 broken, 2 usage error, 3 inconclusive.
+    GATEWAY is `name` or `namespace/name`.
+
+    Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive.
     """
     from checks.catalogue import catalogue
     from checks.engine.selection import chosen_checks
