@@ -26,7 +26,7 @@ def is_routed(facts: Facts, server: GatewayServer) -> bool:
 
 def server_field(server: GatewayServer, field: str) -> str:
     """The path of a server's field in its Gateway."""
-    return f"spec.servers[{server.index}].{field}"
+    return server.field(field)
 
 
 def involved_hosts(facts: Facts, server: GatewayServer) -> list[Involved]:

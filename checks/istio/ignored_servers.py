@@ -32,7 +32,7 @@ def _winner(server: GatewayServer, kept: tuple[GatewayServer, ...]) -> GatewaySe
 def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Observation:
     same_host = server.server.port.protocol == winner.server.port.protocol
     field = "hosts" if same_host else "port.protocol"
-    mine, theirs = server.gateway, winner.gateway
+    mine, theirs = server.written, winner.written
     observe = warn if is_routed(facts, server) else fail
     reason = (
         f"{theirs.ref}, which is older, has a server for the same hosts there"
@@ -41,7 +41,7 @@ def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Obse
         f"{server.server.port.protocol}"
     )
     return observe(
-        f"Istiod ignores spec.servers[{server.index}] of {mine.ref} on port {server.server.port.number}: {reason}.",
+        f"Istiod ignores {server.place} of {mine.ref} on port {server.server.port.number}: {reason}.",
         subject=mine.ref,
         evidence=[
             Evidence(mine.ref, server_field(server, field), _setting(server, field), _setting(winner, field)),
@@ -63,12 +63,12 @@ def _created(server: GatewayServer) -> str:
 
 def _separate(server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Action:
     if same_host:
-        command = remove_field(server.gateway, f"spec.servers[{server.index}]").command
+        command = remove_field(server.written, server.place).command
         return change(f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it", command, ISTIO_EGW)
     other = 443 if server.server.port.number == 80 else 80
     return change(
         f"Patch the server to port {other}, and the VirtualService too; or use the protocol of {winner.gateway.ref}",
-        set_field(server.gateway, server_field(server, "port.number"), other).command,
+        set_field(server.written, server_field(server, "port.number"), other).command,
         ISTIO_EGW,
         "the gateway opens the port within seconds",
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from checks.engine.check import check
 from checks.engine.route_findings import decided_by_router
-from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gateway
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule
 from checks.facts.logs import IstiodLog, Line
 from checks.facts.namespaces import Secret
 from checks.facts.view import Facts
@@ -65,7 +66,7 @@ def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
 class _Use:
     """The TLS settings of an object that need a Secret or files."""
 
-    owner: DestinationRule | Gateway
+    owner: KubernetesObject
     path: str
     mode: str
     secret: str
@@ -86,7 +87,7 @@ def _uses(facts: Facts) -> Iterator[_Use]:
         name, own = text(server.server.tls, "credentialName"), server_hosts(server)
         mine = tuple(each for each in hosts if each in own or any(name.startswith("*") for name in own))
         if name and server.mode in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL") and mine:
-            yield _Use(server.gateway, f"spec.servers[{server.index}].tls", server.mode, _bare(name), (), mine)
+            yield _Use(server.written, server.field("tls"), server.mode, _bare(name), (), mine)
 
 
 def _bare(credential: str) -> str:

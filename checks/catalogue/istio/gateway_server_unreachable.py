@@ -84,7 +84,7 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
 
 
 def _not_offered(facts: Facts, server: GatewayServer, offered: list[int]) -> Observation:
-    service, gateway = f"Service {facts.gateway.namespace}/{facts.gateway.name}", server.gateway
+    service, gateway = f"Service {facts.gateway.namespace}/{facts.gateway.name}", server.written
     number = server.server.port.number
     port, listed = 443 if kind_of_server(server) == "tls" else 80, ", ".join(map(str, offered))
     observe = warn if is_routed(facts, server) else fail
@@ -116,22 +116,22 @@ def _unusual(facts: Facts, server: GatewayServer) -> Iterator[Observation]:
     """
     for field, observed, expected, sentence in (*rejected_fields(server), *unusual_fields(server)):
         yield warn(
-            f"spec.servers[{server.index}] of {server.gateway.ref} {sentence}.",
+            f"{server.place} of {server.written.ref} {sentence}.",
             subject=server.gateway.ref,
-            evidence=[Evidence(server.gateway.ref, server_field(server, field), observed, expected)],
-            actions=[show_object(server.gateway), _fix(server, field)],
+            evidence=[Evidence(server.written.ref, server_field(server, field), observed, expected)],
+            actions=[show_object(server.written), _fix(server, field)],
             about=involved_hosts(facts, server),
         )
 
 
 def _fix(server: GatewayServer, field: str) -> Action:
-    path, gateway = server_field(server, field), server.gateway
+    path, gateway = server_field(server, field), server.written
     plain = server.server.port.protocol not in SERVER_TLS_PROTOCOLS
     if field == "hosts":
         return change("Replace the host * by the hosts that the gateway routes", "", ISTIO_EGW)
     if field == "bind" or (field == "tls" and plain):
         command = remove_field(gateway, path).command
-        return change(f"Remove {field} from spec.servers[{server.index}]", command, ISTIO_EGW)
+        return change(f"Remove {field} from {server.place}", command, ISTIO_EGW)
     mutual = server.server.port.number == 80 or server.server.tls is not None
     values: dict[str, object] = {
         "tls": {"mode": "ISTIO_MUTUAL" if mutual else "PASSTHROUGH"},
@@ -141,4 +141,4 @@ def _fix(server: GatewayServer, field: str) -> Action:
         "tls.httpsRedirect": False,
     }
     command = set_field(gateway, path, values[field]).command
-    return change(f"Patch {field} of spec.servers[{server.index}]", command, ISTIO_EGW)
+    return change(f"Patch {field} of {server.place}", command, ISTIO_EGW)

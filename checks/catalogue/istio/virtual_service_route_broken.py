@@ -166,10 +166,10 @@ def _unused(facts: Facts, host: str) -> Iterator[Observation]:
         number_ = server.server.port.number
         if ports and server.name in selected and number_ not in ports:
             yield warn(
-                f"No route sends {host} to spec.servers[{server.index}] of {server.gateway.ref} on port {number_}.",
+                f"No route sends {host} to {server.place} of {server.written.ref} on port {number_}.",
                 subject=f"host {host}",
-                evidence=[Evidence(server.gateway.ref, f"spec.servers[{server.index}].port.number", str(number_))],
-                actions=[show_object(server.gateway), change("Route the port, or remove the server", "", HOWTO)],
+                evidence=[Evidence(server.written.ref, server.field("port.number"), str(number_))],
+                actions=[show_object(server.written), change("Route the port, or remove the server", "", HOWTO)],
                 about=[Involved("host", host)],
             )
 

@@ -19,6 +19,7 @@ from checks.facts.fact import Gap, Unreadable
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.faults.definition.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.definition.fault import Fix, RouteFault
+from checks.istio.faults.proposed_objects import is_proposed, joined_fix
 from checks.istio.faults.side_effects import makes_worse
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result
@@ -50,22 +51,65 @@ class Proved:
 def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     """The faults of a request in the order of its route; empty if no reader explains it.
 
-    Raises Unreadable if a read that failed hides the first one.
+    A fault that only the fixes before it make is none of the cluster: its fix belongs to theirs, and without a fix they
+    are not offered. Raises Unreadable if a read that failed hides the first one.
     """
     found: list[Proved] = []
     changes: tuple[ObjectChange, ...] = ()
     now = broken
-    while len(found) < _MOST_FAULTS and now.outcome.result not in (Result.THROUGH, Result.UNKNOWN):
+    for _ in range(_MOST_FAULTS):
+        if now.outcome.result in (Result.THROUGH, Result.UNKNOWN):
+            break
         trial = _Trial(now, broken, changes)
         proved = _first(trial, readers)
         if not proved and not found and trial.gaps:
             raise Unreadable(trial.gaps[0])
-        found += proved
+        more = tuple(change for each in proved for change in _changes(each))
+        owner = _owner(broken, found, proved)
+        if owner is None:
+            found += proved
+        else:
+            found[owner] = _completed(broken, found[owner], more, proved[-1].after if proved else None)
+            found[-1] = replace(found[-1], after=proved[-1].after if proved else None)
         if not proved or proved[-1].after is None:
             break
-        changes = (*changes, *(change for each in proved if each.fix is not None for change in each.fix.changes))
+        changes = (*changes, *more)
         now = BrokenRequest(_after(broken, changes), broken.request, proved[-1].after)
     return tuple(found)
+
+
+def _owner(broken: BrokenRequest, found: Sequence[Proved], proved: Sequence[Proved]) -> int | None:
+    """The position of the fault whose fix makes the next ones; None if they are faults of the cluster.
+
+    If no fault of the cluster explains why the request still ends, it is the last fault whose fix creates an object.
+    """
+    fixed = [at for at, each in enumerate(found) if each.fix is not None and each.fix.changes]
+    if all(each.fault.remaining and not _changes(each) for each in proved):
+        creating = [at for at in fixed if any(isinstance(each, Apply) for each in _changes(found[at]))]
+        return creating[-1] if creating else None
+    changes: list[ObjectChange] = []
+    for position in fixed:
+        changes += _changes(found[position])
+        if any(is_proposed(broken.facts, changes, each.fault, each.fix) for each in proved):
+            return position
+    return None
+
+
+def _changes(proved: Proved) -> tuple[ObjectChange, ...]:
+    return proved.fix.changes if proved.fix is not None else ()
+
+
+def _completed(
+    broken: BrokenRequest, last: Proved, more: Sequence[ObjectChange], after: RequestOutcome | None
+) -> Proved:
+    """A fault with a fix that also has the changes which its own objects need.
+
+    If there are none, no fix is offered that ends at its own objects.
+    """
+    if last.fix is None or after is None:
+        advice = last.fault.fixes(replace(broken, outcome=last.outcome))
+        return replace(last, fix=next((each for each in advice if not each.changes), None), after=None)
+    return replace(last, fix=joined_fix(broken.facts, last.fix, more))
 
 
 @dataclass(frozen=True, slots=True)

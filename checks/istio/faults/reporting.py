@@ -82,7 +82,7 @@ def _without_fault(facts: Facts, route: ResolvedRoute, routes: Sequence[Resolved
     observe = fail if _decides(facts, route, routes) else warn
     consequence = consequence_of(route.outcome, [route], gateway)
     return observe(
-        f"{as_written(route.request.url)} is not routed through {facts.gateway.ref}: {consequence}.",
+        f"{as_written(route.request.url_with_path)} is not routed through {facts.gateway.ref}: {consequence}.",
         subject=f"host {host}",
         evidence=[Evidence(end.proxy or "the client's pod", "route", end.reason or str(end.ending), "the gateway")],
         actions=[list_kind(VirtualService)],
@@ -194,4 +194,9 @@ def _actions(facts: Facts, route: ResolvedRoute, proved: Proved) -> list[Action]
     url, title = fix.url or HOWTO, as_written(fix.title)
     if not fix.changes:
         return [*shown, change(title, "", url)]
-    return [*shown, *(change(title, each.command, url, expect) for each in fix.changes)]
+    several = len(fix.changes) > 1
+    titles = [
+        f"{title}, step {n} of {len(fix.changes)}: {each.ref}" if several else title
+        for n, each in enumerate(fix.changes, 1)
+    ]
+    return [*shown, *(change(each, one.command, url, expect) for each, one in zip(titles, fix.changes, strict=True))]

@@ -7,30 +7,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
+from checks.istio.configured.request_variants import request_variants
 from checks.istio.faults.definition.broken_request import BrokenRequest, destinations_of, rules_of
-from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words, resolved
-from checks.istio.request.client_request import ClientRequest
-from checks.istio.request.outcome import Result
+from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words
+from checks.istio.request.client_request import ANY_NAME, ClientRequest
 from checks.istio.request.routing import Routing
 from checks.model.raw_values import Raw, items, text, texts
 from checks.model.requested_host import USUAL_PORTS
 
 _MOST_HOSTS = 20
-_SCHEMES = ("http", "https")
 
 
 def makes_worse(original: BrokenRequest, after: Routing, changes: Iterable[ObjectChange]) -> bool:
-    """Whether a request that goes through the gateway no longer does.
+    """Whether a request that goes through the gateway no longer does so as before.
 
-    The requests are those of the same client for the hosts of the changed objects. If an object has no hosts, they are
-    those that are routed to the gateway.
+    A request for the same host that another rule answers, or sends past the gateway, must stay as it is too. The
+    requests are those of the same client for the hosts of the changed objects, and for every condition of the rules for
+    these hosts. If an object has no hosts, they are those that are routed to the gateway.
     """
-    routed = (
-        each
-        for each in _others(original, changes)
-        if resolved(original.routing, each).result is Result.THROUGH  # resolving is slow: others cannot become worse
-    )
-    return any(each.worse for each in changed_outcomes(original.routing, after, routed))
+    changed = changed_outcomes(original.routing, after, _others(original, changes))
+    return any(each.worse or each.intended(original.end) for each in changed)
 
 
 def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fix: Sequence[ObjectChange]) -> str:
@@ -43,16 +39,21 @@ def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fi
         without, with_fix = facts.with_changes(before), facts.with_changes((*before, *fix))
     except ChangeRefused:
         return NO_EFFECT
-    others = (each for each in requests if each.host != original.request.host)
+    others = (each for each in requests if each.host != original.request.host and each.path == "/")
     return effect_in_words(changed_outcomes(Routing(without), Routing(with_fix), others))
 
 
 def _others(original: BrokenRequest, changes: Iterable[ObjectChange]) -> Iterator[ClientRequest]:
     hosts = dict.fromkeys(host for change in changes for host in _hosts(original, change))
-    for host in list(dict.fromkeys((original.request.host, *hosts)))[:_MOST_HOSTS]:
-        for scheme in _SCHEMES:
-            name = host.replace("*", "any-name", 1)
-            yield replace(original.request, scheme=scheme, port=USUAL_PORTS[scheme], host=name, path="/", headers=())
+    facts, asked = original.facts, original.request
+    for host in list(dict.fromkeys((asked.host, *hosts)))[:_MOST_HOSTS]:
+        name = host.replace("*", ANY_NAME, 1)
+        ports = [asked.port] if asked.scheme in ("http", "grpc") and name == asked.host else []
+        plain = replace(asked, scheme="http", host=name, path="/", method="GET", headers=())
+        for port in dict.fromkeys((USUAL_PORTS["http"], *ports)):
+            one = replace(plain, port=port)
+            yield from (each for each in (one, *request_variants(facts, host, one)) if each != asked)
+        yield replace(plain, scheme="https", port=USUAL_PORTS["https"])
 
 
 def _hosts(original: BrokenRequest, change: ObjectChange) -> Iterator[str]:

@@ -6,10 +6,10 @@ They have the shapes of docs/domain/istio.md#canonical-configurations.
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from checks.facts.changes import Apply, JsonPatch
+from checks.facts.changes import Apply
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
-from checks.istio.fixes.fields import name_for_host, networking_manifest, set_field
+from checks.istio.fixes.fields import name_for_host, networking_manifest
 from checks.istio.mesh.objects.hosts import is_subset, most_specific
 from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules, gateway_name
 from checks.istio.mesh.services import MeshService
@@ -190,13 +190,6 @@ def written_rules(virtual_service: VirtualService) -> tuple[Mapping[str, Any], .
 def rules_of_kind(virtual_service: VirtualService, kind: RuleKind) -> tuple[Mapping[str, Any], ...]:
     """The rules of a kind as they are written."""
     return {"http": virtual_service.http, "tls": virtual_service.tls, "tcp": virtual_service.tcp}[kind]
-
-
-def with_first_rule(virtual_service: VirtualService, kind: RuleKind, rule: WrittenRule) -> JsonPatch:
-    """The VirtualService with a rule before all others of its kind."""
-    if rules_of_kind(virtual_service, kind):
-        return set_field(virtual_service, f"spec.{kind}[0]", rule)
-    return set_field(virtual_service, f"spec.{kind}", [rule])
 
 
 def virtual_service_for(broken: UnroutedRequest, server: GatewayServer) -> Apply:

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 from checks.facts.changes import ObjectChange
 from checks.facts.istio_networking import Gateway
+from checks.facts.services import Service
 from checks.istio.fixes.fields import appended, name_for_host
 from checks.istio.fixes.gateways import new_gateway, new_server, pod_label
 from checks.istio.fixes.rules import (
     UnroutedRequest,
+    gateway_servers,
     kind_of_scheme,
+    kind_of_server,
     server_for,
     servers_of_scheme,
     virtual_service_for,
@@ -16,6 +19,10 @@ from checks.istio.fixes.rules import (
 from checks.istio.proxy.gateway_servers import GatewayServer
 
 _USUAL = {"http": 80, "tls": 443}
+_STATUS_PORT = 15021
+"""The port for health checks of a gateway's pods, at which no server can listen."""
+_MOST_SERVERS = 3
+"""The most servers to which the host is tried to be added."""
 
 
 def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
@@ -27,15 +34,34 @@ def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
     if server is not None:
         yield (virtual_service_for(broken, server),)
         return
-    for each in servers_of_scheme(broken)[:1]:
-        added = appended(each.gateway, f"spec.servers[{each.index}].hosts", broken.request.host)
+    for each in servers_of_scheme(broken)[:_MOST_SERVERS] if _shares_ports(broken) else ():
+        added = appended(each.written, each.field("hosts"), broken.request.host)
         yield (added, virtual_service_for(broken, each))
     labels = [each.proxy.labels for each in broken.gateways]
-    if labels:
+    for port in _ports_for(broken) if labels else ():
         kind, gateway = kind_of_scheme(broken.request.scheme), broken.facts.gateway
-        written = new_server(kind, _USUAL.get(kind, broken.request.port), [broken.request.host])
+        written = new_server(kind, port, [broken.request.host])
         name = f"{gateway.name}-{name_for_host(broken.request.host)}"[:63].rstrip("-")
         made = new_gateway(f"{gateway.namespace}/{name}", pod_label(labels), written)
         new = Gateway(made.manifest)
         listening = GatewayServer(new, 0, new.servers[0], (broken.request.host,), "")
         yield (made, virtual_service_for(broken, listening))
+
+
+def _shares_ports(broken: UnroutedRequest) -> bool:
+    """Whether hosts of the request's kind can share a port: not for plain TCP, which names no host."""
+    return kind_of_scheme(broken.request.scheme) != "tcp"
+
+
+def _ports_for(broken: UnroutedRequest) -> Iterator[int]:
+    """The ports of the gateway's Service for a new server.
+
+    Plain TCP needs one that no server uses; other kinds share a port with servers of their own kind.
+    """
+    gateway, kind = broken.facts.gateway, kind_of_scheme(broken.request.scheme)
+    service = broken.facts.get(Service, gateway.name, gateway.namespace)
+    usual = _USUAL.get(kind, broken.request.port)
+    offered = [each.port for each in service.ports if each.port != _STATUS_PORT] if service is not None else [usual]
+    servers = [each for each in gateway_servers(broken) if not _shares_ports(broken) or kind_of_server(each) != kind]
+    used = {each.server.port.number for each in servers}
+    yield from sorted((each for each in offered if each not in used), key=lambda each: each != usual)

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, Server
 from checks.istio.mesh.gateway_api.gateways import ListenerGateway
 from checks.istio.mesh.protocols import Protocol, parse_protocol
 from checks.istio.proxy.listeners import Provenance
+
+_OF_LISTENERS = {"port.number": "port", "port.protocol": "protocol", "hosts": "hostname"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,10 +62,23 @@ class GatewayServer:
         return tuple(sorted({each.rpartition("/")[2] for each in self.hosts}))
 
     @property
+    def written(self) -> KubernetesObject:
+        """The object in which it is written: a Gateway of Istio or of the Gateway API, or a ListenerSet."""
+        return self.gateway.source if isinstance(self.gateway, ListenerGateway) else self.gateway
+
+    @property
+    def place(self) -> str:
+        """Its path in this object."""
+        return self.gateway.field if isinstance(self.gateway, ListenerGateway) else f"spec.servers[{self.index}]"
+
+    def field(self, name: str) -> str:
+        """The path of a field such as `port.number`; a listener of the Gateway API has it under its own name."""
+        own = _OF_LISTENERS.get(name, name) if isinstance(self.gateway, ListenerGateway) else name
+        return f"{self.place}.{own}"
+
+    @property
     def origin(self) -> Provenance:
-        if isinstance(self.gateway, ListenerGateway):
-            return Provenance(self.gateway.source, self.gateway.field)
-        return Provenance(self.gateway, f"spec.servers[{self.index}]")
+        return Provenance(self.written, self.place)
 
     def hosts_in(self, namespace: str) -> list[str]:
         """The hosts for VirtualServices of a namespace."""

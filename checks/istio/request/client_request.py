@@ -79,6 +79,11 @@ class ClientRequest:
         return f"{self.scheme}://{self.authority}"
 
     @property
+    def url_with_path(self) -> str:
+        """The URL as it was requested, with its path if that is not `/`."""
+        return self.url + (self.path if self.path != "/" else "")
+
+    @property
     def connection(self) -> Connection:
         """The bytes that the application sends."""
         layers = request_layers(self.scheme, self.host, self.port, self.method, self.path, dict(self.headers))

@@ -18,7 +18,7 @@ def request_summary(
     meant: bool,
 ) -> str:
     """The outcome of one kind of request in a sentence."""
-    gateway, url, kept = facts.gateway.ref, request.url, tuple(hops)
+    gateway, url, kept = facts.gateway.ref, request.url_with_path, tuple(hops)
     broken = next((hop for hop in kept if hop.mark in (Mark.BREAKS, Mark.LEAVES)), None)
     at = f" at the hop {broken.name}" if broken is not None else ""
     match outcome:

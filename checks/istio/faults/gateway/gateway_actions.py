@@ -6,13 +6,23 @@ from typing import Any, ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import GatewayRoute
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
-from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop
+from checks.istio.faults.gateway.gateway_hop import GatewayHop, HostRules, gateway_hop
 from checks.istio.fixes.fields import remove_field, set_field
-from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
-from checks.istio.mesh.objects.routing_rules import MESH
+from checks.istio.fixes.gateway_api_rules import filter_field
+from checks.istio.fixes.rule_order import instead_of, is_of_kind, rules_for_same_requests, with_last_rule
+from checks.istio.fixes.rules import (
+    RuleKind,
+    WrittenRule,
+    kind_of_server,
+    name_in,
+    rule_from_gateway,
+    rules_of_kind,
+)
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRule
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import Ending, Step
 from checks.model.findings import Evidence
@@ -102,6 +112,10 @@ class AnswersItself(RouteFault):
         return f"{self.origin.field} of {self.source.ref} {self.action} at the gateway for {self.host}"
 
     def evidence(self) -> tuple[Evidence, ...]:
+        if isinstance(self.source, GatewayRoute):
+            filtered = filter_field(self.source, self.origin.field, self.key)
+            field = f"{self.origin.field}.backendRefs" if self.key == "route" else filtered
+            return (Evidence(self.source.ref, field, "(none)" if self.key == "route" else "set", "a backend"),)
         entry = self.origin.entry
         rules = self.source.http if isinstance(self.source, VirtualService) else ()
         written = mapping(rules[entry.index], self.key) if entry is not None and entry.index < len(rules) else {}
@@ -151,13 +165,26 @@ class OtherDestination(RouteFault):
                 if server.name in routes.gateways:
                     name = name_in(server.name, routes.source)
                     rule = rule_from_gateway(broken, server, name, routes.hosts)
-                    first = with_first_rule(routes.source, kind_of_server(server), rule)
-                    yield Fix(f"Route {self.at.host} to itself first", (first,))
+                    yield from self._own_rules(routes, kind_of_server(server), rule)
         for routes in (each for each in self.at.routes if each.source == self.source):
-            for written in (each for each in rules_of(routes.rules) if each.field == self.step.origin.field):
+            for written in self._deciding(routes):
                 for index, _ in enumerate(items(written.raw, "route")):
                     path = f"{written.field}.route[{index}].destination.host"
                     yield Fix(f"Route to {self.at.host}", (set_field(self.source, path, self.at.host),))
+
+    def _own_rules(self, routes: HostRules, kind: RuleKind, rule: WrittenRule) -> Iterator[Fix]:
+        """A rule for the host, before the one that decides if both are in one VirtualService."""
+        title = f"Route {self.at.host} to itself first"
+        deciding = [each for each in self._deciding(routes) if is_of_kind(each, kind)]
+        for written in deciding:
+            for each in rules_for_same_requests(written, rule):
+                yield Fix(title, (instead_of(written, each),))
+        if not deciding:
+            yield Fix(f"Route {self.at.host} to itself", (with_last_rule(routes.source, kind, rule),))
+
+    def _deciding(self, routes: HostRules) -> list[RoutingRule]:
+        origin = self.step.origin
+        return [each for each in rules_of(routes.rules) if (each.source, each.field) == (origin.source, origin.field)]
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.source,)

@@ -132,7 +132,7 @@ def gateway_hop(broken: BrokenRequest) -> GatewayHop | None:
 
 def server_place(server: GatewayServer) -> str:
     """A server as sentences name it."""
-    return f"spec.servers[{server.index}] of {server.gateway.ref}"
+    return f"{server.place} of {server.written.ref}"
 
 
 def rule_field(step: Step) -> str:

@@ -6,15 +6,16 @@ from typing import ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import VirtualService
+from checks.facts.istio_networking import Gateway, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, HostRules, gateway_hop, is_bound, server_place
 from checks.istio.faults.gateway.gateway_server import AT_SERVER
 from checks.istio.fixes.exports import exported_to
-from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.gateways import bound_to, named_instead
-from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
+from checks.istio.fixes.rule_order import with_last_rule
+from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind
+from checks.istio.fixes.written_matches import written_match
 from checks.istio.mesh.configuration import is_exported
 from checks.istio.mesh.objects.routing_rules import MESH
 from checks.istio.proxy.gateway_servers import GatewayServer
@@ -31,7 +32,10 @@ def at_gateway_route(broken: BrokenRequest) -> Iterator[RouteFault]:
     hop = gateway_hop(broken)
     if hop is None or broken.end.ending not in _ENDINGS:
         return
-    for server in hop.servers:
+    bindable = [
+        each for each in hop.servers if type(each.gateway) is Gateway
+    ]  # listeners of the Gateway API have routes
+    for server in bindable:
         for routes in hop.routes:
             yield from _not_applied(hop, routes, server)
 
@@ -105,7 +109,7 @@ class NamesUnknownGateway(RouteFault):
         yield Fix(title, (named_instead(self.virtual_service, self.wrong, self.server.name),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.virtual_service, self.server.gateway)
+        return (self.virtual_service, self.server.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ class NotBound(RouteFault):
         yield Fix(title, (MergePatch(source, {"spec": {"gateways": [name, *source.gateways], kind: rules}}),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.routes.source, self.server.gateway)
+        return (self.routes.source, self.server.written)
 
 
 def _scoped(rule: object, gateways: list[str]) -> dict[str, object]:
@@ -171,21 +175,15 @@ class NoGatewayRule(RouteFault):
         kind = kind_of_server(self.server)
         wanted = f"a {kind} rule for {self.server.name} and port {self.server.server.port.number}"
         rules = rules_of_kind(self.routes.source, kind)
-        written = "; ".join(", ".join(map(_condition, items(each, "match"))) or "every request" for each in rules[:3])
+        written = "; ".join(
+            " or ".join(map(written_match, items(each, "match"))) or "every request" for each in rules[:3]
+        )
         return (Evidence(self.routes.source.ref, f"spec.{kind}[*].match", written or "(none)", wanted),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        source, kind, title = self.routes.source, kind_of_server(self.server), "Add a rule for the gateway"
+        source, kind = self.routes.source, kind_of_server(self.server)
         rule = rule_from_gateway(broken, self.server, name_in(self.server.name, source), self.routes.hosts)
-        if rules_of_kind(source, kind):
-            yield Fix(title, (appended(source, f"spec.{kind}", rule),))
-            yield Fix(title, (with_first_rule(source, kind, rule),))
-        else:
-            yield Fix(title, (set_field(source, f"spec.{kind}", [rule]),))
+        yield Fix("Add a rule for the gateway", (with_last_rule(source, kind, rule),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.routes.source,)
-
-
-def _condition(match: object) -> str:
-    return " and ".join(f"{key} {value}" for key, value in match.items()) if isinstance(match, dict) else str(match)

@@ -127,16 +127,16 @@ class NoOverlap(RouteFault):
         return f"{server_place(self.server)} and {self._source.ref} have no common host for {self.host}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        field = f"spec.servers[{self.server.index}].hosts"
+        field = self.server.field("hosts")
         return (
-            Evidence(self.server.gateway.ref, field, ", ".join(self.server.server.hosts), self.host),
+            Evidence(self.server.written.ref, field, ", ".join(self.server.server.hosts), self.host),
             Evidence(self._source.ref, "spec.hosts", ", ".join(self._source.hosts)),
         )
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        path = f"spec.servers[{self.server.index}].hosts"
+        path = self.server.field("hosts")
         for host in dict.fromkeys(each for each in self.routes.hosts if is_subset(self.host, each.lower())):
-            yield Fix(f"Add {host} to the Gateway's server", (appended(self.server.gateway, path, host),))
+            yield Fix(f"Add {host} to the Gateway's server", (appended(self.server.written, path, host),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.server.gateway, self._source)
+        return (self.server.written, self._source)

@@ -37,11 +37,11 @@ class NotTaken(RouteFault):
 
     def evidence(self) -> tuple[Evidence, ...]:
         servers = (
-            Evidence(each.gateway.ref, f"spec.servers[{each.index}].hosts", ", ".join(each.server.hosts), self.at.host)
+            Evidence(each.written.ref, each.field("hosts"), ", ".join(each.server.hosts), self.at.host)
             for each in self.at.on_port[:3]
         )
         none = Evidence("gateways.networking.istio.io", "spec.servers[*].port.number", "(none)", str(self.at.name.port))
         return tuple(servers) or (none,)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return tuple(dict.fromkeys(each.gateway for each in self.at.on_port))[:3]
+        return tuple(dict.fromkeys(each.written for each in self.at.on_port))[:3]

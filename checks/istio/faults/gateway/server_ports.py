@@ -69,9 +69,9 @@ class ServerLeftOut(RouteFault):
         return f"Istiod ignores {server_place(self.server)} on port {self.server.server.port.number}: {reason}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        field = f"spec.servers[{self.server.index}].port.protocol"
-        theirs = f"spec.servers[{self.older.index}].port.protocol"
-        mine, other = self.server.gateway, self.older.gateway
+        field = self.server.field("port.protocol")
+        theirs = self.older.field("port.protocol")
+        mine, other = self.server.written, self.older.written
         return (
             Evidence(mine.ref, field, self.server.server.port.protocol, self.older.server.port.protocol),
             Evidence(other.ref, theirs, self.older.server.port.protocol),
@@ -85,7 +85,7 @@ class ServerLeftOut(RouteFault):
                 yield Fix(title, (self._moved(port), *self._rules(port), *self._tls(port)))
 
     def _moved(self, port: int) -> JsonPatch:
-        return set_field(self.server.gateway, f"spec.servers[{self.server.index}].port.number", port)
+        return set_field(self.server.written, self.server.field("port.number"), port)
 
     def _rules(self, port: int) -> Iterator[JsonPatch]:
         for source in _sources(self.at, self.server):
@@ -99,7 +99,7 @@ class ServerLeftOut(RouteFault):
             yield set_field(place[0], f"{place[1]}.portLevelSettings[{entry}].port.number", port)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.server.gateway, self.older.gateway)
+        return (self.server.written, self.older.written)
 
 
 def _sources(hop: GatewayHop, server: GatewayServer) -> Iterator[VirtualService]:
@@ -134,7 +134,7 @@ class NoServer(RouteFault):
     def evidence(self) -> tuple[Evidence, ...]:
         port, source = self.at.name.port, self.at.step.origin.source
         servers = (
-            Evidence(each.gateway.ref, f"spec.servers[{each.index}].port.number", _port(each), str(port))
+            Evidence(each.written.ref, each.field("port.number"), _port(each), str(port))
             for each in self.at.servers[:3]
         )
         field = f"{self.at.step.origin.field}.route[*].destination.port.number"
@@ -149,9 +149,9 @@ class NoServer(RouteFault):
                     (set_field(source, f"{path}.port", {"number": number}),),
                 )
         for server in self.at.servers:
-            path = f"spec.servers[{server.index}].port.number"
+            path = server.field("port.number")
             title = f"Open port {self.at.name.port}, which the gateway's Service has"
-            yield Fix(title, (set_field(server.gateway, path, self.at.name.port),))
+            yield Fix(title, (set_field(server.written, path, self.at.name.port),))
         yield from self._added()
 
     def _added(self) -> Iterator[Fix]:
@@ -168,7 +168,7 @@ class NoServer(RouteFault):
                 yield Fix(f"Open port {port} for {host}", tuple(changes))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return tuple(dict.fromkeys(each.gateway for each in self.at.servers))[:3]
+        return tuple(dict.fromkeys(each.written for each in self.at.servers))[:3]
 
 
 def _port(server: GatewayServer) -> str:

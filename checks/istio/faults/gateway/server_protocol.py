@@ -78,12 +78,12 @@ class WrongServerProtocol(RouteFault):
     def evidence(self) -> tuple[Evidence, ...]:
         port, mode = self.server.server.port, self.server.mode
         written = port.protocol + (f", TLS mode {mode}" if mode else "")
-        path = f"spec.servers[{self.server.index}].port.protocol"
-        protocol = Evidence(self.server.gateway.ref, path, written, f"a protocol of {self.kind} rules")
+        path = self.server.field("port.protocol")
+        protocol = Evidence(self.server.written.ref, path, written, f"a protocol of {self.kind} rules")
         if port.number == self.at.name.port:
             return (protocol,)
-        number = f"spec.servers[{self.server.index}].port.number"
-        return (protocol, Evidence(self.server.gateway.ref, number, str(port.number), str(self.at.name.port)))
+        number = self.server.field("port.number")
+        return (protocol, Evidence(self.server.written.ref, number, str(port.number), str(self.at.name.port)))
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         raw: dict[str, Any] = dict(self.server.server.raw)
@@ -93,19 +93,19 @@ class WrongServerProtocol(RouteFault):
         port = {**mapping(raw, "port"), "number": number, "protocol": wanted["port"]["protocol"]}
         kept = {key: value for key, value in raw.items() if key not in ("port", "tls")}
         changed = {**kept, "port": port, **({"tls": wanted["tls"]} if "tls" in wanted else {})}
-        place = f"spec.servers[{self.server.index}]"
+        place = self.server.place
         moved = "" if number == self.server.server.port.number else f" and port {number}"
         title = f"Set protocol {port['protocol']}{moved} on the server"
         # One patch: istiod's webhook rejects HTTPS and TLS without TLS settings, and HTTP with mode SIMPLE or MUTUAL.
-        patches = (set_field(self.server.gateway, f"{place}.port", port), *self._tls(changed))
+        patches = (set_field(self.server.written, f"{place}.port", port), *self._tls(changed))
         operations = tuple(operation for each in patches for operation in each.operations)
-        yield Fix(title, (JsonPatch(self.server.gateway, operations),))
+        yield Fix(title, (JsonPatch(self.server.written, operations),))
 
     def _tls(self, changed: dict[str, Any]) -> Iterator[JsonPatch]:
-        place = f"spec.servers[{self.server.index}]"
+        place = self.server.place
         tls = changed.get("tls")
         if tls is not None or self.server.server.tls is not None:
-            yield set_field(self.server.gateway, f"{place}.tls", tls)
+            yield set_field(self.server.written, f"{place}.tls", tls)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.server.gateway,)
+        return (self.server.written,)

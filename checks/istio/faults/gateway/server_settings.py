@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import DestinationRule, Gateway
+from checks.facts.istio_networking import DestinationRule
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop, server_place
@@ -50,19 +50,19 @@ class BoundToAddress(RouteFault):
 
     @property
     def _path(self) -> str:
-        return f"spec.servers[{self.server.index}].bind"
+        return self.server.field("bind")
 
     def sentence(self) -> str:
         return f"{server_place(self.server)} for {self.host} listens only on {self.server.server.bind}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self.server.gateway.ref, self._path, self.server.server.bind, "(not set)"),)
+        return (Evidence(self.server.written.ref, self._path, self.server.server.bind, "(not set)"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix("Remove bind from the server", (remove_field(self.server.gateway, self._path),))
+        yield Fix("Remove bind from the server", (remove_field(self.server.written, self._path),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.server.gateway,)
+        return (self.server.written,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ class RedirectsToHttps(RouteFault):
     host: str
 
     @property
-    def _gateway(self) -> Gateway:
-        return self.server.gateway
+    def _gateway(self) -> KubernetesObject:
+        return self.server.written
 
     @property
     def _path(self) -> str:
-        return f"spec.servers[{self.server.index}].tls.httpsRedirect"
+        return self.server.field("tls.httpsRedirect")
 
     def sentence(self) -> str:
         return f"{self._path} of {self._gateway.ref} redirects plain requests for {self.host} to https"

@@ -5,12 +5,37 @@ from collections.abc import Iterator
 from checks.facts.gateway_api import GatewayRoute
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import RouteFault
-from checks.istio.faults.gateway_api.gateway_api_faults import GatewayBackend, MeshBackend, NoBackendTls, NotGranted
+from checks.istio.faults.gateway_api.gateway_api_faults import (
+    GatewayBackend,
+    MeshBackend,
+    NoBackendTls,
+    NotGranted,
+    NoWeight,
+)
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.fields import set_field
+from checks.istio.fixes.gateway_api_rules import has_no_weight, with_weights, written_rule
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.raw_values import Raw, items, number, text
+
+
+def without_weight(broken: BrokenRequest, *, in_mesh: bool) -> Iterator[RouteFault]:
+    """The rules of the host, at sidecars or at the gateway, whose backends all have weight 0."""
+    host = broken.request.host
+    found = (
+        each for each in api.routes_for(broken) if api.is_in_mesh(each) is in_mesh and api.is_route_for(each, host)
+    )
+    for route, index, rule in ((each, at, rule) for each in found for at, rule in enumerate(each.rules)):
+        field = f"spec.rules[{index}]"
+        if has_no_weight(rule):
+            yield NoWeight(
+                f"All backends of {field} of {route.ref} have weight 0, so it routes no request for {host}",
+                (Evidence(route.ref, f"{field}.backendRefs[*].weight", "0", "1 or more"),),
+                f"Remove the weights of the backends of {field}",
+                with_weights(route, field),
+                (route,),
+            )
 
 
 def at_gateway_api_backend(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -20,7 +45,7 @@ def at_gateway_api_backend(broken: BrokenRequest) -> Iterator[RouteFault]:
     if step is None or not isinstance(route, GatewayRoute) or api.is_in_mesh(route):
         return
     field, entry = step.origin.field, api.entry_of(broken)
-    rule = _rule(route, field)
+    rule = written_rule(route, field)
     for each in items(rule, "backendRefs"):
         place = text(each, "namespace")
         if place and place != route.namespace and text(each, "kind") in ("", "Service"):
@@ -57,12 +82,14 @@ def at_gateway_api_backend(broken: BrokenRequest) -> Iterator[RouteFault]:
         )
 
 
-def mesh_backend(broken: BrokenRequest, route: GatewayRoute, field: str, port: int) -> RouteFault:
+def mesh_backend(broken: BrokenRequest, route: GatewayRoute, field: str, port: int) -> Iterator[RouteFault]:
     """The fault that a route of sidecars names another backend than the gateway."""
     wanted = api.gateway_backend(broken, port, route.namespace)
-    rule = _rule(route, field)
+    rule = written_rule(route, field)
     written, egress = api.written_backends(rule), broken.facts.gateway
-    return MeshBackend(
+    if _names(rule, wanted):
+        return
+    yield MeshBackend(
         f"{field} of {route.ref} routes {broken.request.host} to {written}, not to port {port} of {egress.ref}",
         (Evidence(route.ref, f"{field}.backendRefs", written, f"{egress.name}:{port}"),),
         f"Patch {route.ref} to route to port {port} of {egress.ref}",
@@ -71,6 +98,8 @@ def mesh_backend(broken: BrokenRequest, route: GatewayRoute, field: str, port: i
     )
 
 
-def _rule(route: GatewayRoute, field: str) -> Raw:
-    index = field.removeprefix("spec.rules[").partition("]")[0]
-    return route.rules[int(index)] if index.isdigit() and int(index) < len(route.rules) else {}
+def _names(rule: Raw, backend: Raw) -> bool:
+    """Whether a rule has this backend alone."""
+    found = items(rule, "backendRefs")
+    keys = ("name", "namespace", "port")
+    return len(found) == 1 and all(found[0].get(key) == backend.get(key) for key in keys)

@@ -47,6 +47,33 @@ class MeshBackend(GatewayApiFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
 
 
+class NoWeight(GatewayApiFault):
+    """A rule whose backends all have weight 0."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "no-weight"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+
+
+class ListenerPort(GatewayApiFault):
+    """A listener on another port than the one to which sidecars send requests."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "no-server"
+    hop: ClassVar[HopName] = HopName.SERVER
+    check: ClassVar[str] = "gateway-server-unreachable"
+
+
+class NoCertificate(GatewayApiFault):
+    """A listener that terminates TLS without a certificate."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "no-certificate"
+    hop: ClassVar[HopName] = HopName.SERVER
+    check: ClassVar[str] = "credential-secret-missing"
+    certain: ClassVar[bool] = True
+
+
 class NoMeshRoute(GatewayApiFault):
     """A host that no route sends from sidecars to the gateway."""
 

@@ -3,13 +3,23 @@
 from collections.abc import Iterator
 
 from checks.facts.gateway_api import KubernetesGateway
+from checks.facts.namespaces import Secret
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import RouteFault
-from checks.istio.faults.gateway_api.gateway_api_faults import AddressElsewhere, NoGatewayRoute, NoListener, NotAttached
+from checks.istio.faults.gateway.gateway_hop import gateway_hop, rule_field
+from checks.istio.faults.gateway.gateway_server import AT_SERVER
+from checks.istio.faults.gateway_api.gateway_api_faults import (
+    AddressElsewhere,
+    ListenerPort,
+    NoCertificate,
+    NoGatewayRoute,
+    NoListener,
+    NotAttached,
+)
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.fields import appended, set_field
 from checks.model.findings import Evidence
-from checks.model.raw_values import Raw, text
+from checks.model.raw_values import Raw, items, number, text
 
 
 def at_gateway_api_listener(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -31,7 +41,42 @@ def at_gateway_api_listener(broken: BrokenRequest) -> Iterator[RouteFault]:
         if listener is None:
             yield from _listeners(broken, gateway)
         else:
+            yield from _settings(broken, gateway, listener)
             yield from _routes(broken, gateway, listener)
+
+
+def _settings(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) -> Iterator[RouteFault]:
+    """The port of the listener for the host, and its certificate."""
+    host, hop = broken.request.host, gateway_hop(broken)
+    place = f"spec.listeners[{next(at for at, each in enumerate(api.listeners(gateway)) if each is listener)}]"
+    port = number(listener, "port")
+    if hop is not None and port != hop.name.port:
+        yield ListenerPort(
+            f"{place} of {gateway.ref} for {host} has port {port}, but {rule_field(hop.step)} routes to port {hop.name.port}",
+            (Evidence(gateway.ref, f"{place}.port", str(port), str(hop.name.port)),),
+            f"Set port {hop.name.port} on the listener",
+            set_field(gateway, f"{place}.port", hop.name.port),
+            (gateway,),
+        )
+    if text(listener, "protocol") == "TLS" and text(listener, "tls", "mode") != "Passthrough":
+        references = items(listener, "tls", "certificateRefs")
+        names = [f"{text(each, 'namespace') or gateway.namespace}/{text(each, 'name')}" for each in references]
+        missing = [each for each in names if broken.facts.get(Secret, *reversed(each.split("/"))) is None]
+        if broken.end.ending not in AT_SERVER or (names and not missing):
+            return
+        written = ", ".join(names) or "(none)"
+        yield NoCertificate(
+            f"{place} of {gateway.ref} terminates TLS for {host}, but "
+            + (f"Secret {missing[0]} does not exist" if names else "names no certificate"),
+            (
+                Evidence(
+                    gateway.ref, f"{place}.tls.certificateRefs", written, "a Secret with a certificate and its key"
+                ),
+            ),
+            "Set mode Passthrough on the listener",
+            set_field(gateway, f"{place}.tls", {"mode": "Passthrough"}),
+            (gateway,),
+        )
 
 
 def _listeners(broken: BrokenRequest, gateway: KubernetesGateway) -> Iterator[RouteFault]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from checks.facts.gateway_api import GatewayRoute
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import RouteFault
-from checks.istio.faults.gateway_api.gateway_api_backends import at_gateway_api_backend, mesh_backend
+from checks.istio.faults.gateway_api.gateway_api_backends import at_gateway_api_backend, mesh_backend, without_weight
 from checks.istio.faults.gateway_api.gateway_api_faults import NoMeshRoute
 from checks.istio.faults.gateway_api.gateway_api_listeners import at_gateway_api_listener
 from checks.istio.fixes import gateway_api as api
@@ -23,18 +23,20 @@ def at_gateway_api(broken: BrokenRequest) -> Iterator[RouteFault]:
     if not broken.at_gateway:
         yield from _at_sidecar(broken)
         return
+    yield from without_weight(broken, in_mesh=False)
     yield from at_gateway_api_listener(broken)
     yield from at_gateway_api_backend(broken)
 
 
 def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
     """Routes of sidecars with another backend than the gateway, and their absence."""
+    yield from without_weight(broken, in_mesh=True)
     entry, gateways = api.entry_of(broken), api.egress_gateways(broken)
     ports = [each.server.port.number for each in gateway_servers(broken) if has_host(each, broken.request.host)]
     source, field = broken.decision.source, broken.decision.field
     for port in dict.fromkeys(ports) if gateways else ():
         if isinstance(source, GatewayRoute) and field.startswith("spec.rules["):
-            yield mesh_backend(broken, source, field, port)
+            yield from mesh_backend(broken, source, field, port)
         elif entry is not None and not any(map(api.is_in_mesh, api.routes_for(broken))):
             parent = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": entry.name}
             yield NoMeshRoute(

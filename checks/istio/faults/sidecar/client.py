@@ -23,6 +23,8 @@ _CLIENT_CHECK = "client-not-injected"
 _INJECT = "sidecar.istio.io/inject"
 _REVISION = "istio.io/rev"
 _TRAFFIC = "traffic.sidecar.istio.io/"
+_PORTS = f"{_TRAFFIC}includeOutboundPorts"
+"""The ports that the sidecar takes whatever the address is."""
 _DECIDING = ("excludeOutboundPorts", "excludeOutboundIPRanges", "includeOutboundIPRanges")
 
 
@@ -37,7 +39,7 @@ def at_client(broken: BrokenRequest) -> Iterator[RouteFault]:
             annotation = _TRAFFIC + name
             written = {annotation: pod.annotations[annotation]} if annotation in pod.annotations else {}
             if written and is_intercepted(written, address, broken.request.port) is False:
-                yield Excluded(pod, annotation, _excluded_part(name, written[annotation], address, broken.request.port))
+                yield Excluded(pod, annotation, _excluded_part(pod, name, address, broken.request.port))
                 return
 
 
@@ -52,9 +54,13 @@ def _namespace(broken: BrokenRequest) -> Namespace | None:
         return None
 
 
-def _excluded_part(name: str, written: str, address: str, port: int) -> str:
+def _excluded_part(pod: Pod, name: str, address: str, port: int) -> str:
+    written = pod.annotations[_TRAFFIC + name].strip()
     if name == "excludeOutboundPorts":
         return f"port {port}"
+    if name == "includeOutboundIPRanges" and not written:
+        ports = pod.annotations.get(_PORTS, "").strip()
+        return f"ports other than {ports}" if ports else "every address"
     if name == "includeOutboundIPRanges":
         return f"addresses outside {written}"
     everything = {each.strip() for each in written.split(",")} & {"*", "0.0.0.0/0"}
@@ -113,7 +119,7 @@ class Excluded(RouteFault):
 
     def evidence(self) -> tuple[Evidence, ...]:
         field = f"metadata.annotations[{self.annotation}]"
-        return (Evidence(self.pod.ref, field, self.pod.annotations[self.annotation], "not set"),)
+        return (Evidence(self.pod.ref, field, self.pod.annotations[self.annotation] or "(empty)", "not set"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         yield Fix(f"Patch the workload's pod template: remove {self.annotation}; restarts its pods", url=ADDON)

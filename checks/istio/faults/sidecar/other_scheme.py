@@ -56,7 +56,7 @@ class OtherScheme(RouteFault):
 
     def evidence(self) -> tuple[Evidence, ...]:
         field = f"{self.server.origin.field}.port"
-        return (Evidence(self.server.gateway.ref, field, self._configured, f"a server for {self.url}"),)
+        return (Evidence(self.server.written.ref, field, self._configured, f"a server for {self.url}"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         scheme = "http" if kind_of_server(self.server) == "http" else "https"

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import GatewayRoute
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.gateway.gateway_server import AT_SERVER
 from checks.istio.fixes.fields import remove_field
+from checks.istio.fixes.gateway_api_rules import filter_field, without_hostname_rewrite
 from checks.model.findings import Evidence
 from checks.model.raw_values import Raw, items, mapping, text
 from checks.model.route import HopName
@@ -24,6 +26,11 @@ def at_rewritten_authority(broken: BrokenRequest) -> Iterator[RouteFault]:
     hop = gateway_hop(broken)
     rule = broken.rule
     if hop is None or rule is None or broken.end.ending not in AT_SERVER:
+        return
+    if isinstance(rule.source, GatewayRoute):
+        if rewritten := text(rule.raw, "rewrite", "authority"):
+            field = filter_field(rule.source, rule.field, "rewrite")
+            yield RewrittenAuthority(hop, rule.source, field, rewritten)
         return
     for key, rewritten in _rewrites(rule.raw):
         yield RewrittenAuthority(hop, rule.source, f"{rule.field}.{key}", rewritten)
@@ -64,6 +71,8 @@ class RewrittenAuthority(RouteFault):
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         if isinstance(self.source, VirtualService):
             yield Fix("Remove the rewrite of the authority", (remove_field(self.source, self.field),))
+        elif isinstance(self.source, GatewayRoute):
+            yield Fix("Remove the rewrite of the hostname", (without_hostname_rewrite(self.source, self.field),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.source,)

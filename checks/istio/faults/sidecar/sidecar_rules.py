@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import GatewayRoute
 from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, destinations_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import remove_field, set_field
-from checks.istio.fixes.rules import RuleKind, kind_of_server, rule_to_gateway, server_for, with_first_rule
+from checks.istio.fixes.gateway_api_rules import filter_field
+from checks.istio.fixes.rule_order import instead_of, is_of_kind, rules_for_same_requests
+from checks.istio.fixes.rules import kind_of_server, rule_to_gateway, server_for
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.model.commands import ISTIO_TLSO
@@ -48,14 +51,13 @@ def _without_effect(broken: BrokenRequest, rule: RoutingRule) -> Iterator[Kubern
 
 
 def rerouted(broken: BrokenRequest, rule: RoutingRule) -> Iterator[Fix]:
-    """The rule to the gateway before all others of the VirtualService that decides."""
+    """A rule to the gateway before the one that decides, for the same requests."""
     server, source = server_for(broken), rule.source
-    if server is None or not isinstance(source, VirtualService):
+    if server is None or not isinstance(source, VirtualService) or not is_of_kind(rule, kind_of_server(server)):
         return
-    kind: RuleKind = kind_of_server(server)
     first = rule_to_gateway(broken, server, source.hosts or broken.hosts_of(rule))
-    change = with_first_rule(source, kind, first)
-    yield Fix(f"Route {broken.request.host} through the gateway first", (change,))
+    for each in rules_for_same_requests(rule, first):
+        yield Fix(f"Route {broken.request.host} through the gateway first", (instead_of(rule, each),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,14 @@ class Answered(RouteFault):
     field: str
 
     def sentence(self) -> str:
-        return f"{self.rule.field} of {self.rule.source.ref} answers requests itself ({self.field})"
+        kind = "RequestRedirect" if isinstance(self.rule.source, GatewayRoute) else self.field
+        return f"{self.rule.field} of {self.rule.source.ref} answers requests itself ({kind})"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self.rule.source.ref, f"{self.rule.field}.{self.field}", "set", "not set"),)
+        source, field = self.rule.source, f"{self.rule.field}.{self.field}"
+        if isinstance(source, GatewayRoute):
+            field = filter_field(source, self.rule.field, self.field)
+        return (Evidence(source.ref, field, "set", "not set"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         if not isinstance(self.rule.source, VirtualService):

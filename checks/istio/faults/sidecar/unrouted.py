@@ -14,17 +14,19 @@ from checks.istio.faults.definition.broken_request import BrokenRequest, rules_o
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.sidecar.other_scheme import of_other_scheme
 from checks.istio.fixes.entries import entry_for
+from checks.istio.fixes.rule_order import with_last_rule
 from checks.istio.fixes.rules import (
     RuleKind,
+    destination_service,
     kind_of_scheme,
     name_in,
     rule_from_gateway,
     rule_to_gateway,
     rules_of_kind,
     server_for,
-    with_first_rule,
 )
 from checks.istio.fixes.whole_routes import whole_routes
+from checks.istio.fixes.written_matches import written_match
 from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
@@ -96,8 +98,10 @@ class NoRoute(RouteFault):
             return
         title = f"Route {self.host} through the gateway"
         for changes in whole_routes(broken):
-            yield Fix(title, changes)
-            yield Fix(title, (entry_for(broken), *changes))
+            alone, with_entry = Fix(title, changes), Fix(title, (entry_for(broken), *changes))
+            yield from (alone, with_entry) if destination_service(broken) is not None else (with_entry, alone)
+        if kind_of_scheme(broken.request.scheme) == "tcp":
+            yield Fix(f"Free a port of the gateway's Service for {self.host}: plain TCP connections share none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class NoMeshRule(RouteFault):
 
     def evidence(self) -> tuple[Evidence, ...]:
         rules = [each for each in rules_of(self.routes) if each.field.startswith(f"spec.{self.kind}")]
-        written = "; ".join(", ".join(_condition(match) for match in each.matches()) for each in rules[:3])
+        written = "; ".join(" or ".join(map(written_match, each.matches())) or "every request" for each in rules[:3])
         wanted = f"a {self.kind} rule for mesh and port {self.port}"
         return (Evidence(self.virtual_service.ref, f"spec.{self.kind}[*].match", written or "(none)", wanted),)
 
@@ -129,14 +133,10 @@ class NoMeshRule(RouteFault):
         server = server_for(broken)
         if server is not None:
             rule = rule_to_gateway(broken, server, self.routes.hosts)
-            yield Fix("Add a rule for sidecars", (with_first_rule(self.virtual_service, self.kind, rule),))
+            yield Fix("Add a rule for sidecars", (with_last_rule(self.virtual_service, self.kind, rule),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.virtual_service,)
-
-
-def _condition(match: object) -> str:
-    return " and ".join(f"{key} {value}" for key, value in match.items()) if isinstance(match, dict) else str(match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class WrongKind(RouteFault):
 
     @property
     def _server(self) -> str:
-        return f"spec.servers[{self.server.index}] of {self.server.gateway.ref}"
+        return f"{self.server.place} of {self.server.written.ref}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = ", ".join(each for each in _KINDS if rules_of_kind(self.virtual_service, each))

@@ -55,7 +55,7 @@ class ServerTlsFault(RouteFault):
 
     def evidence(self) -> tuple[Evidence, ...]:
         mode = self.server.mode or "(none)"
-        at_server = Evidence(self.server.gateway.ref, f"spec.servers[{self.server.index}].tls.mode", mode)
+        at_server = Evidence(self.server.written.ref, self.server.field("tls.mode"), mode)
         return (self._observed(), at_server, *self._ages())
 
     def _observed(self) -> Evidence:
@@ -78,7 +78,7 @@ class ServerTlsFault(RouteFault):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         rule = self.at.sent.rule if self.at.sent is not None else None
-        return (*(rule.sources[:2] if rule is not None else ()), self.server.gateway)
+        return (*(rule.sources[:2] if rule is not None else ()), self.server.written)
 
     def wanted(self) -> dict[str, Any]:
         """The TLS settings that the server expects of sidecars."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import DestinationRule, Gateway
 from checks.facts.namespaces import Secret
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
@@ -54,9 +53,9 @@ def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
         written = server.server.tls or {}
         names = certificate_names(written)
         for name, problem in undelivered_certificates(names, hop.proxies[0], server.mode):
-            path = f"spec.servers[{server.index}].tls"
+            path = server.field("tls")
             field = f"credentialNames[{names.index(name)}]" if texts(written, "credentialNames") else "credentialName"
-            yield ServerCredential(server.gateway, path, name, server.mode, problem, hop.proxies[0], field)
+            yield ServerCredential(server.written, path, name, server.mode, problem, hop.proxies[0], field)
 
 
 def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -77,7 +76,7 @@ class CredentialMissing(RouteFault):
     name: ClassVar[str] = "credential-missing"
     check: ClassVar[str] = "credential-secret-missing"
     certain: ClassVar[bool] = True
-    owner: DestinationRule | Gateway
+    owner: KubernetesObject
     path: str
     credential: str
     mode: str

@@ -96,6 +96,13 @@ SITUATIONS: dict[str, tuple[Change, str, HopName]] = {
         "no-listener",
         HopName.SERVER,
     ),
+    "another port of the listener": (
+        lambda o: o["gateway"]["spec"]["listeners"][0].update(port=8080),
+        "no-server",
+        HopName.SERVER,
+    ),
+    "weight 0 at sidecars": (backend("mesh", weight=0), "no-weight", HopName.MESH_ROUTE),
+    "weight 0 at the gateway": (backend("forward", weight=0), "no-weight", HopName.MESH_ROUTE),
     "another address": (spec_of("gateway", addresses=ELSEWHERE), "address-elsewhere", HopName.SERVER),
     "another port of the host": (backend("forward", port=8080), "unknown-destination", HopName.ENTRY),
     "another host": (backend("forward", name="www.x.example"), "unknown-destination", HopName.ENTRY),
@@ -126,6 +133,45 @@ def test_a_fault_has_a_fix_of_the_gateway_api(
 def test_the_manual_model_is_through(objects: dict[str, Patch], on: str, scheme: str, port: int) -> None:
     found = list(outcomes(facts_about(cluster_with(objects, on), HOST, "team-a"), scheme, HOST, port))
     assert [each.result for each, _ in found] == [Result.THROUGH]
+
+
+def test_a_rewritten_hostname_is_the_fault_of_the_route_of_sidecars() -> None:
+    changed = copy.deepcopy(HTTP)
+    changed["mesh"]["spec"]["rules"][0]["filters"] = [
+        {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x", "value": "1"}]}},
+        {"type": "URLRewrite", "urlRewrite": {"hostname": "www.x.example"}},
+    ]
+    (proved,) = first_fault(cluster_with(changed, "base"), "http", 80)
+    assert proved.fault.name == "authority-rewritten"
+    assert proved.fault.evidence()[0].field == "spec.rules[0].filters[1]"
+    assert proved.fix is not None
+    assert '"path":"/spec/rules/0/filters/1"' in proved.fix.changes[0].command
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
+
+
+@pytest.mark.parametrize("named_secret", [None, "absent"])
+def test_a_listener_that_terminates_tls_needs_a_certificate(named_secret: str | None) -> None:
+    changed = copy.deepcopy(TLS)
+    references = {"certificateRefs": [{"name": named_secret}]} if named_secret else {}
+    changed["gateway"]["spec"]["listeners"][0]["tls"] = {"mode": "Terminate", **references}
+    (proved,) = first_fault(cluster_with(changed, "tls-passthrough"), "https", 443)
+    assert proved.fault.check == "credential-secret-missing"
+    assert (named_secret or "names no certificate") in proved.fault.sentence()
+    assert proved.fix is not None
+    assert "gateways.gateway.networking.k8s.io cnn" in proved.fix.changes[0].command
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
+
+
+def test_a_redirect_is_named_as_the_filter_that_the_route_has() -> None:
+    changed = copy.deepcopy(HTTP)
+    changed["mesh"]["spec"]["rules"] = [
+        {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]}
+    ]
+    (proved,) = first_fault(cluster_with(changed, "base"), "http", 80)
+    assert "RequestRedirect" in proved.fault.sentence()
+    assert proved.fault.evidence()[0].field == "spec.rules[0].filters[0]"
 
 
 def test_plain_text_to_a_tls_port_needs_a_policy_for_the_backend() -> None:

@@ -1,0 +1,44 @@
+"""The rules of Gateway API routes as they are written: their filters and the weights of their backends."""
+
+from checks.facts.changes import JsonPatch
+from checks.facts.gateway_api import GatewayRoute
+from checks.istio.fixes.fields import json_pointer, remove_field
+from checks.model.raw_values import Raw, items, number, text
+
+_FILTERS = {"redirect": "RequestRedirect", "rewrite": "URLRewrite", "fault": "(none)"}
+"""The filter that istiod reads as a field of a VirtualService's rule."""
+
+
+def written_rule(route: GatewayRoute, field: str) -> Raw:
+    """The rule of a route at `spec.rules[0]`, or to which a field below it belongs."""
+    index = field.removeprefix("spec.rules[").partition("]")[0]
+    return route.rules[int(index)] if index.isdigit() and int(index) < len(route.rules) else {}
+
+
+def filter_field(route: GatewayRoute, field: str, key: str) -> str:
+    """The path of the filter of a rule that istiod reads as `redirect` or `rewrite`."""
+    filters = items(written_rule(route, field), "filters")
+    found = next((at for at, each in enumerate(filters) if text(each, "type") == _FILTERS.get(key)), None)
+    return f"{field}.filters[{found}]" if found is not None else f"{field}.filters"
+
+
+def without_hostname_rewrite(route: GatewayRoute, field: str) -> JsonPatch:
+    """The route without the URLRewrite filter at this path, or only without its hostname if it also has a path."""
+    filters = items(written_rule(route, field), "filters")
+    index = field.rpartition("[")[2].removesuffix("]")
+    rewrite = filters[int(index)].get("urlRewrite") if index.isdigit() and int(index) < len(filters) else None
+    both = isinstance(rewrite, dict) and bool(rewrite.get("path"))
+    return remove_field(route, f"{field}.urlRewrite.hostname" if both else field)
+
+
+def has_no_weight(rule: Raw) -> bool:
+    """Whether a rule has backends, and all of them have weight 0."""
+    backends = items(rule, "backendRefs")
+    return bool(backends) and all(number(each, "weight") == 0 for each in backends)
+
+
+def with_weights(route: GatewayRoute, field: str) -> JsonPatch:
+    """The route without the weights of a rule's backends: all get an equal share."""
+    backends = items(written_rule(route, field), "backendRefs")
+    paths = (json_pointer(f"{field}.backendRefs", at, "weight") for at, _ in enumerate(backends))
+    return JsonPatch(route, tuple({"op": "remove", "path": each} for each in paths))
