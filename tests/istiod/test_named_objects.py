@@ -1,4 +1,4 @@
-"""Every object that a finding names, and every target of its commands, exists in the cluster.
+"""Every object that a finding names, and every target of its commands, exists.
 
 The findings are those about hosts of recorded meshes, and about one for which no gateway is configured.
 """

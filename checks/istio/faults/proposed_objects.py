@@ -1,6 +1,6 @@
 """Faults that only a fix makes: of objects that it creates, or of entries that it adds.
 
-They do not exist in the cluster, so that nobody can look at them; what they need belongs to the fix.
+They do not exist in the cluster; what they need belongs to the fix.
 """
 
 import re
@@ -17,7 +17,7 @@ _MISSING = object()
 
 
 def is_proposed(facts: Facts, before: Sequence[ObjectChange], fault: RouteFault, fix: Fix | None) -> bool:
-    """Whether a fault, or its fix, is about an object or a field that only the changes before it make."""
+    """Whether a fault or its fix names an object or field that only the changes before it make."""
     created = {each.ref for each in before if isinstance(each, Apply) and _existing(facts, each) is None}
     named = [
         *(each.resource for each in fault.evidence()),
@@ -28,7 +28,7 @@ def is_proposed(facts: Facts, before: Sequence[ObjectChange], fault: RouteFault,
 
 
 def _names_added_field(facts: Facts, before: Sequence[ObjectChange], fault: RouteFault) -> bool:
-    """Whether the evidence names a list entry or value that is another one, or none, in the cluster."""
+    """Whether the evidence names a list entry or value that the cluster does not have."""
     for each in fault.evidence():
         changes = [change for change in before if str(change.ref) == each.resource]
         thing = next((found for change in changes if (found := _existing(facts, change)) is not None), None)
@@ -38,7 +38,10 @@ def _names_added_field(facts: Facts, before: Sequence[ObjectChange], fault: Rout
 
 
 def _is_added(old: Raw, new: Raw, path: tuple[str | int, ...]) -> bool:
-    """Whether a field is another one in the new object: its entry was inserted or moved, or its value is written."""
+    """Whether a field is another one in the new object.
+
+    Its entry was inserted or moved, or its value is written.
+    """
     last = max((at for at, each in enumerate(path) if isinstance(each, int)), default=-1)
     if last < 0:
         return False
@@ -81,7 +84,10 @@ def _value(raw: object, path: Iterable[str | int]) -> object:
 
 
 def joined_fix(facts: Facts, first: Fix, more: Sequence[ObjectChange]) -> Fix:
-    """A fix with changes that it needs in addition; objects that it creates are created as they have to be."""
+    """A fix with changes that it needs in addition.
+
+    Objects that it creates are created as they have to be.
+    """
     changes = list(first.changes)
     for each in more:
         place = next((at for at, one in enumerate(changes) if _creates(facts, one, str(each.ref))), None)

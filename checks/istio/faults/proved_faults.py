@@ -79,8 +79,9 @@ def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved,
 
 
 def _owner(broken: BrokenRequest, found: Sequence[Proved], proved: Sequence[Proved]) -> int | None:
-    """The position of the fault whose fix makes the next ones; None if they are faults of the cluster.
+    """The position of the fault whose fix makes the next ones.
 
+    None if they are faults of the cluster.
     If no fault of the cluster explains why the request still ends, it is the last fault whose fix creates an object.
     """
     fixed = [at for at, each in enumerate(found) if each.fix is not None and each.fix.changes]

@@ -21,7 +21,7 @@ _MOST_HOSTS = 20
 def makes_worse(original: BrokenRequest, after: Routing, changes: Iterable[ObjectChange]) -> bool:
     """Whether a request that goes through the gateway no longer does so as before.
 
-    A request for the same host that another rule answers, or sends past the gateway, must stay as it is too. The
+    A request for the same host that another rule answers, or makes bypass the gateway, must stay as it is too. The
     requests are those of the same client for the hosts of the changed objects, and for every condition of the rules for
     these hosts. If an object has no hosts, they are those that are routed to the gateway.
     """
@@ -45,14 +45,14 @@ def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fi
 
 def _others(original: BrokenRequest, changes: Iterable[ObjectChange]) -> Iterator[ClientRequest]:
     hosts = dict.fromkeys(host for change in changes for host in _hosts(original, change))
-    facts, asked = original.facts, original.request
-    for host in list(dict.fromkeys((asked.host, *hosts)))[:_MOST_HOSTS]:
+    facts, request = original.facts, original.request
+    for host in list(dict.fromkeys((request.host, *hosts)))[:_MOST_HOSTS]:
         name = host.replace("*", ANY_NAME, 1)
-        ports = [asked.port] if asked.scheme in ("http", "grpc") and name == asked.host else []
-        plain = replace(asked, scheme="http", host=name, path="/", method="GET", headers=())
+        ports = [request.port] if request.scheme in ("http", "grpc") and name == request.host else []
+        plain = replace(request, scheme="http", host=name, path="/", method="GET", headers=())
         for port in dict.fromkeys((USUAL_PORTS["http"], *ports)):
             one = replace(plain, port=port)
-            yield from (each for each in (one, *request_variants(facts, host, one)) if each != asked)
+            yield from (each for each in (one, *request_variants(facts, host, one)) if each != request)
         yield replace(plain, scheme="https", port=USUAL_PORTS["https"])
 
 

@@ -40,11 +40,11 @@ class ChangedOutcome:
 
     @property
     def worse(self) -> bool:
-        """Whether it went through the gateway and no longer does, or not to the same place or not as before."""
+        """Whether it went through the gateway and no longer does so as before."""
         return self.before.result is Result.THROUGH
 
     def intended(self, end: End) -> bool:
-        """Whether a rule answered it, or sent it past the gateway, that did not decide about the request of this end."""
+        """Whether another rule than that of an end answered it, or made it bypass the gateway."""
         return any(
             (each.ending in _ANSWERS or each.result is Result.BYPASSES) and _is_rule(each) and _rule(each) != _rule(end)
             for each in self.before.ends
@@ -76,13 +76,13 @@ def resolved(routing: Routing, request: ClientRequest) -> RequestOutcome:
 
 
 def _decisive(outcome: RequestOutcome) -> object:
-    """What the application or the destination notices: the result, the destination, and how rules change requests."""
+    """The result, the destination, and the changes of requests by rules."""
     ends = sorted((each.share, each.destination, str(each.result), _changes(each)) for each in outcome.ends)
     return outcome.result, outcome.status, ends if outcome.result is not Result.FAILS else ()
 
 
 def _changes(end: End) -> str:
-    """What the rules on the route of an end change in requests, such as rewrites and headers."""
+    """The changes of requests, such as rewrites, by the rules on the route of an end."""
     return "".join(written for each in end.steps if (written := _changes_of(each.origin)))
 
 

@@ -1,4 +1,4 @@
-"""The rules of Gateway API routes as they are written: their filters and the weights of their backends."""
+"""The rules of Gateway API routes as they are written: filters and weights of backends."""
 
 from checks.facts.changes import JsonPatch
 from checks.facts.gateway_api import GatewayRoute
@@ -23,7 +23,10 @@ def filter_field(route: GatewayRoute, field: str, key: str) -> str:
 
 
 def without_hostname_rewrite(route: GatewayRoute, field: str) -> JsonPatch:
-    """The route without the URLRewrite filter at this path, or only without its hostname if it also has a path."""
+    """The route without the URLRewrite filter at this path.
+
+    If the filter also rewrites the path, only its hostname is removed.
+    """
     filters = items(written_rule(route, field), "filters")
     index = field.rpartition("[")[2].removesuffix("]")
     rewrite = filters[int(index)].get("urlRewrite") if index.isdigit() and int(index) < len(filters) else None

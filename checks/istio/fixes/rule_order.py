@@ -14,24 +14,28 @@ from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.raw_values import items, number
 
 _ROUTING = ("match", "route", "name", "delegate", "redirect", "directResponse", "fault")
-"""The fields of a rule that a rule for the same requests to another destination does not have."""
+"""The fields that a rule for the same requests to another destination does not have."""
 
 
 def with_last_rule(virtual_service: VirtualService, kind: RuleKind, rule: WrittenRule) -> JsonPatch:
-    """The VirtualService with a rule after all others of its kind: it gets only what none of them matches."""
+    """The VirtualService with a rule after all others of its kind.
+
+    It applies only to requests that none of them matches.
+    """
     if rules_of_kind(virtual_service, kind):
         return appended(virtual_service, f"spec.{kind}", rule)
     return set_field(virtual_service, f"spec.{kind}", [rule])
 
 
 def instead_of(deciding: RoutingRule, rule: WrittenRule) -> JsonPatch:
-    """The VirtualService of a rule with another rule before it, for requests that the first one also matches."""
+    """The VirtualService of a rule with another rule before it."""
     return set_field(deciding.source, deciding.field, rule)
 
 
 def rules_for_same_requests(deciding: RoutingRule, rule: WrittenRule) -> Iterator[WrittenRule]:
-    """The rule with the conditions of the one that decides, with and without what that one changes in requests.
+    """The rule with the conditions of the one that decides.
 
+    First with the changes of requests that the deciding one makes, then without them.
     Conditions that the rule has itself are kept: they restrict it to its host, port and Gateway.
     """
     own = dict(items(rule, "match")[0])
@@ -44,7 +48,7 @@ def rules_for_same_requests(deciding: RoutingRule, rule: WrittenRule) -> Iterato
 
 
 def _is_for(deciding: RoutingRule, match: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Whether a condition of the rule that decides can hold for requests of the other rule."""
+    """Whether a condition of the rule that decides can match requests of the other rule."""
     named = deciding.gateways(match)
     return number(match, "port") in (None, own.get("port")) and (
         not named or bool({*named} & {*deciding.gateways(own)})

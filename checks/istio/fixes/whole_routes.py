@@ -49,7 +49,7 @@ def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
 
 
 def _shares_ports(broken: UnroutedRequest) -> bool:
-    """Whether hosts of the request's kind can share a port: not for plain TCP, which names no host."""
+    """Whether hosts of the request's kind can share a port; plain TCP names no host."""
     return kind_of_scheme(broken.request.scheme) != "tcp"
 
 

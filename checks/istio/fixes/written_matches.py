@@ -1,4 +1,4 @@
-"""The conditions of rules as people write them, such as `gateways mesh and path prefix /v1`."""
+"""The conditions of rules as people write them, such as `port 80 and path prefix /v1`."""
 
 from checks.model.raw_values import Raw, mapping
 
@@ -8,7 +8,7 @@ _BY_NAME = ("headers", "withoutHeaders", "queryParams", "sourceLabels")
 
 
 def written_match(match: Raw) -> str:
-    """A match block in words."""
+    """A match block as people write it."""
     parts = [each for key, value in match.items() for each in _parts(str(key), value)]
     return " and ".join(parts) or "every request"
 

@@ -63,7 +63,10 @@ class GatewayServer:
 
     @property
     def written(self) -> KubernetesObject:
-        """The object in which it is written: a Gateway of Istio or of the Gateway API, or a ListenerSet."""
+        """The object in which it is written.
+
+        It is a Gateway of Istio or of the Gateway API, or a ListenerSet.
+        """
         return self.gateway.source if isinstance(self.gateway, ListenerGateway) else self.gateway
 
     @property
@@ -72,7 +75,10 @@ class GatewayServer:
         return self.gateway.field if isinstance(self.gateway, ListenerGateway) else f"spec.servers[{self.index}]"
 
     def field(self, name: str) -> str:
-        """The path of a field such as `port.number`; a listener of the Gateway API has it under its own name."""
+        """The path of a field such as `port.number`.
+
+        A listener of the Gateway API has it under its own name.
+        """
         own = _OF_LISTENERS.get(name, name) if isinstance(self.gateway, ListenerGateway) else name
         return f"{self.place}.{own}"
 

@@ -17,7 +17,7 @@ _PROBE = "static-egress-probe"
 
 
 def missing_objects(cluster: Cluster, evidence: Iterable[Evidence], actions: Iterable[Action]) -> Iterator[str]:
-    """What a finding names that neither exists nor is created by an earlier action of the same finding."""
+    """The names in a finding that neither exist nor are created by an earlier action of it."""
     existing = {
         (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in cluster.objects
     }

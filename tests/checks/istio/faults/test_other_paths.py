@@ -1,4 +1,4 @@
-"""A fix for one path of a host leaves its other paths as they are: their rewrites, redirects and destinations."""
+"""A fix for one path of a host keeps the rewrites and redirects of its other paths."""
 
 from typing import Any
 
