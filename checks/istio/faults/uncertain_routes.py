@@ -18,7 +18,7 @@ def uncertain_routes(facts: Facts, routes: Sequence[ResolvedRoute]) -> Iterator[
             reason = next((end.reason for end in each.outcome.ends if end.result is Result.UNKNOWN), "")
             uncertain.setdefault(reason, []).append(each)
     for reason, alike in uncertain.items():
-        urls = first_names([as_written(each.request.url) for each in alike], "routes")
+        urls = first_names([as_written(each.request.url_with_path) for each in alike], "routes")
         because = f" ({reason})" if reason else ""
         verb = "route of {} is" if len(alike) == 1 else "routes of {} are"
         yield unknown(
