@@ -172,4 +172,4 @@ def _named(resource: ArmFact) -> list[str]:
 
 def _prefixes(end: FlowEnd) -> list[str]:
     tags = {"internet": "Internet", "azureloadbalancer": "AzureLoadBalancer"}
-    return [tags[end.tag]] if end.tag else [str(each) for each in end.networks]
+    return [str(each) for each in end.networks] if end.has_addresses else [tags[end.tag]]

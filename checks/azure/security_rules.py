@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, collapse_addresses, ip_network
 from itertools import islice
 
 from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule
-from checks.knowledge.network_requirements import EVERYWHERE, LOAD_BALANCER, PRIVATE
+from checks.knowledge.network_requirements import EVERYWHERE, LOAD_BALANCER, PRIVATE, SERVICE_TAG_DOMAINS
 from checks.model.raw_values import items
 
 
@@ -35,6 +35,13 @@ class FlowEnd:
     name: str
     tag: str = ""
     networks: tuple[IPv4Network, ...] = ()
+    host: str = ""
+    """The host at this end, "" if it is none or not known."""
+
+    @property
+    def has_addresses(self) -> bool:
+        """Whether its addresses are known, so that the tag says only where they lie."""
+        return not self.tag or (bool(self.host) and self.networks != (EVERYWHERE,))
 
 
 INTERNET = FlowEnd("the Internet", "internet", (EVERYWHERE,))
@@ -141,17 +148,31 @@ def _addresses(prefixes: tuple[str, ...], end: FlowEnd, grouped: bool) -> Match:
     tags = {each.lower() for each in prefixes if _network(each) is None and ":" not in each}
     if (end.tag or "virtualnetwork") in tags:
         return Match.FULL
-    if end is INTERNET:
-        return _of_the_internet(tags, networks_of(prefixes))
+    if end.tag == "internet":
+        return _of_the_internet(end, tags, networks_of(prefixes))
     return _of_networks(end.networks, networks_of(prefixes))
 
 
-def _of_the_internet(tags: set[str], networks: tuple[IPv4Network, ...]) -> Match:
-    """Every service tag except those of the virtual network stands for a part of the Internet."""
+def _of_the_internet(end: FlowEnd, tags: set[str], networks: tuple[IPv4Network, ...]) -> Match:
+    """A service tag can contain only hosts under the domains of its service.
+
+    Source: docs/rulings.md#ruling-26.
+    """
+    if end.has_addresses and (by_address := _of_networks(end.networks, networks)) is not Match.NONE:
+        return by_address
     if EVERYWHERE in collapse_addresses(networks):
         return Match.FULL
     public = any(not any(each.subnet_of(private) for private in PRIVATE) for each in networks)
-    return Match.PART if public or tags - {"virtualnetwork", "azureloadbalancer"} else Match.NONE
+    part = (public and not end.has_addresses) or any(_can_contain(tag, end.host) for tag in tags)
+    return Match.PART if part else Match.NONE
+
+
+def _can_contain(tag: str, host: str) -> bool:
+    service = tag.partition(".")[0]
+    if service in ("virtualnetwork", "azureloadbalancer"):
+        return False
+    domains = SERVICE_TAG_DOMAINS.get(service)
+    return not host or domains is None or any(f".{host}".endswith(f".{each}") for each in domains)
 
 
 def _of_networks(wanted: tuple[IPv4Network, ...], given: tuple[IPv4Network, ...]) -> Match:

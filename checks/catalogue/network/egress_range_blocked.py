@@ -3,21 +3,23 @@
 from collections.abc import Iterator
 
 from checks.azure.allow_lists import allow_prefix, allowed_prefix
-from checks.azure.default_route import default_route, redirected
-from checks.azure.denied_egress import denied_ports
+from checks.azure.denied_flows import denied_flows
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
-from checks.azure.web_ports import port_80_is_used, web_ports
+from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
+from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
-from checks.facts.istio_networking import ServiceEntry
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.istio.faults.reached_addresses import reached_destinations
+from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.knowledge.network_requirements import OUTBOUND_TYPES
 from checks.model.commands import FW, OUTBOUND, az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
+from checks.static_egress.prefixes import containing
 
 
 @check(
@@ -33,7 +35,7 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
         Subnet,
         NetworkSecurityGroup,
         RouteTable,
-        ServiceEntry,
+        *ROUTER_READS,
     ),
     explains={
         "source-address-wrong": "a route sends the traffic through an appliance, whose address destinations see",
@@ -42,11 +44,12 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
 )
 def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     """What it checks: the NSG and the route table of the gateway node pool's subnet, and the cluster's outbound type.
-    It fails if a rule denies TCP 443 or 80 (or the port in the question) from the subnet to the Internet. It warns if
-    earlier rules allow part of this traffic, or if only port 80 is denied and no ServiceEntry uses it. A route for
-    0.0.0.0/0 fails if it drops traffic and warns if it sends traffic to an appliance or gateway. An outbound type
-    without direct outbound access warns. If Azure network resources are not read, it does not apply and offers the
-    commands to check by hand. Allow-lists of destinations are not visible.
+    The traffic is that of each host that is routed through the gateway, with the port and, if objects give it, the
+    address that is really used; if no host is, it is TCP 443 and 80 (or the port in the question) to the Internet. It
+    fails if a rule denies this traffic, and warns if an earlier rule can allow part of it. The most specific route for
+    each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An outbound type
+    without direct outbound access warns, unless a route leads straight to the Internet. If Azure network resources are
+    not read, it does not apply and offers the commands to check by hand. Allow-lists of destinations are not visible.
 
     Why it matters: destinations allow the egress IP prefix. If the network blocks it or replaces it with another
     address, requests time out or are refused although everything in the cluster is healthy.
@@ -77,9 +80,18 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
 def _denied(
     facts: Facts, configuration: StaticGatewayConfiguration, subnet: Subnet, group: NetworkSecurityGroup
 ) -> Iterator[Observation]:
-    for each in denied_ports(facts, subnet, group, web_ports(facts)):
-        unused = each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
+    for each in denied_flows(facts, subnet, group, _destinations(facts, configuration)):
+        general = all(not destination.host for destination in each.destinations)
+        unused = general and each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
         yield each.observation(allowed_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")
+
+
+def _destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[OutboundDestination, ...]:
+    """The hosts that are routed through the gateway, else the Internet."""
+    reached = reached_destinations(facts)
+    if not reached:
+        return internet(facts)
+    return tuple(each for each in reached if not containing(configuration.exclude_cidrs, str(each.address)))
 
 
 def _redirected(
@@ -88,12 +100,19 @@ def _redirected(
     subnet: Subnet | NotRead,
     table: RouteTable | NotRead | None,
 ) -> Iterator[Observation]:
-    if not configuration.provisions_public_ips:
-        # Private-IP mode creates no outbound route: such gateways need the route that is a fault here.
-        return
     prefix = configuration.egress_prefix
-    if isinstance(table, RouteTable) and isinstance(subnet, Subnet) and (route := default_route(table)):
-        yield redirected(route, subnet, prefix, allowed_prefix(configuration))
+    if isinstance(table, RouteTable) and isinstance(subnet, Subnet):
+        routes: dict[UserRoute, list[OutboundDestination]] = {}
+        for each in _destinations(facts, configuration):
+            route = route_to(table, each)
+            # Private-IP mode creates no outbound route: such gateways need a route through an appliance.
+            if route is not None and (route.drops or configuration.provisions_public_ips):
+                routes.setdefault(route, []).append(each)
+        for route, destinations in routes.items():
+            yield redirected(route, subnet, prefix, allowed_prefix(configuration), destinations)
+        if routes or sends_to_the_internet(table):
+            return
+    if not configuration.provisions_public_ips:
         return
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     effect = OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None

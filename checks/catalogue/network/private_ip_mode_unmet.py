@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from checks.azure.default_route import default_route
 from checks.azure.network import NotRead, gateway_pool, gateway_subnet, route_table_of, show_pool
 from checks.azure.private_ip_mode_actions import new_pool_actions, route_actions, upgrade_actions
 from checks.azure.unread import azure_not_read
+from checks.azure.user_routes import default_route
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster

@@ -1,0 +1,148 @@
+"""Whether a route table drops or redirects traffic to a destination, and by which route."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checks.azure.outbound_destinations import OutboundDestination, names_of
+from checks.azure.security_rules import networks_of
+from checks.facts.network_resources import RouteTable, Subnet
+from checks.knowledge.network_requirements import DETOURS, DROPS
+from checks.model.commands import FW, change, inspect, quoted
+from checks.model.findings import Action, Evidence, Observation, fail, warn
+
+
+@dataclass(frozen=True, slots=True)
+class UserRoute:
+    """A user-defined route whose next hop is not the Internet."""
+
+    table: RouteTable
+    name: str
+    prefix: str
+    hop_type: str
+    address: str
+
+    @property
+    def drops(self) -> bool:
+        """Whether the next hop type drops traffic."""
+        return self.hop_type.lower() == DROPS
+
+    @property
+    def changes_path(self) -> bool:
+        """Whether it drops traffic, or sends it through an appliance or gateway."""
+        return self.drops or self.hop_type.lower() in DETOURS
+
+    @property
+    def hop(self) -> str:
+        """The next hop: its type and, if it has one, its address."""
+        return f"{self.hop_type} {self.address}".strip()
+
+    @property
+    def through(self) -> str:
+        """The appliance or gateway at the next hop: `the firewall or appliance`."""
+        return DETOURS.get(self.hop_type.lower(), self.hop)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The route, as `az network route-table route list` shows it."""
+        expected = "next hop Internet" if self.is_default else "no such route"
+        return Evidence(self.table.ref, f"routes[{self.name}]", f"{self.prefix} to {self.hop}", expected)
+
+    def show(self) -> Action:
+        """The action that lists the routes of the table."""
+        words = ("list", *self._named(), "--output", "table")
+        return inspect(
+            f"List the routes of {self.table.ref}", quoted("az", "network", "route-table", "route", *words), FW
+        )
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is for 0.0.0.0/0 or half of it."""
+        return _length(self.prefix) <= 1
+
+    def correction(self, egress_prefix: str) -> Action:
+        """The action after which destinations see the egress IP prefix.
+
+        It sets the next hop of a default route to Internet, and removes any other route.
+        """
+        if self.is_default:
+            words = ("update", *self._named(), "--name", self.name, "--next-hop-type", "Internet")
+            title = f"Set the next hop of {self.prefix} to Internet"
+        else:
+            words = ("delete", *self._named(), "--name", self.name)
+            title = f"Remove route {self.name} ({self.prefix} to {self.hop})"
+        return change(
+            f"{title}, unless other traffic of the subnet needs this route",
+            quoted("az", "network", "route-table", "route", *words),
+            FW,
+            f"destinations see an address of {egress_prefix}",
+        )
+
+    def _named(self) -> tuple[str, ...]:
+        where = ("--subscription", self.table.subscription) if self.table.subscription else ()
+        return ("--resource-group", self.table.resource_group, "--route-table-name", self.table.name, *where)
+
+
+def default_route(table: RouteTable) -> UserRoute | None:
+    """The first default route of the table that drops or redirects traffic.
+
+    None if there is none.
+    """
+    return next((each for each in _routes(table) if each.is_default and each.changes_path), None)
+
+
+def sends_to_the_internet(table: RouteTable) -> bool:
+    """Whether a route for 0.0.0.0/0 leads to the Internet, and none redirects or drops a half."""
+    direct = any(_length(each.prefix) == 0 and each.hop_type.lower() == "internet" for each in _routes(table))
+    return direct and default_route(table) is None
+
+
+def route_to(table: RouteTable, destination: OutboundDestination) -> UserRoute | None:
+    """The route that drops or redirects traffic to this destination, None if none does.
+
+    The most specific route decides (docs/rulings.md#ruling-39). Only specific routes are known to apply to private
+    addresses, because the routes of the virtual network itself are not visible.
+    """
+    if destination.address is None:
+        return default_route(table)
+    covering = [
+        each for each in _routes(table) if any(destination.address in net for net in networks_of([each.prefix]))
+    ]
+    best = max(covering, key=lambda each: _length(each.prefix), default=None)
+    if best is None or not best.changes_path or (best.is_default and not destination.is_public):
+        return None
+    return best
+
+
+def redirected(
+    route: UserRoute, subnet: Subnet, egress_prefix: str, seen: Evidence, destinations: Sequence[OutboundDestination]
+) -> Observation:
+    """The finding about a route that drops or redirects traffic to destinations.
+
+    `seen` is more evidence.
+    """
+    table, to = route.table.ref, names_of(destinations) if all(each.address for each in destinations) else route.prefix
+    evidence = [seen, Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence]
+    actions = [route.show(), route.correction(egress_prefix)]
+    if route.drops:
+        summary = (
+            f"Traffic of the gateway nodes to {to} is dropped: route {route.name} of {table} has no next hop "
+            f"({subnet.ref})."
+        )
+        return fail(summary, subject=table, evidence=evidence, actions=actions)
+    allow = f"On {route.through} allow {egress_prefix}; at destinations allow the public IP of {route.through}"
+    return warn(
+        f"Destinations see the address of {route.through} instead of {egress_prefix}: route {route.name} of {table} sends "
+        f"{route.prefix} from {subnet.ref} to {route.hop}.",
+        subject=table,
+        evidence=evidence,
+        actions=[route.show(), change(allow, url=FW), route.correction(egress_prefix)],
+    )
+
+
+def _routes(table: RouteTable) -> list[UserRoute]:
+    return [UserRoute(table, *each) for each in table.routes if networks_of([each[1]])]
+
+
+def _length(prefix: str) -> int:
+    found = networks_of([prefix])
+    return found[0].prefixlen if found else 32

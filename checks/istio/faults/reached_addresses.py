@@ -1,0 +1,39 @@
+"""The destinations outside the cluster that requests of a run reach through the gateway."""
+
+from ipaddress import AddressValueError, IPv4Address
+
+from checks.azure.outbound_destinations import OutboundDestination
+from checks.facts.fact import Unreadable
+from checks.facts.view import Facts
+from checks.istio.faults.resolved_routes import key_of_run, resolved_routes
+from checks.istio.request.outcome import Result
+
+
+def reached_destinations(facts: Facts) -> tuple[OutboundDestination, ...]:
+    """The hosts that are routed through the gateway, with effective ports and addresses.
+
+    () if none is, or if the objects that decide it cannot be read.
+    """
+    return facts.once("reached destinations", _reached, key_of_run(facts))
+
+
+def _reached(facts: Facts) -> tuple[OutboundDestination, ...]:
+    try:
+        routes = resolved_routes(facts)
+    except Unreadable:
+        return ()
+    found = {
+        OutboundDestination(route.host, end.port, _address(end.destination))
+        for route in routes
+        if route.meant
+        for end in route.outcome.ends
+        if end.result is Result.THROUGH and end.port
+    }
+    return tuple(sorted(found, key=lambda each: (each.host, each.port, str(each.address))))
+
+
+def _address(destination: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(destination)
+    except AddressValueError:
+        return None
