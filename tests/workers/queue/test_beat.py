@@ -142,7 +142,7 @@ def test_the_beat_goes_on_after_each_break_of_its_connection(tmp_path: Path) -> 
         try:
             rounds = Rounds(db, PREFIX)
             wait_for_rounds(rounds, 60)
-            for word in (b"HSET", b"ZRANGEBYSCORE", b"GET", b"ZRANGE", b"HVALS", b"HGETALL"):
+            for word in (b"HSET", b"ZRANGEBYSCORE", b"GET", b"ZRANGE", b"LRANGE", b"HGETALL"):
                 broken = proxy.broken
                 proxy.break_at(word, times=2)
                 deadline = time.monotonic() + 20
