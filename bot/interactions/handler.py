@@ -138,6 +138,7 @@ class InteractionHandler:
             interaction.thread,
             after,
             interaction.response_url,
+            groups=tuple(self.requester(interaction).groups),
         )
         try:
             accepted = self.client.start(order)

@@ -137,7 +137,7 @@ class Diagnosis:
             return None
         shown = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
         shown = shown or list(gateway_entries(self.store.known(Service)))
-        return UnknownGateway(self.question.gateway, self.question.namespace, shown)
+        return UnknownGateway(self.question.gateway, self.question.namespace, self.question.nameable(shown))
 
     def _route(self, findings: tuple[Finding, ...]) -> Route | None:
         """The route of the question's host, or one that only holds the error."""

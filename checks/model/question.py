@@ -1,8 +1,8 @@
 """The question that a run answers, and parsing of typed gateways, hosts and clients."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 _NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 
@@ -28,6 +28,10 @@ class ClusterIdentity:
     subscription: str = ""
 
 
+def _every_gateway(_gateway: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A cluster, a gateway, and optionally a host and its client.
@@ -42,6 +46,12 @@ class Question:
     """In the canonical text of requested_host.py."""
     client: str | None = None
     """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
+    may_name: Callable[[str], bool] = field(default=_every_gateway, compare=False, repr=False)
+    """Whether the answer may name another gateway (`NAMESPACE/NAME`): its readers may not know of all."""
+
+    def nameable(self, gateways: Iterable[str]) -> list[str]:
+        """Those gateways of a cluster that the answer may name, for suggestions and lists."""
+        return [each for each in gateways if self.may_name(each)]
 
     @property
     def client_namespace(self) -> str:

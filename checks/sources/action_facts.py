@@ -38,7 +38,7 @@ def read_action_facts(source: Source, question: Question, timeout: float) -> Fac
         return view  # planning refuses with the failed read
     if not known:
         shown = [str(each) for cluster in store.known(ManagedCluster) for each in all_from_profile(cluster)]
-        raise UnknownGateway(question.gateway, question.namespace, shown)
+        raise UnknownGateway(question.gateway, question.namespace, question.nameable(shown))
     return view
 
 

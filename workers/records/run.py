@@ -70,6 +70,8 @@ class Order:
     after: str | None = None
     response_url: str = ""
     watch: str = ""
+    groups: tuple[str, ...] = ()
+    """The user groups of the access rules that the user was in: the answer names only gateways that they may diagnose."""
 
     @property
     def lane(self) -> str:

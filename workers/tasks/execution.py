@@ -2,10 +2,12 @@
 
 import logging
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from checks.catalogue import catalogue
+from checks.config.access_rules import Requester, is_permitted
 from checks.config.configuration import UnknownCluster
 from checks.engine.diagnosis import Evaluated
 from checks.facts.egress_gateway import AmbiguousGateway
@@ -103,7 +105,9 @@ class Diagnoser:
     def _examine(self, run: Run) -> None:
         target = run.order.target
         entry = self.clusters.config.cluster(target.cluster)
-        question = Question(entry.identity, target.gateway, target.namespace, target.host, target.client)
+        question = Question(
+            entry.identity, target.gateway, target.namespace, target.host, target.client, may_name=self._may_name(run)
+        )
         live = ProbedSource(self.clusters.source(entry), self.stores.actions.probe_results(entry.name))
         source = RecordingSource(live, entry.name)
         for step in timed_stages(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
@@ -116,6 +120,12 @@ class Diagnoser:
                 case Report():
                     self._end(run, self.stores.runs.finish(run, step))
                     self._remember(run, source)
+
+    def _may_name(self, run: Run) -> Callable[[str], bool]:
+        """Whether the answer may name a gateway: its user may diagnose it in the channel of the answer."""
+        order, access = run.order, self.clusters.config.access
+        requester = Requester(order.user, order.channel, order.groups)
+        return lambda gateway: is_permitted(access, requester, "diagnose", order.target.cluster, gateway)
 
     def _end(self, run: Run, ended: bool) -> None:
         if not ended:

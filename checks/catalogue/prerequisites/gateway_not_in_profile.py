@@ -71,9 +71,8 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
 
 def _not_in_profile(facts: Facts, cluster: ManagedCluster) -> Observation:
     enabled = [f"{e.namespace}/{e.name}" for e in cluster.egress_gateways if e.enabled]
-    return _absent(
-        facts, Evidence(cluster.ref, _PROFILE, _shown(enabled), _gateway_name(facts)), "in the mesh profile", enabled
-    )
+    shown = _shown(enabled, facts)
+    return _absent(facts, Evidence(cluster.ref, _PROFILE, shown, _gateway_name(facts)), "in the mesh profile", enabled)
 
 
 def _in_cluster(facts: Facts) -> Observation:
@@ -85,14 +84,14 @@ def _in_cluster(facts: Facts) -> Observation:
         )
     shown = list(gateway_entries(services))
     evidence = Evidence(
-        "Services with azureservicemesh/istio.component=egress-gateway", "", _shown(shown), _gateway_name(facts)
+        "Services with azureservicemesh/istio.component=egress-gateway", "", _shown(shown, facts), _gateway_name(facts)
     )
     return _absent(facts, evidence, "in the cluster", shown)
 
 
 def _absent(facts: Facts, evidence: Evidence, where: str, there: list[str]) -> Observation:
     requested = _gateway_name(facts)
-    close = _close(requested, there)
+    close = _close(requested, facts.question.nameable(there))
     similar = f"; similar names: {', '.join(close)}" if close else ""
     summary = f"Egress gateway {requested} does not exist {where}{similar}."
     actions = [_show(facts)]
@@ -124,9 +123,13 @@ def _close(requested: str, there: list[str]) -> list[str]:
     return (same + [each for match in alike if match != name for each in there if each.rpartition("/")[2] == match])[:3]
 
 
-def _shown(there: list[str]) -> str:
-    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
-    return (", ".join(sorted(there)[:_SHOWN]) or "(none)") + more
+def _shown(there: list[str], facts: Facts) -> str:
+    """The gateways that the answer may name, and the number of the others."""
+    named = sorted(facts.question.nameable(there))[:_SHOWN]
+    more = len(there) - len(named)
+    if not named:
+        return f"{more} that are not named here" if more else "(none)"
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def _show(facts: Facts) -> Action:

@@ -1,0 +1,85 @@
+"""The answer about an unknown gateway names only gateways that its user may diagnose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.catalogue import catalogue
+from checks.config.configuration_file import load
+from checks.facts.egress_gateway import UnknownGateway
+from checks.model.question import ClusterIdentity, Question
+from checks.sources.bundle import read_bundle
+from checks.sources.recorded import RecordedSource
+from checks.sources.run import run as examine
+from tests.clusters.compose import named, write_bundle
+from workers.client import ConnectedClient as Client
+from workers.client import connect
+from workers.queue.settings import WorkerSettings
+from workers.records.run import Order, Run, Target
+from workers.runs.cluster_sources import ClusterSources
+from workers.tasks.execution import Diagnoser
+
+ORDER = Order(Target("base", "egww", "team-egress"), "U0ALICE", "C0OPS", "command/1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_bundle(named("base"), tmp_path / "base")
+    return tmp_path
+
+
+@pytest.fixture
+def client(redis_url: str, folder: Path) -> Iterator[Client]:
+    (folder / "egress-diag.yaml").write_text(
+        "clusters:\n  - {name: base, bundle: base}\n"
+        "access:\n"
+        "  - {allow: [diagnose], users: [S0ONCALL]}\n"
+        "  - {allow: [], users: ['*'], gateways: [egw]}\n"
+        "  - {allow: [diagnose], users: ['*']}\n"
+    )
+    found = connect(WorkerSettings(REDIS_URL=redis_url), load(folder / "egress-diag.yaml"))
+    yield found
+    found.close()
+
+
+def answer(client: Client, order: Order) -> str:
+    run = client.start(order).run
+    Diagnoser(client.stores, ClusterSources(client.stores.config)).execute(run.id)
+    found = client.get(Run, run.id)
+    assert found is not None
+    assert found.report is not None, found.problem
+    (missing,) = [each for each in found.report.findings if each.code == "EG104"]
+    return json.dumps(
+        [missing.summary, [str(each) for each in missing.evidence], [str(each) for each in missing.actions]]
+    )
+
+
+def test_a_gateway_that_the_user_may_not_diagnose_is_not_named(client: Client) -> None:
+    """Before, the summary, the evidence and an action named it."""
+    shown = answer(client, ORDER)
+    assert "egww does not exist" in shown
+    assert "team-egress/egw " not in shown.replace("egww", "")
+    assert "similar names" not in shown
+    assert "1 that are not named here" in shown
+
+
+def test_a_gateway_that_the_user_may_diagnose_by_a_group_is_named(client: Client) -> None:
+    shown = answer(client, replace(ORDER, groups=("S0ONCALL",)))
+    assert "similar names: team-egress/egw." in shown
+
+
+@pytest.mark.parametrize(("may", "named_ones"), [(True, ("team-egress/egw",)), (False, ())])
+def test_a_selection_of_checks_suggests_only_what_may_be_named(
+    folder: Path, may: bool, named_ones: tuple[str, ...]
+) -> None:
+    question = Question(ClusterIdentity("base"), "egww", "team-egress", may_name=lambda _: may)
+    checks = [each for each in catalogue() if not each.reports_missing_gateway]
+    with pytest.raises(UnknownGateway) as raised:
+        list(examine(RecordedSource(read_bundle(folder / "base")), question, checks, 30))
+    assert raised.value.nearest == named_ones
+    assert ("team-egress/egw?" in str(raised.value)) == may
