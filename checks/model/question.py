@@ -47,11 +47,15 @@ class Question:
     client: str | None = None
     """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
     may_name: Callable[[str], bool] = field(default=_every_gateway, compare=False, repr=False)
-    """Whether the answer may name another gateway (`NAMESPACE/NAME`): its readers may not know of all."""
+    """Whether the answer may name another gateway (`NAMESPACE/NAME`)."""
 
     def nameable(self, gateways: Iterable[str]) -> list[str]:
         """Those gateways of a cluster that the answer may name, for suggestions and lists."""
         return [each for each in gateways if self.may_name(each)]
+
+    def name_of(self, gateway: str) -> str:
+        """The name of a gateway that a finding is about, if the answer may contain it."""
+        return gateway if self.may_name(gateway) else "another gateway"
 
     @property
     def client_namespace(self) -> str:

@@ -155,10 +155,11 @@ def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
 def other_gateways(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[str, ...]:
     """The other enabled gateways that use the StaticGatewayConfiguration.
 
-    As `namespace/name`, by Azure's profile.
+    As `namespace/name`, by Azure's profile; without the names that the answer may not contain.
     """
     users = facts.once("gateways of each configuration", _users).get(configuration.key, ())
-    return tuple(each for each in users if each != str(facts.gateway))
+    others = (facts.question.name_of(each) for each in users if each != str(facts.gateway))
+    return tuple(dict.fromkeys(others))
 
 
 def _users(facts: Facts) -> dict[tuple[str, str], list[str]]:

@@ -56,7 +56,10 @@ def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     if warned:
         return
     if not hosts:
-        foreign = [f"{host} is routed through {other_gateway_of(facts, host)}" for host in found.of_others]
+        foreign = [
+            f"{host} is routed through {facts.question.name_of(other_gateway_of(facts, host))}"
+            for host in found.of_others
+        ]
         if foreign:
             yield healthy(f"{'; '.join(foreign[:3])}; no host is routed through {facts.gateway.ref}.")
         else:

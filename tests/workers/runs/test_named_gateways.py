@@ -12,11 +12,13 @@ import pytest
 from checks.catalogue import catalogue
 from checks.config.configuration_file import load
 from checks.facts.egress_gateway import UnknownGateway
+from checks.model.findings import Report
 from checks.model.question import ClusterIdentity, Question
 from checks.sources.bundle import read_bundle
 from checks.sources.recorded import RecordedSource
 from checks.sources.run import run as examine
 from tests.clusters.compose import named, write_bundle
+from tests.recordings import recording
 from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
@@ -83,3 +85,15 @@ def test_a_selection_of_checks_suggests_only_what_may_be_named(
         list(examine(RecordedSource(read_bundle(folder / "base")), question, checks, 30))
     assert raised.value.nearest == named_ones
     assert ("team-egress/egw?" in str(raised.value)) == may
+
+
+@pytest.mark.parametrize(("may", "shown"), [(True, "team-egress/egw2"), (False, "another gateway")])
+def test_a_gateway_that_shares_a_configuration_is_named_only_if_it_may_be(may: bool, shown: str) -> None:
+    """Before, evidence and actions named every gateway that uses the configuration."""
+    source = RecordedSource(recording(named("two-gateways-one-configuration")))
+    question = Question(ClusterIdentity("base"), "egw", "team-egress", may_name=lambda _: may)
+    *_, report = examine(source, question, catalogue(), 30)
+    assert isinstance(report, Report)
+    text = json.dumps([[str(each.evidence), str(each.actions)] for each in report.findings])
+    assert f"sgc also for {shown}" in text
+    assert may or "team-egress/egw2" not in text
