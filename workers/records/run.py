@@ -71,7 +71,7 @@ class Order:
     response_url: str = ""
     watch: str = ""
     groups: tuple[str, ...] = ()
-    """The user groups of the access rules that the user was in: the answer names only gateways that they may diagnose."""
+    """The user groups of the access rules that the user was in, for what the answer may name."""
 
     @property
     def lane(self) -> str:

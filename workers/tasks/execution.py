@@ -122,7 +122,7 @@ class Diagnoser:
                     self._remember(run, source)
 
     def _may_name(self, run: Run) -> Callable[[str], bool]:
-        """Whether the answer may name a gateway: its user may diagnose it in the channel of the answer."""
+        """Whether the answer may name a gateway, as its user may diagnose it in the channel."""
         order, access = run.order, self.clusters.config.access
         requester = Requester(order.user, order.channel, order.groups)
         return lambda gateway: is_permitted(access, requester, "diagnose", order.target.cluster, gateway)
