@@ -225,6 +225,10 @@ class KubernetesObject(Fact):
         """The name in texts: `Kind namespace/name`, or `Kind name` for cluster-scoped kinds."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
+    def condition(self, kind: str) -> Raw:
+        """The condition of this type in the status, or an empty mapping."""
+        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
+
     @property
     def managed_fields(self) -> tuple[Raw, ...]:
         return items(self.raw, "metadata", "managedFields")

@@ -27,10 +27,6 @@ class Node(KubernetesObject):
     def mode(self) -> str:
         return self.labels.get("kubernetes.azure.com/mode", "").lower()
 
-    def condition(self, kind: str) -> Raw:
-        """The condition of this type, or an empty mapping."""
-        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
-
     @property
     def ready(self) -> bool:
         return any(

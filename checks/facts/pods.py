@@ -84,10 +84,6 @@ class Pod(KubernetesObject):
     def started(self) -> datetime | None:
         return moment(self.raw, "status", "startTime")
 
-    def condition(self, kind: str) -> Raw:
-        """The condition of this type, or an empty mapping."""
-        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
-
     @derived
     def ready(self) -> bool:
         return text(self.condition("Ready"), "status") == "True"

@@ -1,7 +1,7 @@
 """Workload controllers, their autoscalers and their disruption budgets."""
 
 from checks.facts.fact import KubernetesObject, Listed
-from checks.model.raw_values import Raw, items, labels, mapping, number, text
+from checks.model.raw_values import Raw, labels, mapping, number, text
 
 
 class Workload(KubernetesObject):
@@ -25,10 +25,6 @@ class Workload(KubernetesObject):
     def template_configuration(self) -> str:
         """The StaticGatewayConfiguration that its pod template names."""
         return self.template_annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
-
-    def condition(self, kind: str) -> Raw:
-        """The condition of this type, or an empty mapping."""
-        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
 
 
 class Deployment(Workload):
@@ -105,10 +101,6 @@ class HorizontalPodAutoscaler(KubernetesObject):
     @property
     def current(self) -> int:
         return number(self.raw, "status", "currentReplicas") or 0
-
-    def condition(self, kind: str) -> Raw:
-        """The condition of this type, or an empty mapping."""
-        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
 
 
 class PodDisruptionBudget(KubernetesObject):
