@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router
+from checks.facts.changes import Delete
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.facts.logs import ProxyLog
@@ -17,6 +18,7 @@ from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes
 from checks.istio.fixes.fields import remove_field
 from checks.istio.fixes.show_commands import show_object
 from checks.istio.fixes.tls_settings import tls_place, tls_removed
+from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import Step
@@ -87,9 +89,10 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
     source = sent.source
     shown = [source] if source is not None else []
     routes = f"{sent.field} of {source.ref}" if source is not None else "a rule"
+    policy = rule.source if isinstance(rule, BackendPolicyRule) else None
     dropped = change(
-        f"Patch {rule.ref}: remove TLS origination; applications keep using https://",
-        tls_removed(rule, path).command,
+        f"{'Patch' if policy is None else 'Delete'} {rule.ref}: remove TLS origination; applications keep using https://",
+        tls_removed(rule, path).command if policy is None else Delete(policy).command,
         TSG,
     )
     removed = (

@@ -2,6 +2,8 @@
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.kubernetes_kinds import resource_name
+from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule
+from checks.istio.mesh.gateway_api.gateways import ListenerGateway
 from checks.model.commands import inspect, kubectl
 from checks.model.findings import Action
 
@@ -11,8 +13,9 @@ def show_object(thing: KubernetesObject) -> Action:
 
     The full resource name is used, because the Gateway API has a kind with the same short name.
     """
-    command = kubectl("get", resource_name(type(thing)), thing.name, "-o", "yaml", namespace=thing.namespace)
-    return inspect(f"Show {thing.ref}", command)
+    written = thing.source if isinstance(thing, ListenerGateway | BackendPolicyRule) else thing
+    command = kubectl("get", resource_name(type(written)), written.name, "-o", "yaml", namespace=written.namespace)
+    return inspect(f"Show {written.ref}", command)
 
 
 def list_kind(kind: type[KubernetesObject]) -> Action:
