@@ -205,7 +205,8 @@ def _listeners(parent: Json, key: tuple[str, str], objects: list[Json]) -> Itera
             port = listener.get("port") or default
             if parent.get("port", port) != port:
                 continue
-            named = (listener["hostname"],) if listener.get("hostname") else ()
+            # The hostname of a TCP listener has no meaning.
+            named = (listener["hostname"],) if listener.get("hostname") and listener["protocol"] != "TCP" else ()
             assert gateway is not None
             yield _Place(frozenset(_services(gateway)), frozenset({port}), named)
 

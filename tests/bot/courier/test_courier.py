@@ -315,20 +315,23 @@ def test_a_channel_that_is_archived_during_a_run_is_reported_to_the_person(
     assert complete(whole_thread(slack)), "the thread is restored with the channel"
 
 
-def test_a_watch_in_an_archived_channel_is_reported_to_its_person_at_the_end_alone(
+def test_a_watch_in_an_archived_channel_is_reported_to_its_person_at_its_beginning_and_its_end(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     watch, _ = client.watch(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OLD", None, timedelta(hours=1))
     document = f"watch/{watch.id}"
     assert client.stores.documents.due(0) == (document,)
-    courier.deliver(document)
-    assert slack.messages("D0ALICE") == ()
+    for _ in range(2):
+        client.stores.documents.changed(document)
+        courier.deliver(document)
+    (first,) = slack.messages("D0ALICE")
+    assert "C0OLD" in first.shown
     client.stop(watch, "U0BOB")
     for _ in range(2):
         client.stores.documents.changed(document)
         courier.deliver(document)
-    (answer,) = slack.messages("D0ALICE")
-    assert "stopped" in answer.shown
+    _, last = slack.messages("D0ALICE")
+    assert "stopped" in last.shown
 
 
 def test_without_the_history_scope_a_lost_post_is_repeated_and_logged(
