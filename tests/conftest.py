@@ -26,6 +26,13 @@ once, which waits for these tests: the fifth file is short.
 """
 
 
+_LONG = ("test_scenarios", "test_language", "test_incidents", "test_trace")
+"""Fast tests that take several seconds together.
+
+A file of them that began last would run alone on its processor.
+"""
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not import a module of slow tests only to deselect all of them."""
     if collection_path.suffix != ".py" or "not slow" not in config.getoption("markexpr"):
@@ -40,13 +47,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first, then the others with slow tests; within a file, in order."""
+    """Run the longest files first, then the others with slow tests, then the rest."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def place(item: pytest.Item) -> int:
         if item.path.stem in _LONGEST:
             return _LONGEST.index(item.path.stem)
-        return len(_LONGEST) if item.path in slow else len(_LONGEST) + 1
+        if item.path in slow:
+            return len(_LONGEST)
+        return len(_LONGEST) + (1 if item.path.stem in _LONG else 2)
 
     items.sort(key=place)
 

@@ -10,8 +10,7 @@ from checks.engine.check import Check
 from checks.model.findings import Status
 from checks.reports.wording import STATUSES
 from tests.docs.decision_tables import PAGE, SECTION, SEVERITY, decision_tables, planned, section
-from tests.scenarios.cases import cases_of, rules_of
-from tests.scenarios.test_scenarios import ONLY_UNKNOWN
+from tests.scenarios.cases import ONLY_UNKNOWN, cases_of, rules_of
 
 CHECKS = catalogue()
 EACH = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)

@@ -1,13 +1,90 @@
-"""The complete findings of every check in its cases, and the kinds of case that it needs."""
+"""Every case: its complete findings, and their texts.
+
+Summaries are observations, and commands run as printed. One file: a test process then diagnoses each case once.
+"""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from checks.catalogue import catalogue
 from checks.engine.check import Check
-from checks.model.findings import Status
-from tests.scenarios.cases import Case, all_cases, cases_of
+from checks.model.commands import AZ_VERSION
+from checks.model.findings import Action, Effect, Finding, Status
+from tests.language.finding import broken_rules
+from tests.language.texts import Kind, Text
+from tests.scenarios.cases import ONLY_UNKNOWN, Case, all_cases, cases_of
 
 CHECKS = catalogue()
+
+READING = {
+    "kubectl": {"get", "describe", "logs", "top", "wait", "exec", "auth", "version"},
+    "az": {"show", "list", "wait", "get-upgrades", "get-revisions", "get-versions", "check-access"},
+    "egress-diag": {"diagnose", "checks"},
+}
+"""Verbs that change nothing."""
+
+CHANGING = {
+    "kubectl": {"apply", "patch", "edit", "label", "annotate", "create", "delete", "scale", "rollout", "debug"},
+    "az": {"start", "stop", "add", "update", "scale", "create", "enable", "enable-egress-gateway", "disable-egress-gateway",
+           "upgrade", "rollback", "complete", "invoke", "delete"},
+}  # fmt: skip
+
+READ_TITLES = {"Check", "Compare", "Count", "Describe", "Diagnose", "List", "Renew", "Run", "Show", "Wait"}
+"""First words of the titles of read-only actions."""
+
+CHANGE_TITLES = {
+    *("Add", "Allow", "Bind", "Create", "Declare", "Define", "Enable", "Export", "Grant", "Label", "Name", "Open"),
+    *("Provide", "Request", "Restore", "Start", "Upgrade", "Use"),
+    *("Associate", "Change", "Correct", "Edit", "Limit", "Make", "Merge", "Move", "On", "Originate", "Patch", "Point"),
+    *("Raise", "Renew", "Replace", "Rewrite", "Roll", "Route", "Run", "Scale", "Set"),
+    *("Delete", "Disable", "Enforce", "Exclude", "Exempt", "Keep", "Reconcile", "Remove", "Restart", "Wait"),
+}
+"""First words of the titles of all other actions."""
+
+INTERRUPTION = re.compile(r"connections .*are closed|requests then fail|until")
+
+FIELD = re.compile(r"(?:spec|status|metadata)[.\[]|[a-z0-9*.-]+\.[a-z]+ |https://|istio-validator-")
+"""Allowed lower-case beginnings of a sentence: a field, a host, the name of an object."""
+
+
+@cache
+def findings() -> tuple[Finding, ...]:
+    """The findings of every check in all its cases."""
+    return tuple(finding for case in all_cases() for finding in case.run[0])
+
+
+def actions() -> Iterator[tuple[Finding, Action]]:
+    for finding in findings():
+        for action in finding.actions:
+            yield finding, action
+
+
+def words(command: str) -> list[str]:
+    """The words of the first command of a line, without a here-document."""
+    first = command.partition("\n")[0].replace(" - <<'EOF'", " -")
+    return shlex.split(first.partition(" | ")[0].partition(" && ")[0])
+
+
+def verb(command: str) -> str:
+    """The verb of a kubectl command, or an az command's last word before its options."""
+    program, *rest = words(command)
+    if program == "kubectl":
+        return rest[0]
+    bare = list(_until_option(rest))
+    return "upgrade" if bare[-1] == "start" and "upgrade" in bare else bare[-1] if program == "az" else bare[0]
+
+
+def _until_option(rest: list[str]) -> Iterator[str]:
+    for each in rest:
+        if each.startswith("-"):
+            return
+        yield each
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.check.slug}: {case.name}")
@@ -29,5 +106,137 @@ def test_each_check_reads_the_kinds_that_it_declares(check: Check) -> None:
     assert {kind.__name__ for kind in check.reads} == used
 
 
-ONLY_UNKNOWN = frozenset({"api-server-unreachable"})
-"""Its finding is that the cluster cannot be read (severity "unknown" in the catalogue)."""
+def test_a_summary_is_one_short_paragraph() -> None:
+    wrong = [
+        f"{f.code}: {f.summary}"
+        for f in findings()
+        if not f.summary.endswith(".")
+        or not (f.summary[0].isupper() or f.summary[0].isdigit() or FIELD.match(f.summary))
+        or "\n" in f.summary
+        or len(f.summary) > 420
+    ]
+    assert wrong == []
+
+
+def test_a_summary_gives_no_advice() -> None:
+    advice = re.compile(r"(?i)\b(should|try to|you must|make sure|consider)\b")
+    assert [f.summary for f in findings() if advice.search(f.summary)] == []
+
+
+def test_composed_texts_use_the_words_of_the_glossary() -> None:
+    """Sentences that are put together from parts, as people read them."""
+    texts = {f.summary for f in findings()} | {f.title for f in findings()} | {a.title for _, a in actions()}
+    texts |= {f"{e.field}: {e.observed}, {e.expected}" for f in findings() for e in f.evidence}
+    read = [Text(Path("finding"), 1, Kind.STRING, text) for text in sorted(texts)]
+    assert [(each.text, words) for each in read for _, words in broken_rules(each)] == []
+
+
+def test_every_failure_and_warning_has_evidence_an_action_and_a_subject() -> None:
+    for finding in findings():
+        if finding.status in (Status.FAIL, Status.WARN):
+            assert finding.evidence, finding.summary
+            assert finding.actions, finding.summary
+            assert finding.subject, finding.summary
+
+
+def test_the_first_action_is_read_only() -> None:
+    wrong = {
+        f"{f.code}: {f.summary}: {f.actions[0].title}"
+        for f in findings()
+        if f.status in (Status.FAIL, Status.WARN) and f.actions[0].effect is not Effect.READS
+    }
+    assert wrong == set()
+
+
+def test_titles_are_short_phrases_without_a_period() -> None:
+    wrong = {
+        f"{finding.code}: {action.title}"
+        for finding, action in actions()
+        if action.title.endswith(".") or not action.title[:1].isupper() or len(action.title) > 200
+    }
+    assert wrong == set()
+
+
+def test_a_title_begins_with_a_verb_that_names_the_effect() -> None:
+    wrong = {
+        f"{finding.code}: {action.effect}: {action.title}"
+        for finding, action in actions()
+        if action.title.split()[0] not in (READ_TITLES if action.effect is Effect.READS else CHANGE_TITLES)
+    }
+    assert wrong == set()
+
+
+def test_an_action_that_interrupts_traffic_states_how() -> None:
+    wrong = {
+        f"{finding.code}: {action.title}"
+        for finding, action in actions()
+        if action.effect is Effect.DISRUPTS and not INTERRUPTION.search(action.title)
+    }
+    assert wrong == set()
+
+
+def test_read_only_actions_have_a_command_unless_they_compare_or_wait() -> None:
+    wrong = {
+        f"{finding.code}: {action.title}"
+        for finding, action in actions()
+        if action.effect is Effect.READS
+        and not action.command
+        and not action.title.startswith(("Compare with", "Wait"))
+    }
+    assert wrong == set()
+
+
+def test_commands_use_known_verbs_and_match_the_action_s_effect() -> None:
+    wrong = set()
+    for finding, action in actions():
+        if not action.command:
+            continue
+        program, does = words(action.command)[0], verb(action.command)
+        reads = does in READING.get(program, ())
+        if not reads and does not in CHANGING.get(program, ()):
+            wrong.add(f"{finding.code}: unknown verb {program} {does}: {action.command}")
+        elif reads != (action.effect is Effect.READS):
+            wrong.add(f"{finding.code}: {action.effect}: {action.command}")
+        if "rollout restart" in action.command and action.effect is not Effect.DISRUPTS:
+            wrong.add(f"{finding.code}: a restart interrupts traffic: {action.command}")
+    assert wrong == set()
+
+
+def test_every_command_is_valid_shell_syntax() -> None:
+    commands = sorted({action.command for _, action in actions() if action.command})
+    assert len(commands) > 300
+    script = "\n".join(f"{each}\n" for each in commands)
+    read = subprocess.run(["/bin/bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert read.stderr == ""
+    assert read.returncode == 0
+
+
+def test_a_placeholder_is_named_in_the_title_or_required_by_the_shell() -> None:
+    open_place = re.compile(r"(?<![\w$:{/.-])(?:GATEWAY_POOL|CONFIGURATION|POD|NAME|NAMESPACE)(?![\w:])")
+    for finding, action in actions():
+        for placeholder in open_place.findall(action.command):
+            named = placeholder in action.title or f"${{{placeholder}" in action.command
+            assert named or "custom-columns" in action.command, f"{finding.code}: {action.title}: {action.command}"
+
+
+def test_titles_of_egress_gateway_commands_name_the_required_az_version() -> None:
+    wrong = {
+        action.title
+        for _, action in actions()
+        if "able-egress-gateway" in action.command and AZ_VERSION.removeprefix("needs ") not in action.title
+    }
+    assert wrong == set()
+
+
+def test_label_selectors_are_valid_in_kubernetes() -> None:
+    for finding, action in actions():
+        for found in re.findall(r"-l '?([^ ']+)'?", action.command):
+            for pair in found.split(","):
+                value = pair.partition("=")[2]
+                assert len(value) <= 63, f"{finding.code}: {action.command}"
+                assert re.fullmatch(r"([A-Za-z0-9]([\w.-]*[A-Za-z0-9])?)?", value), f"{finding.code}: {action.command}"
+
+
+@pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN])
+def test_findings_without_a_result_give_a_reason(status: Status) -> None:
+    assert all(len(f.summary.split()) >= 4 for f in findings() if f.status is status)
