@@ -6,7 +6,7 @@ A rule matches a person, a channel, a cluster and a gateway. A question about a 
 the person the permission for at least one of its gateways, or for every gateway?
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -34,6 +34,11 @@ def is_permitted(
         if any(fnmatchcase(name, pattern.lower()) for pattern in rule.gateways):
             return permission in rule.allow
     return False
+
+
+def nameable_gateways(rules: Sequence[AccessRule], requester: Requester, cluster: str) -> Callable[[str], bool]:
+    """A test whether an answer may name a gateway: the person may diagnose it."""
+    return lambda gateway: is_permitted(rules, requester, "diagnose", cluster, gateway)
 
 
 def is_permitted_somewhere(

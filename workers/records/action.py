@@ -36,7 +36,8 @@ class ActionState(StrEnum):
 class ActionOrder:
     """A request for an active step.
 
-    `key` is the same for every repetition of one request. `run` is the run whose thread it belongs to.
+    `key` is the same for every repetition of one request. `run` is the run whose thread it belongs to. `groups` are the user
+    groups of the access rules that the user was in, for what the answer may name.
     """
 
     target: Target
@@ -48,6 +49,7 @@ class ActionOrder:
     thread: str | None = None
     run: str = ""
     deployment: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from checks.actions.plan import ActionPlan, PlanRefusal, RefusalKind
 from checks.actions.planning import PlanRequest, plan_action
 from checks.actions.results import ActionOutcome
+from checks.config.access_rules import Requester, nameable_gateways
 from checks.config.configuration import ClusterConfig, UnknownCluster
 from checks.config.probe_configuration import ProbeConfig
 from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
@@ -93,7 +94,7 @@ class Actor:
             self._fail(action, "Active steps are off: the configuration has no section probe.", "")
             return
         entry, source = self._opened(action)
-        question = Question(entry.identity, plan.gateway, plan.namespace)
+        question = self._question(action, entry, plan.gateway, plan.namespace)
         steps = ActiveSteps(ActionApi(source.access), self._pace)
         timeout = self._stores.settings.run_timeout
 
@@ -135,6 +136,7 @@ class Actor:
                 team=order.team,
                 thread=order.thread,
                 after=order.run or None,
+                groups=order.groups,
             )
         )
 
@@ -157,10 +159,17 @@ class Actor:
         )
         try:
             entry, source = self._opened(action)
-            question = Question(entry.identity, order.target.gateway, order.target.namespace)
+            question = self._question(action, entry, order.target.gateway, order.target.namespace)
             return plan_action(request, read_action_facts(source, question, self._stores.settings.run_timeout))
         except (AmbiguousGateway, UnknownGateway, UnknownCluster, SourceError) as wrong:
             return PlanRefusal(RefusalKind.NO_TARGET, str(wrong))
+
+    def _question(self, action: ActionRecord, entry: ClusterConfig, gateway: str, namespace: str | None) -> Question:
+        """The step's question; the answer names only gateways that its user may diagnose."""
+        order = action.order
+        requester = Requester(order.user, order.channel, order.groups)
+        may_name = nameable_gateways(self._stores.config.access, requester, order.target.cluster)
+        return Question(entry.identity, gateway, namespace, may_name=may_name)
 
     def _settings(self) -> ProbeConfig | None:
         return self._stores.config.probe

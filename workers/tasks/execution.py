@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from checks.catalogue import catalogue
-from checks.config.access_rules import Requester, is_permitted
+from checks.config.access_rules import Requester, nameable_gateways
 from checks.config.configuration import UnknownCluster
 from checks.engine.diagnosis import Evaluated
 from checks.facts.egress_gateway import AmbiguousGateway
@@ -122,10 +122,9 @@ class Diagnoser:
                     self._remember(run, source)
 
     def _may_name(self, run: Run) -> Callable[[str], bool]:
-        """Whether the answer may name a gateway, as its user may diagnose it in the channel."""
-        order, access = run.order, self.clusters.config.access
+        order = run.order
         requester = Requester(order.user, order.channel, order.groups)
-        return lambda gateway: is_permitted(access, requester, "diagnose", order.target.cluster, gateway)
+        return nameable_gateways(self.clusters.config.access, requester, order.target.cluster)
 
     def _end(self, run: Run, ended: bool) -> None:
         if not ended:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from checks.model.findings import Verdict
 from checks.sources.active_steps import Pace
 from checks.sources.live import close_sources
 from checks.sources.probe_waiting import Patience
-from tests.clusters.compose import compose, named
+from tests.clusters.compose import compose, named, write_bundle
 from tests.loopback.active import ActiveKubeServer, Kubelet
 from workers.client import ConnectedClient as Client
 from workers.client import connect
@@ -49,10 +49,14 @@ def server() -> Iterator[ActiveKubeServer]:
     close_sources()
 
 
-def write_config(server: ActiveKubeServer, folder: Path, **probe: Any) -> Path:
+def write_config(
+    server: ActiveKubeServer, folder: Path, rules: Sequence[Any] = (), saved_azure: Path | None = None, **probe: Any
+) -> Path:
     path = folder / "egress-diag.yaml"
-    entry = {"name": "x", "kubeconfig": str(server.kubeconfig(folder)), "azure": "none"}
-    path.write_text(yaml.safe_dump({"clusters": [entry], "probe": {"namespaces": ["team-egress"], **probe}}))
+    azure = "none" if saved_azure is None else {"managed_cluster": str(saved_azure)}
+    entry = {"name": "x", "kubeconfig": str(server.kubeconfig(folder)), "azure": azure}
+    settings = {"namespaces": ["team-egress"], **probe}
+    path.write_text(yaml.safe_dump({"clusters": [entry], "access": list(rules), "probe": settings}))
     return path
 
 
@@ -192,6 +196,34 @@ def test_a_cluster_that_changes_between_approval_and_execution_refuses(
     assert "status.readyReplicas was 2, now 1" in ended.problem
     assert not server.changes
     assert not client.active(Run)
+
+
+RULES = [
+    {"allow": ["diagnose", "probe"], "users": ["S0ONCALL"]},
+    {"allow": [], "users": ["*"], "gateways": ["egw"]},
+    {"allow": ["diagnose", "probe"], "users": ["*"]},
+]
+
+
+@pytest.mark.parametrize(("groups", "suggested"), [((), ""), (("S0ONCALL",), "team-egress/egw")])
+def test_the_refusal_of_an_unknown_gateway_names_only_gateways_that_the_user_may_diagnose(
+    redis_url: str, server: ActiveKubeServer, tmp_path: Path, groups: tuple[str, ...], suggested: str
+) -> None:
+    """Before, a request for a step suggested every similar gateway of the cluster."""
+    write_bundle(named("base"), tmp_path / "saved")
+    config = write_config(server, tmp_path, RULES, saved_azure=tmp_path / "saved/azure/managed-cluster.json")
+    client = connected(redis_url, config)
+    order = replace(ordered(ActionKind.PROBE_POD), target=Target("x", "egww", "team-egress"), groups=groups)
+    action, _ = ActionClient(client.stores).request(order)
+    Actor(client, HASTE).plan(action.id)
+    refused = record(client, action.id)
+    client.close()
+    assert refused.state is ActionState.REFUSED
+    assert "egww" in refused.problem
+    assert ("team-egress/egw?" in refused.problem, "team-egress/egw" in refused.problem.replace("egww", "")) == (
+        bool(suggested),
+        bool(suggested),
+    )
 
 
 def test_lost_tasks_are_sent_again_and_ended_probes_are_cleaned_up(
