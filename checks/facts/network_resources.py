@@ -63,6 +63,10 @@ class Subnet(ArmFact):
         return text(self.raw, "routetable", "id")
 
     @property
+    def nat_gateway_id(self) -> str:
+        return text(self.raw, "natgateway", "id")
+
+    @property
     def prefixes(self) -> tuple[str, ...]:
         return texts(self.raw, "addressprefixes") or texts(self.raw, "addressprefix")
 

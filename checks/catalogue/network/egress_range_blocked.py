@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from checks.azure.allow_lists import allow_prefix, allowed_prefix
 from checks.azure.denied_flows import denied_flows
+from checks.azure.nat_gateways import nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
 from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet
@@ -48,7 +49,8 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     address that is really used; if no host is, it is TCP 443 and 80 (or the port in the question) to the Internet. It
     fails if a rule denies this traffic, and warns if an earlier rule can allow part of it. The most specific route for
     each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An outbound type
-    without direct outbound access warns, unless a route leads straight to the Internet. If Azure network resources are
+    without direct outbound access warns, unless a route leads straight to the Internet. A NAT gateway on the subnet
+    warns, because destinations see its address. If Azure network resources are
     not read, it does not apply and offers the commands to check by hand. Allow-lists of destinations are not visible.
 
     Why it matters: destinations allow the egress IP prefix. If the network blocks it or replaces it with another
@@ -72,6 +74,9 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     if isinstance(group, NetworkSecurityGroup) and isinstance(subnet, Subnet):
         found += list(_denied(facts, configuration, subnet, group))
     found += list(_redirected(facts, configuration, subnet, table))
+    attached = nat_gateway(facts, configuration)
+    if attached is not None:
+        found.append(attached.observation(configuration.egress_prefix, allowed_prefix(configuration)))
     yield from found
     not_read = [each for each in (subnet, group, table) if isinstance(each, NotRead)]
     yield from _without_fault(facts, configuration, subnet, not_read, bool(found))

@@ -78,7 +78,22 @@ class PodAddress:
         return str(self)
 
 
-SourceAddress = EgressAddress | NodeAddress | PodAddress
+@dataclass(frozen=True, slots=True)
+class NatAddress:
+    """A public address of the NAT gateway on the gateway node pool's subnet."""
+
+    gateway: str
+    """Its name in messages: `NAT gateway nat-egress`."""
+
+    def __str__(self) -> str:
+        return f"the address of {self.gateway}"
+
+    @property
+    def seen(self) -> str:
+        return str(self)
+
+
+SourceAddress = EgressAddress | NodeAddress | PodAddress | NatAddress
 
 
 def client_address(facts: Facts, pods: Iterable[Pod]) -> SourceAddress:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from checks.azure.nat_gateways import nat_gateway
 from checks.facts.fact import Unreadable
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.istio.trace.source_address import EgressAddress, PodAddress, SourceAddress, node_source
+from checks.istio.trace.source_address import EgressAddress, NatAddress, PodAddress, SourceAddress, node_source
 from checks.model.route import Decision, Hop, HopName, Mark
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import containing, covers_everything, parse_cidr
@@ -30,6 +31,7 @@ class EgressFault(Enum):
     NO_PREFIX = ("no-prefix", "egress-prefix-unassigned")
     NO_ANNOTATION = ("no-annotation", "annotation-mismatch")
     NOT_DEFAULT = ("not-default", "gateway-configuration-invalid")
+    NAT_GATEWAY = ("nat-gateway", "egress-range-blocked")
 
     def __init__(self, cause: str, check: str) -> None:
         self.cause = cause
@@ -128,4 +130,11 @@ def _routed(
         why = "traffic to these addresses leaves from the node"
         shown = (*shown, Decision(found.ref, "spec.excludeCidrs", listed, why))
     message = f"through gateway node pool {found.pool}"
+    if (attached := nat_gateway(facts, found)) is not None:
+        evidence = attached.evidence
+        shown = (*shown, Decision(evidence.resource, evidence.field, attached.name, "it replaces the source address"))
+        fault = EgressFault.NAT_GATEWAY
+        message = f"{message}, and then {attached.name}"
+        hop = _stops(Mark.DOUBTS, message, shown, fault.cause, codes.get(fault.check, ""))
+        return StaticEgress(hop, NatAddress(attached.name))
     return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message, shown), EgressAddress(found.egress_prefix))

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration
+from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Fact
 from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
@@ -39,6 +41,8 @@ TRACE_READS: tuple[type[Fact], ...] = (
     MutatingWebhookConfiguration,
     StaticGatewayConfiguration,
     ManagedCluster,
+    AgentPool,
+    Subnet,
     ProxyLog,
 )
 """The kinds that tracing a route reads."""

@@ -4,6 +4,7 @@ Each fault names the check whose finding fails.
 """
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.clusters.compose import compose, identity, named
 from tests.recordings import diagnosed, question
 
 ANNOTATION = "kubernetes.azure.com/static-gateway-configuration"
+NAT = f"/subscriptions/{UUID(int=0)}/resourceGroups/rg1/providers/Microsoft.Network/natGateways/nat-egress"
 SGC = {"kind": "StaticGatewayConfiguration", "metadata": {"namespace": "team-egress", "name": "sgc"}}
 
 
@@ -67,8 +69,17 @@ def gateway_pods(annotation: str | None) -> list[dict[str, Any]]:
             "no-prefix",
             "gateway-configuration-missing",
         ),
+        (
+            {"azure": {"resources": {"gw": {"properties": {"natGateway": {"id": NAT}}}}}},
+            Mark.DOUBTS,
+            "nat-gateway",
+            "egress-range-blocked",
+        ),
     ],
-    ids=["no prefix", "only listed ranges", "every address excluded", "no annotation", "another SGC", "no SGC"],
+    ids=[
+        *("no prefix", "only listed ranges", "every address excluded", "no annotation", "another SGC", "no SGC"),
+        "a NAT gateway on the gateway subnet",
+    ],
 )
 def test_the_hop_names_the_check_that_reports_its_fault(
     patch: dict[str, Any], mark: Mark, cause: str, check: str
