@@ -80,6 +80,14 @@ class InteractionHandler:
         mine = (interaction.channel, interaction.user)
         return tuple(run for run in self.client.active(Run) if (run.order.channel, run.order.user) == mine)
 
+    def last_target(self, interaction: Interaction) -> Target | None:
+        """The gateway last checked in this channel, None if the person may not diagnose it.
+
+        Raises Unavailable.
+        """
+        last = self.client.get(Target, interaction.channel)
+        return last if last is not None and self.access(interaction, last.cluster, last.gateway).allowed else None
+
     def known_gateways(self, interaction: Interaction, cluster: str) -> Sequence[str]:
         """The gateways last seen in a cluster that the person may diagnose, for suggestions.
 

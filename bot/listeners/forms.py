@@ -117,9 +117,7 @@ def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chos
         )
         return
     try:
-        last = handler.client.get(Target, interaction.channel)
-        if last is not None and not handler.access(interaction, last.cluster, last.gateway).allowed:
-            last = None
+        last = handler.last_target(interaction)
         chosen = chosen if chosen in clusters else None
         cluster = chosen or (last.cluster if last is not None and last.cluster in clusters else clusters[0])
         handler.client.gateways.refresh(cluster)
