@@ -98,8 +98,35 @@ MATRIX: dict[str, dict[str, Any]] = {
         "rbac": {"subjects": [{"kind": "User", "name": "99999999-8888-7777-6666-555555555555"}]},
     },
     "with probe and restart": {
-        "config": {"clusters": [HERE], "access": [{**RULE, "allow": ["diagnose", "probe", "restart"]}]},
+        "config": {
+            "clusters": [HERE],
+            "access": [{**RULE, "allow": ["diagnose", "probe", "restart"]}],
+            "probe": {"namespaces": ["aks-istio-egress", "payments"], "approvals": 2},
+        },
+        "actions": {"enabled": True},
         "rbac": {"probe": {"namespaces": ["aks-istio-egress", "payments"]}, "restart": {"namespaces": ["payments"]}},
+    },
+    "active steps with credentials from Azure": {
+        "azure": {
+            "clientId": "11111111-2222-3333-4444-555555555555",
+            "tenantId": "66666666-7777-8888-9999-000000000000",
+        },
+        "config": {"clusters": [THROUGH_AZURE], "access": [RULE], "probe": {"namespaces": ["payments"]}},
+        "actions": {
+            "enabled": True,
+            "replicas": 2,
+            "azureClientId": "22222222-3333-4444-5555-666666666666",
+            "kubeconfigSecret": "action-kubeconfigs",
+        },
+    },
+    "only roles and bindings, with active steps": {
+        "rbacOnly": True,
+        "rbac": {
+            "subjects": [{"kind": "User", "name": "99999999-8888-7777-6666-555555555555"}],
+            "actionSubjects": [{"kind": "User", "name": "22222222-3333-4444-5555-666666666666"}],
+            "probe": {"namespaces": ["payments"]},
+            "restart": {"namespaces": ["payments", "aks-istio-egress"]},
+        },
     },
     "without permission to list Secrets": {"config": {"clusters": [HERE]}, "rbac": {"listSecrets": False}},
     "one replica of each": {"bot": {"replicas": 1}, "courier": {"replicas": 1}, "worker": {"replicas": 1}},

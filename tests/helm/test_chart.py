@@ -10,11 +10,14 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from checks.actions.planning import ACTION_READS
 from checks.catalogue import catalogue
 from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure
 from checks.config.configuration_file import parse
+from checks.config.probe_configuration import ProbeConfig
 from checks.docs.permission_tables import PARTS
 from checks.engine.permissions import cluster_role
+from checks.facts.fact import Listed
 from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered
 from tests.helm.manifests import kubeconform, model
 from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE
@@ -75,7 +78,7 @@ def rights(rules: Any) -> set[tuple[str, str, str]]:
     return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
 
 
-@pytest.mark.parametrize("part", ["read", "secrets", "probe", "restart"])
+@pytest.mark.parametrize("part", ["read", "secrets", "actions", "probe", "restart"])
 def test_the_generated_rules_are_up_to_date(part: str) -> None:
     written = (CHART / "files" / f"{part}.yaml").read_text()
     assert written == PARTS[part](catalogue()) + "\n", "run make docs"
@@ -100,26 +103,102 @@ def test_permissions_that_change_the_cluster_exist_only_in_the_named_namespaces(
         ("payments", "egress-diag-egress-diag-restart"),
     ]
     for binding in of_kind(objects, "RoleBinding"):
-        assert [s["name"] for s in binding["subjects"]] == ["egress-diag-worker"]
+        assert [s["name"] for s in binding["subjects"]] == ["egress-diag-actions"]
+
+
+@matrix
+def test_nothing_but_the_action_workers_account_may_change_a_cluster(values: Json) -> None:
+    """Before, the Roles of probes and restarts were bound to the account of all workers."""
+    objects = rendered(values)
+    acting = {"egress-diag-actions", *(each["name"] for each in values.get("rbac", {}).get("actionSubjects", []))}
+    rules = {(o["kind"], o["metadata"]["name"]): o["rules"] for o in objects if o["kind"] in ("Role", "ClusterRole")}
+    for binding in [*of_kind(objects, "RoleBinding"), *of_kind(objects, "ClusterRoleBinding")]:
+        granted = rules[(binding["roleRef"]["kind"], binding["roleRef"]["name"])]
+        if {verb for _, _, verb in rights(granted)} - {"get", "list"}:
+            assert binding["kind"] == "RoleBinding"
+            assert {s["name"] for s in binding["subjects"]} <= acting, binding["metadata"]["name"]
+
+
+def test_the_action_worker_reads_what_planning_reads_and_no_secrets() -> None:
+    objects = rendered(MATRIX["with probe and restart"])
+    mine = [
+        o
+        for o in of_kind(objects, "ClusterRoleBinding")
+        if any(s["name"] == "egress-diag-actions" for s in o["subjects"])
+    ]
+    (binding,) = mine
+    role = named(objects, "ClusterRole", binding["roleRef"]["name"])
+    lists = {
+        (kind.origin.group, kind.origin.plural, "list") for kind in ACTION_READS if isinstance(kind.origin, Listed)
+    }
+    assert rights(role["rules"]) == lists
+
+
+def test_only_the_action_worker_takes_active_steps_and_it_takes_nothing_else() -> None:
+    objects = rendered(MATRIX["with probe and restart"])
+    queues = {
+        component: args[args.index("--queues") + 1]
+        for component, each in pods(objects)
+        if (args := each["spec"]["containers"][0].get("args", []))[:1] == ["worker"]
+    }
+    assert queues == {"worker": "diagnose,sweep", "actions": "actions"}
+    assert pod(objects, "actions")["spec"]["serviceAccountName"] == "egress-diag-actions"
+    assert pod(objects, "actions")["spec"]["automountServiceAccountToken"] is True
+
+
+def test_the_action_worker_is_off_by_default() -> None:
+    for values in (v for v in MATRIX.values() if "actions" not in v and "actionSubjects" not in v.get("rbac", {})):
+        assert not [o for o in rendered(values) if o["metadata"]["name"].endswith("-actions")]
+
+
+def test_the_action_worker_has_an_azure_identity_of_its_own() -> None:
+    objects = rendered(MATRIX["active steps with credentials from Azure"])
+    annotations = named(objects, "ServiceAccount", "egress-diag-actions")["metadata"]["annotations"]
+    assert annotations["azure.workload.identity/client-id"].startswith("22222222")
+    assert annotations["azure.workload.identity/tenant-id"].startswith("66666666")
+    spec = pod(objects, "actions")["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert {"name": "kubeconfig", "secret": {"secretName": "action-kubeconfigs"}} in spec["volumes"]
+    assert "kubeconfig" not in json.dumps(pod(objects, "worker")["spec"]["volumes"])
+    without = rendered(merged(MATRIX["active steps with credentials from Azure"], {"actions": {"azureClientId": ""}}))
+    assert "azure.workload.identity/use" not in pod(without, "actions")["metadata"]["labels"]
+    assert pod(without, "worker")["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+
+
+def test_active_steps_in_another_cluster_are_granted_only_to_the_action_subjects() -> None:
+    objects = rendered(MATRIX["only roles and bindings, with active steps"])
+    assert {o["kind"] for o in objects} == {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+    places = {(o["metadata"]["namespace"], o["roleRef"]["name"]) for o in of_kind(objects, "RoleBinding")}
+    assert places == {
+        ("payments", "egress-diag-egress-diag-probe"),
+        ("payments", "egress-diag-egress-diag-restart"),
+        ("aks-istio-egress", "egress-diag-egress-diag-restart"),
+    }
+    assert {s["name"] for o in of_kind(objects, "RoleBinding") for s in o["subjects"]} == {
+        "22222222-3333-4444-5555-666666666666"
+    }
 
 
 def test_roles_of_two_releases_in_one_namespace_do_not_collide() -> None:
-    names = [
-        {o["metadata"]["name"] for o in of_kind(rendered(MATRIX["with probe and restart"], namespace=each), "Role")}
-        for each in ("one", "two")
-    ]
-    assert not names[0] & names[1]
+    for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"):
+        names = [
+            {o["metadata"]["name"] for o in of_kind(rendered(MATRIX["with probe and restart"], namespace=each), kind)}
+            for each in ("one", "two")
+        ]
+        assert names[0]
+        assert not names[0] & names[1]
 
 
 @matrix
 def test_only_the_workers_account_and_the_configured_subjects_are_bound(values: Json) -> None:
     objects = rendered(values)
     extra = {each["name"] for each in values.get("rbac", {}).get("subjects", [])}
+    extra |= {each["name"] for each in values.get("rbac", {}).get("actionSubjects", [])}
     accounts = values.get("serviceAccounts", {}).get("worker", {})
     worker = accounts.get("name") or "egress-diag-worker"
     for kind in ("RoleBinding", "ClusterRoleBinding"):
         for binding in of_kind(objects, kind):
-            assert {s["name"] for s in binding["subjects"]} <= {worker, *extra}
+            assert {s["name"] for s in binding["subjects"]} <= {worker, "egress-diag-actions", *extra}
 
 
 def test_a_cluster_with_credentials_from_azure_needs_no_binding_here() -> None:
@@ -143,10 +222,12 @@ def test_only_workers_have_cluster_credentials_and_only_the_bot_has_slack_tokens
         assert bool(slack) == (component in ("bot", "courier"))
         cluster = spec["automountServiceAccountToken"] or any(v["name"] == "kubeconfig" for v in spec["volumes"])
         identity = each["metadata"]["labels"].get("azure.workload.identity/use")
-        if component != "worker":
+        others = {p["spec"]["serviceAccountName"] for c, p in pods(rendered(values)) if c != component}
+        if component in ("worker", "actions"):
+            assert spec["serviceAccountName"] not in others
+        else:
             assert not cluster
             assert identity is None
-            assert spec["serviceAccountName"] != pod(rendered(values), "worker")["spec"]["serviceAccountName"]
 
 
 def test_the_workers_use_the_managed_identity() -> None:
@@ -296,6 +377,7 @@ def test_the_schema_has_the_keys_of_the_configuration_file() -> None:
         (config["properties"]["access"]["items"], AccessRule),
         (config["properties"]["digests"]["items"], DigestConfig),
         (config["properties"]["retention"], Retention),
+        (config["properties"]["probe"], ProbeConfig),
     ]
     for place, known in places:
         assert set(place["properties"]) == set(known.model_fields), known.__name__
@@ -329,9 +411,11 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
         "config.sweep_every",
         "config.retention.runs",
         "config.retention.evidence",
+        "config.probe",
     }
 
 
+USER: Json = {"kind": "User", "name": "99999999-8888-7777-6666-555555555555"}
 REFUSED: dict[str, tuple[Json, str]] = {
     "an unknown key": ({"slack": {"existingsecret": "x"}}, "existingsecret"),
     "an unknown mode": ({"slack": {"mode": "websocket"}}, "mode"),
@@ -352,7 +436,33 @@ REFUSED: dict[str, tuple[Json, str]] = {
         "bot.ingress.host is missing",
     ),
     "roles without subjects": ({"rbacOnly": True}, "rbac.subjects"),
-    "probes without subjects": ({"rbac": {"probe": {"namespaces": ["x"]}}}, "no subject reads this cluster"),
+    "probes without an action worker": (
+        {"config": {"clusters": [HERE]}, "rbac": {"probe": {"namespaces": ["x"]}}},
+        "rbac.probe.namespaces is set, but no subject takes active steps in this cluster",
+    ),
+    "restarts in another cluster without subjects": (
+        {"rbacOnly": True, "rbac": {"subjects": [USER], "restart": {"namespaces": ["x"]}}},
+        "rbac.restart.namespaces is set, but no subject takes active steps in this cluster",
+    ),
+    "an action worker without settings": ({"actions": {"enabled": True}}, "config.probe is missing"),
+    "an action worker with the workers' account": (
+        {
+            "actions": {"enabled": True},
+            "config": {"probe": {"namespaces": ["x"]}},
+            "serviceAccounts": {"actions": {"create": False, "name": "egress-diag-worker"}},
+        },
+        "the action worker needs an account of its own",
+    ),
+    "no name of an existing account of the action worker": (
+        {
+            "actions": {"enabled": True},
+            "config": {"probe": {"namespaces": ["x"]}},
+            "serviceAccounts": {"actions": {"create": False}},
+        },
+        "serviceAccounts.actions.name is missing",
+    ),
+    "a pattern of namespaces": ({"config": {"probe": {"namespaces": ["team-*"]}}}, "namespaces"),
+    "three people": ({"config": {"probe": {"approvals": 3}}}, "approvals"),
     "no name of an existing account": (
         {"serviceAccounts": {"worker": {"create": False}}},
         "serviceAccounts.worker.name is missing",
@@ -392,3 +502,12 @@ def test_the_notes_show_the_next_step(notes_chart: Path) -> None:
     assert "EG511 and the checks of routes list Secrets" in notes(ready)
     assert "User 99999999-8888" in notes(MATRIX["only roles and bindings"])
     assert "https://egress-diag.example.com/slack/events" in notes(MATRIX["HTTP with an Ingress"])
+    assert "active steps" not in notes(ready)
+    steps = notes(MATRIX["with probe and restart"])
+    assert "may create pods in: aks-istio-egress, payments" in steps
+    assert "deployment/egress-diag-actions -- egress-diag doctor --only clusters" in steps
+    assert "kubectl label --dry-run=server --overwrite namespace aks-istio-egress payments" in steps
+    assert "no Azure credentials" not in notes(MATRIX["active steps with credentials from Azure"])
+    assert "no Azure credentials" in notes(
+        merged(MATRIX["active steps with credentials from Azure"], {"actions": {"azureClientId": ""}})
+    )

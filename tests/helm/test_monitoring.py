@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 import bot.slack.metrics
 import workers.telemetry.metrics
-from tests.helm.chart import Json, named, of_kind, pods, rendered
+from tests.helm.chart import Json, merged, named, of_kind, pods, rendered
 from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import MATRIX
 
@@ -96,13 +96,17 @@ def test_an_alert_describes_problem_and_fix_and_is_limited_to_its_namespace() ->
 
 
 def test_prometheus_may_scrape_every_process_if_configured() -> None:
-    objects = rendered(WATCHED)
+    steps = MATRIX["with probe and restart"]
+    objects = rendered(merged(WATCHED, steps))
+    assert "actions" in dict(pods(objects))
     for component, each in pods(objects):
-        if component in ("bot", "courier", "worker", "beat"):
+        if component in ("bot", "courier", "worker", "beat", "actions"):
             ports = {port["name"] for port in each["spec"]["containers"][0]["ports"]}
             assert ports == ({"http", "metrics"} if component == "bot" else {"metrics"})
             policy = named(objects, "NetworkPolicy", f"egress-diag-{component}")
             assert "monitoring" in yaml.safe_dump(policy["spec"]["ingress"])
-            assert "monitoring" not in yaml.safe_dump(named(rendered({}), "NetworkPolicy", f"egress-diag-{component}"))
+            assert "monitoring" not in yaml.safe_dump(
+                named(rendered(steps), "NetworkPolicy", f"egress-diag-{component}")
+            )
     selector = of_kind(objects, "PodMonitor")[0]["spec"]["selector"]
-    assert selector["matchExpressions"][0]["values"] == ["courier", "worker", "beat"]
+    assert selector["matchExpressions"][0]["values"] == ["courier", "worker", "beat", "actions"]

@@ -19,7 +19,7 @@ import yaml
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
-from checks.docs.permission_tables import PROBE, RESTART
+from checks.docs.permission_tables import PROBE, RESTART, action_rules
 from checks.engine.permissions import cluster_role
 from checks.facts.fact import Fact, Gap, Listed
 from checks.sources.live import close_sources, open_source
@@ -28,7 +28,7 @@ from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
 from tests.helm.manifests import model
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.helm.test_chart import rights
-from tests.helm.test_upgrade import newest
+from tests.helm.test_upgrade import known, newest, released_schema
 from tests.loopback.apiserver import ADMIN, ApiServer
 
 ASSETS = os.environ.get("KUBEBUILDER_ASSETS")  # noqa: TID251 - the ecosystem's convention for tests
@@ -45,7 +45,8 @@ NAMESPACE = "egress-diag"
 VALUES: Json = merged(
     LEAST,
     {
-        "config": {"clusters": [HERE], "access": [RULE]},
+        "config": {"clusters": [HERE], "access": [RULE], "probe": {"namespaces": ["payments"]}},
+        "actions": {"enabled": True},
         "rbac": {"probe": {"namespaces": ["payments"]}, "restart": {"namespaces": ["payments"]}},
     },
 )
@@ -77,7 +78,7 @@ class Cluster:
         assert status == 201, found
         return str(found["status"]["token"])
 
-    def helm(self, *arguments: str) -> str:
+    def helm(self, *arguments: str, values: Json = VALUES) -> str:
         done = subprocess.run(
             [
                 program("helm"),
@@ -89,7 +90,7 @@ class Cluster:
                 "--values",
                 "-",
             ],
-            input=json.dumps(VALUES),
+            input=json.dumps(values),
             env={"PATH": os.defpath, "HOME": str(self.server.folder)},
             capture_output=True,
             text=True,
@@ -121,7 +122,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         }.items():
             made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
             assert found.ask("POST", "/api/v1/namespaces", made)[0] == 201
-        found.installed = found.helm("install", "egress-diag", str(newest()))
+        found.installed = found.helm("install", "egress-diag", str(newest()), values=known(VALUES, released_schema()))
         found.passwords.append(found.password())
         found.upgraded = found.helm("upgrade", "egress-diag", str(CHART))
         found.passwords.append(found.password())
@@ -133,6 +134,7 @@ def test_helm_installs_the_chart_and_shows_the_next_step(cluster: Cluster) -> No
     assert "helm test egress-diag -n egress-diag" in cluster.installed
     _, found = cluster.ask("GET", f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
     assert {each["metadata"]["name"].removeprefix("egress-diag-") for each in found["items"]} == {
+        "actions",
         "beat",
         "bot",
         "courier",
@@ -192,7 +194,7 @@ def mounted(spec: Json) -> Json:
     return {**spec, "volumes": [*spec.get("volumes", []), *claims]}
 
 
-# the permissions of the workers' account
+# the permissions of the accounts
 
 
 def kinds() -> list[type[Fact]]:
@@ -262,7 +264,14 @@ def test_the_workers_account_has_exactly_these_permissions(cluster: Cluster) -> 
     declared = rights(cluster_role(catalogue())["rules"])
     assert granted(cluster, "egress-diag-worker", "kube-system") == declared
     assert granted(cluster, "egress-diag-worker", NAMESPACE) == declared
-    assert granted(cluster, "egress-diag-worker", "payments") == declared | rights(PROBE) | rights(RESTART)
+    assert granted(cluster, "egress-diag-worker", "payments") == declared
+
+
+def test_the_action_workers_account_has_exactly_these_permissions(cluster: Cluster) -> None:
+    lists = rights(action_rules())
+    assert granted(cluster, "egress-diag-actions", NAMESPACE) == lists
+    assert granted(cluster, "egress-diag-actions", "kube-system") == lists
+    assert granted(cluster, "egress-diag-actions", "payments") == lists | rights(PROBE) | rights(RESTART)
 
 
 def test_the_bots_account_has_no_permissions(cluster: Cluster) -> None:
@@ -314,26 +323,50 @@ REFUSED: dict[str, tuple[str, str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("account", ["egress-diag-worker", "egress-diag-actions"])
 @pytest.mark.parametrize(("verb", "path", "body"), REFUSED.values(), ids=REFUSED.keys())
-def test_everything_else_is_refused(cluster: Cluster, verb: str, path: str, body: Any) -> None:
-    status, reply = cluster.ask(verb, path, body, cluster.token("egress-diag-worker"))
+def test_everything_else_is_refused(cluster: Cluster, verb: str, path: str, body: Any, account: str) -> None:
+    status, reply = cluster.ask(verb, path, body, cluster.token(account))
     assert status == 403, reply
 
 
-def test_the_workers_account_cannot_impersonate(cluster: Cluster) -> None:
-    headers = {"Authorization": f"Bearer {cluster.token('egress-diag-worker')}", "Impersonate-User": "admin"}
+PROBED: dict[str, tuple[str, str, Any]] = {
+    "create a pod": ("POST", "/api/v1/namespaces/payments/pods", POD),
+    "delete a pod": ("DELETE", "/api/v1/namespaces/payments/pods/x", None),
+    "delete all Jobs": ("DELETE", "/apis/batch/v1/namespaces/payments/jobs", None),
+    "read Secrets": ("GET", "/api/v1/namespaces/payments/secrets", None),
+    "exec": ("POST", "/api/v1/namespaces/payments/pods/x/exec?command=sh", None),
+    "scale a Deployment": ("PATCH", "/apis/apps/v1/namespaces/payments/deployments/x/scale", {}),
+    "delete a Deployment": ("DELETE", "/apis/apps/v1/namespaces/payments/deployments/x", None),
+    "create a Job elsewhere": ("POST", "/apis/batch/v1/namespaces/aks-istio-egress/jobs", {}),
+}
+"""Requests that the action worker may not make, even where it takes active steps."""
+
+
+@pytest.mark.parametrize(("verb", "path", "body"), PROBED.values(), ids=PROBED.keys())
+def test_the_action_worker_may_do_nothing_else_where_it_probes(
+    cluster: Cluster, verb: str, path: str, body: Any
+) -> None:
+    kind = "application/merge-patch+json" if verb == "PATCH" else "application/json"
+    status, reply = cluster.ask(verb, path, body, cluster.token("egress-diag-actions"), kind)
+    assert status == 403, reply
+
+
+@pytest.mark.parametrize("account", ["egress-diag-worker", "egress-diag-actions"])
+def test_no_account_can_impersonate(cluster: Cluster, account: str) -> None:
+    headers = {"Authorization": f"Bearer {cluster.token(account)}", "Impersonate-User": "admin"}
     answer: urllib3.BaseHTTPResponse = cluster.server.http.request(
         "GET", f"{cluster.server.url}/api/v1/pods", headers=headers
     )
     assert answer.status == 403
 
 
-ALSO_READ = {("get", "pods/log"), ("list", "pods"), ("list", "events")}
-"""Permissions of a probe that a diagnosis has in every namespace."""
+ALSO_READ = {("list", "pods")}
+"""Permissions of a probe that planning has in every namespace."""
 
 
 def test_probes_and_restarts_are_allowed_only_in_the_configured_namespaces(cluster: Cluster) -> None:
-    account = "egress-diag-worker"
+    account = "egress-diag-actions"
     for rule in [*PROBE, *RESTART]:
         for resource in rule["resources"]:
             name, _, sub = resource.partition("/")

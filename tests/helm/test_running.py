@@ -34,9 +34,10 @@ def container(values: Json, component: str) -> Json:
     return found
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", [*COMPONENTS, "actions"])
 def test_the_arguments_are_commands_of_egress_diag(component: str) -> None:
-    command = [sys.executable, "-m", "checks.cli.main", *container({}, component)["args"], "--help"]
+    values = MATRIX["with probe and restart"] if component == "actions" else {}
+    command = [sys.executable, "-m", "checks.cli.main", *container(values, component)["args"], "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -48,16 +49,18 @@ def test_egress_diag_reads_every_environment_variable(values: Json) -> None:
     }
     further = {each["name"] for each in values.get("worker", {}).get("extraEnv", [])}
     for component, each in pods(rendered(values)):
-        if component in COMPONENTS:
+        if component in (*COMPONENTS, "actions"):
             named_here = {variable["name"] for variable in each["spec"]["containers"][0]["env"]}
             assert named_here - further <= known, component
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-def test_the_redis_address_is_valid(values: Json) -> None:
+def test_the_redis_address_is_valid(values: Json, tmp_path: Path) -> None:
     if values.get("rbacOnly"):
         return
     url = next(each["value"] for each in container(values, "worker")["env"] if each["name"] == "REDIS_URL")
+    (tmp_path / "ca.crt").touch()
+    url = url.replace("/etc/egress-diag-redis-ca", str(tmp_path))  # where the pod mounts the Secret
     connection = redis.Redis.from_url(WorkerSettings(REDIS_URL=url, REDIS_PASSWORD="a/b=").redis_url).connection_pool
     options = connection.connection_kwargs
     assert options["password"] == "a/b="

@@ -1,6 +1,7 @@
 """An upgrade from the last released chart changes no immutable field."""
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,7 @@ def test_the_version_of_the_chart_is_newer_than_the_released_one() -> None:
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 def test_immutable_fields_have_not_changed(values: Json) -> None:
-    with tarfile.open(newest()) as chart:
-        schema = json.loads(chart.extractfile("egress-diag/values.schema.json").read())  # type: ignore[union-attr]
+    schema = released_schema()
     before = {key(each): each for each in rendered(known(values, schema), chart=newest())}
     after = {key(each): each for each in rendered(values)}
     for each in before.keys() & after.keys():
@@ -48,6 +48,27 @@ def test_immutable_fields_have_not_changed(values: Json) -> None:
     kept = {"StatefulSet", "Service", "ServiceAccount"}
     deleted = {each for each in before.keys() - after.keys() if each[0] in kept}
     assert not deleted, "an upgrade deletes these objects"
+
+
+def test_an_upgrade_that_reuses_the_values_of_the_released_chart_renders_the_same(tmp_path: Path) -> None:
+    """With `--reuse-values`, the new chart has the defaults of the old one."""
+    chart = tmp_path / "egress-diag"
+    shutil.copytree(CHART, chart)
+    with tarfile.open(newest()) as released:
+        file = released.extractfile("egress-diag/values.yaml")
+        assert file is not None
+        (chart / "values.yaml").write_bytes(file.read())
+    kinds = [{key(each) for each in rendered({}, chart=place)} for place in (chart, CHART)]
+    assert kinds[0] == kinds[1]
+
+
+def released_schema() -> Json:
+    """The schema of the values of the newest released chart."""
+    with tarfile.open(newest()) as chart:
+        file = chart.extractfile("egress-diag/values.schema.json")
+        assert file is not None
+        found: Json = json.loads(file.read())
+        return found
 
 
 def known(values: Json, schema: Json) -> Json:

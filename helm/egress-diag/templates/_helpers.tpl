@@ -40,6 +40,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $account.create -}}{{ default (printf "%s-worker" (include "egress-diag.fullname" .)) $account.name }}{{- else -}}{{ required "serviceAccounts.worker.name is missing: with serviceAccounts.worker.create=false it must name an existing account" $account.name }}{{- end -}}
 {{- end -}}
 
+{{- define "egress-diag.account.actions" -}}
+{{- $account := .Values.serviceAccounts.actions -}}
+{{- if $account.create -}}{{ default (printf "%s-actions" (include "egress-diag.fullname" .)) $account.name }}{{- else -}}{{ required "serviceAccounts.actions.name is missing: with serviceAccounts.actions.create=false it must name an existing account" $account.name }}{{- end -}}
+{{- end -}}
+
 {{- define "egress-diag.account.bot" -}}
 {{- $account := .Values.serviceAccounts.bot -}}
 {{- if $account.create -}}{{ default (include "egress-diag.fullname" .) $account.name }}{{- else -}}{{ required "serviceAccounts.bot.name is missing: with serviceAccounts.bot.create=false it must name an existing account" $account.name }}{{- end -}}
@@ -51,6 +56,19 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- else if eq (toString .Values.rbac.inCluster) "auto" -}}
 {{- range .Values.config.clusters -}}{{- if eq (toString .kubeconfig) "in-cluster" -}}true{{- end -}}{{- end -}}
 {{- else if eq (toString .Values.rbac.inCluster) "true" -}}true
+{{- end -}}
+{{- end -}}
+
+{{- /* "true" if the chart installs the action worker; fails if it could not do anything, or its account is another component's */ -}}
+{{- define "egress-diag.actions" -}}
+{{- if and (.Values.actions).enabled (not .Values.rbacOnly) -}}
+{{- if and (not .Values.existingConfigMap) (not .Values.config.probe) -}}
+{{- fail "actions.enabled is true, but config.probe is missing: without it, active steps are off" -}}
+{{- end -}}
+{{- if has (include "egress-diag.account.actions" .) (list (include "egress-diag.account.worker" .) (include "egress-diag.account.bot" .)) -}}
+{{- fail "serviceAccounts.actions.name is the account of another component: the action worker needs an account of its own" -}}
+{{- end -}}
+true
 {{- end -}}
 {{- end -}}
 
