@@ -13,6 +13,7 @@ from checks.istio.fixes.fields import name_for_host, networking_manifest
 from checks.istio.mesh.objects.hosts import is_subset, most_specific
 from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules, gateway_name
 from checks.istio.mesh.services import MeshService
+from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.client_request import ClientRequest
@@ -38,6 +39,8 @@ class UnroutedRequest(Protocol):
     def gateways(self) -> tuple[ProxyConfiguration, ...]: ...
     @property
     def to_gateway(self) -> tuple[RoutingRules, ...]: ...
+    @property
+    def every_virtual_service(self) -> VirtualServices: ...
 
 
 def kind_of_scheme(scheme: str) -> RuleKind:
@@ -193,11 +196,13 @@ def rules_of_kind(virtual_service: VirtualService, kind: RuleKind) -> tuple[Mapp
 
 
 def virtual_service_for(broken: UnroutedRequest, server: GatewayServer) -> Apply:
-    """A VirtualService with both rules for the host."""
+    """A VirtualService with both rules for the requested host alone.
+
+    A wildcard ServiceEntry may be its destination; other names of the wildcard keep their routes.
+    """
     namespace, gateway = broken.facts.gateway.namespace, server.name
     own = server.gateway.name if server.gateway.namespace == namespace else gateway
-    service = destination_service(broken)
-    host = service.host if service is not None else broken.request.host
+    host = broken.request.host
     hosts = (host,)
     spec = {
         "hosts": [host],

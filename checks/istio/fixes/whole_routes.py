@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.facts.changes import ObjectChange
+from checks.facts.changes import Apply, ObjectChange
 from checks.facts.istio_networking import Gateway
 from checks.facts.services import Service
-from checks.istio.fixes.fields import appended, name_for_host
+from checks.istio.fixes.fields import appended, name_for_host, networking_manifest
 from checks.istio.fixes.gateways import new_gateway, new_server, pod_label
 from checks.istio.fixes.rules import (
     UnroutedRequest,
+    destination_service,
     gateway_servers,
     kind_of_scheme,
     kind_of_server,
@@ -16,6 +17,8 @@ from checks.istio.fixes.rules import (
     servers_of_scheme,
     virtual_service_for,
 )
+from checks.istio.mesh.objects.hosts import is_wildcard
+from checks.istio.mesh.objects.routing_rules import MESH
 from checks.istio.proxy.gateway_servers import GatewayServer
 
 _USUAL = {"http": 80, "tls": 443}
@@ -28,8 +31,34 @@ _MOST_SERVERS = 3
 def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
     """The changes that route the host.
 
-    They use a server that has the host, a server to which the host is added, or a new Gateway for the host.
+    They use a server that has the host, a server to which the host is added, or a new Gateway for the host. Other names
+    of a wildcard that declares the host keep their route.
     """
+    kept = tuple(_kept_names(broken))
+    yield from ((*changes, *kept) for changes in _through_a_server(broken))
+
+
+def _kept_names(broken: UnroutedRequest) -> Iterator[Apply]:
+    """A VirtualService by which TLS to the other names of a wildcard still leaves sidecars as it does now.
+
+    istiod gives the ports of a wildcard host no filter chain of their own once a rule for one of its names matches
+    (`buildSidecarOutboundTLSFilterChainOpts`).
+    """
+    service, request = destination_service(broken), broken.request
+    if service is None or not is_wildcard(service.host) or kind_of_scheme(request.scheme) != "tls":
+        return
+    declared = request.port in (each.number for each in service.ports)
+    if not declared or any(each.tls for each in broken.every_virtual_service.rules_overlapping(service.host)):
+        return
+    match = {"gateways": [MESH], "port": request.port, "sniHosts": [service.host]}
+    destination = {"host": service.host, "port": {"number": request.port}}
+    rule = {"match": [match], "route": [{"destination": destination}]}
+    spec = {"hosts": [service.host], "gateways": [MESH], "tls": [rule]}
+    name = f"{name_for_host(service.host)}-direct"[:63]
+    yield Apply(networking_manifest("VirtualService", name, broken.facts.gateway.namespace, spec))
+
+
+def _through_a_server(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
     server = server_for(broken)
     if server is not None:
         yield (virtual_service_for(broken, server),)
