@@ -32,6 +32,10 @@ class KubernetesGateway(KubernetesObject):
         """(type, value) of each requested address."""
         return tuple((text(a, "type"), text(a, "value")) for a in items(self.raw, "spec", "addresses"))
 
+    def has_address(self, host: str) -> bool:
+        """Whether a host name is one of its requested addresses."""
+        return any(kind == "Hostname" and value.lower() == host.lower() for kind, value in self.addresses)
+
 
 class GatewayRoute(KubernetesObject):
     """A route of the Gateway API, of any kind."""

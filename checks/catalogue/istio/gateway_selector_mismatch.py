@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router
+from checks.facts.gateway_api import KubernetesGateway
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import common_host, configured_hosts, examined_hosts, nothing_configured
@@ -130,6 +131,12 @@ def _without_gateway(facts: Facts, found: IntendedGateways) -> Observation:
     """
     if found.undiscovered:
         return skip(f"Istiod discovers no Gateway for the pods of {facts.gateway.ref} (namespace-not-discovered).")
+    egress = facts.gateway
+    for each in facts.readable(KubernetesGateway):
+        if each.has_address(egress.service_host):
+            return skip(
+                f"No Istio Gateway selects the pods of {egress.ref}: {each.ref} of the Gateway API opens its ports."
+            )
     if configured_hosts(facts).routes:
         return skip(f"No Gateway selects the pods of {facts.gateway.ref}, and no request arrives there.")
     return _unconfigured(facts)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
+from checks.facts.gateway_api import KubernetesGateway
 from checks.facts.view import Facts
 from checks.istio.configured.intended_gateways import gateway_full_name, intended_gateways
 from checks.istio.configured.other_gateways import other_gateway_of
@@ -53,6 +54,9 @@ def examined_hosts(facts: Facts) -> tuple[str, ...]:
 
 def nothing_configured(facts: Facts) -> str:
     """The sentence for a gateway without a host."""
+    for each in facts.readable(KubernetesGateway):
+        if each.has_address(facts.gateway.service_host):
+            return f"No listener and no route of the Gateway API sends a host through {each.ref} to {facts.gateway.ref} yet."
     return f"No Gateway and no VirtualService routes a host through {facts.gateway.ref} yet."
 
 

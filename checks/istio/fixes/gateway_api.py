@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checks.facts.changes import Apply
-from checks.facts.gateway_api import GATEWAY_API, GatewayRoute, HTTPRoute, KubernetesGateway, TLSRoute
+from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import GATEWAY_API, GatewayRoute, HTTPRoute, KubernetesGateway, TCPRoute, TLSRoute
 from checks.facts.istio_networking import NETWORKING, ServiceEntry
 from checks.istio.fixes.entries import fitting_protocols
 from checks.istio.fixes.fields import name_for_host
@@ -33,7 +34,7 @@ def routes_for(broken: UnroutedRequest) -> Iterator[GatewayRoute]:
 
 def egress_gateways(broken: UnroutedRequest) -> tuple[KubernetesGateway, ...]:
     """The Gateways that name the gateway's Service as their address."""
-    return tuple(each for each in broken.facts.all(KubernetesGateway) if broken.service in _hostnames(each))
+    return tuple(each for each in broken.facts.all(KubernetesGateway) if each.has_address(broken.service))
 
 
 def gateways_with_host(broken: UnroutedRequest) -> Iterator[KubernetesGateway]:
@@ -41,10 +42,6 @@ def gateways_with_host(broken: UnroutedRequest) -> Iterator[KubernetesGateway]:
     for each in broken.facts.all(KubernetesGateway):
         if each.gateway_class == _CLASS and any(_is_for(listener, broken) for listener in listeners(each)):
             yield each
-
-
-def _hostnames(gateway: KubernetesGateway) -> list[str]:
-    return [value.lower() for kind, value in gateway.addresses if kind == "Hostname"]
 
 
 def listeners(gateway: KubernetesGateway) -> tuple[Raw, ...]:
@@ -63,13 +60,12 @@ def _is_for(listener: Raw, broken: UnroutedRequest) -> bool:
 
 def takes_kind(listener: Raw, broken: UnroutedRequest) -> bool:
     """Whether a listener takes requests of this kind."""
-    protocols = {"http": ("HTTP",), "tls": ("TLS",)}.get(kind_of_scheme(broken.request.scheme), ())
-    return text(listener, "protocol") in protocols
+    return text(listener, "protocol") == kind_of_scheme(broken.request.scheme).upper()
 
 
 def is_route_for(route: GatewayRoute, host: str) -> bool:
     """Whether a route has the host."""
-    return any(is_subset(host, each.lower()) for each in route.hostnames)
+    return any(is_subset(host, each.lower()) for each in route.hostnames or ("*",))
 
 
 def leads_outside(route: GatewayRoute, host: str) -> bool:
@@ -116,11 +112,51 @@ def allowing(listener: Raw, namespace: str) -> dict[str, Any]:
     return {**listener, "allowedRoutes": {"namespaces": {"from": "Selector", "selector": own}}}
 
 
-def new_route(broken: UnroutedRequest, part: str, parent: Mapping[str, Any], backend: Mapping[str, Any]) -> Apply:
-    """A route of the request's host in the gateway's namespace, from a parent to a backend."""
-    kind, host = route_kind(broken.request.scheme) or HTTPRoute, broken.request.host
-    spec = {"parentRefs": [parent], "hostnames": [host], "rules": [{"backendRefs": [backend]}]}
-    return _manifest(kind.kind, f"{name_for_host(host)}-{part}", broken.facts.gateway.namespace, spec)
+def new_listener(scheme: str, host: str, port: int) -> dict[str, Any]:
+    """A listener for a host; plain TCP names no host."""
+    kind = kind_of_scheme(scheme)
+    listener: dict[str, Any] = {"name": f"{kind}-{name_for_host(host)}"[:63].rstrip("-"), "port": port}
+    listener["protocol"] = kind.upper()
+    if kind != "tcp":
+        listener["hostname"] = host
+    return {**listener, **({"tls": {"mode": "Passthrough"}} if kind == "tls" else {})}
+
+
+def new_route(
+    broken: UnroutedRequest, part: str, namespace: str, parent: Mapping[str, Any], backend: Mapping[str, Any]
+) -> Apply:
+    """A route of the request's host in a namespace, from a parent to a backend.
+
+    It has the version of the routes of its kind that exist.
+    """
+    kind, host = route_kind(broken.request.scheme) or TCPRoute, broken.request.host
+    spec: dict[str, Any] = {"parentRefs": [parent]}
+    if kind is not TCPRoute:
+        spec["hostnames"] = [host]
+    spec["rules"] = [{"backendRefs": [backend]}]
+    written = (text(each.raw, "apiVersion").rpartition("/")[2] for each in broken.facts.all(kind))
+    version = next((each for each in written if each), "v1")
+    return _manifest(kind.kind, f"{name_for_host(host)}-{part}", namespace, spec, version)
+
+
+def mesh_route(broken: UnroutedRequest, entry: ServiceEntry, port: int) -> Apply:
+    """A route that sends the host from sidecars to a port of the gateway, in the namespace of its ServiceEntry."""
+    parent = {"group": NETWORKING, "kind": "ServiceEntry", "name": entry.name}
+    return new_route(broken, "mesh", entry.namespace, parent, gateway_backend(broken, port, entry.namespace))
+
+
+def route_of_gateway(
+    broken: UnroutedRequest, gateway: KubernetesGateway, section: str, entry: ServiceEntry
+) -> Apply | None:
+    """A route of the host in a Gateway's namespace, for all its listeners if no section is named.
+
+    None if the ServiceEntry has no port for the request's kind.
+    """
+    backend = host_backend(broken, entry)
+    if backend is None:
+        return None
+    parent = {"name": gateway.name, **({"sectionName": section} if section else {})}
+    return new_route(broken, "gateway", gateway.namespace, parent, backend)
 
 
 def reference_grant(route: GatewayRoute, namespace: str, service: str) -> Apply:
@@ -172,6 +208,20 @@ def written_parents(route: GatewayRoute) -> str:
 def is_in_mesh(route: GatewayRoute) -> bool:
     """Whether a route has a Service or ServiceEntry as its parent, so that sidecars use it."""
     return any(text(each, "kind") in ("Service", "ServiceEntry") for each in items(route.raw, "spec", "parentRefs"))
+
+
+def references(route: GatewayRoute, parent: KubernetesObject) -> Iterator[tuple[str, Raw]]:
+    """The references of a route to a parent: path, content."""
+    for at, each in enumerate(items(route.raw, "spec", "parentRefs")):
+        key = (text(each, "kind") or "Gateway", text(each, "namespace") or route.namespace, text(each, "name"))
+        if key == (parent.kind, parent.namespace, parent.name):
+            yield f"spec.parentRefs[{at}]", each
+
+
+def selects(reference: Raw, listener: Raw) -> bool:
+    """Whether a reference to a Gateway means this listener."""
+    section, port = text(reference, "sectionName"), number(reference, "port")
+    return section in ("", text(listener, "name")) and port in (None, 0, number(listener, "port"))
 
 
 def attached_to(route: GatewayRoute, gateway: KubernetesGateway) -> bool:

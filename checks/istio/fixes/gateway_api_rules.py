@@ -2,7 +2,7 @@
 
 from checks.facts.changes import JsonPatch
 from checks.facts.gateway_api import GatewayRoute
-from checks.istio.fixes.fields import json_pointer, remove_field
+from checks.istio.fixes.fields import appended, json_pointer, remove_field
 from checks.model.raw_values import Raw, items, number, text
 
 _FILTERS = {"redirect": "RequestRedirect", "rewrite": "URLRewrite", "fault": "(none)"}
@@ -45,3 +45,26 @@ def with_weights(route: GatewayRoute, field: str) -> JsonPatch:
     backends = items(written_rule(route, field), "backendRefs")
     paths = (json_pointer(f"{field}.backendRefs", at, "weight") for at, _ in enumerate(backends))
     return JsonPatch(route, tuple({"op": "remove", "path": each} for each in paths))
+
+
+def with_rule(route: GatewayRoute, path: str, backend: Raw) -> JsonPatch:
+    """The route with one more rule, for a path prefix; `/` is for every request that no other rule matches."""
+    condition = {} if path == "/" else {"matches": [{"path": {"type": "PathPrefix", "value": path}}]}
+    return appended(route, "spec.rules", {**condition, "backendRefs": [backend]})
+
+
+def written_matches(route: GatewayRoute) -> str:
+    """The conditions of the rules of a route in one line."""
+    every = (match for rule in route.rules for match in items(rule, "matches") or ({},))
+    return "; ".join(dict.fromkeys(_match_in_words(each) for each in every)) or "(no rule)"
+
+
+def _match_in_words(match: Raw) -> str:
+    path = f"path {text(match, 'path', 'value')}" if text(match, "path", "value") else ""
+    method = f"method {text(match, 'method')}" if text(match, "method") else ""
+    named = [
+        f"{word} {text(each, 'name')}"
+        for word, key in (("header", "headers"), ("query parameter", "queryParams"))
+        for each in items(match, key)
+    ]
+    return " and ".join(each for each in (path, method, *named) if each) or "every request"

@@ -67,7 +67,7 @@ def _through_a_server(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, .
         added = appended(each.written, each.field("hosts"), broken.request.host)
         yield (added, virtual_service_for(broken, each))
     labels = [each.proxy.labels for each in broken.gateways]
-    for port in _ports_for(broken) if labels else ():
+    for port in ports_for(broken) if labels else ():
         kind, gateway = kind_of_scheme(broken.request.scheme), broken.facts.gateway
         written = new_server(kind, port, [broken.request.host])
         name = f"{gateway.name}-{name_for_host(broken.request.host)}"[:63].rstrip("-")
@@ -82,7 +82,7 @@ def _shares_ports(broken: UnroutedRequest) -> bool:
     return kind_of_scheme(broken.request.scheme) != "tcp"
 
 
-def _ports_for(broken: UnroutedRequest) -> Iterator[int]:
+def ports_for(broken: UnroutedRequest) -> Iterator[int]:
     """The ports of the gateway's Service for a new server.
 
     Plain TCP needs one that no server uses; other kinds share a port with servers of their own kind.

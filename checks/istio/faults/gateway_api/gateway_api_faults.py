@@ -82,6 +82,34 @@ class NoMeshRoute(GatewayApiFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
 
 
+class MeshParent(GatewayApiFault):
+    """A route of sidecars whose reference to its parent, or whose hostnames, exclude the request."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "not-attached"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+
+
+class UnmatchedInMesh(GatewayApiFault):
+    """A route of sidecars without a rule that matches the request."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "no-mesh-rule"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
+
+
+class UnmatchedAtGateway(GatewayApiFault):
+    """A route of the gateway without a rule that matches the request."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "no-gateway-rule"
+    hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
+    certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
+
+
 class AddressElsewhere(GatewayApiFault):
     """A Gateway whose address is not the gateway's Service."""
 

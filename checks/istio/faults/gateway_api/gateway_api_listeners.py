@@ -16,6 +16,7 @@ from checks.istio.faults.gateway_api.gateway_api_faults import (
     NoListener,
     NotAttached,
 )
+from checks.istio.faults.gateway_api.gateway_api_matches import unmatched_at_gateway
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.fields import appended, set_field
 from checks.model.findings import Evidence
@@ -102,7 +103,7 @@ def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) ->
         if api.is_in_mesh(route):
             continue
         attached = api.attached_to(route, gateway)
-        if api.is_route_for(route, host) and not attached:
+        if route.hostnames and api.is_route_for(route, host) and not attached:
             parent = api.parent_of(gateway, route.namespace)
             yield NotAttached(
                 f"{route.ref} for {host} does not name {gateway.ref} as its parent",
@@ -123,7 +124,9 @@ def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) ->
                 appended(route, "spec.hostnames", host),
                 (route,),
             )
-        elif attached and route.namespace != gateway.namespace:
+        elif attached and api.is_route_for(route, host):
+            yield from unmatched_at_gateway(broken, route, gateway, listener)
+        if attached and route.namespace != gateway.namespace:
             path = f"spec.listeners[{index}]"
             allowed = text(listener, "allowedRoutes", "namespaces", "from") or "Same"
             yield NotAttached(
@@ -141,13 +144,12 @@ def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) ->
                 (gateway, route),
             )
     entry = api.entry_of(broken)
-    backend = api.host_backend(broken, entry) if entry is not None else None
-    if backend is not None:
-        parent = api.parent_of(gateway, broken.facts.gateway.namespace)
+    added = api.route_of_gateway(broken, gateway, "", entry) if entry is not None else None
+    if added is not None:
         yield NoGatewayRoute(
             f"No route that is attached to {gateway.ref} of the Gateway API has the host {host}",
             (Evidence(gateway.ref, "attached routes", "(none)", f"a route for {host}"),),
             f"Create a route from {gateway.ref} to {host}",
-            api.new_route(broken, "gateway", parent, backend),
+            added,
             (gateway,),
         )

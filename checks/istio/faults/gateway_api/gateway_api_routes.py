@@ -11,6 +11,7 @@ from checks.istio.faults.definition.fault import RouteFault
 from checks.istio.faults.gateway_api.gateway_api_backends import at_gateway_api_backend, mesh_backend, without_weight
 from checks.istio.faults.gateway_api.gateway_api_faults import NoMeshRoute
 from checks.istio.faults.gateway_api.gateway_api_listeners import at_gateway_api_listener
+from checks.istio.faults.gateway_api.gateway_api_matches import unmatched_in_mesh
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.rules import gateway_servers, has_host
 from checks.model.findings import Evidence
@@ -34,15 +35,19 @@ def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
     entry, gateways = api.entry_of(broken), api.egress_gateways(broken)
     ports = [each.server.port.number for each in gateway_servers(broken) if has_host(each, broken.request.host)]
     source, field = broken.decision.source, broken.decision.field
+    routes = [each for each in api.routes_for(broken) if entry is not None and any(api.references(each, entry))]
     for port in dict.fromkeys(ports) if gateways else ():
         if isinstance(source, GatewayRoute) and field.startswith("spec.rules["):
             yield from mesh_backend(broken, source, field, port)
-        elif entry is not None and not any(map(api.is_in_mesh, api.routes_for(broken))):
-            parent = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": entry.name}
+        elif entry is not None and routes:
+            for each in routes:
+                backend = api.gateway_backend(broken, port, each.namespace)
+                yield from unmatched_in_mesh(broken, each, entry, backend)
+        elif entry is not None:
             yield NoMeshRoute(
                 f"No route has {entry.ref} as its parent and sends {broken.request.host} to {broken.facts.gateway.ref}",
                 (Evidence(entry.ref, "parent of routes", "(none)", f"a route to {broken.facts.gateway.name}:{port}"),),
                 f"Create a route from sidecars to {broken.facts.gateway.ref}",
-                api.new_route(broken, "mesh", parent, api.gateway_backend(broken, port, entry.namespace)),
+                api.mesh_route(broken, entry, port),
                 (entry,),
             )

@@ -9,11 +9,14 @@ from typing import ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import GATEWAY_API, TCPRoute
 from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.sidecar.other_scheme import of_other_scheme
 from checks.istio.fixes.entries import entry_for
+from checks.istio.fixes.gateway_api import route_kind
+from checks.istio.fixes.gateway_api_hosts import is_configured_by_gateway_api, whole_gateway_api_routes
 from checks.istio.fixes.rule_order import with_last_rule
 from checks.istio.fixes.rules import (
     RuleKind,
@@ -63,15 +66,25 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
             broken.facts.gateway.ref,
             tuple(r.source for r in broken.to_gateway),
         )
+        kind_of_routes = _route_kind(broken)
         if broken.egress_proxy is not None and not others:
-            yield NoRouteOfUnknownHost(host, gateway, others, broken.egress_proxy)
+            yield NoRouteOfUnknownHost(host, gateway, others, kind_of_routes, broken.egress_proxy)
         else:
-            yield NoRoute(host, gateway, others)
+            yield NoRoute(host, gateway, others, kind_of_routes)
+
+
+def _route_kind(broken: BrokenRequest) -> type[KubernetesObject]:
+    """The kind of objects by which hosts are routed to the gateway, if the version of istiod opens its listeners."""
+    protocol = kind_of_scheme(broken.request.scheme).upper()
+    opened = broken.mesh.configuration.version.listener_protocols
+    if protocol not in opened or not is_configured_by_gateway_api(broken):
+        return VirtualService
+    return route_kind(broken.request.scheme) or TCPRoute
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoute(RouteFault):
-    """A host that no VirtualService routes from sidecars to the gateway.
+    """A host that no VirtualService or route of the Gateway API routes from sidecars to the gateway.
 
     Source: docs/domain/istio.md#b26.
     """
@@ -85,18 +98,25 @@ class NoRoute(RouteFault):
     gateway: str
     others: tuple[KubernetesObject, ...]
     """Objects that route the host to the gateway, and that the client's sidecar does not apply."""
+    routes: type[KubernetesObject]
+    """The kind of objects by which hosts are routed to the gateway."""
 
     def sentence(self) -> str:
         applied = " that the client's sidecar applies" if self.others else ""
-        return f"No VirtualService{applied} routes {self.host} from sidecars to {self.gateway}"
+        return f"No {self.routes.kind}{applied} routes {self.host} from sidecars to {self.gateway}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none)", self.host),)
+        if self.routes is VirtualService:
+            return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none)", self.host),)
+        resource = f"{self.routes.kind.lower()}s.{GATEWAY_API}"
+        return (Evidence(resource, "spec.parentRefs", "(none)", f"a ServiceEntry for {self.host}"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         if self.others or broken.request.is_example:
             return
         title = f"Route {self.host} through the gateway"
+        if self.routes is not VirtualService:
+            yield from (Fix(title, changes) for changes in whole_gateway_api_routes(broken))
         for changes in whole_routes(broken):
             alone, with_entry = Fix(title, changes), Fix(title, (entry_for(broken), *changes))
             yield from (alone, with_entry) if destination_service(broken) is not None else (with_entry, alone)
@@ -190,9 +210,7 @@ class NoRouteOfUnknownHost(NoRoute):
     sidecar: Sidecar
 
     def sentence(self) -> str:
-        return (
-            f"No VirtualService routes {self.host} at {self.gateway}, to which {self.sidecar.ref} sends unknown hosts"
-        )
+        return f"No {self.routes.kind} routes {self.host} at {self.gateway}, to which {self.sidecar.ref} sends unknown hosts"
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.sidecar,)

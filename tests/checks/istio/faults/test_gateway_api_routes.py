@@ -2,17 +2,27 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 
 from checks.catalogue import catalogue
-from checks.istio.faults.proved_faults import Proved
+from checks.istio.faults.definition.broken_request import BrokenRequest
+from checks.istio.faults.proved_faults import Proved, faults_of
+from checks.istio.faults.readers import READERS
+from checks.istio.request.client_request import ClientRequest
+from checks.istio.request.clients import clients_of
 from checks.istio.request.outcome import Result
+from checks.istio.request.routing import Routing
 from checks.model.findings import Stage, Status
 from checks.model.route import HopName
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
+from tests.checks.istio.trace.traced import istio, plus
 from tests.clusters.compose import Cluster, compose, named
+from tests.istiod.meshes.canonical import canonical
+from tests.istiod.meshes.draft import healthy
 from tests.recordings import diagnosed, question
 
 API = "gateway.networking.k8s.io/v1"
@@ -54,6 +64,16 @@ def first_fault(cluster: Cluster, scheme: str, port: int) -> tuple[Proved, ...]:
     outcome, faults = next(iter(outcomes(facts_about(cluster, HOST, "team-a"), scheme, HOST, port)))
     assert outcome.result is not Result.THROUGH
     return faults
+
+
+def broken_at(
+    cluster: Cluster, path: str = "/", host: str = HOST, scheme: str = "http", port: int = 80
+) -> BrokenRequest:
+    """A request from team-a that does not go through the gateway."""
+    facts = facts_about(cluster, host, "team-a")
+    routing = Routing(facts)
+    request = ClientRequest(scheme, host, port, clients_of(facts)[0], path)
+    return BrokenRequest(routing, request, routing.outcome(request))
 
 
 def backend(route: str, **values: Any) -> Change:
@@ -104,6 +124,21 @@ SITUATIONS: dict[str, tuple[Change, str, HopName]] = {
     "weight 0 at sidecars": (backend("mesh", weight=0), "no-weight", HopName.MESH_ROUTE),
     "weight 0 at the gateway": (backend("forward", weight=0), "no-weight", HopName.MESH_ROUTE),
     "another address": (spec_of("gateway", addresses=ELSEWHERE), "address-elsewhere", HopName.SERVER),
+    "another section": (
+        spec_of("forward", parentRefs=[{"name": "cnn", "sectionName": "second"}]),
+        "not-attached",
+        HopName.GATEWAY_ROUTE,
+    ),
+    "another port of the parent": (
+        spec_of("forward", parentRefs=[{"name": "cnn", "port": 8080}]),
+        "not-attached",
+        HopName.GATEWAY_ROUTE,
+    ),
+    "another port of the ServiceEntry": (
+        lambda o: o["mesh"]["spec"]["parentRefs"][0].update(port=8080),
+        "not-attached",
+        HopName.MESH_ROUTE,
+    ),
     "another port of the host": (backend("forward", port=8080), "unknown-destination", HopName.ENTRY),
     "another host": (backend("forward", name="www.x.example"), "unknown-destination", HopName.ENTRY),
 }
@@ -135,6 +170,85 @@ def test_the_manual_model_is_through(objects: dict[str, Patch], on: str, scheme:
     assert [each.result for each, _ in found] == [Result.THROUGH]
 
 
+ONLY_V1 = [{"path": {"type": "PathPrefix", "value": "/v1"}}]
+"""Conditions of a rule that no other path meets."""
+
+
+@pytest.mark.parametrize(
+    ("route", "matches", "path"),
+    [
+        ("mesh", ONLY_V1, "/v2/accounts"),
+        ("mesh", [{"method": "PUT"}], "/"),
+        ("forward", ONLY_V1, "/v2/accounts"),
+        ("forward", [{"headers": [{"name": "x-team", "value": "a"}]}], "/"),
+    ],
+)
+def test_a_request_that_no_rule_matches_gets_a_rule_in_the_route_that_has_its_host(
+    route: str, matches: list[Patch], path: str
+) -> None:
+    changed = copy.deepcopy(HTTP)
+    changed[route]["spec"]["rules"][0]["matches"] = matches
+    broken = broken_at(cluster_with(changed, "base"), path)
+    (proved,) = faults_of(broken, READERS)
+    name = changed[route]["metadata"]["name"]
+    assert f"No rule of HTTPRoute team-egress/{name} matches http://{HOST}{path if path != '/' else ''}" in (
+        proved.fault.sentence()
+    )
+    assert proved.fix is not None
+    (change,) = proved.fix.changes
+    assert str(change.ref) == f"HTTPRoute team-egress/{name}"
+    after = Routing(broken.facts.with_changes(proved.fix.changes))
+    assert after.outcome(broken.request).result is Result.THROUGH
+    other = after.outcome(replace(broken.request, path="/v3"))
+    assert path == "/" or (other.result, other.status) == (Result.FAILS, 404)
+
+
+def test_a_route_stays_attached_to_the_other_listener_that_it_names() -> None:
+    changed = copy.deepcopy(HTTP)
+    other = {"name": "second", "port": 8080, "protocol": "HTTP", "hostname": HOST}
+    changed["gateway"]["spec"]["listeners"].append(other)
+    changed["forward"]["spec"]["parentRefs"] = [{"name": "cnn", "sectionName": "second"}]
+    (proved,) = first_fault(cluster_with(changed, "base"), "http", 80)
+    assert proved.fault.evidence()[0].field == "spec.parentRefs[0].sectionName"
+    assert proved.fix is not None
+    assert '"path":"/spec/parentRefs/-"' in proved.fix.changes[0].command
+
+
+def test_a_tls_route_of_sidecars_for_another_name_gets_the_host() -> None:
+    changed = copy.deepcopy(TLS)
+    spec_of("mesh", hostnames=["www.x.example"])(changed)
+    (proved,) = first_fault(cluster_with(changed, "tls-passthrough"), "https", 443)
+    assert proved.fault.evidence()[0].field == "spec.hostnames"
+    assert proved.fix is not None
+    assert '"path":"/spec/hostnames/-"' in proved.fix.changes[0].command
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
+
+
+def only_the_gateway(objects: Patch) -> None:
+    """A Gateway without a route, and whose listener opens no port."""
+    del objects["mesh"], objects["forward"]
+    objects["gateway"]["spec"]["listeners"][0].update(protocol="UDP")
+
+
+SPEAKING_OF_ISTIO = ("No Gateway and no VirtualService", "no request arrives there")
+
+
+@pytest.mark.parametrize("host", [HOST, None])
+@pytest.mark.parametrize(
+    "situation", ["whole", "only the Gateway", "no route of sidecars", "another Service", "another parent"]
+)
+def test_a_gateway_of_the_gateway_api_is_not_called_unconfigured(situation: str, host: str | None) -> None:
+    objects = copy.deepcopy(HTTP)
+    if situation != "whole":
+        (only_the_gateway if situation == "only the Gateway" else SITUATIONS[situation][0])(objects)
+    cluster = cluster_with(objects, "base")
+    every = [each for each in catalogue() if each.stage is Stage.ISTIO]
+    found = diagnosed(cluster, question(cluster, "team-egress/egw", host), every).finish(0.0).findings
+    wrong = [each.summary for each in found if any(words in each.summary for words in SPEAKING_OF_ISTIO)]
+    assert wrong == []
+
+
 def test_a_rewritten_hostname_is_the_fault_of_the_route_of_sidecars() -> None:
     changed = copy.deepcopy(HTTP)
     changed["mesh"]["spec"]["rules"][0]["filters"] = [
@@ -148,6 +262,59 @@ def test_a_rewritten_hostname_is_the_fault_of_the_route_of_sidecars() -> None:
     assert '"path":"/spec/rules/0/filters/1"' in proved.fix.changes[0].command
     assert proved.after is not None
     assert proved.after.result is Result.THROUGH
+
+
+@pytest.mark.parametrize(
+    ("objects", "on", "scheme", "port", "kind"),
+    [
+        (HTTP, "base", "http", 80, "HTTPRoute"),
+        (TLS, "tls-passthrough", "https", 443, "TLSRoute"),
+        (HTTP, "base", "https", 443, "TLSRoute"),
+    ],
+)
+def test_an_unknown_host_gets_the_objects_by_which_the_gateway_is_configured(
+    objects: dict[str, Patch], on: str, scheme: str, port: int, kind: str
+) -> None:
+    gateway_api_objects_for_an_unknown_host(cluster_with(objects, on), scheme, port, kind)
+
+
+def test_a_tcp_port_of_an_unknown_host_gets_a_listener_of_its_own() -> None:
+    """istiod opens TCP listeners of the Gateway API from version 1.31 on."""
+    patch = canonical("gateway-api-tcp", Random(1)).patch()
+    gateway_api_objects_for_an_unknown_host(compose(healthy(), patch), "tcp", 5433, "TCPRoute", "bank")
+    broken = broken_at(cluster_with(HTTP, "base"), host="x.unknown.example", scheme="tcp", port=5433)
+    assert "No VirtualService routes" in faults_of(broken, READERS)[0].fault.sentence()
+
+
+def gateway_api_objects_for_an_unknown_host(
+    cluster: Cluster, scheme: str, port: int, kind: str, gateway: str = "cnn"
+) -> None:
+    broken = broken_at(cluster, host="x.unknown.example", scheme=scheme, port=port)
+    (proved,) = faults_of(broken, READERS)
+    assert proved.fault.sentence().startswith(f"No {kind} routes x.unknown.example from sidecars")
+    assert proved.fix is not None
+    changes = [str(each.ref) for each in proved.fix.changes]
+    assert changes == [
+        "ServiceEntry team-egress/x-unknown-example",
+        f"Gateway team-egress/{gateway}",
+        f"{kind} team-egress/x-unknown-example-mesh",
+        f"{kind} team-egress/x-unknown-example-gateway",
+    ]
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
+    before = ClientRequest("http", HOST, 80, broken.request.clients)
+    after = Routing(broken.facts.with_changes(proved.fix.changes))
+    assert after.outcome(before).result is broken.routing.outcome(before).result
+
+
+def test_a_gateway_that_an_istio_gateway_selects_gets_istio_objects() -> None:
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["www.x.example"]}
+    own = istio("Gateway", "own", {"selector": {"istio": "egw"}, "servers": [server]})
+    broken = broken_at(plus(cluster_with(HTTP, "base"), own), host="x.unknown.example")
+    (proved,) = faults_of(broken, READERS)
+    assert proved.fault.sentence().startswith("No VirtualService routes x.unknown.example")
+    assert proved.fix is not None
+    assert "VirtualService team-egress/x-unknown-example-through-egw" in {str(each.ref) for each in proved.fix.changes}
 
 
 @pytest.mark.parametrize("named_secret", [None, "absent"])
