@@ -140,7 +140,10 @@ def new_route(
 
 
 def mesh_route(broken: UnroutedRequest, entry: ServiceEntry, port: int) -> Apply:
-    """A route that sends the host from sidecars to a port of the gateway, in the namespace of its ServiceEntry."""
+    """A route that sends the host from sidecars to a port of the gateway.
+
+    It is in the namespace of its ServiceEntry.
+    """
     parent = {"group": NETWORKING, "kind": "ServiceEntry", "name": entry.name}
     return new_route(broken, "mesh", entry.namespace, parent, gateway_backend(broken, port, entry.namespace))
 
@@ -148,9 +151,9 @@ def mesh_route(broken: UnroutedRequest, entry: ServiceEntry, port: int) -> Apply
 def route_of_gateway(
     broken: UnroutedRequest, gateway: KubernetesGateway, section: str, entry: ServiceEntry
 ) -> Apply | None:
-    """A route of the host in a Gateway's namespace, for all its listeners if no section is named.
+    """A route of the host in a Gateway's namespace.
 
-    None if the ServiceEntry has no port for the request's kind.
+    It is for all its listeners if no section is named. None if the ServiceEntry has no port for the request's kind.
     """
     backend = host_backend(broken, entry)
     if backend is None:
@@ -218,7 +221,7 @@ def references(route: GatewayRoute, parent: KubernetesObject) -> Iterator[tuple[
             yield f"spec.parentRefs[{at}]", each
 
 
-def selects(reference: Raw, listener: Raw) -> bool:
+def names_listener(reference: Raw, listener: Raw) -> bool:
     """Whether a reference to a Gateway means this listener."""
     section, port = text(reference, "sectionName"), number(reference, "port")
     return section in ("", text(listener, "name")) and port in (None, 0, number(listener, "port"))

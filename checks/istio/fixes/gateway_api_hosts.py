@@ -1,4 +1,4 @@
-"""All objects of the Gateway API that route a host through a gateway that is configured by it."""
+"""All objects of the Gateway API that route a host through a gateway."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ from checks.model.raw_values import number, text
 
 
 def is_configured_by_gateway_api(broken: UnroutedRequest) -> bool:
-    """Whether Gateways of the Gateway API have the gateway's Service as address, and no Istio Gateway selects it."""
+    """Whether only Gateways of the Gateway API configure the gateway.
+
+    They have its Service as their address.
+    """
     istio = any(type(each.gateway) is Gateway for each in gateway_servers(broken))
     return bool(api.egress_gateways(broken)) and not istio
 

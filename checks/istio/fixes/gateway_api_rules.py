@@ -48,7 +48,10 @@ def with_weights(route: GatewayRoute, field: str) -> JsonPatch:
 
 
 def with_rule(route: GatewayRoute, path: str, backend: Raw) -> JsonPatch:
-    """The route with one more rule, for a path prefix; `/` is for every request that no other rule matches."""
+    """The route with one more rule for a path prefix.
+
+    `/` is for every request that no other rule matches.
+    """
     condition = {} if path == "/" else {"matches": [{"path": {"type": "PathPrefix", "value": path}}]}
     return appended(route, "spec.rules", {**condition, "backendRefs": [backend]})
 

@@ -39,7 +39,7 @@ def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
 
 
 def _kept_names(broken: UnroutedRequest) -> Iterator[Apply]:
-    """A VirtualService by which TLS to the other names of a wildcard still leaves sidecars as it does now.
+    """A VirtualService that keeps the route of TLS to the other names of a wildcard.
 
     istiod gives the ports of a wildcard host no filter chain of their own once a rule for one of its names matches
     (`buildSidecarOutboundTLSFilterChainOpts`).

@@ -83,7 +83,7 @@ class NoMeshRoute(GatewayApiFault):
 
 
 class MeshParent(GatewayApiFault):
-    """A route of sidecars whose reference to its parent, or whose hostnames, exclude the request."""
+    """A route of sidecars whose parent reference or hostnames exclude the request."""
 
     __slots__ = ()
     name: ClassVar[str] = "not-attached"

@@ -61,7 +61,7 @@ def unmatched_at_gateway(
     references = dict(api.references(route, gateway))
     entry = api.entry_of(broken)
     backend = api.host_backend(broken, entry) if entry is not None else None
-    if references and not any(api.selects(each, listener) for each in references.values()):
+    if references and not any(api.names_listener(each, listener) for each in references.values()):
         yield _other_section(route, gateway, listener, *next(iter(references.items())))
     elif isinstance(route, HTTPRoute) and broken.end.ending is Ending.NO_ROUTE and backend is not None:
         for path in _paths(broken):
@@ -77,7 +77,7 @@ def _other_section(
     """
     key = "sectionName" if text(reference, "sectionName") not in ("", text(listener, "name")) else "port"
     written, wanted = (reference.get(key), listener.get("name" if key == "sectionName" else "port"))
-    others = any(api.selects(reference, each) for each in api.listeners(gateway))
+    others = any(api.names_listener(reference, each) for each in api.listeners(gateway))
     kept = {name: value for name, value in reference.items() if name not in ("sectionName", "port")}
     right = {**kept, "sectionName": text(listener, "name")}
     place = f"listener {text(listener, 'name')}" if key == "sectionName" else f"port {wanted}"

@@ -74,7 +74,10 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 
 def _route_kind(broken: BrokenRequest) -> type[KubernetesObject]:
-    """The kind of objects by which hosts are routed to the gateway, if the version of istiod opens its listeners."""
+    """The kind of objects that route hosts to the gateway.
+
+    It is one of the Gateway API only if this version of istiod opens its listeners.
+    """
     protocol = kind_of_scheme(broken.request.scheme).upper()
     opened = broken.mesh.configuration.version.listener_protocols
     if protocol not in opened or not is_configured_by_gateway_api(broken):
@@ -84,7 +87,7 @@ def _route_kind(broken: BrokenRequest) -> type[KubernetesObject]:
 
 @dataclass(frozen=True, slots=True)
 class NoRoute(RouteFault):
-    """A host that no VirtualService or route of the Gateway API routes from sidecars to the gateway.
+    """A host that no object routes from sidecars to the gateway.
 
     Source: docs/domain/istio.md#b26.
     """
