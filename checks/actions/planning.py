@@ -198,6 +198,7 @@ def _plan_probe_gateway(request: PlanRequest, facts: Facts) -> ActionPlan | Plan
     running = [pod for pod in facts.pods() if pod.phase == "Running"]
     pod = next((each for each in running if each.ready), running[0] if running else None)
     if pod is None:
+        facts.deployments()  # without them, pods of the gateway may not be recognized
         return PlanRefusal(
             RefusalKind.NO_TARGET, f"No pod of {gateway.ref} runs: there is no pod to send a request from."
         )

@@ -14,7 +14,7 @@ from checks.model.inert_text import inert
 Part = Callable[[DoctorOptions], Iterable[DoctorLine]]
 """The type of an entry point in the group `egress_diag.doctor`."""
 
-ORDER = ("configuration", "workers", "clusters", "slack")
+ORDER = ("configuration", "workers", "clusters", "actions", "slack")
 """Parts in the order in which they are printed; others follow by name."""
 
 
@@ -30,11 +30,14 @@ def parts() -> dict[str, EntryPoint]:
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the results."
 )
-@click.option("--only", help="Check only these parts (comma-separated): configuration, workers, clusters, slack.")
+@click.option(
+    "--only", help="Check only these parts (comma-separated): configuration, workers, clusters, actions, slack."
+)
 def doctor(config: str | None, output: str, only: str | None) -> None:
     """Check every configured connection, credential and permission.
 
-    Run each part where its credentials are: `--only clusters` and `--only workers` in a worker, `--only slack` in the bot.
+    Run each part where its credentials are: `--only clusters` and `--only workers` in a worker, `--only actions` in the
+    action worker, `--only slack` in the bot.
     Exit codes: 0 all requirements are met, 1 a requirement is not met, 2 the command is wrong, 3 a requirement was not checked.
     """
     offered = parts()

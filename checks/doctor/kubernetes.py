@@ -66,7 +66,7 @@ def _right(entry: ClusterConfig, questions: ApiServerQuestions, right: Right, ve
     name = f"{right.resource}.{right.group}" if right.group else right.resource
     subject = f"{entry.name} {verb} {name}"
     try:
-        allowed = questions.allowed(right, verb, deadline)
+        allowed = questions.allowed(right.group, right.resource, verb, deadline)
     except Failure as failure:
         return RIGHT.not_checked(f"{failure.status} {failure.message}", subject)
     return (

@@ -4,6 +4,7 @@ from checks.doctor.requirement_lines import Requirement
 
 _CONFIGURATION = "configuration"
 _CLUSTERS = "clusters"
+_ACTIONS = "actions"
 
 READABLE = Requirement(
     _CONFIGURATION,
@@ -103,6 +104,20 @@ OWN_TRAFFIC = Requirement(
     "cannot post when the gateway fails.",
 )
 
+ACTION_RIGHT = Requirement(
+    _ACTIONS,
+    "action-right",
+    "Kubernetes grants the permission of active steps",
+    "Bind the chart's Roles to this identity: rbac.probe.namespaces and rbac.restart.namespaces with actions.enabled, in "
+    "another cluster with rbac.actionSubjects (docs/permissions.md).",
+)
+ACTION_REACHABLE = Requirement(
+    _ACTIONS,
+    "action-cluster",
+    "The cluster of active steps can be reached",
+    "Run doctor --only clusters in the same process: it names the missing connection or credential.",
+)
+
 CONFIGURATION = (ENVIRONMENT, READABLE, NAMES_CLUSTERS, ACCESS_RULES)
 CLUSTERS = (
     SOURCE,
@@ -117,4 +132,5 @@ CLUSTERS = (
     CLOCK,
     OWN_TRAFFIC,
 )
+ACTION_REQUIREMENTS = (ACTION_REACHABLE, ACTION_RIGHT)
 REQUIREMENTS = (*CONFIGURATION, *CLUSTERS)

@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from urllib3.exceptions import HTTPError
 
-from checks.engine.permissions import Right
 from checks.model.raw_values import flag, text
 from checks.sources.azure import AzureAccount
 from checks.sources.kubernetes import CONNECT_SECONDS, READ_SECONDS, Access
@@ -40,13 +39,15 @@ class ApiServerQuestions:
         """`GET /version`."""
         return self._ask("GET", "/version", None, deadline)
 
-    def allowed(self, right: Right, verb: str, deadline: float) -> bool:
-        """Whether this identity has the permission in every namespace.
+    def allowed(self, group: str, resource: str, verb: str, deadline: float, namespace: str = "") -> bool:
+        """Whether this identity has the permission in the namespace; "" is every namespace.
 
         A SelfSubjectAccessReview, which needs no permission.
         """
-        resource, _, part = right.resource.partition("/")
-        wanted = {"group": right.group, "resource": resource, "subresource": part, "verb": verb}
+        name, _, part = resource.partition("/")
+        wanted = {"group": group, "resource": name, "subresource": part, "verb": verb}
+        if namespace:
+            wanted["namespace"] = namespace
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -505,7 +505,7 @@ def test_the_notes_show_the_next_step(notes_chart: Path) -> None:
     assert "active steps" not in notes(ready)
     steps = notes(MATRIX["with probe and restart"])
     assert "may create pods in: aks-istio-egress, payments" in steps
-    assert "deployment/egress-diag-actions -- egress-diag doctor --only clusters" in steps
+    assert "deployment/egress-diag-actions -- egress-diag doctor --only clusters,actions" in steps
     assert "kubectl label --dry-run=server --overwrite namespace aks-istio-egress payments" in steps
     assert "no Azure credentials" not in notes(MATRIX["active steps with credentials from Azure"])
     assert "no Azure credentials" in notes(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from checks.actions.step_permissions import PROBE, RESTART
 from checks.catalogue import catalogue
-from checks.docs.permission_tables import PARTS, PROBE, PURPOSES, RESTART, purpose
+from checks.docs.permission_tables import PARTS, PURPOSES, purpose
 from checks.engine.permissions import azure_rights, kubernetes_rights
 from tests.docs.commands import ROOT, Block, blocks
 from tests.helm.chart import CHART, program, rendered

@@ -17,9 +17,9 @@ import pytest
 import urllib3
 import yaml
 
+from checks.actions.step_permissions import PROBE, RESTART, action_rules
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
-from checks.docs.permission_tables import PROBE, RESTART, action_rules
 from checks.engine.permissions import cluster_role
 from checks.facts.fact import Fact, Gap, Listed
 from checks.sources.live import close_sources, open_source

@@ -56,17 +56,32 @@ class ActiveKubeServer(KubeServer):
         self.jobs: dict[str, Manifest] = {}
         self.permissions: set[tuple[str, str]] = set()
         """The (verb, resource) of each request about a namespace, as RBAC names them."""
+        self.lacking: set[tuple[str, str]] = set()
+        """The (verb, resource) that the account may not use in a namespace."""
         self.guard = RLock()
         super().__init__(_copied(cluster), **options)
 
-    def note_permission(self, method: str, path: str) -> None:
+    def refusal_of(self, method: str, path: str) -> str:
+        """The message of the API server if the account lacks the permission for a request, else ""."""
         parts = urlsplit(path).path.strip("/").split("/")
         at = parts.index("namespaces") if "namespaces" in parts else len(parts)
         if len(parts) <= at + 2:
-            return
-        resource, *rest = parts[at + 2 :]
+            return ""
+        name, *rest = parts[at + 2 :]
         verb = {"GET": "get" if rest else "list", "POST": "create"}.get(method, method.lower())
-        self.permissions.add((verb, "/".join([resource, *rest[1:]])))
+        resource = "/".join([name, *rest[1:]])
+        self.permissions.add((verb, resource))
+        if (verb, resource) not in self.lacking:
+            return ""
+        group = parts[1] if parts[0] == "apis" else ""
+        user = "system:serviceaccount:egress-diag:egress-diag-actions"
+        refused = (
+            f"{f'{name}.{group}' if group else name}{f' {chr(34)}{rest[0]}{chr(34)}' if rest else ''} is forbidden"
+        )
+        return (
+            f'{refused}: User "{user}" cannot {verb} resource "{resource}" in API group "{group}" in the namespace '
+            f'"{parts[at + 1]}"'
+        )
 
     def find(self, group: str, plural: str, namespace: str, name: str) -> Manifest | None:
         listed = self.listed(group, "v1", plural)
@@ -119,7 +134,8 @@ class _ActiveHandler(KubeHandler):
         url = urlsplit(self.path)
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         owner = self.active
-        owner.note_permission("GET", self.path)
+        if self._forbidden("GET"):
+            return
         with owner.guard:
             match url.path.strip("/").split("/"):
                 case ["apis", "batch", "v1", "namespaces", namespace, "jobs"]:
@@ -147,7 +163,8 @@ class _ActiveHandler(KubeHandler):
             return
         body = self._body()
         owner = self.active
-        owner.note_permission("POST", self.path)
+        if self._forbidden("POST"):
+            return
         with owner.guard:
             if self._refused():
                 return
@@ -162,7 +179,8 @@ class _ActiveHandler(KubeHandler):
     def do_PATCH(self) -> None:  # noqa: N802 - the name that the base class requires
         body = self._body()
         owner = self.active
-        owner.note_permission("PATCH", self.path)
+        if self._forbidden("PATCH"):
+            return
         parts = urlsplit(self.path).path.strip("/").split("/")
         with owner.guard:
             if self._refused():
@@ -193,7 +211,8 @@ class _ActiveHandler(KubeHandler):
     def do_DELETE(self) -> None:  # noqa: N802 - the name that the base class requires
         self._body()
         owner = self.active
-        owner.note_permission("DELETE", self.path)
+        if self._forbidden("DELETE"):
+            return
         with owner.guard:
             name = self.path.rpartition("/")[2]
             if owner.jobs.pop(name, None) is None:
@@ -204,6 +223,12 @@ class _ActiveHandler(KubeHandler):
 
     def _body(self) -> Any:
         return orjson.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+
+    def _forbidden(self, method: str) -> bool:
+        message = self.active.refusal_of(method, self.path)
+        if message:
+            self.status(403, message)
+        return bool(message)
 
     def _refused(self) -> bool:
         if self.active.kubelet.refusal is None:

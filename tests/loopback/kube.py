@@ -36,7 +36,8 @@ class KubeServer:
     """Serves one cluster until it is closed.
 
     `latency` is in seconds per request; `versions` overrides the served versions of a resource; without `authority` it
-    uses plain HTTP. Access reviews deny `denied` (`PLURAL.GROUP`, `pods/log`).
+    uses plain HTTP. Access reviews deny `denied` (`PLURAL.GROUP`, `pods/log`,
+    or `VERB PLURAL.GROUP in NAMESPACE`).
     """
 
     handler: type[LoopbackHandler]
@@ -183,7 +184,8 @@ class KubeHandler(LoopbackHandler):
             wanted = body["spec"]["resourceAttributes"]
             resource = "/".join(part for part in (wanted["resource"], wanted.get("subresource")) if part)
             name = f"{resource}.{wanted['group']}" if wanted.get("group") else resource
-            self.json(201, {**body, "status": {"allowed": name not in owner.denied}})
+            here = f"{wanted['verb']} {name} in {wanted.get('namespace', '')}"
+            self.json(201, {**body, "status": {"allowed": not {name, here} & owner.denied}})
 
     def _faulty(self, fault: Fault) -> bool:
         if fault.hang:

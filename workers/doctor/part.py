@@ -5,6 +5,7 @@ It checks Redis as the deployment needs it, and the running processes.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,9 +13,11 @@ from redis import Redis
 from redis import exceptions as broken
 
 from checks import __version__
+from checks.config.configuration_file import ConfigError, load
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from checks.reports.wording import plural
 from workers.doctor.requirements import (
+    ACTION_WORKER,
     PROCESS_ALIVE,
     PROCESS_VERSION,
     QUEUE_AGE,
@@ -30,6 +33,7 @@ from workers.doctor.requirements import (
     SLACK_DELIVERY,
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
+from workers.queue.celery_app import ACTIONS_QUEUE
 from workers.queue.connection import quick_connection
 from workers.queue.presence import Presence, Process
 from workers.queue.rounds import OVERDUE_AFTER, Rounds
@@ -52,7 +56,6 @@ ROLES = ("worker", "courier", "beat")
 
 def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     """Checks Redis, the broker and the processes."""
-    del options
     config = WorkerSettings()
     where = urlsplit(config.redis_url)
     place = f"{where.hostname}:{where.port or 6379}"
@@ -73,7 +76,7 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     yield REDIS_REACHABLE.passed(place)
     yield REDIS_AUTHENTICATED.passed("password accepted" if where.password else "no password required")
     yield from _server(redis, info, config)
-    yield from _processes(redis, config)
+    yield from _processes(redis, config, _steps_are_enabled(options, config))
     yield from _rounds(redis, config)
     yield from _queues(redis, config)
     yield _records(redis, config)
@@ -146,15 +149,39 @@ def _writable(redis: Redis, config: WorkerSettings) -> DoctorLine:
     return REDIS_WRITABLE.passed("a key was written")
 
 
-def _processes(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
+def _steps_are_enabled(options: DoctorOptions, config: WorkerSettings) -> bool:
+    """Whether the configuration enables active steps in Slack; False if it cannot be read.
+
+    The part `configuration` reports that.
+    """
+    try:
+        found = load(Path(options.config) if options.config else None, config.config)
+    except ConfigError:
+        return False
+    permitted = any({"probe", "restart"} & set(rule.allow) for rule in found.access)
+    return permitted and found.probe is not None and bool(found.probe.namespaces)
+
+
+def _processes(redis: Redis, config: WorkerSettings, active_steps: bool) -> Iterator[DoctorLine]:
     present = Presence(redis, config.prefix).present(datetime.now(UTC))
     for role in ROLES:
-        of_role = [each for each in present if each.role == role]
+        # A worker of the queue actions carries out no diagnosis.
+        of_role = [each for each in present if each.role == role and each.queues != (ACTIONS_QUEUE,)]
         if of_role:
             yield PROCESS_ALIVE.passed(", ".join(each.name for each in of_role), role)
         else:
             yield PROCESS_ALIVE.failed("no such process has announced itself in the last minute", role)
+    if active_steps:
+        yield _action_worker([each.name for each in present if ACTIONS_QUEUE in each.queues])
     yield from (_version(each) for each in present)
+
+
+def _action_worker(names: list[str]) -> DoctorLine:
+    if names:
+        return ACTION_WORKER.passed(", ".join(names))
+    return ACTION_WORKER.failed(
+        "no worker takes the queue actions: active steps that are requested in Slack are not planned"
+    )
 
 
 def _version(process: Process) -> DoctorLine:

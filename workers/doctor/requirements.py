@@ -48,6 +48,13 @@ PROCESS_ALIVE = Requirement(
     "The process is running",
     "Check its pod with kubectl get pods and kubectl logs. It needs the same REDIS_URL and EGRESS_DIAG_KEY_PREFIX as this one.",
 )
+ACTION_WORKER = Requirement(
+    _PART,
+    "action-worker",
+    "A worker takes active steps",
+    "Set actions.enabled in the chart, or run egress-diag worker --queues actions. If active steps are to be taken on the "
+    "command line only, remove probe and restart from the access rules.",
+)
 PROCESS_VERSION = Requirement(
     _PART,
     "process-version",
@@ -88,6 +95,7 @@ WORKER_REQUIREMENTS = (
     REDIS_MEMORY,
     REDIS_WRITABLE,
     PROCESS_ALIVE,
+    ACTION_WORKER,
     PROCESS_VERSION,
     ROUND_AGE,
     QUEUE_AGE,

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import orjson
 from redis import Redis
 
-from workers.queue.celery_app import COURIER_QUEUE, DIAGNOSE_QUEUE, SWEEP_QUEUE
+from workers.queue.celery_app import ACTIONS_QUEUE, COURIER_QUEUE, DIAGNOSE_QUEUE, SWEEP_QUEUE
 from workers.queue.sending import SENT
 
 log = logging.getLogger(__name__)
 
-QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, COURIER_QUEUE)
+QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, ACTIONS_QUEUE, COURIER_QUEUE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import bot.doctor.part
+import checks.doctor.action_rights
 import checks.doctor.parts
 import workers.doctor.part
 from checks.doctor.command import doctor, parts
@@ -82,15 +83,16 @@ def test_the_document_has_every_line_with_its_fix() -> None:
 def test_an_unknown_part_is_a_usage_error() -> None:
     done = CliRunner().invoke(doctor, ["--only", "slakc"])
     assert done.exit_code == 2
-    assert 'unknown part "slakc"; choose from configuration, workers, clusters, slack' in done.output
+    assert 'unknown part "slakc"; choose from configuration, workers, clusters, actions, slack' in done.output
 
 
 def test_every_part_is_installed() -> None:
-    assert list(parts()) == ["configuration", "workers", "clusters", "slack"]
+    assert list(parts()) == ["configuration", "workers", "clusters", "actions", "slack"]
 
 
 def test_names_of_requirements_are_unique_and_each_has_a_fix() -> None:
-    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.SLACK_REQUIREMENTS]
+    known = [*checks.doctor.parts.REQUIREMENTS, *checks.doctor.action_rights.REQUIREMENTS]
+    known += [*workers.doctor.part.REQUIREMENTS, *bot.doctor.part.SLACK_REQUIREMENTS]
     assert len({each.name for each in known}) == len(known)
     assert all(len(each.fix) > 20 for each in known)
     assert summary([]) == "no requirement was checked"

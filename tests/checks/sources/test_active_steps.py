@@ -12,8 +12,8 @@ import pytest
 from checks.actions.plan import ActionKind, ActionPlan, PlanRefusal, RefusalKind
 from checks.actions.planning import PlanRequest, plan_action
 from checks.actions.results import ActionOutcome, ActionResult
+from checks.actions.step_permissions import PROBE, RESTART, action_rules, single_rights
 from checks.config.configuration import ClusterConfig
-from checks.docs.permission_tables import PROBE, RESTART
 from checks.facts.probes import ProbeOutcome
 from checks.sources.access import kubeconfig_access
 from checks.sources.action_api import ActionApi
@@ -23,6 +23,7 @@ from checks.sources.live import close_sources, open_source
 from checks.sources.probe_waiting import Patience
 from tests.clusters.compose import compose, named
 from tests.loopback.active import ActiveKubeServer, Kubelet
+from tests.loopback.faults import Fault
 from tests.recordings import question
 
 HASTE = Pace(poll=0.02, grace=0.0, patience=Patience(0.05, 0.05, 0.05, 0.05))
@@ -38,6 +39,18 @@ def unchanged() -> PlanRefusal | None:
     return None
 
 
+def request(kind: ActionKind) -> PlanRequest:
+    return PlanRequest(
+        "0a1b2c3d4e5f",
+        kind,
+        datetime.now(UTC).replace(microsecond=0),
+        "cli",
+        "docker.io/curlimages/curl:8.11.1",
+        ("https://ifconfig.me/ip",),
+        ("team-egress",),
+    )
+
+
 class World:
     """A served cluster, the plan of a step, and the steps that execute it."""
 
@@ -46,16 +59,7 @@ class World:
         entry = ClusterConfig(name="x", kubeconfig=str(server.kubeconfig(folder)), azure="none")
         cluster = named("base")
         facts = read_action_facts(open_source(entry), question(cluster, "team-egress/egw"), 20)
-        request = PlanRequest(
-            "0a1b2c3d4e5f",
-            kind,
-            datetime.now(UTC).replace(microsecond=0),
-            "cli",
-            "docker.io/curlimages/curl:8.11.1",
-            ("https://ifconfig.me/ip",),
-            ("team-egress",),
-        )
-        plan = plan_action(request, facts)
+        plan = plan_action(request(kind), facts)
         assert isinstance(plan, ActionPlan), plan
         self.plan = plan
         self.api = ActionApi(kubeconfig_access(Path(str(entry.kubeconfig)), None))
@@ -226,3 +230,76 @@ def test_the_roles_of_the_chart_permit_exactly_the_requests_of_the_steps(
                 left_over_jobs(here.api, "team-egress", "cli", monotonic() + 20)
             used |= here.server.permissions
     assert used == {(verb, resource) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+NOT_STARTED = Kubelet(waiting=("ContainerCreating", ""), events=(("FailedCreatePodSandBox", "x"),))
+ACCOUNT = "The account of the active steps lacks a permission"
+EACH_RIGHT: list[tuple[ActionKind, str, str, ProbeOutcome | None]] = [
+    (ActionKind.PROBE_POD, "create", "jobs", ProbeOutcome.FORBIDDEN),
+    (ActionKind.PROBE_POD, "get", "jobs", ProbeOutcome.FORBIDDEN),
+    (ActionKind.PROBE_POD, "list", "pods", ProbeOutcome.FORBIDDEN),
+    (ActionKind.PROBE_POD, "get", "pods/log", ProbeOutcome.LOG_UNREADABLE),
+    (ActionKind.PROBE_POD, "list", "events", ProbeOutcome.FORBIDDEN),
+    (ActionKind.PROBE_POD, "delete", "jobs", None),
+    (ActionKind.PROBE_POD, "list", "jobs", None),
+    (ActionKind.PROBE_GATEWAY, "patch", "pods/ephemeralcontainers", ProbeOutcome.FORBIDDEN),
+    (ActionKind.PROBE_GATEWAY, "get", "pods", ProbeOutcome.FORBIDDEN),
+    (ActionKind.PROBE_GATEWAY, "get", "pods/log", ProbeOutcome.LOG_UNREADABLE),
+    (ActionKind.RESTART, "get", "deployments", None),
+    (ActionKind.RESTART, "patch", "deployments", None),
+]
+
+
+def test_each_right_of_the_roles_is_tried() -> None:
+    tried = {(verb, resource) for _, verb, resource, _ in EACH_RIGHT}
+    assert tried == {(verb, resource) for verb, resource, _ in single_rights([*PROBE, *RESTART])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb", "resource", "outcome"), EACH_RIGHT, ids=[f"{k.value} {v} {r}" for k, v, r, _ in EACH_RIGHT]
+)
+def test_a_missing_right_is_named_in_a_plain_sentence(
+    world: Make, kind: ActionKind, verb: str, resource: str, outcome: ProbeOutcome | None
+) -> None:
+    """docs/permissions.md states what happens without each right."""
+    here = world(kind, NOT_STARTED if resource == "events" else None)
+    here.server.lacking.add((verb, resource))
+    result = here.execute()
+    cleaned = here.steps.clean_up(here.plan)
+    here.server.lacking.clear()
+    if outcome is not None:
+        assert result.outcome is ActionOutcome.NOT_COMPLETED
+        assert result.probe is not None
+        assert result.probe["outcome"] == outcome.value
+        assert (ACCOUNT if outcome is ProbeOutcome.FORBIDDEN else "its log could not be read") in result.summary
+        assert f'cannot {verb} resource "{resource}"' in result.summary
+    elif kind is ActionKind.RESTART:
+        assert result.outcome is ActionOutcome.NOT_COMPLETED
+        assert f'cannot {verb} resource "{resource}"' in result.summary
+        assert not here.server.changes
+    else:
+        assert result.outcome is ActionOutcome.AS_EXPECTED
+    # The Job is deleted as soon as the right is there, at the latest by Kubernetes.
+    assert cleaned is (verb not in ("delete", "get") or resource != "jobs")
+    assert here.steps.clean_up(here.plan)
+    assert here.server.jobs == {}
+
+
+@pytest.mark.parametrize(("verb", "resource", "group"), list(single_rights(action_rules())))
+def test_a_plan_without_a_right_to_read_is_refused_and_names_it(
+    tmp_path: Path, verb: str, resource: str, group: str
+) -> None:
+    denied = f'{resource} is forbidden: cannot {verb} resource "{resource}"'
+    with ActiveKubeServer(
+        compose(named("base"), {"change": [READY]}), faults=[Fault(f"/{resource}$", status=403, message=denied)]
+    ) as server:
+        entry = ClusterConfig(name="x", kubeconfig=str(server.kubeconfig(tmp_path)), azure="none")
+        facts = read_action_facts(open_source(entry), question(named("base"), "team-egress/egw"), 20)
+        found = {kind: plan_action(request(kind), facts) for kind in ActionKind}
+        close_sources()
+    refused = [each for each in found.values() if isinstance(each, PlanRefusal)]
+    # Services only help to find a gateway that Azure's profile does not name; its Deployments do the same.
+    assert bool(refused) == (resource != "services")
+    for each in refused:
+        assert "could not be read" in each.sentence
+        assert resource in each.sentence

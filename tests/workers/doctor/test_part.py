@@ -56,9 +56,11 @@ def one(requirement: str, state: State = State.FAILED, subject: str | None = Non
     return found[0]
 
 
-def announce(db: redis.Redis, name: str, version: str = __version__, ago: float = 0) -> None:
+def announce(
+    db: redis.Redis, name: str, version: str = __version__, ago: float = 0, queues: tuple[str, ...] = ("diagnose",)
+) -> None:
     at = datetime.now(UTC) - timedelta(seconds=ago)
-    Presence(db, WorkerSettings().prefix).announce(Process(name, version, ("diagnose",), at))
+    Presence(db, WorkerSettings().prefix).announce(Process(name, version, queues, at))
 
 
 def make_rounds(db: redis.Redis, ago: float = 0) -> None:
@@ -152,6 +154,50 @@ def test_a_missing_process_is_reported(role: str, db: redis.Redis) -> None:
         announce(db, f"{other}@pod")
     announce(db, f"{role}@died", ago=90)
     assert one("process-alive").subject == role
+
+
+ALLOWED = "probe: {namespaces: [payments]}\naccess: [{allow: [restart], users: ['*']}]\n"
+
+
+@pytest.mark.parametrize(
+    ("probe", "queues", "state"),
+    [
+        ("", ("diagnose",), None),
+        ("probe: {}\n", ("diagnose",), None),
+        ("probe: {namespaces: [payments]}\n", ("diagnose", "sweep"), None),
+        (ALLOWED, ("diagnose", "sweep"), State.FAILED),
+        (ALLOWED, ("actions",), State.PASSED),
+    ],
+)
+def test_active_steps_that_no_worker_takes_are_reported(
+    db: redis.Redis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    probe: str,
+    queues: tuple[str, ...],
+    state: State | None,
+) -> None:
+    (tmp_path / "egress-diag.yaml").write_text(f"clusters: []\n{probe}")
+    monkeypatch.setenv("EGRESS_DIAG_CONFIG", str(tmp_path / "egress-diag.yaml"))
+    announce(db, "worker@w", queues=queues)
+    found = [line for line in lines() if line.requirement.name == "action-worker"]
+    assert [line.state for line in found] == ([] if state is None else [state])
+    assert all("the queue actions" in line.observed or line.observed == "worker@w" for line in found)
+
+
+def test_an_action_worker_alone_is_no_worker_for_diagnoses(db: redis.Redis) -> None:
+    """Before, any worker counted, also one that takes no diagnosis."""
+    for name in ("courier@c", "beat@d"):
+        announce(db, name)
+    announce(db, "worker@actions-pod", queues=("actions",))
+    assert one("process-alive").subject == "worker"
+
+
+def test_a_step_that_waits_for_a_worker_is_reported(db: redis.Redis) -> None:
+    publisher = make_publisher(WorkerSettings())
+    send(publisher, "workers.plan_action", "a1", "actions")
+    publisher.close()
+    assert "1 waiting" in one("queue-age", State.PASSED, "actions").observed
 
 
 def test_a_worker_of_another_version_is_reported(db: redis.Redis) -> None:
