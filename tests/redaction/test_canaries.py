@@ -20,6 +20,7 @@ from urllib.request import urlopen
 import pytest
 import redis
 
+from bot.messages.interaction_values import MenuValue
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from tests.bot.conftest import broken_cluster
 from tests.clusters.compose import named, write_bundle
@@ -156,7 +157,7 @@ def _choose(system: System, message: StoredMessage, word: str) -> None:
     latest = system.slack.latest(message) or message
     for element in (each for block in latest.blocks for each in block.get("elements", ())):
         for option in element.get("options", ()):
-            if option["value"].startswith(f"{word}/"):
+            if MenuValue.decode(option["value"]).option == word:
                 system.slack.press(latest, element["action_id"], option=option["value"])
                 return
     raise AssertionError(f"no {word} in the menu")

@@ -131,7 +131,7 @@ def environment(folder: Path, server: RedisServer, config: Path) -> dict[str, st
         "EGRESS_DIAG_HEARTBEAT": str(folder / "heartbeat"),
         "EGRESS_DIAG_TICK": "1",
         "SLACK_BOT_TOKEN": "xoxb-made-up",
-        "SLACK_SIGNING_SECRET": "made up",
+        "SLACK_SIGNING_SECRET": "made-up",
     }
 
 

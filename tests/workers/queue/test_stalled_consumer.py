@@ -64,7 +64,7 @@ def test_a_process_hears_again_after_each_connection_that_breaks_at_an_acknowled
             "REDIS_URL": proxy.url,
             "EGRESS_DIAG_CONFIG": str(tmp_path / "config.yaml"),
             "SLACK_BOT_TOKEN": "xoxb-made-up",
-            "SLACK_SIGNING_SECRET": "made up",
+            "SLACK_SIGNING_SECRET": "made-up",
             "SLACK_API_URL": "http://127.0.0.1:1/",
         }
         with (tmp_path / "log").open("wb") as log:
