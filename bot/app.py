@@ -13,6 +13,7 @@ from bot.access.groups import Groups
 from bot.fleet.fleet_listeners import register_fleet
 from bot.interactions.handler import InteractionHandler
 from bot.listeners.actions import register_actions
+from bot.listeners.active_steps import register_step_forms
 from bot.listeners.forms import register_forms
 from bot.listeners.home import register_home
 from bot.listeners.mentions import register_mentions
@@ -49,6 +50,7 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
         register_commands,
         register_actions,
         register_forms,
+        register_step_forms,
         register_mentions,
         register_home,
         register_fleet,

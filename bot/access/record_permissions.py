@@ -16,12 +16,13 @@ from checks.config.access_rules import (
     is_permitted_somewhere,
 )
 from checks.config.configuration import Config, Permission
+from workers.records.action import ActionRecord
 from workers.records.handoff import Handoff
 from workers.records.run import Run, Target
 from workers.records.schedule import Schedule, selected_clusters
 from workers.records.watch import Watch
 
-Record = Run | Watch | Schedule | Handoff
+Record = Run | Watch | Schedule | Handoff | ActionRecord
 """The records that buttons, forms and commands name by an id.
 
 An owner and a file belong to their run; a mute and a listing are named by their gateway and cluster.
@@ -55,6 +56,9 @@ def protection_of(record: Record, config: Config, user: str) -> Protection:
         case Watch():
             gateway = (record.target.cluster, record.target.gateway)
             return Protection("diagnose", record.channel, (gateway,), user=record.user)
+        case ActionRecord():
+            target = record.order.target
+            return Protection(record.order.kind.permission, record.order.channel, ((target.cluster, target.gateway),))
         case Schedule():
             # A digest that another user has added may contain gateways that this one has no permission for.
             named, _ = selected_clusters(record.clusters, [each.name for each in config.clusters])

@@ -8,6 +8,7 @@ import logging
 
 from bot.courier.fleet_documents import FleetDocuments
 from bot.courier.run_documents import RunDocuments
+from bot.courier.step_documents import StepDocuments
 from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
 from bot.delivery.thread import Thread
@@ -51,6 +52,7 @@ class Courier:
         self.thread = Thread(slack)
         self.runs = RunDocuments(client, slack, self.thread)
         self.fleet = FleetDocuments(client, slack, self.thread)
+        self.steps = StepDocuments(client, slack, self.thread)
 
     def deliver(self, document: str) -> DeliveryOutcome:
         """Bring Slack to the latest state of the document.
@@ -119,6 +121,8 @@ class Courier:
                     self.runs.inform_file_requester(held, name, refused)
                 case "watch":
                     self._inform_watcher(held, name, refused)
+                case "action":
+                    self.steps.inform_requester(held, name, refused)
                 case "digest":
                     self.fleet.inform_of_digest(held, name, refused)
                 case "handoff":
@@ -140,6 +144,8 @@ class Courier:
                 return self.runs.file(held, name)
             case "watch":
                 return self._watch(held, name)
+            case "action":
+                return self.steps.step(held, name)
             case "digest":
                 return self.fleet.digest(held, name)
             case "handoff":

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bot.access.record_permissions import checked_target
 from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
 from bot.delivery.route_pictures import upload_picture
@@ -47,16 +48,22 @@ class RunDocuments:
         now = datetime.now(UTC)
         before = self.client.get(Run, run.order.after) if run.order.after else None
         later = self.client.get(Run, run.later) if run.later else None
-        image = held.picture_id()
-        retry_in = self._show(held, run, run_messages(run, now, before, later, image))
+        image, offered = held.picture_id(), self._offered(run)
+        retry_in = self._show(held, run, run_messages(run, now, before, later, image, offered))
         # The list of hops comes first: an upload that fails must not delay it.
         if not image and before is None and (image := upload_picture(self.slack, held, run)):
-            retry_in = self._show(held, run, run_messages(run, now, before, later, image))
+            retry_in = self._show(held, run, run_messages(run, now, before, later, image, offered))
         self.client.deliveries.run_shown(run, complete=retry_in is None)
         if run.state.ended and retry_in is None:
             self.thread.forget(held.document)
         findings_in = findings_wait(run, now) or None
         return min((each for each in (retry_in, findings_in) if each is not None), default=None)
+
+    def _offered(self, run: Run) -> frozenset[str]:
+        """The permissions of the active steps that the run's messages offer."""
+        return (
+            frozenset() if run.report is None else self.client.actions.offered(checked_target(run), run.order.channel)
+        )
 
     def _show(self, held: HeldDocument, run: Run, wanted: Sequence[Message]) -> float | None:
         try:

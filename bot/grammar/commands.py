@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.grammar.fleet_commands import FleetCommand
+from checks.actions.plan import ActionKind
 from workers.records.run import Target
 
 
@@ -27,6 +28,15 @@ class ShowHistory:
     """`history <cluster> <gateway>`: show the last runs and what changed between them."""
 
     target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStep:
+    """`probe <cluster> <gateway>` or `restart …`: request the plan of an active step."""
+
+    target: Target
+    kind: ActionKind
+    deployment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +101,16 @@ class ListCommands:
     """`commands` in a thread: list the commands of all findings."""
 
 
+@dataclass(frozen=True, slots=True)
+class RequestStepHere:
+    """`probe [gateway]` or `restart [deployment]` in a thread: request the plan of a step."""
+
+    kind: ActionKind
+    deployment: str = ""
+
+
 GatewayCommand = (
     Diagnose | WatchGateway | ShowHistory | OpenForm | ListClusters | ListGateways | CancelRuns | ShowHelp | Mistake
 )
-Command = GatewayCommand | FleetCommand
-ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands
+Command = GatewayCommand | FleetCommand | RequestStep
+ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands | RequestStepHere

@@ -21,13 +21,14 @@ from bot.grammar.commands import (
     ShowHistory,
     WatchGateway,
 )
+from bot.grammar.step_parser import STEP_VERBS, parse_step_command
 from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_duration, words_of
 from checks.config.configuration import Config, UnknownCluster
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
 from workers.records.run import Target
 
-VERBS = ("list", "watch", "history", "cancel", "help", *fleet_grammar.FLEET_VERBS)
+VERBS = ("list", "watch", "history", "cancel", "help", *STEP_VERBS, *fleet_grammar.FLEET_VERBS)
 
 _OPTIONS = {"host": "host", "from": "from", "probe": "probe"}
 _ENVIRONMENTS = (
@@ -80,6 +81,8 @@ def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[
         case "history":
             parsed = _diagnose(words[1:], config, known)
             return ShowHistory(parsed.target) if isinstance(parsed, Diagnose) else _prefixed(parsed, "history")
+        case "probe" | "restart":
+            return parse_step_command(words, lambda rest: _diagnose(rest, config, known))
         case _:
             return _diagnose(words, config, known)
 
@@ -132,7 +135,7 @@ def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[
             )
             return Mistake(f"Unknown option `{word}`.{hint}")
         if option == "probe":
-            return Mistake("`--probe` is not available yet. The findings show the command to probe by hand.")
+            return Mistake("`--probe` is a command of its own: `/egress-diag probe <cluster> [<namespace>/]<gateway>`.")
         value = next(rest, "")
         if not value or value.startswith("--"):
             return Mistake(f"`--{option}` needs a value, for example `--{option} {_EXAMPLES[option]}`.")

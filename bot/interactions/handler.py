@@ -24,6 +24,7 @@ from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.access_rules import Requester, is_permitted_somewhere
 from checks.config.configuration import Config, Permission
 from workers.client import AuditEntry, Client, Unavailable, redis_problem
+from workers.records.action import ActionRecord
 from workers.records.handoff import Handoff
 from workers.records.run import Order, Run, Target
 from workers.records.schedule import Schedule
@@ -32,8 +33,8 @@ from workers.records.watch import Watch
 log = logging.getLogger(__name__)
 
 
-_Record = TypeVar("_Record", Run, Watch, Handoff)
-_Active = TypeVar("_Active", Run, Watch, Schedule)
+_Record = TypeVar("_Record", Run, Watch, Handoff, ActionRecord)
+_Active = TypeVar("_Active", Run, Watch, Schedule, ActionRecord)
 
 
 class InteractionHandler:
@@ -52,9 +53,11 @@ class InteractionHandler:
         groups = self.groups.of(interaction.user, groups_needed(self.config))
         return Requester(interaction.user, interaction.channel, tuple(sorted(groups)))
 
-    def access(self, interaction: Interaction, cluster: str, gateway: str) -> AccessDecision:
-        """Whether the person may diagnose the gateway in this channel."""
-        return check_access(self.config, self.requester(interaction), "diagnose", cluster, gateway)
+    def access(
+        self, interaction: Interaction, cluster: str, gateway: str, permission: Permission = "diagnose"
+    ) -> AccessDecision:
+        """Whether the person has the permission for the gateway in this channel."""
+        return check_access(self.config, self.requester(interaction), permission, cluster, gateway)
 
     def find(self, kind: type[_Record], record_id: str, interaction: Interaction) -> _Record | Message:
         """A record that the person may use here, or the answer to them.

@@ -9,6 +9,7 @@ from bot.grammar.commands import Diagnose, Mistake
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
+from bot.listeners.active_steps import STEP_ACTIONS
 from bot.listeners.forms import open_wrong_result_form
 from bot.listeners.home import show_home
 from bot.listeners.slash_command import run_command
@@ -19,7 +20,7 @@ from bot.messages.interaction_values import MenuValue, OutdatedValue
 
 def register_actions(app: App, handler: InteractionHandler) -> None:
     """Register the listener for the buttons and menus of runs, watches and answers."""
-    actions = {**buttons.BUTTON_ACTIONS, "suggestion": run_suggestion}
+    actions = {**buttons.BUTTON_ACTIONS, **STEP_ACTIONS, "suggestion": run_suggestion}
     listened = "|".join([*actions, "more", "home"])
 
     @app.action(re.compile(rf"^({listened})(/.*)?$"))

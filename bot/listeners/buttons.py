@@ -30,7 +30,7 @@ def check_again(handler: InteractionHandler, run_id: str, interaction: Interacti
     if not isinstance(run, Run):
         return run
     return handler.diagnose(
-        Diagnose(run.order.target), _in_thread_of(run, interaction), after=_repeated(run, interaction)
+        Diagnose(run.order.target), in_thread_of(run, interaction), after=_repeated(run, interaction)
     )
 
 
@@ -52,10 +52,10 @@ def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    return handler.watch(checked_target(run), _in_thread_of(run, interaction), span)
+    return handler.watch(checked_target(run), in_thread_of(run, interaction), span)
 
 
-def _in_thread_of(run: Run, interaction: Interaction) -> Interaction:
+def in_thread_of(run: Run, interaction: Interaction) -> Interaction:
     """The interaction in the thread of the run.
 
     A press in an ephemeral message outside a thread has none. A direct message is another channel.

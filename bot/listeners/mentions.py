@@ -4,12 +4,22 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.grammar.commands import CheckAgain, ExplainFindings, ListCommands, Mistake, StopHere, ThreadCommand, WatchHere
+from bot.grammar.commands import (
+    CheckAgain,
+    ExplainFindings,
+    ListCommands,
+    Mistake,
+    RequestStepHere,
+    StopHere,
+    ThreadCommand,
+    WatchHere,
+)
 from bot.grammar.thread_parser import parse_thread_command
 from bot.grammar.words import without_mention
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
+from bot.listeners.active_steps import step_of_run
 from bot.listeners.slash_command import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
@@ -65,6 +75,8 @@ def _in_thread(
             return buttons.watch_for(handler, run_id, interaction, span)
         case ListCommands():
             return buttons.show_commands(handler, run_id, interaction)
+        case RequestStepHere(kind, deployment):
+            return step_of_run(handler, run_id, kind, deployment, interaction)
 
 
 def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:

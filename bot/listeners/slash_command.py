@@ -16,6 +16,7 @@ from bot.grammar.commands import (
     ListGateways,
     Mistake,
     OpenForm,
+    RequestStep,
     ShowHelp,
     ShowHistory,
     WatchGateway,
@@ -23,6 +24,7 @@ from bot.grammar.commands import (
 from bot.grammar.fleet_commands import FleetCommand
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
+from bot.listeners.active_steps import order_step
 from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
@@ -76,6 +78,8 @@ def run_command(handler: InteractionHandler, text: str, interaction: Interaction
     command = handler.parsed(text, interaction)
     if isinstance(command, FleetCommand):
         return fleet.run_fleet_command(handler, command, interaction)
+    if isinstance(command, RequestStep):
+        return order_step(handler, command.kind, command.target, interaction, deployment=command.deployment)
     return _respond(handler, command, interaction)
 
 

@@ -22,6 +22,7 @@ from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, che
 from checks.config.configuration import Config
 from checks.model.findings import Status
 from checks.reports.wording import VERDICTS, plural
+from workers.records.action import ActionRecord
 from workers.records.history import GatewayVerdict
 from workers.records.listing import Listing, ListingState
 from workers.records.redis_problem import RedisProblem
@@ -29,6 +30,9 @@ from workers.records.run import Run
 from workers.records.watch import Watch
 
 COMMAND = "/egress-diag"
+
+NAME_NOT_TYPED = "name"
+"""The slot of the refusal of a form without the Deployment's name."""
 
 HELP = (
     ("", "open the form"),
@@ -39,13 +43,17 @@ HELP = (
     ("list <cluster>", "list its gateways with their last verdict"),
     ("watch <cluster> <gateway> [30m]", "check again until the gateway is healthy; post only changes"),
     ("history <cluster> <gateway>", "show the last runs and what changed between them"),
+    ("probe <cluster> <gateway> [--from pod|gateway]", "plan a request that shows the source IP address"),
+    ("restart <cluster> <gateway>", "plan a restart of the gateway"),
     ("handoff [8h] [@next] [note]", "draft a handoff of your shift"),
     ("digest list | add | remove | now", "manage the digests of this channel"),
     ("mute <cluster> <gateway> <check> 7d <reason>", "mute a fault for 7 days"),
     ("cancel", "stop the runs that you started in this channel"),
 )
 
-THREAD_HELP = "In the thread of a run: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`."
+THREAD_HELP = (
+    "In the thread of a run: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`, `probe`, `restart`."
+)
 
 
 def mistake(wrong: Mistake) -> Message:
@@ -112,6 +120,20 @@ def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
     roots = f": {'; '.join(map(check_title, last.root_causes))}" if last.root_causes else ""
     at = local_time(last.at, DATE_AND_TIME)
     return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {VERDICTS[last.verdict].lower()}{roots} · {at}"
+
+
+def step_refused(sentence: str, *, name: bool = False) -> Message:
+    """A step that is not planned or not confirmed, with the reason.
+
+    `name`: the Deployment's name was not typed.
+    """
+    return _answer(NAME_NOT_TYPED if name else "refused", sentence, [section(raw(f"⛔ {prose(sentence)}"))])
+
+
+def step_requested_already(action: ActionRecord) -> Message:
+    """The same step for the same gateway has been requested in this channel and has not ended."""
+    words = f"<@{action.order.user}> has already requested this step; its message is in the channel or its thread."
+    return _answer("joined", "This step is already requested.", [section(raw(words))])
 
 
 def joined(run: Run, link: str) -> Message:

@@ -4,7 +4,7 @@ Symptoms are folded into a line with a button.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bot.messages.blocks import (
     Block,
@@ -24,6 +24,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import EFFECT_WORDS, SEVERITY_WORDS, STATUS_MARKS
+from bot.messages.step_offers import steps_for
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
 from workers.records.run import Run
@@ -43,10 +44,12 @@ def named_findings(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]
             yield finding.check + (f"#{number}" if number > 1 else ""), finding
 
 
-def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterator[Message]:
+def finding_messages(
+    run: Run, only: Iterable[Finding] | None = None, offered: Collection[str] = ()
+) -> Iterator[Message]:
     """A reply for each failure and warning, root causes first, and for each failed read.
 
-    `only` selects the findings; without it, all of them.
+    `only` selects the findings; without it, all of them. `offered` are the permissions of the active steps with a button.
     """
     found = findings_of(run)
     wanted = None if only is None else {id(finding) for finding in only}
@@ -61,7 +64,7 @@ def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterato
                 depths[finding.check],
                 finding.code,
             )
-            replies.append((order, _reply(run, finding, name)))
+            replies.append((order, _reply(run, finding, name, offered)))
     yield from (message for _, message in sorted(replies, key=lambda each: each[0]))
     yield from _not_checked([f for f in found if wanted is None or id(f) in wanted])
 
@@ -75,12 +78,13 @@ def _depths(found: Sequence[Finding]) -> dict[str, int]:
     return {check: depths.get(check, len(causes)) for check in causes}
 
 
-def _reply(run: Run, finding: Finding, name: str) -> Message:
+def _reply(run: Run, finding: Finding, name: str, offered: Collection[str]) -> Message:
     slot, text = f"finding/{name}", notification_of(finding)
     if finding.explained_by:
         row = actions([button("Details", "open", FindingValue(run=run.id, finding=name).encode())])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
-    return Message(slot, text, fitting(_finding_blocks(run, finding)))
+    steps = list(steps_for(run, finding, offered))
+    return Message(slot, text, fitting(_finding_blocks(run, finding), [actions(steps)] if steps else []))
 
 
 def finding_details(run: Run, names: Iterable[str]) -> Message | None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.grammar.fleet_parser import LONGEST_SHIFT
+from checks.actions.plan import ActionKind
 
 MenuOption = Literal["why", "commands", "bundle", "report", "wrong"]
 """The options of the overflow menu of a run."""
@@ -53,6 +54,14 @@ class ChoiceValue(InteractionValue):
     choice: int
 
 
+class StepValue(InteractionValue):
+    """An active step for the gateway of a run."""
+
+    run: str
+    kind: ActionKind
+    deployment: str = ""
+
+
 class MenuValue(InteractionValue):
     """An option of the overflow menu of a run."""
 
@@ -76,6 +85,12 @@ class WrongResultMetadata(FormMetadata):
     """The metadata of the form that reports a wrong result: also the run."""
 
     run: str
+
+
+class StepFormMetadata(FormMetadata):
+    """The metadata of the form that confirms an active step: also the step."""
+
+    action: str
 
 
 class HandoffMetadata(FormMetadata):

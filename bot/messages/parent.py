@@ -1,6 +1,6 @@
 """The parent message of a run in the channel: enough to act on without opening the thread."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
+from bot.messages.step_offers import next_probe
 from checks.model.findings import Action, Effect, Report, Status, Verdict
 from checks.reports.wording import VERDICTS, roots_of, warnings_of
 from workers.records.run import Run, RunState
@@ -48,7 +49,7 @@ MORE: tuple[tuple[MenuOption, str], ...] = (
 """The options of the overflow menu."""
 
 
-def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message:
+def parent_message(run: Run, now: datetime, later: Run | None = None, offered: Collection[str] = ()) -> Message:
     """The headline, the egress path, the progress, and after the run the verdict with actions.
 
     Once `later`, a re-check of this run, has ended, the parent shows its result, and this run's result as the earlier
@@ -62,7 +63,7 @@ def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message
     if shown.report is not None:
         blocks += next_actions(shown.report)
     blocks.append(context(*_lines(run, shown)))
-    buttons = _buttons(run, shown)
+    buttons = _buttons(run, shown, offered)
     return Message(
         "parent",
         fallback(words),
@@ -136,7 +137,7 @@ def _short(step: Action) -> Action:
     return replace(step, title=f"{step.title} (the command, {lines} lines, is in the thread)", command="", expect="")
 
 
-def _buttons(run: Run, shown: Run) -> list[Block]:
+def _buttons(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:
     if not run.state.ended:
         return [button("Stop", "stop", run.id)]
     if run.state is RunState.REFUSED and run.choices:
@@ -150,7 +151,10 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
     if shown.report.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE) or shown.report.of(Status.WARN):
         if shown.report.verdict is not Verdict.DEGRADED:
             found.append(button("Watch until fixed", "watch", shown.id))
+        found += next_probe(shown, offered)
         found.append(button("Take it", "own", run.id))
+    else:
+        found += next_probe(shown, offered)
     return [*found, _menu(shown)]
 
 

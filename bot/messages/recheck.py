@@ -1,6 +1,6 @@
 """A re-check as messages: one for its result, and one for each new finding."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,12 +16,14 @@ from workers.records.run import Run
 _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 
 
-def recheck_messages(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple[Message, ...]:
+def recheck_messages(
+    run: Run, now: datetime, before: Report, at: datetime | None, offered: Collection[str] = ()
+) -> tuple[Message, ...]:
     """The parent of a re-check with the differences to `before`, and a reply per new finding.
 
     `before` is the report of the run that is repeated, which ended at `at`.
     """
-    parent = parent_message(run, now)
+    parent = parent_message(run, now, offered=offered)
     if run.report is None:
         return (parent,)
     headline, rest = parent.blocks[:1], parent.blocks[1:]
@@ -31,7 +33,7 @@ def recheck_messages(run: Run, now: datetime, before: Report, at: datetime | Non
         text=fallback(f"{change}: {fault_of(run.report)}{where}. {sentence_of(run.report)}"),
         blocks=(*headline, *_changes(run.report, before, at), *rest),
     )
-    return (parent, *finding_messages(run, new_findings(run.report, before)))
+    return (parent, *finding_messages(run, new_findings(run.report, before), offered))
 
 
 def new_findings(report: Report, before: Report) -> tuple[Finding, ...]:

@@ -4,6 +4,7 @@ A healthy run has at most four messages: the parent, two of steps, and the verdi
 finding. With a host, the route adds a list and a picture. A re-check has only its result and what changed.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.messages.blocks import Message
@@ -27,21 +28,27 @@ A symptom may then come before its cause.
 
 
 def run_messages(
-    run: Run, now: datetime, before: Run | None = None, later: Run | None = None, picture: str = ""
+    run: Run,
+    now: datetime,
+    before: Run | None = None,
+    later: Run | None = None,
+    picture: str = "",
+    offered: Collection[str] = (),
 ) -> tuple[Message, ...]:
     """Every message for the current state of the run, in the order of the thread.
 
     `before` is the run that this one re-checks, `later` the last re-check of this one, `picture` the id of the uploaded picture
-    of its route. The findings of an active run are delayed: most runs end within the delay, and the root cause comes first.
+    of its route, `offered` the permissions of the active steps that its buttons may request. The findings of an active run are
+    delayed: most runs end within the delay, and the root cause comes first.
     """
     if before is not None and before.report is not None:
-        return recheck_messages(run, now, before.report, before.ended)
-    found = [parent_message(run, now, later)]
+        return recheck_messages(run, now, before.report, before.ended, offered)
+    found = [parent_message(run, now, later, offered)]
     if run.report is not None:
         found.append(verdict_message(run, run.report))
         found += route_messages(run, picture)
     if findings_wait(run, now) == 0:
-        found += finding_messages(run)
+        found += finding_messages(run, offered=offered)
     found += step_messages(findings_of(run), every=0.0 if run.state.ended else edit_interval(run, now, STEPS_PACE))
     return tuple(found)
 

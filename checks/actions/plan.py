@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -34,7 +34,7 @@ class ActionKind(StrEnum):
     RESTART = "restart"
 
     @property
-    def permission(self) -> str:
+    def permission(self) -> Literal["probe", "restart"]:
         """The permission of an access rule that may confirm it."""
         return "restart" if self is ActionKind.RESTART else "probe"
 

@@ -41,6 +41,24 @@ def nameable_gateways(rules: Sequence[AccessRule], requester: Requester, cluster
     return lambda gateway: is_permitted(rules, requester, "diagnose", cluster, gateway)
 
 
+def is_permitted_to_someone(
+    rules: Sequence[AccessRule], channel: str, permission: Permission, cluster: str, gateway: str
+) -> bool:
+    """Whether anyone has this permission for a gateway in the channel."""
+    name = gateway.rpartition("/")[2].lower()
+    for rule in rules:
+        if (
+            any(fnmatchcase(channel, pattern) for pattern in rule.channels)
+            and any(fnmatchcase(cluster, pattern) for pattern in rule.clusters)
+            and any(fnmatchcase(name, pattern.lower()) for pattern in rule.gateways)
+        ):
+            if permission in rule.allow:
+                return True
+            if "*" in rule.users:
+                return False
+    return False
+
+
 def is_permitted_somewhere(
     rules: Sequence[AccessRule], requester: Requester, permission: Permission, cluster: str
 ) -> bool:

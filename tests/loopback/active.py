@@ -9,7 +9,7 @@ import copy
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import RLock
 from typing import Any
@@ -28,7 +28,8 @@ class Kubelet:
     """The behaviour of the kubelet and of controllers.
 
     `log` contains {id} in place of the plan's ID. `refusal` answers the change, `lost` makes it and closes the connection.
-    `waiting` is (reason, message) of the container, `events` and `job_events` are (reason, message).
+    `waiting` is (reason, message) of the container, `events` and `job_events` are (reason, message). With
+    `restarted_log`, a restart replaces the pods, and their probes write this log.
     """
 
     log: str = ANSWER
@@ -41,6 +42,7 @@ class Kubelet:
     job_events: tuple[tuple[str, str], ...] = ()
     log_status: int = 200
     stuck: str = ""
+    restarted_log: str = ""
     terminated: Mapping[str, Any] = field(default_factory=lambda: {"exitCode": 0, "reason": "Completed"})
 
 
@@ -111,6 +113,25 @@ class ActiveKubeServer(KubeServer):
             "uid": f"uid-{name}",
         }
         yield {"metadata": metadata, "spec": template["spec"], "status": status}
+
+    def replace_pods(self, namespace: str, deployment: str) -> None:
+        """New pods for a Deployment, without the ephemeral containers of the old ones.
+
+        Every object that names an old pod (endpoints, static egress objects) then names the new one.
+        """
+        self.kubelet = replace(self.kubelet, log=self.kubelet.restarted_log, restarted_log="")
+        names = []
+        for pod in self._lists["pods"]:
+            name = pod["metadata"]["name"]
+            if pod["metadata"]["namespace"] == namespace and name.startswith(f"{deployment}-"):
+                pod["spec"].pop("ephemeralContainers", None)
+                pod["status"].pop("ephemeralContainerStatuses", None)
+                names.append(name)
+        for objects in self._lists.values():
+            text = orjson.dumps(objects).decode()
+            for name in names:
+                text = text.replace(f'{name}"', f'{name}-new"')
+            objects[:] = orjson.loads(text)
 
     def state(self, created: float) -> dict[str, Any]:
         kubelet = self.kubelet
@@ -270,6 +291,10 @@ class _ActiveHandler(KubeHandler):
             return found
         kubelet, wanted = self.active.kubelet, found["spec"]["replicas"]
         done = time.monotonic() - found["created"] >= kubelet.seconds and not kubelet.stuck
+        if done and kubelet.restarted_log:
+            self.active.replace_pods(namespace, name)
+            found = self.active.find("apps", "deployments", namespace, name)
+            assert found is not None
         found["status"] = {
             "observedGeneration": found["metadata"]["generation"],
             "replicas": wanted if done else wanted + 1,

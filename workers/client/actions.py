@@ -1,10 +1,12 @@
 """Active steps as the bot requests, approves and cancels them."""
 
-from checks.actions.plan import PlanRefusal
+from checks.actions.plan import ActionKind, PlanRefusal
+from checks.config.access_rules import is_permitted_to_someone
 from workers.client.stores import Stores
 from workers.queue.celery_app import ACTIONS_QUEUE
 from workers.queue.sending import send
 from workers.records.action import ActionOrder, ActionRecord, ActionState
+from workers.records.run import Target
 
 PLAN_TASK = "workers.plan_action"
 EXECUTE_TASK = "workers.execute_action"
@@ -16,13 +18,23 @@ class ActionClient:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    def get(self, action_id: str) -> ActionRecord | None:
-        """An action, or None if it is unknown or too old."""
-        return self._stores.actions.get(action_id)
-
     def active(self) -> tuple[ActionRecord, ...]:
         """The actions that have not ended, oldest first."""
         return tuple(each for each in self._stores.actions.active() if not each.state.ended)
+
+    def offered(self, target: Target, channel: str) -> frozenset[str]:
+        """The permissions (`probe`, `restart`) that someone has for a gateway in a channel.
+
+        None if active steps are off in its namespace.
+        """
+        probe, rules = self._stores.config.probe, self._stores.config.access
+        if probe is None or target.namespace not in probe.namespaces:
+            return frozenset()
+        return frozenset(
+            kind.permission
+            for kind in ActionKind
+            if is_permitted_to_someone(rules, channel, kind.permission, target.cluster, target.gateway)
+        )
 
     def request(self, order: ActionOrder) -> tuple[ActionRecord, bool]:
         """Request a plan; True for a repeated request.
@@ -32,6 +44,7 @@ class ActionClient:
         probe = self._stores.config.probe
         action, repeated = self._stores.actions.accept(order, probe.approvals if probe is not None else 1)
         if not repeated:
+            self._stores.action_changed(action)
             send(self._stores.publisher, PLAN_TASK, action.id, ACTIONS_QUEUE)
         return action, repeated
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar, cast
 
 from checks.config.configuration import Config
+from workers.client.actions import ActionClient
 from workers.client.deliveries import DeliveryClient
 from workers.client.fleet import FleetClient
 from workers.client.gateways import GatewayClient
@@ -21,6 +22,7 @@ from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.connection import Unavailable, check_writable, quick_connection, retrying_connection
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
+from workers.records.action import ActionOrder, ActionRecord
 from workers.records.digest import Digest, DigestOrder
 from workers.records.handoff import Handoff, HandoffOrder
 from workers.records.history import GatewayVerdict
@@ -34,8 +36,8 @@ from workers.telemetry.metrics import BacklogCollector
 
 log = logging.getLogger(__name__)
 
-_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target)
-_Active = TypeVar("_Active", Run, Watch, Schedule)
+_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target, ActionRecord)
+_Active = TypeVar("_Active", Run, Watch, Schedule, ActionRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Client:
         self.gateways = GatewayClient(stores)
         self.fleet = FleetClient(stores)
         self.deliveries = DeliveryClient(stores)
+        self.actions = ActionClient(stores)
         self.conversations = stores.conversations
         self.watch_interval = stores.watches.interval
         """The time between two checks of a watch."""
@@ -76,11 +79,13 @@ class Client:
             Handoff: stores.fleet.handoffs.get,
             Schedule: stores.fleet.schedules.find,
             Target: stores.conversations.last_target,
+            ActionRecord: stores.actions.get,
         }
         self._active: dict[type, Callable[[], Any]] = {
             Run: stores.runs.active,
             Watch: stores.watches.active,
             Schedule: lambda: stores.fleet.schedules.all(stores.config),
+            ActionRecord: self.actions.active,
         }
 
     # records
@@ -93,7 +98,7 @@ class Client:
         return cast("_Record | None", self._readers[kind](record_id))
 
     def active(self, kind: type[_Active]) -> tuple[_Active, ...]:
-        """The runs or watches that have not ended, oldest first, or all schedules.
+        """The runs, watches or active steps that have not ended, oldest first, or all schedules.
 
         Suspended schedules are among them.
         """
@@ -137,14 +142,15 @@ class Client:
         self._stores.documents.changed(f"watch/{watch.id}")
         return watch, joined
 
-    def request(self, order: Listing | DigestOrder | HandoffOrder | Schedule) -> None:
-        """Request documents that the courier posts: a listing, digests, or a handoff.
+    def request(self, order: Listing | DigestOrder | HandoffOrder | Schedule | ActionOrder) -> None:
+        """Request a listing, digests, a handoff, or the plan of an active step.
 
         Like a run, an accepted request is never lost: the janitor sends its task again.
-
         Raises BadRecurrence if the channel of a schedule already has a digest at one of its times.
         """
         match order:
+            case ActionOrder():
+                self.actions.request(order)
             case Listing():
                 self._stores.listings.request(order)
                 send(self._stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE)
@@ -171,11 +177,13 @@ class Client:
 
     # runs, watches and schedules
 
-    def stop(self, record: Run | Watch | Schedule, user: str) -> bool:
-        """End a run or a watch for a user, or remove a schedule that a user added.
+    def stop(self, record: Run | Watch | Schedule | ActionRecord, user: str) -> bool:
+        """End a run, a watch or an active step for a user, or remove a schedule that a user added.
 
-        False if the run or watch had already ended.
+        False if it had already ended, or if a worker has begun the step.
         """
+        if isinstance(record, ActionRecord):
+            return self.actions.cancel(record.id, user)
         if isinstance(record, Schedule):
             self._stores.fleet.schedules.remove(record.id)
             return True

@@ -127,6 +127,7 @@ class Actor:
 
     def _diagnose_again(self, action: ActionRecord) -> None:
         order = action.order
+        posted = self._stores.documents.deliveries(f"action/{action.id}").parent
         self._client.start(
             Order(
                 target=order.target,
@@ -134,7 +135,8 @@ class Actor:
                 channel=order.channel,
                 key=f"action-{action.id}",
                 team=order.team,
-                thread=order.thread,
+                # A step that was requested outside a thread has started one.
+                thread=order.thread or (posted.ts if posted is not None else None),
                 after=order.run or None,
                 groups=order.groups,
             )

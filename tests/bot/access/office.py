@@ -19,14 +19,17 @@ import urllib3
 
 from bot.sandbox import SandboxServer, signed_headers
 from bot.sandbox.event_delivery import http_body
+from checks.actions.plan import ActionKind
 from checks.config.configuration_file import load
 from checks.model.recurrence import recurrence
 from tests.bot.conftest import broken_cluster
 from tests.bot.conversation import Conversation, conversation
+from tests.checks.actions.test_planning import planned
 from tests.clusters.compose import write_bundle
 from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
+from workers.records.action import ActionOrder
 from workers.records.handoff import HandoffOrder
 from workers.records.mute import Mute
 from workers.records.run import Order, Run, Target
@@ -54,7 +57,7 @@ SECRETS = ("gwpol", "secret-egw", "new pool is ordered")
 
 RULES = """\
 access:
-  - {allow: [diagnose, handoff, digest], users: [U0ALICE]}
+  - {allow: [diagnose, handoff, digest, probe, restart], users: [U0ALICE]}
   - {allow: [], users: ['*'], gateways: ['secret-*']}
   - {allow: [diagnose, handoff, digest], users: [U0BOB], clusters: [shared], channels: [C0OPS]}
   - {allow: [diagnose], users: ['*'], clusters: [shared], channels: [C0PAY]}
@@ -65,7 +68,7 @@ def may(user: str, channel: str, permission: str, cluster: str, gateway: str) ->
     """The permissions of `RULES`, written down independently of the code."""
     if user == OWNER:
         return True
-    if cluster != "shared" or gateway.lower().startswith("secret-"):
+    if permission in ("probe", "restart") or cluster != "shared" or gateway.lower().startswith("secret-"):
         return False
     return (user, channel) == ("U0BOB", "C0OPS") or (permission == "diagnose" and channel == "C0PAY")
 
@@ -79,6 +82,7 @@ class Office:
     """By the name of the target and the channel."""
     watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
     handoffs: dict[str, str] = field(default_factory=dict)
+    steps: dict[tuple[str, str], str] = field(default_factory=dict)
     schedules: dict[tuple[str, str], str] = field(default_factory=dict)
     pressed: int = 0
 
@@ -89,7 +93,7 @@ class Office:
     def ids(self) -> list[str]:
         """The ids of all records."""
         found = [run.id for run in self.runs.values()] + [watch.id for watch in self.watches.values()]
-        return [*found, *self.handoffs.values(), *self.schedules.values()]
+        return [*found, *self.handoffs.values(), *self.schedules.values(), *self.steps.values()]
 
     def send(self, kind: Any, payload: Mapping[str, object]) -> str:
         """Deliver a payload as Slack does, and return the body of the answer."""
@@ -216,6 +220,7 @@ class Office:
         return {
             "runs": {i: (r.state, r.owner, r.joined, r.later, r.cancelled_by) for i, r in runs.items() if r},
             "watches": {i: (w.state, w.user, w.stopped_by) for i, w in watches.items() if w},
+            "steps": {i: (a.state, a.approvals) for i in self.steps.values() if (a := stores.actions.get(i))},
             "remarks": {i: len(stores.runs.remarks(i)) for i in runs},
             "handoffs": taken,
             "schedules": sorted(each.id for each in stores.fleet.schedules.all(self.talk.config) if each.user == OWNER),
@@ -233,7 +238,10 @@ class Office:
             (m.user, "C0OPS", "digest", Target(m.cluster, m.gateway.rpartition("/")[2]))
             for m in stores.fleet.ledger.mutes(datetime.now(UTC))
         ]
-        found = [*runs, *watches, *mutes]
+        steps = [
+            (a.order.user, a.order.channel, a.order.kind.permission, a.order.target) for a in stores.actions.active()
+        ]
+        found = [*runs, *watches, *mutes, *steps]
         return [(user, where, what, t.cluster, t.gateway) for user, where, what, t in found if user != OWNER]
 
     def received(self, user: str) -> list[str]:
@@ -255,7 +263,7 @@ def office(slack: SandboxServer, redis_url: str, folder: Path, rules: str = RULE
     write_bundle(broken_cluster(), folder / "broken")
     config_file = folder / "egress-diag.yaml"
     rows = "".join(f"  - {{name: {name}, bundle: '{folder / 'broken'}'}}\n" for name in ("bank", "shared"))
-    config_file.write_text(f"clusters:\n{rows}{rules}", encoding="utf-8")
+    config_file.write_text(f"clusters:\n{rows}{rules}probe: {{namespaces: [team-egress]}}\n", encoding="utf-8")
     config = load(config_file)
     client = connect(WorkerSettings(REDIS_URL=redis_url), config)
     with conversation(slack, client, config) as talk:
@@ -278,6 +286,11 @@ def _add(made: Office, name: str, target: Target, channel: str) -> None:
     made.runs[name, channel] = run
     made.watches[name, channel], _ = client.watch(target, OWNER, channel, None, timedelta(hours=1))
     now = datetime.now(UTC)
+    step, _ = client.actions.request(
+        ActionOrder(target, ActionKind.PROBE_POD, OWNER, channel, f"step/{name}/{channel}")
+    )
+    assert client.stores.actions.plan(step.id, planned(ActionKind.PROBE_POD, created=now)) is not None
+    made.steps[name, channel] = step.id
     full = f"{target.namespace}/{target.gateway}"
     client.fleet.mute(Mute(target.cluster, full, MUTED, OWNER, "new pool is ordered", now, now + timedelta(days=1)))
     if (target.cluster, channel) not in made.schedules:

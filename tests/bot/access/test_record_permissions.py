@@ -18,9 +18,12 @@ import pytest
 
 from bot.fleet.fleet_forms import REMOVE_DIGEST
 from bot.fleet.handoff_messages import TAKE_HANDOFF
+from bot.listeners.active_steps import STEP_ACTIONS
 from bot.listeners.buttons import BUTTON_ACTIONS, MENU_ACTIONS
-from bot.messages.interaction_values import ChoiceValue, FindingValue
+from bot.messages.interaction_values import ChoiceValue, FindingValue, StepFormMetadata, StepValue
+from bot.messages.step_messages import CANCEL_STEP
 from bot.sandbox import SandboxServer
+from checks.actions.plan import ActionKind
 from tests.bot.access.office import (
     FINDINGS,
     MUTED,
@@ -43,10 +46,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + COUNT)]
 Attempt = tuple[str, Callable[[str, str], str]]
 """A description, and what a person in a channel does; it returns the body of the answer."""
 
-BUTTONS = [(name, False) for name in BUTTON_ACTIONS] + [(name, True) for name in (*MENU_ACTIONS, "wrong")]
-WORDS = ("again", "why", "stop", "watch 5m", "commands")
+BUTTONS = [(name, False) for name in (*BUTTON_ACTIONS, *STEP_ACTIONS)] + [
+    (name, True) for name in (*MENU_ACTIONS, "wrong")
+]
+WORDS = ("again", "why", "stop", "watch 5m", "commands", "probe", "probe gateway", "restart")
 COMMANDS = (
     *("{c} {g}", "{c} {g} --host x.example", "watch {c} {g} 5m", "history {c} {g}", "list {c}", "list", "digest list"),
+    *("probe {c} {g}", "probe {c} {g} --from gateway", "restart {c} {g}"),
     *("mute {c} {g} {m} 7d because", "unmute {c} {g} {m}", "cancel", "digest now"),
     *("handoff 8h", "digest add", "{c} secret", "{c} e", "ban x", "{c}", "history {c} secret", "watch {c} SECRET-egw"),
 )
@@ -78,7 +84,8 @@ class Attempts:
         made = self.made
         for (name, menu), record in itertools.product(BUTTONS, made.ids()):
             finding = FindingValue(run=record, finding="gateway-pool-missing").encode()
-            for value in (record, finding, ChoiceValue(run=record, choice=0).encode()):
+            step = StepValue(run=record, kind=ActionKind.RESTART).encode()
+            for value in (record, finding, ChoiceValue(run=record, choice=0).encode(), step):
                 self.add(f"{name} {value}", made.press, name, value, menu=menu)
         for name, record in itertools.product((REMOVE_DIGEST, TAKE_HANDOFF), made.ids()):
             self.add(f"{name} {record}", made.press, name, record)
@@ -102,6 +109,9 @@ class Attempts:
             self.add(f"{word} in {name} {channel}", made.mention, word, thread_of(made, name, channel))
         for run in made.runs.values():
             self.add(f"wrong {run.id}", made.report_wrong, run.id)
+        for (_, channel), step in made.steps.items():
+            metadata = StepFormMetadata(channel=channel, action=step).encode()
+            self.add(f"confirm {step}", made.submit, "step", {}, metadata=metadata)
         for target in TARGETS.values():
             values = {"cluster": target.cluster, "gateway": f"{target.namespace}/{target.gateway}"}
             self.add(f"form {target}", made.submit, "diagnose", values)
@@ -172,9 +182,14 @@ def test_the_attempts_of_the_owner_succeed(built: Office) -> None:
     made.press(REMOVE_DIGEST, made.schedules["bank", channel], OWNER, channel)
     made.press(TAKE_HANDOFF, made.handoffs[channel], OWNER, channel)
     made.report_wrong(run.id, OWNER, channel)
+    made.press(CANCEL_STEP, made.steps["denied gateway", channel], OWNER, channel)
+    step = made.steps["denied cluster", channel]
+    confirmed = StepFormMetadata(channel=channel, action=step).encode()
+    assert made.submit("step", {}, OWNER, channel, metadata=confirmed) == ""
+    assert made.state()["steps"] != before["steps"]
     made.command(f"unmute bank team-egress/egw {MUTED}", OWNER, channel)
     changed = {key for key, value in made.state().items() if value != before[key]}
-    assert changed == {"watches", "files", "schedules", "handoffs", "remarks", "mutes"}
+    assert changed == {"watches", "files", "schedules", "handoffs", "remarks", "mutes", "steps"}
 
 
 def test_what_is_posted_for_a_person_contains_only_their_gateways(built: Office) -> None:

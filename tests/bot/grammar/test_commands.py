@@ -19,6 +19,8 @@ from bot.grammar.commands import (
     ListGateways,
     Mistake,
     OpenForm,
+    RequestStep,
+    RequestStepHere,
     ShowHelp,
     ShowHistory,
     StopHere,
@@ -30,6 +32,7 @@ from bot.grammar.thread_parser import parse_thread_command
 from bot.grammar.words import without_mention
 from bot.messages import answers
 from bot.sandbox.model.block_rules import problems_of_message
+from checks.actions.plan import ActionKind
 from checks.config.configuration import ClusterConfig, Config
 from workers.records.run import Target
 
@@ -111,6 +114,10 @@ def test_spellings_of_a_host(text: str) -> None:
             "weu egress-payments --from checkout/web",
             Diagnose(FROM_CHECKOUT),
         ),
+        ("probe weu egress-payments", RequestStep(PAYMENTS, ActionKind.PROBE_POD)),
+        ("Probe weu egress-payments —from Gateway", RequestStep(PAYMENTS, ActionKind.PROBE_GATEWAY)),
+        ("restart weu egress-payments", RequestStep(PAYMENTS, ActionKind.RESTART)),
+        ("restart weu egress-payments --deployment egw-2", RequestStep(PAYMENTS, ActionKind.RESTART, "egw-2")),
         ("stage-weu not-seen-yet", Diagnose(Target("stage-weu", "not-seen-yet"))),
     ],
 )
@@ -133,7 +140,13 @@ def test_the_commands(text: str, command: Command) -> None:
         ("weu egress-payments --host https://", "", None),
         ("weu egress-payments --host a:99999", "", None),
         ("weu a/b/c", "expected NAME or NAMESPACE/NAME", None),
-        ("weu egress-payments --probe", "not available yet", None),
+        ("weu egress-payments --probe", "a command of its own", None),
+        ("probe weu egress-payments --from node", "must be `pod` or `gateway`", "probe weu egress-payments"),
+        ("probe weu egress-payments --from", "needs a value", None),
+        ("probe weu", "`/egress-diag probe <cluster>", "probe prod-weu payments/egress-payments"),
+        ("restart prod-wue egw", "Did you mean prod-weu", "restart prod-weu egw"),
+        ("probe --from gateway prod-wue egw", "Did you mean prod-weu", "probe prod-weu egw --from gateway"),
+        ("restart weu egress-payments --host a.example", "no option `--host`", "restart weu egress-payments"),
         ("hlep", "No cluster or command", "help"),
         ("histroy weu egress-payments", "No cluster or command", "history weu egress-payments"),
         ("watch weu egress-payments 0m", "between 1 minute and 12 hours", None),
@@ -172,6 +185,10 @@ def test_suggested_commands_can_be_run() -> None:
     ("text", "word"),
     [
         ("<@U0BOT> again", CheckAgain()),
+        ("<@U0BOT> probe", RequestStepHere(ActionKind.PROBE_POD)),
+        ("<@U0BOT> probe gateway", RequestStepHere(ActionKind.PROBE_GATEWAY)),
+        ("<@U0BOT> Restart.", RequestStepHere(ActionKind.RESTART)),
+        ("<@U0BOT> restart egw-2", RequestStepHere(ActionKind.RESTART, "egw-2")),
         ("<@U0BOT|egress-diag> Check again!", CheckAgain()),
         ("again <@U0BOT>", CheckAgain()),
         ("<@U0BOT>   why?", ExplainFindings()),

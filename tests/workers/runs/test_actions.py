@@ -90,7 +90,7 @@ def confirmed(client: Client, kind: ActionKind) -> ActionRecord:
 
 
 def record(client: Client, action_id: str) -> ActionRecord:
-    found = ActionClient(client.stores).get(action_id)
+    found = client.get(ActionRecord, action_id)
     assert found is not None
     return found
 
