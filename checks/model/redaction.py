@@ -4,61 +4,42 @@
 the same placeholder, so redacting a redacted text changes nothing.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from checks.model.secrets.collected import JWK_HINTS, jwk_spans
-from checks.model.secrets.named_values import named_value_spans
-from checks.model.secrets.names import HINTS, SecretName, announced_secret, is_collection
-from checks.model.secrets.pairs import cookie_spans, pair_spans
-from checks.model.secrets.programs import PROGRAM_HINTS, program_spans
-from checks.model.secrets.prose import ONE_TIME_HINTS, PROSE_HINTS, one_time_spans, prose_spans
-from checks.model.secrets.secret_objects import secret_object_spans
-from checks.model.secrets.shapes import shape_spans
+from checks.model.secrets.cookies import cookie_spans
+from checks.model.secrets.names import SecretName, announced_secret, is_collection
 from checks.model.secrets.structures import (
     are_pairs,
     follows_its_name,
     is_compared_field,
     is_data_field,
+    is_generated_below,
+    is_list_of_secrets,
+    is_matcher,
     is_private_name,
     is_scheme_or_pattern,
     is_secret_below,
     is_secret_text_of_comparison,
+    is_selector,
     neighbouring_name,
     secret_arguments,
     stem_of_file,
     values_of_lines,
 )
+from checks.model.secrets.texts import PLACEHOLDER, redacted_text, remembered_redacted_text, replaced
 from checks.model.secrets.values import is_secret_value
 
 REDACTED = "REDACTED"
 """The placeholder for a Secret's values in a bundle (docs/contract.md#bundle)."""
 
-_WORD = "[redacted]"
 _SHORTEST = 6
 """No shorter text has both a name and a value."""
-_INVISIBLE = re.compile("(?<=[A-Za-z])[\u00ad\u200b-\u200d\u2060\ufeff]+(?=[A-Za-z])")
-"""Characters without width between letters: with them a name would not be recognized."""
 _SHORTEST_PAIR = 2
 _LONGEST_FLAG = 100
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...]], ...] = (
-    (shape_spans, ("",)),
-    (secret_object_spans, ("secret",)),
-    (pair_spans, HINTS),
-    (named_value_spans, HINTS),
-    (program_spans, PROGRAM_HINTS),
-    (prose_spans, PROSE_HINTS),
-    (one_time_spans, ONE_TIME_HINTS),
-    (jwk_spans, JWK_HINTS),
-)
-"""The functions that find secrets, each with hints in small letters.
-
-It is called only for texts that contain one of its hints.
-"""
 
 
 def redact(text: str) -> str:
@@ -69,8 +50,8 @@ def redact(text: str) -> str:
     if len(text) < _SHORTEST:
         return text
     if len(text) > 300:
-        return _settled(text)
-    return _remembered(text)
+        return redacted_text(text)
+    return remembered_redacted_text(text)
 
 
 def redact_object(raw: Any) -> Any:
@@ -125,6 +106,8 @@ def _is_ordinary(key: Any) -> bool:
         key == _APPLIED
         or is_data_field(key)
         or is_compared_field(key)
+        or is_matcher(key)
+        or is_selector(key)
         or is_private_name(key)
         or announced_secret(key) is not None
         or is_collection(key)
@@ -139,14 +122,18 @@ def _values(data: Mapping[str, Any]) -> dict[str, str]:
 def _field(key: str, value: Any, parent: Mapping[str, Any], above: _Above | None) -> Any:
     if key == _APPLIED:
         # A copy of the whole object, including a Secret's data. No check reads it.
-        return _WORD
+        return PLACEHOLDER
     if is_private_name(key) and isinstance(parent.get("kty"), str):
-        return _WORD
-    is_named = is_data_field(key) or (isinstance(value, str) and is_compared_field(key))
+        return PLACEHOLDER
+    if above is None and is_selector(key) and isinstance(value, Mapping | list):
+        return _texts(value)
+    is_named = is_data_field(key) or is_matcher(key) or (isinstance(value, str) and is_compared_field(key))
     neighbour = announced_secret(neighbouring_name(parent)) if is_named else None
     name = neighbour or announced_secret(key)
-    if above and isinstance(value, str) and is_secret_below(key, name, is_in_collection=above.is_collection):
+    if above and isinstance(value, str) and _is_secret_text(key, value, name, above):
         return _below(key, value, above.name)
+    if neighbour and isinstance(value, str) and is_matcher(key):
+        return _below(key, value, neighbour)
     if isinstance(value, Mapping | list | tuple):
         return _opened(key, value, name, above)
     if name is None or (neighbour and is_compared_field(key) and not is_secret_text_of_comparison(value)):
@@ -154,11 +141,26 @@ def _field(key: str, value: Any, parent: Mapping[str, Any], above: _Above | None
     return _cookies(value) if name is SecretName.COOKIE else _secret(name, value)
 
 
+def _is_secret_text(key: str, value: str, name: SecretName | None, above: _Above) -> bool:
+    return is_secret_below(key, name, is_in_collection=above.is_collection) or is_generated_below(
+        key, value, above.name
+    )
+
+
+def _texts(value: Any) -> Any:
+    """The same object with only the secrets within its texts replaced: its names announce none."""
+    if isinstance(value, Mapping):
+        return {key: _texts(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 def _below(key: str, value: str, name: SecretName) -> str:
     """A text in an object under a secret's name."""
     if is_scheme_or_pattern(key, value):
         return value
-    return _WORD if is_secret_value(value, name) else redact(value)
+    return PLACEHOLDER if is_secret_value(value, name) else redact(value)
 
 
 def _opened(key: str, value: Any, name: SecretName | None, above: _Above | None) -> Any:
@@ -171,7 +173,9 @@ def _opened(key: str, value: Any, name: SecretName | None, above: _Above | None)
         return _object(value, above)
     if name is SecretName.COOKIE or not all(isinstance(each, str) for each in value):
         return _object(value, above)
-    if above and is_secret_below(key, name, is_in_collection=above.is_collection):
+    if above and (
+        is_secret_below(key, name, is_in_collection=above.is_collection) or is_list_of_secrets(key, above.name)
+    ):
         return [_below(key, each, above.name) for each in value]
     if name is None:
         return _object(value, above)
@@ -181,23 +185,23 @@ def _opened(key: str, value: Any, name: SecretName | None, above: _Above | None)
 def _cookies(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    return redact(_replaced(value, sorted(cookie_spans(value, 0, len(value)))))
+    return redact(replaced(value, sorted(cookie_spans(value, 0, len(value)))))
 
 
 def _file(key: str, text: str) -> str:
-    return redact(_replaced(text, values_of_lines(key, text)) if "\n" in text else text)
+    return redact(replaced(text, values_of_lines(key, text)) if "\n" in text else text)
 
 
 def _secret(name: SecretName, value: Any) -> Any:
     if isinstance(value, str) and is_secret_value(value, name):
-        return _WORD
+        return PLACEHOLDER
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return _WORD if is_number and name is SecretName.PASSWORD else redact_object(value)
+    return PLACEHOLDER if is_number and name is SecretName.PASSWORD else redact_object(value)
 
 
 def _arguments(each: list[Any], above: _Above | None) -> Iterator[Any]:
     """The elements of a list: a flag or a name may precede its value."""
-    if len(each) < _SHORTEST_PAIR or type(each[0]) is dict:
+    if not each or type(each[0]) is dict or (len(each) < _SHORTEST_PAIR and type(each[0]) is str):
         yield from (_object(value, above) for value in each)
         return
     pairs = are_pairs(each)
@@ -206,7 +210,7 @@ def _arguments(each: list[Any], above: _Above | None) -> Iterator[Any]:
     for position, value in enumerate(each):
         if isinstance(value, str):
             name = _name_before(before, value, is_lone=len(each) == 2)
-            yield _WORD if position in secret else _secret(name, value) if name else redact(value)
+            yield PLACEHOLDER if position in secret else _secret(name, value) if name else redact(value)
         elif pairs and (name := follows_its_name(*value, is_pair=True, is_lone=True)):
             yield [value[0], _cookies(value[1]) if name is SecretName.COOKIE else _secret(name, value[1])]
         else:
@@ -220,40 +224,3 @@ def _name_before(before: Any, value: str, *, is_lone: bool) -> SecretName | None
     if before.startswith("-"):
         return announced_secret(before) if "=" not in before else None
     return follows_its_name(before, value, is_pair=False, is_lone=is_lone)
-
-
-@lru_cache(maxsize=50_000)
-def _remembered(text: str) -> str:
-    return _settled(text)
-
-
-def _settled(text: str) -> str:
-    if not text.isascii():
-        text = _INVISIBLE.sub("", text)
-    for _ in range(8):
-        before = text
-        small = text.lower()
-        finders = [find for find, hints in _FINDERS if _contains(small, hints)]
-        text = _replaced(text, sorted(span for find in finders for span in find(text)))
-        if text == before:
-            break
-    return text
-
-
-def _contains(small: str, hints: Iterable[str]) -> bool:
-    for hint in hints:  # noqa: SIM110 - no generator: this runs for every text of a cluster
-        if hint in small:
-            return True
-    return False
-
-
-def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    parts: list[str] = []
-    at = 0
-    for start, end in spans:
-        if end <= at or start == end:
-            continue
-        if start >= at:
-            parts += (text[at:start], _WORD)
-        at = end
-    return "".join((*parts, text[at:])) if parts else text

@@ -82,6 +82,8 @@ _QUALIFIERS = frozenset(
     ]
 )
 """Words after the deciding one: `SECRET_KEY_BASE`, `client-key-data`, `passwordPrimary`."""
+_DERIVED = frozenset(("hash", "hashed", "hashes", "digest"))
+"""Words for a value that is computed from a password: `passwordHash`."""
 _PASSWORDS = ("password", "passwd", "passphrase", "passcode", "passwort", "pwd", "secret")
 _ORDINARY_PASS = ("bypass", "compass", "encompass", "trespass", "surpass", "overpass", "underpass", "pass")
 _EXACT_PASSWORDS = frozenset(("psk", "pswd", "psw", "requirepass", "htpasswd", "dockerconfigjson", "dockercfg"))
@@ -216,6 +218,13 @@ def announced_secret(name: str) -> SecretName | None:
     if not words or (len(words) > 1 and words[0] in _REASONS):
         return None
     last, before = words[-1], words[:-1]
+    if (
+        last in _DERIVED
+        and before
+        and _as_password(before[-1], before[:-1]) is SecretName.PASSWORD
+        and before != ["secret"]
+    ):
+        return SecretName.PASSWORD
     return (
         _as_reference(last, before)
         or _as_password(last, before)
@@ -261,7 +270,7 @@ def _as_credential(last: str, before: list[str]) -> SecretName | None:
     if last.endswith("auth") and last != "oauth":
         return SecretName.AUTH
     if last in ("sid", "pat", "bearer") and not before:
-        return None
+        return SecretName.AUTH if last == "bearer" else None
     is_token = last in _EXACT_TOKENS or last.endswith(("assertion", "token", "sessionid", "credential", "credentials"))
     return SecretName.TOKEN if is_token else None
 

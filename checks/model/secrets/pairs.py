@@ -6,12 +6,22 @@ They are `name=value`, `name: value`, `"name": "value"`, `--name value`, `<name>
 import re
 from collections.abc import Iterator
 
+from checks.model.secrets.beginnings import (
+    adjacent_spans,
+    argument_on_next_line,
+    beginning_of_value,
+    cell_after_tab,
+    is_lone_pair,
+    is_mixed,
+)
 from checks.model.secrets.calls import call_spans, code_spans, end_of_declared_type
 from checks.model.secrets.collected import block_spans, flow_spans, joined_spans
+from checks.model.secrets.cookies import cookie_spans
 from checks.model.secrets.names import SecretName, announced_secret, is_collection
 from checks.model.secrets.quoting import (
     LONG,
     end_of_quoted,
+    is_in_brackets,
     next_quote,
     opening_quote,
 )
@@ -29,10 +39,10 @@ _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 _WORD = re.compile(r"[^\s\"']*+")
 _REST = re.compile(r"[\w.$-]*+")
 _AFTER = re.compile(
-    r"""(?P<close>(?:\\*["'`]|%22|%27|&quot;|&\#3[49];|\\u002[27])?\]?)(?P<gap>[ \t]*)"""
+    r"""(?P<close>(?:\\*["'`]|%22|%27|&quot;|&\#3[49];|\\u002[27])?\]?)(?P<gap>[ \t]*|(?<=["'])\s{0,40}(?=:))"""
     r"""(?:[(\[][^()\[\]\n]{0,60}[)\]](?=[ \t]*[:=]))?"""
     r"""(?P<separator>:=|=>|->|→|[:\uff1a](?!//)|[=\uff1d](?![=~])|%(?:25){0,3}3[ADad]|\\u003[aAdD]|\\x3[aAdD]|&\#(?:58|61|x3[aAdD]);"""
-    r"""|,(?=[ \t]*\\*["'`]))(?P<space>[ \t]*)"""
+    r"""|,(?=[ \t]*[rbu]?\\*["'`]))(?P<space>(?:\*\*(?=[ \t]))?[ \t]*)"""
 )
 _ELEMENT = re.compile(
     r"(?:\s[^<>]{0,200})?>(?:(?=[^<\s])(?P<value>[^<]{1,4000})</|\s{0,40}<!\[CDATA\[(?P<data>[^\]]{1,4000})\]\]>)"
@@ -44,9 +54,9 @@ _SETS = re.compile(
 """Directives and commands before a name and its value: `aws configure set`, `add_header`."""
 _WORD_AFTER = re.compile(r"[ \t]+(?=[^\s=:;|&])")
 _ROW = re.compile(r"[ \t]*\|[ \t]*(?P<value>[^|\n]{1,500}?)[ \t]*(?=\|)")
-_TAG = re.compile(r"(?:!!?[\w.:/-]{0,60}|&[\w-]{1,60})[ \t]+(?=\S)")
-"""A tag or an anchor of YAML before a value."""
 _BLOCK = re.compile(r"[ \t]*(?:#[^\n]*)?\n")
+_LONE_LINE = re.compile(r"[ \t]*\n(?P<indent>[ \t]*)(?P<value>[^\s:\[{][^\s]{3,200})[ \t]*(?=\n|$)")
+"""A word alone on the line after a name at the end of a sentence."""
 _FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]*[\n ][ \t]*-[ \t]+|[ \t]+)(?!-)(?=\S)""")
 _TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])|[ \t](?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=\w{8,}(?:\s|$))")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -118,9 +128,14 @@ def _is_argument(text: str, start: int, name: SecretName) -> bool:
 
     This is so for flags in a list, arguments of a call, and headers in a log of Envoy.
     """
-    before = text[max(0, start - 8) : start].rstrip("\"'`\\")
+    before = re.sub(r"[rbu]?\\*[\"'`]$", "", text[max(0, start - 8) : start])
     header = name in (SecretName.HEADER, SecretName.COOKIE) or "-" in text[start : start + 40].split("'", maxsplit=1)[0]
-    return text[start] == "-" or before.endswith("(") or (text[start - 1 : start] == "'" and header)
+    return (
+        text[start] == "-"
+        or before.endswith("(")
+        or is_lone_pair(text, start, before, name)
+        or (text[start - 1 : start] == "'" and header)
+    )
 
 
 def _collected(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
@@ -142,11 +157,7 @@ def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[
     if name is not SecretName.WEAK and (at := _after_directive(text, start, end)):
         yield from value_spans(text, at, name, Place("x", "=", "", is_quoted_name=False))
     elif text[max(0, start - 20) : start].rstrip(" \t").endswith("|") and (cell := _ROW.match(text, end)):
-        if (
-            name is not SecretName.AUTH
-            and _is_mixed(text, cell.start("value"))
-            and is_secret_value(cell["value"], name)
-        ):
+        if name is not SecretName.AUTH and is_mixed(text, cell.start("value")) and is_secret_value(cell["value"], name):
             yield cell.span("value")
     else:
         yield from _after_flag(text, start, end, name)
@@ -157,16 +168,25 @@ def _after_directive(text: str, start: int, end: int) -> int | None:
     word = _WORD_AFTER.match(text, end)
     if word is None or not _SETS.search(text, max(0, start - 120), start):
         return None
-    return word.end() if opening_quote(text, word.end()) or _is_mixed(text, word.end()) else None
+    return word.end() if opening_quote(text, word.end()) or is_mixed(text, word.end()) else None
 
 
 def _after_flag(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
+    if (
+        text[start] == "-"
+        and (alone := argument_on_next_line(text, start, end)) is not None
+        and name is not SecretName.WEAK
+    ):
+        yield from _judged(text, *alone, name)
+        return
     is_flag = text[start] == "-" and _FLAG.match(text, end)
     if is_flag and name is not SecretName.WEAK:
         if "- " in is_flag[0] or not is_flag["quote"]:
             yield from value_spans(text, is_flag.end(), name, Place("x", "=", "", is_quoted_name=False))
     elif text[start:end].lower() in ("requirepass", "masterauth") and text[end : end + 1] == " ":
         yield from value_spans(text, end + 1, name, Place("x", "=", "", is_quoted_name=False))
+    elif name is SecretName.PASSWORD and (cell := cell_after_tab(text, end)):
+        yield from _judged(text, *cell, name)
     elif "_" in text[start:end] and (quoted := _QUOTED.match(text, end)) and name is not SecretName.WEAK:
         yield from value_spans(text, quoted.end(), name, Place("x", "=", "", is_quoted_name=False))
     elif _VARIABLE.fullmatch(text, start, end):
@@ -178,43 +198,50 @@ def _after_flag(text: str, start: int, end: int, name: SecretName) -> Iterator[S
             yield from value_spans(text, column.end(), name, Place("ENV", "=", "", is_quoted_name=False))
 
 
-def _is_mixed(text: str, at: int) -> bool:
-    """Whether the word here has letters and digits."""
-    found = re.compile(r"[^\s|;]{1,200}").match(text, at)
-    return bool(found and re.search(r"\d", found[0]) and re.search(r"[A-Za-z]", found[0]))
-
-
-def _after_tag(text: str, at: int) -> int:
-    found = _TAG.match(text, at)
-    return found.end() if found else at
-
-
 def value_spans(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
     """The secret parts of the value that begins at this position, after a name of this kind."""
-    at = _after_tag(text, at) if place.separator == ":" else at
+    at = beginning_of_value(text, at, place)
     if text.startswith(PLACEHOLDERS, at):
         return
     first = text[at : at + 1]
     if place.separator in ("=", ":=") and (code := code_spans(text, at, name)) is not None:
         yield from code
     elif quote := opening_quote(text, at):
-        start = at + len(quote)
-        yield from _judged(text, start, end_of_quoted(text, start, quote), name)
+        yield from _quoted(text, at + len(quote), quote, name, place)
     elif first == "[":
         yield from _listed(text, at + 1, name)
-    elif first == "{" and (inner := _INNER.match(text, at)):
-        opened = opening_quote(text, inner.end())
-        yield from _judged(
-            text, inner.end() + len(opened), end_of_quoted(text, inner.end() + len(opened), opened), name
-        )
-    elif first == "{" and place.separator == "=" and (end := text.find("}", at, at + 500)) > 0:
-        yield from _judged(text, at + 1, end, name)
-    elif place.separator == ":" and (lines := following_lines(text, at, place)) is not None:
+    elif first == "{":
+        yield from _in_braces(text, at, name, place)
+    elif place.separator == ":" and (lines := _lines_after(text, at, place)) is not None:
         for start, end in lines:
             yield from _judged(text, start, end, name)
-    elif first not in ("{", "\n", ""):
+    elif first not in ("\n", ""):
         end = end_of_unquoted(text, at, name, place)
         yield from _judged(text, at, end, name, is_plain=place.is_plain)
+
+
+def _quoted(text: str, start: int, quote: str, name: SecretName, place: Place) -> Iterator[SecretSpan]:
+    stop = end_of_quoted(text, start, quote)
+    judged = list(_judged(text, start, stop, name))
+    yield from judged
+    if judged and name is SecretName.PASSWORD and place.separator == "=" and text.startswith(quote, stop):
+        yield from adjacent_spans(text, stop + len(quote), place)
+
+
+def _in_braces(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
+    if inner := _INNER.match(text, at):
+        start = inner.end() + len(quote := opening_quote(text, inner.end()))
+        yield from _judged(text, start, end_of_quoted(text, start, quote), name)
+    elif place.separator == "=" and (end := text.find("}", at, at + 500)) > 0:
+        yield from _judged(text, at + 1, end, name)
+
+
+def _lines_after(text: str, at: int, place: Place) -> list[SecretSpan] | None:
+    """The lines below a name that are its value; None if the value is on the same line."""
+    if not place.begins_line and (lone := _LONE_LINE.match(text, at)):
+        is_word = lone["value"].isalpha() or lone["value"].endswith(":") or is_in_brackets(place.prefix)
+        return [] if is_word else [lone.span("value")]
+    return following_lines(text, at, place)
 
 
 def _judged(text: str, start: int, end: int, name: SecretName, *, is_plain: bool = False) -> Iterator[SecretSpan]:
@@ -222,7 +249,9 @@ def _judged(text: str, start: int, end: int, name: SecretName, *, is_plain: bool
     if name is SecretName.COOKIE:
         yield from cookie_spans(text, start, end)
         yield end, end
-    elif is_secret_value(value, name) and not (is_plain and name is not SecretName.PASSWORD and is_prose(value)):
+    elif is_secret_value(value, name) and not (
+        is_plain and name not in (SecretName.PASSWORD, SecretName.HEADER) and is_prose(value)
+    ):
         yield start, end
 
 
@@ -238,18 +267,3 @@ def _listed(text: str, at: int, name: SecretName) -> Iterator[SecretSpan]:
         end = end_of_quoted(text, start, quote)
         yield from _judged(text, start, end, name)
         at = end + len(quote)
-
-
-_COOKIE = re.compile(r"\s*([^=;\s]+)=([^;]*)")
-_ATTRIBUTES = frozenset(("path", "domain", "expires", "max-age", "samesite", "version", "priority"))
-
-
-def cookie_spans(text: str, start: int, end: int) -> Iterator[SecretSpan]:
-    """The values of the cookies between these positions, without attributes such as `Path`."""
-    cookies = list(_COOKIE.finditer(text, start, end))
-    whole = text[start:end].strip()
-    if not cookies and is_secret_value(whole, SecretName.COOKIE) and not (is_prose(whole) and " " in whole):
-        yield start, end
-    for cookie in cookies:
-        if cookie[1].lower() not in _ATTRIBUTES and is_secret_value(cookie[2], SecretName.COOKIE):
-            yield cookie.span(2)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from checks.model.secrets.cookies import cookie_spans
 from checks.model.secrets.names import SecretName
-from checks.model.secrets.pairs import cookie_spans, value_spans
+from checks.model.secrets.pairs import value_spans
 from checks.model.secrets.unquoted import Place
 from checks.model.secrets.values import PLACEHOLDERS
 
@@ -23,6 +24,8 @@ _ARGUMENTS = re.compile(
     rf"(?:mysql|mariadb)\b{_BETWEEN}\s-p\s+(?=[^\s-])|openssl\b{_BETWEEN}\s-[kK]\s+(?=[^\s-])|ipmitool\b{_BETWEEN}\s-P\s+|"
     rf"cqlsh\b{_BETWEEN}\s-p\s+|snmp\w{{3,8}}\b{_BETWEEN}\s-c\s+|snmp\w{{2,10}}\b{_BETWEEN}\s-[AX]\s+|"
     rf"htpasswd\b{_BETWEEN}[ ]-[A-Za-z]*b[A-Za-z]*[ ]+(?:\S+[ ]+)?\S+[ ]+|(?i:ConvertTo-SecureString)\s+(?:-String\s+)?|"
+    r"(?i:identified\s+(?:with\s+\S{1,60}\s+)?(?:by|as)\s+(?:(?:values|password)\s+)?)(?=\\*[\"'])|"
+    r"(?i:(?:create|alter)\s+user\s+\S{1,80}\s+identified\s+by\s+)|"
     r"--from-literal[=\s][\"']?[\w.-]{1,100}=)"
 )
 _ECHOED = re.compile(
@@ -44,7 +47,7 @@ _COMMANDS = re.compile(
     r"(?<![\w-])(?:AUTH (?:default )?(?=\S*\d)|(?:add_user|change_password)\s+\S{1,60}\s+)(?P<secret>\S{6,200})"
 )
 PROGRAM_HINTS = (
-    *("auth ", "add_user", "change_password"),
+    *("identified", "auth ", "add_user", "change_password"),
     *(
         "curl",
         "http ",

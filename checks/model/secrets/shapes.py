@@ -39,6 +39,7 @@ _PREFIXED = {
     "nvapi-": r"nvapi-[\w-]{20,}",
     "gsk_": r"gsk_\w{20,}",
     "xai-": r"xai-\w{20,}",
+    "pplx-": r"pplx-\w{20,}",
     # Clouds
     "aiza": r"AIza[\w-]{30,}",
     "ya29.": r"ya29\.[\w-]{10,}",
@@ -50,15 +51,19 @@ _PREFIXED = {
     "q~": r"[A-Za-z0-9_~.-]{3}\dQ~[\w~.-]{30,36}",
     "_v1_": r"do[oprt]_v1_[0-9a-f]{20,}",
     "hrku-": r"HRKU-[\w-]{20,}",
+    "fm": r"fm[12][ra]?_[\w+/=-]{16,}",
+    "jqqj99": r"[A-Za-z0-9]{30,80}JQQJ99[A-Za-z0-9]{8,40}",
     # Mail, telephone, shops, payments
     "sg.": r"SG\.[\w-]{16,}\.[\w-]{16,}",
     "xkeysib-": r"xkeysib-[\w-]{20,}",
     "key-": r"key-[0-9a-f]{32}",
+    ":aa": r"\d{6,12}:AA[\w-]{30,}",
     "bot": r"bot\d{6,12}:[\w-]{30,}",
     "shp": r"shp(?:at|ca|pa|ss)_[0-9a-f]{20,}",
     "sq0": r"sq0(?:atp|csp)-[\w-]{16,}",
     "eaaa": r"EAAA[\w-]{56,}",
     # Operation, design, planning
+    "dt0": r"dt0[a-z]\d{2}\.[A-Z0-9]{16,}\.[A-Z0-9]{32,}",
     "dapi": r"dapi[0-9a-f]{32}(?:-\d)?",
     "glsa_": r"glsa_\w{20,}",
     "glc_": r"glc_[\w+/=]{20,}",
@@ -121,6 +126,8 @@ _PARAMETER = re.compile(
     r"(?:=|%3d)(?P<secret>[^&\s\"'<>\\#;]+)"
     r"|(?:code|key|k|apikey|subscription-key|hapikey)=(?P<long>(?=[^&\s\"'<>\\#]{0,200}[\d%=_-])[^&\s\"'<>\\#]{8,}+))"
 )
+_SIGNATURE = re.compile(r"(?<![\w?&#-])sig=(?P<secret>[^&\s\"'<>;]{8,})(?=&(?:s[a-z]{1,3}|[a-z]{2})=)")
+"""The signature of a shared access signature without its URL."""
 _RESET = re.compile(r"(?i)(?<=/)(?:token|reset|invite|activate|verify|key|secret|magic)/(?P<secret>[\w~.-]{12,})")
 _WEBHOOK = re.compile(
     r"(?i)(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|webhook\.office\.com/webhookb?2?/|outlook\.office\.com/webhook/|"
@@ -161,6 +168,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_WEBHOOK, ("hook", "pagerduty", "ifttt", "telegram", "dingtalk", "feishu", "pushover", "rooms/")),
     (_ORACLE, ("thin:", "sqlplus")),
     (_PARAMETER, ("=", "%3d")),
+    (_SIGNATURE, ("sig=",)),
     (_PASTED, ("@",)),
     (_DSN, ("@tcp(", "@unix(")),
 )

@@ -21,6 +21,8 @@ _DATA = frozenset(
         *(
             "value",
             "values",
+            "val",
+            "notvalues",
             "rawvalue",
             "inlinestring",
             "inlinebytes",
@@ -34,8 +36,19 @@ _DATA = frozenset(
     )
 )
 """Fields that hold the text itself: Envoy's data sources, variables and parameters."""
-_MATCHES = frozenset(("exact", "prefix", "suffix", "regex"))
-"""Istio's ways to compare a text."""
+_MATCHES = frozenset(("exact", "prefix", "suffix", "contains", "regex"))
+"""Istio's and Envoy's ways to compare a text."""
+_MATCHERS = frozenset(
+    (
+        *_MATCHES,
+        *("exactmatch", "prefixmatch", "suffixmatch", "containsmatch", "stringmatch", "valuematch", "saferegexmatch"),
+    )
+)
+"""Envoy's fields beside the name of a header: the text that is compared with it."""
+_SELECTORS = frozenset(
+    ("matchlabels", "matchexpressions", "matchfields", "tolerations", "taints", "nodeselector", "secretkeyref")
+)
+"""Fields of Kubernetes with labels, taints and keys of Secrets: names, never secrets."""
 _COMPARED = frozenset(("observed", "expected", "wanted", "before", "after", "old", "new", "from", "to", "was"))
 _JWK_PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "k", "oth"))
 """The private members of a JSON web key (RFC 7518, sections 6.2.2, 6.3.2 and 6.4)."""
@@ -50,6 +63,18 @@ def is_data_field(key: str) -> bool:
     """Whether a field of this name holds a text whose name is beside it."""
     normal = normal_key(key)
     return normal in _DATA or normal.endswith("value")
+
+
+@lru_cache(maxsize=20_000)
+def is_matcher(key: str) -> bool:
+    """Whether a field of this name is compared with a header whose name is beside it."""
+    return normal_key(key) in _MATCHERS
+
+
+@lru_cache(maxsize=20_000)
+def is_selector(key: str) -> bool:
+    """Whether an object of this name holds labels, taints or keys of Secrets."""
+    return normal_key(key) in _SELECTORS
 
 
 def is_compared_field(key: str) -> bool:
@@ -71,6 +96,16 @@ def is_secret_text_of_comparison(value: str) -> bool:
     return " " not in value and any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and len(value) >= 6
 
 
+def is_generated_below(key: str, value: str, above: SecretName) -> bool:
+    """Whether a text below the name of a password is one: it has letters and digits."""
+    return above is SecretName.PASSWORD and not is_description(key) and is_secret_text_of_comparison(value)
+
+
+def is_list_of_secrets(key: str, above: SecretName) -> bool:
+    """Whether a list of texts anywhere below the name of a password holds passwords."""
+    return above is SecretName.PASSWORD and not is_description(key)
+
+
 def is_secret_below(key: str, name: SecretName | None, *, is_in_collection: bool) -> bool:
     """Whether a text in this field is secret when an object above it has the name of a secret."""
     if name is not None and not is_in_collection and name is not SecretName.WEAK:
@@ -89,7 +124,9 @@ def is_scheme_or_pattern(key: str, value: str) -> bool:
     """Whether a text that is compared with a header contains no credential: `Bearer `, `.+`."""
     if value.strip().lower() in _SCHEMES:
         return True
-    return key == "regex" and not re.search(r"\w{6,}", re.sub(r"(?i)\\.|\[[^\]]*\]|bearer|basic|digest", "", value))
+    return normal_key(key) in ("regex", "saferegexmatch") and not re.search(
+        r"\w{6,}", re.sub(r"(?i)\\.|\[[^\]]*\]|bearer|basic|digest", "", value)
+    )
 
 
 def follows_its_name(before: Any, value: Any, *, is_pair: bool, is_lone: bool) -> SecretName | None:

@@ -80,9 +80,9 @@ _METHODS = frozenset(
 )
 _REFERENCE = re.compile(
     r"\$[A-Z_][A-Z0-9_]*|\$\{[^{}]*\}|\$\([^()]*\)|\$\(.*|\{\{.*\}\}|\{\{.*|%[A-Z_][A-Z0-9_]*%|<[^<>]*>|<(?:none|set|unset|redacted)\b.*|"
-    r"\*+|[xX]{3,}|\.{3}|…|@\w+\(.*"
+    r"\*+|[xX]{3,}|\.{3}|…|@\w+\(.*|/(?:srv|home|app|tmp|root|data|opt|var|usr|etc|run|mnt|work|workspace)/?"
 )
-"""A variable, a template, a description in angle brackets, or a mask."""
+"""A variable, a template, a description in angle brackets, a mask, or a directory."""
 _PATH = re.compile(r"(?:file://|~|\.{0,2})(?:/[A-Za-z0-9@_.-]{1,40}){2,}/?|(?:\.{1,2}|~)/[A-Za-z0-9_.-]{1,60}")
 _FILE = re.compile(r"[\w./-]{1,100}\.(?:pem|key|crt|cer|cert|p12|pfx|jks|json|ya?ml|txt|conf|ini|env|sock|pub)")
 _URL = re.compile(r"(?:https?|kubernetes|file|unix|spiffe)://[^\s?@]+")
@@ -90,6 +90,16 @@ _DOTTED = re.compile(r"[a-z][A-Za-z]*(?:\.[a-z][A-Za-z]*)+")
 _OBJECT = re.compile(r"[a-z0-9]+(?:[-./][a-z0-9]+)+|[a-z]{1,4}")
 _QUANTITY = re.compile(r"\d{1,3}|\d+(?:\.\d+)?\s?(?:bytes?|bits?|[smhd]|ms|[KMG]i?B?|%|seconds|minutes|hours|days)")
 _CERTIFICATE = re.compile(r"LS0tLS1CRUdJTiBDRVJUSUZJQ0FUR|-----BEGIN (?:TRUSTED )?(?:CERTIFICATE|PUBLIC KEY)")
+_FIELD = re.compile(r"[a-z][A-Za-z_]{2,40}:")
+"""The name of a field in place of a value: lines of YAML that were joined with spaces."""
+_CREDENTIALS = frozenset(
+    ("auth", "authentication", "authorization", "token", "tokens", "scheme", "credentials", "only")
+)
+"""Words after a scheme that name its credential: `Basic auth`."""
+_FUNCTION_WORD = re.compile(
+    r"(?i)\b(?:is|are|was|were|be|has|have|had|not|no|the|an?|of|for|to|in|on|by|with|and|or|from|must|may|can|cannot|does|do|did|"
+    r"failed|denied|denies|missing|required|allowed|exists?|invalid|expired|header|headers|policy|policies|rules?|request)\b"
+)
 _PROSE = re.compile(
     r"[A-Za-z][a-z]{0,14}[.,;:!?]?|[A-Z]{2,12}[,.;:]?|[a-z]+[_'’/-][a-z/-]+[.,;:]?|\d{1,4}[.,;:]?|[–—-]|\([a-z-]+\)[;,.:]?"
 )
@@ -115,7 +125,11 @@ def _is_description(value: str, name: SecretName) -> bool:
         case SecretName.PASSWORD | SecretName.COOKIE:
             return bool(_QUANTITY.fullmatch(short)) and not value.isdigit()
         case SecretName.HEADER:
-            return (is_prose(value) and " " in value) or _is_reference(value.rsplit(maxsplit=1)[-1])
+            return (is_prose(value) and " " in value and _is_sentence(value)) or _is_reference(
+                value.rsplit(maxsplit=1)[-1]
+            )
+        case _ if _FIELD.fullmatch(value.split(maxsplit=1)[0]):
+            return True
         case SecretName.AUTH:
             return value.lower() in _METHODS or any(each.fullmatch(short) for each in (_URL, _QUANTITY, _DOTTED))
         case SecretName.OBJECT:
@@ -132,6 +146,14 @@ def _is_reference(value: str) -> bool:
 
 def _is_path(value: str) -> bool:
     return bool(_FILE.fullmatch(value)) or (bool(_PATH.fullmatch(value)) and not seems_random(value.rsplit("/", 1)[-1]))
+
+
+def _is_sentence(words: str) -> bool:
+    """Whether these words form a sentence about a header: no scheme with its credential."""
+    scheme, *rest = words.split()
+    if len(rest) == 1 and (scheme.lower() not in _METHODS or rest[0].lower() in _CREDENTIALS):
+        return True
+    return "," in words or bool(_FUNCTION_WORD.search(words))
 
 
 def is_prose(text: str) -> bool:

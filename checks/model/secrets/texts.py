@@ -1,0 +1,92 @@
+"""The secrets of a text, found by all signs together, and the text without them."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from unicodedata import normalize
+
+from checks.model.secrets.collected import JWK_HINTS, jwk_spans
+from checks.model.secrets.named_values import named_value_spans
+from checks.model.secrets.names import HINTS
+from checks.model.secrets.pairs import pair_spans
+from checks.model.secrets.programs import PROGRAM_HINTS, program_spans
+from checks.model.secrets.prose import ONE_TIME_HINTS, PROSE_HINTS, one_time_spans, prose_spans
+from checks.model.secrets.secret_objects import secret_object_spans
+from checks.model.secrets.shapes import shape_spans
+
+PLACEHOLDER = "[redacted]"
+_INVISIBLE = re.compile("(?<=[A-Za-z])[\u00ad\u200b-\u200d\u2060\ufeff]+(?=[A-Za-z])")
+"""Characters without width between letters: with them a name would not be recognized."""
+_COLOUR = re.compile(r"(?:\x1b|\\+u001[bB]|\\+x1[bB]|\\+033|\\+e)\[[0-9;]{0,20}m")
+"""The sequence that sets a terminal's colour, also as JSON and shells write it."""
+_FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...]], ...] = (
+    (shape_spans, ("",)),
+    (secret_object_spans, ("secret",)),
+    (pair_spans, HINTS),
+    (named_value_spans, HINTS),
+    (program_spans, PROGRAM_HINTS),
+    (prose_spans, PROSE_HINTS),
+    (one_time_spans, ONE_TIME_HINTS),
+    (jwk_spans, JWK_HINTS),
+)
+"""The functions that find secrets, each with hints in small letters.
+
+It is called only for texts that contain one of its hints.
+"""
+
+
+@lru_cache(maxsize=50_000)
+def remembered_redacted_text(text: str) -> str:
+    """The same for a short text: the texts of a cluster are seen again in its next run."""
+    return redacted_text(text)
+
+
+def redacted_text(text: str) -> str:
+    """The text with the placeholder for each secret.
+
+    Colours of a terminal and invisible characters are removed.
+    """
+    if "m" in text and (("\x1b" in text) or "\\" in text):
+        text = _COLOUR.sub("", text)
+    is_ascii = text.isascii()
+    if not is_ascii:
+        text = _INVISIBLE.sub("", text)
+    for _ in range(8):
+        before = text
+        plain = text if is_ascii else _folded(text)
+        small = plain.lower()
+        finders = [find for find, hints in _FINDERS if _contains(small, hints)]
+        text = replaced(text, sorted(span for find in finders for span in find(plain)))
+        if text == before:
+            break
+    return text
+
+
+def _folded(text: str) -> str:
+    """The text with ordinary characters for their variants.
+
+    Variants are wide letters and spaces that do not break lines.
+    Secrets are recognized in it. Each character stays at its position (Unicode Standard Annex 15, NFKC).
+    """
+    variants = ((each, normalize("NFKC", each)) for each in set(text) if not each.isascii())
+    return text.translate({ord(each): plain for each, plain in variants if len(plain) == 1})
+
+
+def _contains(small: str, hints: Iterable[str]) -> bool:
+    for hint in hints:  # noqa: SIM110 - no generator: this runs for every text of a cluster
+        if hint in small:
+            return True
+    return False
+
+
+def replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with the placeholder for each of these sorted spans."""
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        if end <= at or start == end:
+            continue
+        if start >= at:
+            parts += (text[at:start], PLACEHOLDER)
+        at = end
+    return "".join((*parts, text[at:])) if parts else text
