@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from checks.model.findings import Effect
+from checks.model.raw_values import Moment
 
 PLAN_EXPIRES = timedelta(minutes=10)
 """The age at which a plan can no longer be confirmed: it must be made again."""
@@ -82,7 +83,7 @@ class ActionPlan:
     namespace: str
     gateway: str
     """The name of the gateway, without its namespace."""
-    created: datetime
+    created: Moment
     object: str
     """The object that is created or changed: `Job payments/egress-diag-probe-…`."""
     calls: tuple[ApiCall, ...]

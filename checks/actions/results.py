@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from checks.actions.echo_requests import EchoAnswer, echo_answers
 from checks.actions.plan import ActionKind, ActionPlan, PlanRefusal
 from checks.facts.probes import ProbeOutcome, ProbeResult
+from checks.model.raw_values import Moment
 from checks.model.redaction import redact
 from checks.static_egress.prefixes import parse_egress_prefix
 
@@ -44,7 +45,7 @@ class ActionResult:
 
     outcome: ActionOutcome
     summary: str
-    ended: datetime
+    ended: Moment
     probe: Mapping[str, Any] | None = None
     refusal: PlanRefusal | None = None
     left_over: str = ""

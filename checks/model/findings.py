@@ -4,12 +4,12 @@ Observations, findings, evidence, actions, changes, reports.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from checks.model.raw_values import Moment
 from checks.model.route import Route
 
 
@@ -205,7 +205,7 @@ class Finding:
 class Change:
     """A recent change to an object that the gateway depends on."""
 
-    at: datetime
+    at: Moment
     resource: str
     what: str
     who: str = ""
@@ -219,7 +219,7 @@ class Report:
     namespace: str
     gateway: str
     verdict: Verdict
-    started_at: datetime
+    started_at: Moment
     duration_seconds: float
     root_causes: tuple[str, ...]
     findings: tuple[Finding, ...]

@@ -8,7 +8,9 @@ Every function takes a raw mapping and a path, and returns a value of the named 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 Raw = Mapping[str, Any]
 
@@ -106,17 +108,27 @@ def parse_moment(value: object) -> datetime | None:
     """An RFC 3339 string (or a datetime from YAML) as an aware UTC time, or None."""
     if isinstance(value, str):
         return _parsed(value)
-    return _in_utc(value) if isinstance(value, datetime) else None
+    return in_utc(value) if isinstance(value, datetime) else None
 
 
 @lru_cache(maxsize=50_000)
 def _parsed(value: str) -> datetime | None:
     """The time that a text contains; the times of an object are read for every gateway."""
     try:
-        return _in_utc(datetime.fromisoformat(value))
+        return in_utc(datetime.fromisoformat(value))
     except ValueError:
         return None
 
 
-def _in_utc(found: datetime) -> datetime:
+def in_utc(found: datetime) -> datetime:
+    """The time in UTC; one without an offset is taken as UTC."""
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def stored_moment(value: object) -> datetime:
+    """A stored ISO 8601 time in UTC; a time without an offset is taken as UTC. Raises ValueError."""
+    return in_utc(datetime.fromisoformat(str(value)))
+
+
+Moment = Annotated[datetime, AfterValidator(in_utc)]
+"""The type of every time of a stored record: always with an offset, so that any two can be compared."""

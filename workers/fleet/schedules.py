@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from redis import Redis
 
 from checks.config.configuration import Config
+from checks.model.raw_values import stored_moment
 from checks.model.recurrence import BadRecurrence
 from workers.records.schedule import SCHEDULE_JSON, Schedule
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
@@ -160,7 +161,7 @@ class Schedules:
         if newest is None or newest.at <= last:
             return None
         before = self.redis.get(self._key("schedule", schedule.id, "composed"))
-        since = datetime.fromisoformat(str(before)) if before else None
+        since = stored_moment(before) if before else None
         return Due(schedule, newest.window, newest.at, since, late=now - newest.at > _LATE_AFTER)
 
     def _begun(self, due: Due, begin: Callable[[Due], bool]) -> bool:
@@ -174,7 +175,7 @@ class Schedules:
     def _last(self, schedule: Schedule, now: datetime) -> datetime:
         """The last handled window; the present for a new schedule, which has missed no window."""
         raw = self.redis.get(self._key("schedule", schedule.id, "last"))
-        known = datetime.fromisoformat(str(raw)) if raw is not None else None
+        known = stored_moment(raw) if raw is not None else None
         if known is None or known > now + _CLOCK_JUMPED:
             return self._first_seen(schedule, now)
         return known

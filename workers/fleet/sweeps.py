@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 
+from checks.model.raw_values import stored_moment
 from workers.records.gateway_state import SWEPT_CLUSTER_JSON, SweptCluster
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.leases import Lease
@@ -84,8 +85,8 @@ class Sweeps:
         return Sweep(
             sweep_id,
             tuple(each for each in str(record["clusters"]).split("\n") if each),
-            datetime.fromisoformat(record["created"]),
-            datetime.fromisoformat(record["until"]),
+            stored_moment(record["created"]),
+            stored_moment(record["until"]),
             str(record["why"]),
             tuple(SWEPT_CLUSTER_JSON.validate_json(value) for _, value in sorted(done.items())),
         )

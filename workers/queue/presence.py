@@ -19,6 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from checks import __version__
+from checks.model.raw_values import Moment
 from workers.queue.connection import quick_connection
 from workers.queue.settings import worker_settings
 
@@ -43,7 +44,7 @@ class Process:
     name: Annotated[str, Field(exclude=True)]
     version: str
     queues: tuple[str, ...]
-    at: datetime
+    at: Moment
 
     @property
     def role(self) -> str:

@@ -3,9 +3,11 @@
 A beat that runs and does nothing is noticed by its rounds, not by its process.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redis import Redis
+
+from checks.model.raw_values import stored_moment
 
 JANITOR = "janitor"
 FLEET = "fleet"
@@ -37,4 +39,4 @@ class Rounds:
 def _age(raw: object, now: datetime) -> timedelta | None:
     if raw is None:
         return None
-    return max(timedelta(), now - datetime.fromisoformat(str(raw)).astimezone(UTC))
+    return max(timedelta(), now - stored_moment(raw))

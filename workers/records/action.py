@@ -1,13 +1,13 @@
 """Actions: active steps that a person requests, others approve, and a worker executes."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from pydantic import TypeAdapter
 
 from checks.actions.plan import ActionKind, ActionPlan
 from checks.actions.results import ActionResult
+from checks.model.raw_values import Moment
 from workers.records.run import Target
 
 
@@ -57,7 +57,7 @@ class Approval:
     """The confirmation of a plan by one person."""
 
     user: str
-    at: datetime
+    at: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ class ActionRecord:
     id: str
     order: ActionOrder
     state: ActionState
-    created: datetime
+    created: Moment
     needed: int = 1
     plan: ActionPlan | None = None
     approvals: tuple[Approval, ...] = ()
-    started: datetime | None = None
-    ended: datetime | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     attempts: int = 0
     progress: tuple[str, ...] = ()
     result: ActionResult | None = None

@@ -1,12 +1,13 @@
 """Digests: their order, lines and counts."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
 from checks.config.access_rules import Requester
+from checks.model.raw_values import Moment
 from workers.records.gateway_state import Drift, Fault
 from workers.records.mute import Mute
 
@@ -22,8 +23,8 @@ class DigestOrder:
     id: str
     channel: str
     clusters: tuple[str, ...]
-    due: datetime
-    since: datetime | None = None
+    due: Moment
+    since: Moment | None = None
     window: str = ""
     schedule: str = ""
     when: str = ""
@@ -56,7 +57,7 @@ class Unchecked:
     why: str
     gateways: tuple[str, ...] = ()
     """The gateways in question; empty for the whole cluster."""
-    last: datetime | None = None
+    last: Moment | None = None
     """The time of the last successful check."""
 
 
@@ -71,7 +72,7 @@ class GatewayLine:
     cluster: str
     gateway: str
     faults: tuple[Fault, ...]
-    since: datetime
+    since: Moment
     owner: str = ""
     day: int = 0
     """The day of the outage, counted from 1."""
@@ -92,7 +93,7 @@ class DriftedGateway:
     cluster: str
     gateway: str
     drift: tuple[Drift, ...]
-    at: datetime
+    at: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Digest:
     """A composed digest: all gateways of a channel over the time since the last one."""
 
     order: DigestOrder
-    at: datetime
+    at: Moment
     counts: Counts
     unchecked: Annotated[tuple[Unchecked, ...], Field(alias="unseen")] = ()
     broke: tuple[GatewayLine, ...] = ()

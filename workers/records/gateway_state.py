@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
+from checks.model.raw_values import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Fault:
     subject: str
     summary: str
     identity: str
-    since: datetime
+    since: Moment
 
     @property
     def place(self) -> tuple[str, str]:
@@ -51,7 +51,7 @@ class Drift:
     before: str
     after: str
     who: str = ""
-    at: datetime | None = None
+    at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Written:
     """The last writer of an object and the time, as the cluster records them."""
 
     resource: str
-    at: datetime
+    at: Moment
     who: str
 
 
@@ -74,7 +74,7 @@ class GatewayCheck:
     cluster: str
     gateway: str
     """`namespace/name`."""
-    at: datetime
+    at: Moment
     verdict: Verdict
     faults: tuple[Fault, ...] = ()
     risks: tuple[Fault, ...] = ()
@@ -98,21 +98,21 @@ class GatewayState:
     cluster: str
     gateway: str
     by: str
-    at: datetime
+    at: Moment
     verdict: Verdict
     broken: bool
-    since: datetime
-    inconclusive_since: Annotated[datetime | None, Field(alias="unseen")] = None
+    since: Moment
+    inconclusive_since: Annotated[Moment | None, Field(alias="unseen")] = None
     faults: tuple[Fault, ...] = ()
     risks: tuple[Fault, ...] = ()
     settings: tuple[GatewaySetting, ...] = ()
     prefix: str = ""
     """The last egress IP prefix seen, also while there is none."""
     missing: str = ""
-    healthy_at: Annotated[datetime | None, Field(alias="well_at")] = None
+    healthy_at: Annotated[Moment | None, Field(alias="well_at")] = None
     healthy_settings: Annotated[tuple[GatewaySetting, ...], Field(alias="well_settings")] = ()
     written: tuple[Written, ...] = ()
-    known_since: datetime | None = None
+    known_since: Moment | None = None
 
     @property
     def changed_since_healthy(self) -> tuple[Drift, ...]:
@@ -147,7 +147,7 @@ class Transition:
     kind: TransitionKind
     cluster: str
     gateway: str
-    at: datetime
+    at: Moment
     by: str
     faults: tuple[Fault, ...] = ()
     drift: tuple[Drift, ...] = ()
@@ -160,7 +160,7 @@ class SweptCluster:
 
     cluster: str
     by: str
-    at: datetime
+    at: Moment
     gateways: int = 0
     seconds: float = 0.0
     problem: str = ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
 from checks.config.access_rules import Requester
+from checks.model.raw_values import Moment
 from workers.records.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.records.mute import Mute
 
@@ -19,7 +20,7 @@ class HandoffOrder:
     id: str
     channel: str
     user: str
-    at: datetime
+    at: Moment
     span: timedelta
     clusters: tuple[str, ...]
     to: str = ""
@@ -41,7 +42,7 @@ class Watching:
     cluster: str
     gateway: str
     user: str
-    until: datetime
+    until: Moment
     verdict: str = ""
 
 
@@ -55,7 +56,7 @@ class Coverage:
     missed: int = 0
     """Fleet checks that could not read their cluster."""
     runs: int = 0
-    last: datetime | None = None
+    last: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Handoff:
     links: Mapping[str, str] | None = None
     """The last run of each open outage, by `cluster namespace/name`; the bot links its thread."""
     taken_by: str = ""
-    taken_at: datetime | None = None
+    taken_at: Moment | None = None
     reminded: bool = False
 
     @property
@@ -105,7 +106,7 @@ class Takeover:
     """The user who has taken a handoff, and the time."""
 
     user: str
-    at: datetime
+    at: Moment
 
 
 HANDOFF_JSON = TypeAdapter(Handoff)

@@ -1,11 +1,11 @@
 """The history of each gateway and the inventory of each cluster."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import TypeAdapter
 
 from checks.model.findings import Verdict
+from checks.model.raw_values import Moment
 from workers.records.stored import FromKey
 
 
@@ -18,7 +18,7 @@ class GatewayVerdict:
     gateway: FromKey
     verdict: Verdict
     root_causes: tuple[str, ...]
-    at: datetime
+    at: Moment
     run: str
 
 
@@ -27,7 +27,7 @@ class PastRun:
     """A past run, also after its evidence has expired: time, verdict, faults, user and channel."""
 
     run: str
-    at: datetime
+    at: Moment
     verdict: Verdict
     root_causes: tuple[str, ...]
     failing: tuple[str, ...]
@@ -39,7 +39,7 @@ class PastRun:
 class Remark:
     """A user's comment on a run that is wrong."""
 
-    at: datetime
+    at: Moment
     user: str
     comment: str
 
@@ -49,7 +49,7 @@ class Ownership:
     """The owner of a gateway's incident, since when, and the run in whose thread it was taken."""
 
     user: str
-    at: datetime
+    at: Moment
     run: str = ""
 
 
@@ -61,7 +61,7 @@ class Inventory:
     """
 
     gateways: tuple[tuple[str, bool], ...] = ()
-    at: datetime | None = None
+    at: Moment | None = None
 
 
 GATEWAY_VERDICT_JSON = TypeAdapter(GatewayVerdict)

@@ -1,12 +1,12 @@
 """The answer to the command `list`."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from pydantic import TypeAdapter
 
 from checks.config.access_rules import Requester
+from checks.model.raw_values import Moment
 from workers.records.stored import FromKey
 
 
@@ -33,7 +33,7 @@ class Listing:
     state: ListingState = ListingState.WAITING
     gateways: tuple[tuple[str, bool], ...] = ()
     problem: str = ""
-    at: datetime | None = None
+    at: Moment | None = None
     groups: tuple[str, ...] = ()
     """The user groups of the access rules that the user was in."""
     partial: bool = False

@@ -1,9 +1,10 @@
 """Mutes: faults that digests and handoffs leave out."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import TypeAdapter
+
+from checks.model.raw_values import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Mute:
     check: str
     user: str
     reason: str
-    at: datetime
-    until: datetime
+    at: Moment
+    until: Moment
 
 
 MUTE_JSON = TypeAdapter(Mute)

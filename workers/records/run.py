@@ -1,13 +1,13 @@
 """Runs: the target, the request, and the run that serves it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
 from checks.model.findings import Finding, Report
+from checks.model.raw_values import Moment
 
 
 class RunState(StrEnum):
@@ -90,9 +90,9 @@ class Run:
     id: str
     order: Order
     state: RunState
-    created: datetime
-    started: datetime | None = None
-    ended: datetime | None = None
+    created: Moment
+    started: Moment | None = None
+    ended: Moment | None = None
     attempts: int = 0
     total: int = 0
     """The number of checks of the run."""

@@ -1,13 +1,13 @@
 """Watches, which check a gateway repeatedly."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
+from checks.model.raw_values import Moment
 from workers.records.run import Target
 from workers.records.stored import FromKey
 
@@ -39,7 +39,7 @@ class WatchCheck:
     The verdict is None if the run had none.
     """
 
-    at: datetime
+    at: Moment
     verdict: Verdict | None
     causes: tuple[str, ...]
     run: str
@@ -64,8 +64,8 @@ class Watch:
     user: str
     channel: str
     thread: str | None
-    began: datetime
-    until: datetime
+    began: Moment
+    until: Moment
     state: WatchState = WatchState.ACTIVE
     checks: Annotated[int, Field(alias="looks")] = 0
     passed: Annotated[int, Field(alias="good")] = 0
@@ -75,7 +75,7 @@ class Watch:
     """The first check, and each with a result other than the one before."""
     run: str = ""
     """The run that is under way for the watch."""
-    ended: datetime | None = None
+    ended: Moment | None = None
     stopped_by: str = ""
 
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 
+from checks.model.raw_values import Moment
 from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class UnreadableRecord:
 
     error: str
     token: str
-    at: datetime
+    at: Moment
 
 
 _UNREADABLE_JSON = TypeAdapter(UnreadableRecord)

@@ -6,6 +6,8 @@ from typing import Any
 
 from redis import Redis
 
+from checks.model.raw_values import stored_moment
+
 FULL = 0.8
 """The used share of the limit above which the oldest evidence is deleted.
 
@@ -68,7 +70,7 @@ class RedisMemory:
         found = self._redis.hgetall(self._key)
         if not {"count", "at", "kept_since"} <= found.keys():
             return None
-        at, since = (datetime.fromisoformat(str(found[name])) for name in ("at", "kept_since"))
+        at, since = (stored_moment(found[name]) for name in ("at", "kept_since"))
         return EvidenceDeleted(int(found["count"]), at, since)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import pkgutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
+from pydantic import TypeAdapter
 
+import checks as checks_package
+import workers as workers_package
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.doctor.requirement_lines import DoctorOptions, State
@@ -178,3 +183,40 @@ def test_the_records_that_are_named_are_bounded_and_expire(
     assert redis_client.hlen(f"{PREFIX}unreadable") == 100
     assert len([each for each in caplog.messages if "cannot be read" in each]) == 100
     assert 0 < redis_client.ttl(f"{PREFIX}unreadable") <= 86400
+
+
+def _plain_times(schema: object) -> Iterator[object]:
+    """The datetime schemas that are not followed by a function that adds an offset."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "datetime":
+            yield schema
+        followed = schema.get("type") == "function-after" and schema["schema"].get("type") == "datetime"
+        for value in () if followed else schema.values():
+            yield from _plain_times(value)
+    elif isinstance(schema, list | tuple):
+        for value in schema:
+            yield from _plain_times(value)
+
+
+def test_every_time_of_a_record_has_an_offset() -> None:
+    """A time without one was accepted, and could then not be compared with any other."""
+    folders = (workers_package, checks_package)
+    names = [each.name for folder in folders for each in pkgutil.walk_packages(folder.__path__, f"{folder.__name__}.")]
+    loaded = [importlib.import_module(name) for name in names if "__main__" not in name]
+    adapters = {
+        f"{module.__name__}.{name}": value
+        for module in loaded
+        for name, value in vars(module).items()
+        if isinstance(value, TypeAdapter)
+    }
+    assert len(adapters) > 20
+    assert [name for name, adapter in adapters.items() if list(_plain_times(adapter.core_schema))] == []
+
+
+def test_a_time_without_an_offset_is_read_as_utc(client: ConnectedClient) -> None:
+    watch, _ = client.watch(TARGET, "U0ALICE", "C0OPS", None, timedelta(hours=1))
+    key = f"{PREFIX}watch:{watch.id}"
+    stored = str(client.stores.redis.get(key))
+    client.stores.redis.set(key, stored.replace("Z", ""))
+    assert "Z" in stored
+    assert client.active(Watch) == (watch,)
