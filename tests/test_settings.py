@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,8 @@ BAD = {
     "REDIS_PASSWORD": ("secret\n",),
     "EGRESS_DIAG_KEY_PREFIX": ("with space", "star*", "é" * 101),
     "EGRESS_DIAG_RUN_TIMEOUT": ("0", "-1", "901", "nan", "inf", "1e999", "9" * 400, "a minute", "\uff14"),
-    "EGRESS_DIAG_LEASE": ("-3", "0", "nan", "inf", "601", "15s"),
-    "EGRESS_DIAG_TICK": ("0", "31", "nan"),
+    "EGRESS_DIAG_LEASE": ("-3", "0", "0.9", "1e-9", "nan", "inf", "601", "15s"),
+    "EGRESS_DIAG_TICK": ("0", "0.01", "31", "nan"),
     "EGRESS_DIAG_WATCH_INTERVAL": ("0", "3601", "-inf"),
     "EGRESS_DIAG_CONCURRENCY": ("0", "65", "1.5", "four", "9" * 5000, "1e1", "\uff14", "\u0664"),
     "EGRESS_DIAG_LOG": ("xml",),
@@ -151,7 +152,7 @@ def test_every_process_ends_with_the_sentences(process: str, tmp_path: Path) -> 
     output = ended.stdout + ended.stderr
     assert "Traceback" not in output
     assert "REDIS_URL is not valid (its value is not shown here); expected redis://HOST:PORT/DATABASE" in output
-    assert 'EGRESS_DIAG_LEASE is "-3"; expected seconds above 0, at most 600' in output
+    assert 'EGRESS_DIAG_LEASE is "-3"; expected seconds from 1 to 600' in output
     assert ended.returncode == {"liveness": 1, "doctor": 1}.get(process, 2)
 
 
@@ -162,3 +163,24 @@ def test_the_bot_ends_if_slacks_address_is_none(process: str, tmp_path: Path) ->
     assert "Traceback" not in ended.stderr
     assert "SLACK_API_URL is not valid" in ended.stderr
     assert ended.returncode == 2
+
+
+@pytest.mark.parametrize("scheme", ["REDIS", "Rediss"])
+def test_the_scheme_of_an_address_may_have_capital_letters(scheme: str) -> None:
+    """The client of the records refused what the settings had accepted."""
+    assert WorkerSettings(REDIS_URL=f"{scheme}://h/0").redis_url.startswith(f"{scheme.lower()}://h/0")
+
+
+def test_a_heartbeat_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended the beat in its first round."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        monkeypatch.setenv("EGRESS_DIAG_HEARTBEAT", f"{folder}/heartbeat")
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(BadSetting, match="expected the path of a writable file"):
+                WorkerSettings()
+        finally:
+            os.seteuid(before)

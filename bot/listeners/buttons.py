@@ -142,7 +142,9 @@ def _file(
     if not isinstance(run, Run):
         return run
     state = handler.client.request_file(run, kind)
-    return answers.file_expired(name) if state == "expired" else answers.file_requested(name, there=state == "posted")
+    if state in ("expired", "unreadable"):
+        return answers.file_expired(name, unreadable=state == "unreadable")
+    return answers.file_requested(name, there=state == "posted")
 
 
 def choose_gateway(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:

@@ -182,9 +182,10 @@ def file_requested(kind: str, *, there: bool) -> Message:
     return _answer("filed", words, [section(plain(words))])
 
 
-def file_expired(kind: str) -> Message:
-    """The evidence behind a requested file is no longer stored."""
-    words = f"The {kind} of this run has expired. Run a new check, or collect evidence with `egress-diag collect`."
+def file_expired(kind: str, *, unreadable: bool = False) -> Message:
+    """The evidence behind a requested file is no longer stored, or cannot be read."""
+    problem = "cannot be read" if unreadable else "has expired"
+    words = f"The {kind} of this run {problem}. Run a new check, or collect evidence with `egress-diag collect`."
     return _answer("not-kept", words, [section(prose(words))])
 
 

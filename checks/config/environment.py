@@ -84,9 +84,10 @@ def _address(value: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _web_address(value: str) -> str:
-    if _address(value, ("http", "https")).query:
+    parts = _address(value, ("http", "https"))
+    if parts.query:
         raise ValueError
-    return value
+    return _with_lower_scheme(value, parts)
 
 
 _REDIS_CHOICES = {"ssl_cert_reqs": ("required", "optional", "none"), "ssl_check_hostname": ("true", "false")}
@@ -110,7 +111,12 @@ def _redis_address(value: str) -> str:
     for name, chosen in given:
         if chosen not in _REDIS_CHOICES.get(name, ()) and not (name in _REDIS_FILES and _is_file(Path(chosen))):
             raise ValueError
-    return value
+    return _with_lower_scheme(value, parts)
+
+
+def _with_lower_scheme(value: str, parts: SplitResult) -> str:
+    """The address with its scheme in lower case, as the clients expect it."""
+    return parts.scheme + value[len(parts.scheme) :]
 
 
 def _is_file(path: Path) -> bool:
@@ -136,6 +142,10 @@ def _existing_folder(path: Path) -> Path:
 
 def _file_in_a_folder(path: Path) -> Path:
     if _is_folder(path) or not _is_folder(path.parent) or len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise ValueError
+    if not os.access(
+        path if path.exists() else path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids
+    ):
         raise ValueError
     return path
 

@@ -126,9 +126,15 @@ def in_utc(found: datetime) -> datetime:
 
 
 def stored_moment(value: object) -> datetime:
-    """A stored ISO 8601 time in UTC; a time without an offset is taken as UTC. Raises ValueError."""
+    """A stored ISO 8601 time in UTC; one without an offset is taken as UTC.
+
+    Raises ValueError.
+    """
     return in_utc(datetime.fromisoformat(str(value)))
 
 
 Moment = Annotated[datetime, AfterValidator(in_utc)]
-"""The type of every time of a stored record: always with an offset, so that any two can be compared."""
+"""A time of a stored record.
+
+It always has an offset, so any two can be compared.
+"""

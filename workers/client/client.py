@@ -161,14 +161,18 @@ class Client:
             case Schedule():
                 self._stores.fleet.schedules.add(order, self._stores.config, current_time())
 
-    def request_file(self, run: Run, kind: Literal["bundle", "report"]) -> Literal["expired", "posted", "requested"]:
+    def request_file(
+        self, run: Run, kind: Literal["bundle", "report"]
+    ) -> Literal["expired", "unreadable", "posted", "requested"]:
         """Request a run's evidence or report as a file in its thread.
 
-        `expired` if it is no longer kept, `posted` if it is already in the thread.
+        `expired` if it is no longer kept, `unreadable` if it cannot be read, `posted` if it is already in the thread.
         """
         kept = run.report is not None if kind == "report" else self._stores.evidence.has_bundle(run.id)
         if not kept:
             return "expired"
+        if kind == "bundle" and not self._stores.evidence.is_readable(run.id):
+            return "unreadable"
         document = f"file/{run.id}:{kind}"
         if "file" in self._stores.documents.deliveries(document).slots:
             return "posted"

@@ -93,9 +93,13 @@ class Digests:
         )
 
     def get(self, digest_id: str) -> Digest | None:
-        """A composed digest, or None."""
-        raw = self.redis.get(self._key("digest", "doc", digest_id))
-        return DIGEST_JSON.validate_json(raw) if raw is not None else None
+        """A composed digest, or None if there is none or it cannot be read."""
+
+        def stored() -> Digest | None:
+            raw = self.redis.get(self._key("digest", "doc", digest_id))
+            return DIGEST_JSON.validate_json(raw) if raw is not None else None
+
+        return self._unreadable.read_one(f"digest/{digest_id}", stored, None)
 
     def waiting(self) -> tuple[DigestOrder, ...]:
         """The digests that wait for their fleet check, oldest first."""

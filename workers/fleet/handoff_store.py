@@ -18,6 +18,7 @@ from workers.records.handoff import HANDOFF_JSON, TAKEOVER_JSON, Handoff, Handof
 from workers.records.watch import Watch
 from workers.runs.compare_and_set import Expected, Transitions
 from workers.runs.documents import Documents, new_revision
+from workers.runs.unreadable import UnreadableRecords
 
 REMIND_AFTER = timedelta(minutes=30)
 """The time after which the channel is reminded once of a handoff that no one has taken."""
@@ -42,6 +43,7 @@ class Handoffs:
         self.states = states
         self.access = access
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def preview(self, order: HandoffOrder, watches: Sequence[Watch]) -> Handoff:
         """The handoff that `hand_over` would make.
@@ -84,7 +86,13 @@ class Handoffs:
         return new
 
     def get(self, handoff_id: str) -> Handoff | None:
-        """A handoff with the user who took it, or None if it is unknown or too old."""
+        """A handoff with the user who took it.
+
+        None if it is unknown, too old, or cannot be read.
+        """
+        return self._unreadable.read_one(f"handoff/{handoff_id}", lambda: self._stored(handoff_id), None)
+
+    def _stored(self, handoff_id: str) -> Handoff | None:
         raw = self.redis.get(self._key("handoff", handoff_id))
         if raw is None:
             return None

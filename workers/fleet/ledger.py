@@ -117,7 +117,7 @@ class Ledger:
             known = self.redis.hgetall(key)
             for check in checks:
                 if check.at.date() == day:
-                    worst = _worst(str(known.get(check.gateway, "")), _DAY_MARKS[check.verdict])
+                    worst = _worst(_mark(known.get(check.gateway)), _DAY_MARKS[check.verdict])
                     yield ("HSET", key, check.gateway, worst)
             yield ("EXPIRE", key, _DAYS_KEPT * 86400)
 
@@ -137,8 +137,7 @@ class Ledger:
 
     def state(self, cluster: str, gateway: str) -> GatewayState | None:
         """The state of one gateway, or None."""
-        raw = self.redis.hget(self._key("state", cluster), gateway)
-        return GATEWAY_STATE_JSON.validate_json(raw) if raw is not None else None
+        return self.states(cluster).get(gateway)
 
     def transitions(self, cluster: str, since: datetime, until: datetime) -> tuple[Transition, ...]:
         """The transitions after `since`, up to `until`, oldest first."""
@@ -157,7 +156,7 @@ class Ledger:
                 pipe.hgetall(self._key("day", cluster, day.isoformat()))
             found = pipe.execute()
         names = sorted({str(name) for marks in found for name in marks})
-        return {name: "".join(str(marks.get(name, ".")) for marks in found) for name in names}
+        return {name: "".join(_mark(marks.get(name)) or "." for marks in found) for name in names}
 
     # mutes
 
@@ -196,6 +195,11 @@ def _sane(state: GatewayState | None, now: datetime) -> GatewayState | None:
     if state is None or state.at <= now + _CLOCK_AHEAD:
         return state
     return replace(state, at=now - timedelta(microseconds=1), since=min(state.since, now))
+
+
+def _mark(stored: object) -> str:
+    """A stored mark; "" if there is none, or one that is not known."""
+    return str(stored) if stored in _DAY_MARKS.values() else ""
 
 
 def _worst(known: str, new: str) -> str:

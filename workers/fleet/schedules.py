@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from redis import Redis
 
 from checks.config.configuration import Config
-from checks.model.raw_values import stored_moment
+from checks.model.raw_values import parse_moment
 from checks.model.recurrence import BadRecurrence
 from workers.records.schedule import SCHEDULE_JSON, Schedule
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
@@ -112,8 +112,12 @@ class Schedules:
 
     def find(self, schedule_id: str) -> Schedule | None:
         """A schedule that a user added, or None."""
-        raw = self.redis.hget(self._key("schedules"), schedule_id)
-        return SCHEDULE_JSON.validate_json(raw) if raw is not None else None
+
+        def stored() -> Schedule | None:
+            raw = self.redis.hget(self._key("schedules"), schedule_id)
+            return SCHEDULE_JSON.validate_json(raw) if raw is not None else None
+
+        return self._unreadable.read_one(f"schedule/{schedule_id}", stored, None)
 
     def remove(self, schedule_id: str) -> bool:
         """Remove an added schedule. False if there is none of this id."""
@@ -161,7 +165,7 @@ class Schedules:
         if newest is None or newest.at <= last:
             return None
         before = self.redis.get(self._key("schedule", schedule.id, "composed"))
-        since = stored_moment(before) if before else None
+        since = parse_moment(before)
         return Due(schedule, newest.window, newest.at, since, late=now - newest.at > _LATE_AFTER)
 
     def _begun(self, due: Due, begin: Callable[[Due], bool]) -> bool:
@@ -175,7 +179,7 @@ class Schedules:
     def _last(self, schedule: Schedule, now: datetime) -> datetime:
         """The last handled window; the present for a new schedule, which has missed no window."""
         raw = self.redis.get(self._key("schedule", schedule.id, "last"))
-        known = stored_moment(raw) if raw is not None else None
+        known = parse_moment(raw)
         if known is None or known > now + _CLOCK_JUMPED:
             return self._first_seen(schedule, now)
         return known

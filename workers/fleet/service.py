@@ -87,8 +87,10 @@ class Fleet:
         if not every or not config.clusters:
             return
         slot = int(now.timestamp() // every.total_seconds())
-        known = self.redis.get(self._key("sweep", "slot"))
-        if known is not None and int(known) == slot:
+        stored = str(self.redis.get(self._key("sweep", "slot")))
+        # A slot that cannot be read is replaced.
+        known = int(stored) if stored.isdecimal() else None
+        if known == slot:
             return
         going = any(each.why == "regular" and not each.over(now) for each in self.sweeps.open())
         if known is not None and not going:

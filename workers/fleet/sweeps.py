@@ -8,9 +8,10 @@ that is being checked. Progress is counted in the record and not in the queue, s
 delays no other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from redis import Redis
 
@@ -75,7 +76,10 @@ class Sweeps:
         )
 
     def get(self, sweep_id: str) -> Sweep | None:
-        """A fleet check with its results, or None if it is unknown or too old."""
+        """A fleet check with its results, or None if it is unknown, too old, or cannot be read."""
+        return self._unreadable.read_one(f"fleet check/{sweep_id}", lambda: self._stored(sweep_id), None)
+
+    def _stored(self, sweep_id: str) -> Sweep | None:
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._key("sweep", sweep_id))
             pipe.hgetall(self._key("sweep", sweep_id, "done"))
@@ -88,14 +92,18 @@ class Sweeps:
             stored_moment(record["created"]),
             stored_moment(record["until"]),
             str(record["why"]),
-            tuple(SWEPT_CLUSTER_JSON.validate_json(value) for _, value in sorted(done.items())),
+            tuple(part for _, part in sorted(self._parts(sweep_id, done))),
         )
+
+    def _parts(self, sweep_id: str, done: Mapping[Any, Any]) -> Iterator[tuple[str, SweptCluster]]:
+        """The results that can be read; the cluster of another one is checked again."""
+        return self._unreadable.read_fields(f"fleet check/{sweep_id}", done, SWEPT_CLUSTER_JSON.validate_json)
 
     def open(self) -> tuple[Sweep, ...]:
         """The fleet checks that have not been closed, by deadline."""
         found: list[Sweep] = []
         names = (str(each) for each in self.redis.zrange(self._key("sweeps"), 0, -1))
-        for name, sweep in self._unreadable.read_each("fleet check", names, self.get):
+        for name, sweep in self._unreadable.read_each("fleet check", names, self._stored):
             if sweep is None:
                 self.close(name)
             else:
@@ -109,11 +117,14 @@ class Sweeps:
     def record_part(self, sweep_id: str, part: SweptCluster) -> bool:
         """Record the result of one cluster. False if there was one."""
         key = self._key("sweep", sweep_id, "done")
+        known = self.redis.hget(key, part.cluster)
+        if known is not None and list(self._parts(sweep_id, {part.cluster: known})):
+            return False
         writes: list[Write] = [
             ("HSET", key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part)),
             ("EXPIRE", key, int(_KEPT.total_seconds())),
         ]
-        return self._transitions.apply([Expected(("HEXISTS", key, part.cluster), 0)], writes)
+        return self._transitions.apply([Expected(("HGET", key, part.cluster), known)], writes)
 
     def may_send(self, sweep: Sweep, cluster: str) -> bool:
         """Whether a part may be sent now; True at most once in `RESEND_AFTER` seconds."""
@@ -125,7 +136,7 @@ class Sweeps:
 
         def attempt() -> int | None:
             known = self.redis.hget(key, cluster)
-            count = int(known or 0) + 1
+            count = (int(known) if known is not None and str(known).isdecimal() else 0) + 1
             writes: list[Write] = [("HSET", key, cluster, count), ("EXPIRE", key, int(_KEPT.total_seconds()))]
             return count if self._transitions.apply([Expected(("HGET", key, cluster), known)], writes) else None
 

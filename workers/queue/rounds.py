@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 
-from checks.model.raw_values import stored_moment
+from checks.model.raw_values import parse_moment
 
 JANITOR = "janitor"
 FLEET = "fleet"
@@ -37,6 +37,6 @@ class Rounds:
 
 
 def _age(raw: object, now: datetime) -> timedelta | None:
-    if raw is None:
-        return None
-    return max(timedelta(), now - stored_moment(raw))
+    """The age of a round; None if there was none, or its time cannot be read."""
+    at = parse_moment(raw)
+    return None if at is None else max(timedelta(), now - at)

@@ -51,11 +51,9 @@ class WorkerSettings(EnvironmentSettings):
         60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT", description="seconds above 0, at most 900"
     )
     """The time after which a run ends with what it has found."""
-    lease: Number = Field(
-        15, gt=0, le=600, validation_alias="EGRESS_DIAG_LEASE", description="seconds above 0, at most 600"
-    )
+    lease: Number = Field(15, ge=1, le=600, validation_alias="EGRESS_DIAG_LEASE", description="seconds from 1 to 600")
     """The time after which a run whose lease was not renewed is taken up by another worker."""
-    tick: Number = Field(5, gt=0, le=30, validation_alias="EGRESS_DIAG_TICK", description="seconds above 0, at most 30")
+    tick: Number = Field(5, ge=0.1, le=30, validation_alias="EGRESS_DIAG_TICK", description="seconds from 0.1 to 30")
     """The interval of the janitor; the liveness probe expects a round each minute."""
     watch_interval: Number = Field(
         30, gt=0, le=3600, validation_alias="EGRESS_DIAG_WATCH_INTERVAL", description="seconds above 0, at most 3600"
@@ -89,7 +87,7 @@ class WorkerSettings(EnvironmentSettings):
     )
     """The OTLP endpoint for traces; no traces if not set."""
     heartbeat: FileInAFolder | None = Field(
-        None, validation_alias="EGRESS_DIAG_HEARTBEAT", description="the path of a file in an existing folder"
+        None, validation_alias="EGRESS_DIAG_HEARTBEAT", description="the path of a writable file in an existing folder"
     )
     """The file that `workers.queue.liveness` touches while this process works."""
 

@@ -21,6 +21,7 @@ from workers.records.action import ACTION_RECORD, ActionOrder, ActionRecord, Act
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.documents import new_revision
 from workers.runs.leases import Lease
+from workers.runs.unreadable import UnreadableRecords
 
 _REQUEST_KEPT = 3600
 _MOST_PROBES = 100
@@ -34,9 +35,13 @@ class Actions:
         self._prefix = prefix
         self._keep = int(keep.total_seconds())
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def accept(self, order: ActionOrder, needed: int) -> tuple[ActionRecord, bool]:
         """Accept a request as exactly one action; True for a repeated request."""
+        return until_applied(lambda: self._accepted(order, needed))
+
+    def _accepted(self, order: ActionOrder, needed: int) -> tuple[ActionRecord, bool] | None:
         action = ActionRecord(secrets.token_hex(6), order, ActionState.REQUESTED, _now(), needed)
         request = self._key("action-request", order.key)
         writes: list[Write] = [
@@ -48,21 +53,25 @@ class Actions:
             return action, False
         known = self.get(str(self._redis.get(request)))
         if known is None:
-            raise LookupError("the action of this request has expired")
+            # It has expired since, or cannot be read: a new action takes its place.
+            self._redis.delete(request)
+            return None
         return known, True
 
     def get(self, action_id: str) -> ActionRecord | None:
-        """An action, or None if it is unknown or too old."""
-        raw = self._redis.get(self._key("action", action_id))
-        return None if raw is None else ACTION_RECORD.validate_json(raw)
+        """An action, or None if it is unknown, too old, or cannot be read."""
+        return self._unreadable.read_one(f"action/{action_id}", lambda: self._stored(action_id), None)
+
+    def _stored(self, action_id: str) -> ActionRecord | None:
+        return _parsed(self._redis.get(self._key("action", action_id)))
 
     def active(self) -> tuple[ActionRecord, ...]:
         """The actions that have not ended, or whose objects may still exist, oldest first."""
         found: list[ActionRecord] = []
-        for name in self._redis.zrange(self._key("open-actions"), 0, -1):
-            action = self.get(str(name))
+        names = (str(each) for each in self._redis.zrange(self._key("open-actions"), 0, -1))
+        for name, action in self._unreadable.read_each("action", names, self._stored):
             if action is None or (action.state.ended and action.cleaned):
-                self._redis.zrem(self._key("open-actions"), str(name))
+                self._redis.zrem(self._key("open-actions"), name)
             else:
                 found.append(action)
         return tuple(found)
@@ -112,7 +121,8 @@ class Actions:
             state = ActionState.CONFIRMED if confirmed else ActionState.PLANNED
             return replace(found, approvals=approvals, state=state)
 
-        return self._change(action_id, change) or refusals[0]
+        unknown = PlanRefusal(RefusalKind.NOT_CONFIRMED, "This action has expired or cannot be read; make a new one.")
+        return self._change(action_id, change) or next(iter(refusals), unknown)
 
     def begin(self, action: ActionRecord) -> ActionRecord | None:
         """Record that a worker begins, or begins again.
@@ -187,7 +197,7 @@ class Actions:
     def probe_results(self, cluster: str) -> tuple[Raw, ...]:
         """The results of the cluster's probes that still count, oldest first."""
         found: Sequence[Any] = self._redis.lrange(self._key("probes", cluster), 0, -1)
-        entries = [orjson.loads(raw) for raw in found]
+        entries: tuple[Raw, ...] = tuple(self._unreadable.read_values(f"probe/{cluster}", found, orjson.loads))
         return tuple(each for each in entries if (at := moment(each, "at")) is not None and _now() - at <= PROBE_VALID)
 
     def _keep_probe(self, cluster: str, entry: Raw) -> None:
@@ -207,7 +217,8 @@ class Actions:
 
         def attempt() -> tuple[ActionRecord | None] | None:
             raw = self._redis.get(key)
-            changed = None if raw is None else change(ACTION_RECORD.validate_json(raw))
+            found = self._unreadable.read_one(f"action/{action_id}", lambda: _parsed(raw), None)
+            changed = None if found is None else change(found)
             if raw is None or changed is None:
                 return (None,)
             return (changed,) if self._transitions.apply([Expected(("GET", key), raw)], self._writes(changed)) else None
@@ -222,6 +233,10 @@ class Actions:
 
     def _key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
+
+
+def _parsed(raw: str | bytes | None) -> ActionRecord | None:
+    return None if raw is None else ACTION_RECORD.validate_json(raw)
 
 
 def _not_approvable(found: ActionRecord, user: str, typed: str, now: datetime) -> PlanRefusal | None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from workers.records.run import TARGET_JSON, Target
+from workers.runs.unreadable import UnreadableRecords
 
 _REQUEST_KEPT = 3600
 """Seconds for which a request is remembered; Slack repeats within minutes."""
@@ -23,6 +24,7 @@ class Conversations:
         self.redis = redis
         self.prefix = prefix
         self.keep = keep
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def first_time(self, request: str) -> bool:
         """Whether a press, mention or form arrives for the first time: Slack delivers some twice."""
@@ -60,8 +62,12 @@ class Conversations:
 
     def last_target(self, channel: str) -> Target | None:
         """The target last diagnosed in a channel, or None."""
-        raw = self.redis.get(self._key("chosen", channel))
-        return TARGET_JSON.validate_json(raw) if raw is not None else None
+
+        def stored() -> Target | None:
+            raw = self.redis.get(self._key("chosen", channel))
+            return TARGET_JSON.validate_json(raw) if raw is not None else None
+
+        return self._unreadable.read_one(f"chosen/{channel}", stored, None)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

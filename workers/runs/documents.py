@@ -29,6 +29,7 @@ from workers.records.delivered import (
 from workers.runs.compare_and_set import Expected, Transitions, Write
 from workers.runs.failures import DeliveryFailures
 from workers.runs.leases import Lease
+from workers.runs.unreadable import UnreadableRecords
 
 _NOTIFIED_FOR = 10
 """Seconds for which one notification covers later changes.
@@ -71,6 +72,7 @@ class Documents:
         self.keep = keep
         self.failures = DeliveryFailures(redis, prefix, keep)
         self._transitions = Transitions(redis, prefix)
+        self._unreadable = UnreadableRecords(redis, prefix)
         self._waiting = WaitingMessages(redis, prefix)
 
     def changed(self, document: str, *, urgent: bool = False) -> None:
@@ -141,11 +143,23 @@ class Documents:
 
     def deliveries(self, document: str) -> Deliveries:
         """The messages that were posted for a document, and the doubtful posts."""
+        nothing = Deliveries()
+        return self._unreadable.read_one(f"delivered/{document}", lambda: self._deliveries(document), nothing)
+
+    def _deliveries(self, document: str) -> Deliveries:
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._key("delivered", document))
             pipe.hgetall(self._key("doubts", document))
             messages, doubts = pipe.execute()
-        return read_deliveries(messages, doubts)
+        # A message whose record cannot be read is posted again, and its record replaced.
+        readable = self._unreadable.read_each(
+            f"delivered/{document}", messages, lambda slot: read_deliveries({slot: messages[slot]}, {})
+        )
+        known = {slot: messages[slot] for slot, _ in readable}
+        posts = self._unreadable.read_each(
+            f"doubt/{document}", doubts, lambda slot: read_deliveries({}, {slot: doubts[slot]})
+        )
+        return read_deliveries(known, {slot: doubts[slot] for slot, _ in posts})
 
     def note_delivered(self, document: str, record: Recorded | DoubtfulPost, *, holder: Expected | None = None) -> None:
         """Record the message of a slot at once after posting it, or an attempt to post it.

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from redis import Redis
 
 from workers.runs.packed import reply_bytes
+from workers.runs.unreadable import UnreadableRecords
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ A larger one is not kept, since Redis holds it in memory: use `egress-diag colle
 
 _GZIP = b"\x1f\x8b"
 """The first bytes of a packed bundle."""
+_GZIP_BASE64 = b"H4s"
 
 
 class EvidenceStore:
@@ -32,6 +34,7 @@ class EvidenceStore:
         self.prefix = prefix
         self.keep_seconds = keep
         self._index = f"{prefix}evidence"
+        self._unreadable = UnreadableRecords(redis, prefix)
 
     def keep(self, run_id: str, packed: bytes) -> bool:
         """Keep a packed bundle. False if it is too large."""
@@ -47,17 +50,30 @@ class EvidenceStore:
         return True
 
     def bundle(self, run_id: str) -> bytes | None:
-        """The packed bundle (.tar.gz), or None if it is not or no longer kept."""
+        """The packed bundle (.tar.gz), or None if it is not kept or cannot be read."""
         raw = self.redis.get(self._key(run_id))
         if raw is None:
             return None
         packed = reply_bytes(raw)
+        if packed.startswith(_GZIP):
+            return packed
         # Earlier versions stored bundles as Base64.
-        return packed if packed.startswith(_GZIP) else base64.b64decode(packed)
+        return base64.b64decode(packed) if packed.startswith(_GZIP_BASE64) else None
 
     def has_bundle(self, run_id: str) -> bool:
         """Whether a bundle is kept."""
         return bool(self.redis.exists(self._key(run_id)))
+
+    def is_readable(self, run_id: str) -> bool:
+        """Whether a kept bundle begins as one, without reading all of it."""
+
+        def begins() -> bool:
+            first = reply_bytes(self.redis.getrange(self._key(run_id), 0, len(_GZIP_BASE64) - 1))
+            if not first.startswith((_GZIP, _GZIP_BASE64)):
+                raise ValueError("not a bundle")
+            return True
+
+        return self._unreadable.read_one(f"evidence/{run_id}", begins, False)
 
     def discard(self, run_id: str) -> None:
         """Delete a run's evidence."""

@@ -157,8 +157,12 @@ class History:
 
     def inventory(self, cluster: str) -> Inventory:
         """The gateways last seen in a cluster's mesh profile, and when."""
-        raw = self.redis.get(self._key("inventory", cluster))
-        return INVENTORY_JSON.validate_json(raw) if raw is not None else Inventory()
+
+        def stored() -> Inventory:
+            raw = self.redis.get(self._key("inventory", cluster))
+            return INVENTORY_JSON.validate_json(raw) if raw is not None else Inventory()
+
+        return self._unreadable.read_one(f"inventory/{cluster}", stored, Inventory())
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

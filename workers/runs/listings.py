@@ -43,7 +43,10 @@ class Listings:
         )
 
     def get(self, listing_id: str) -> Listing | None:
-        """One request with its answer, or None if it is too old."""
+        """One request with its answer, or None if it is too old or cannot be read."""
+        return self._unreadable.read_one(f"listing/{listing_id}", lambda: self._stored(listing_id), None)
+
+    def _stored(self, listing_id: str) -> Listing | None:
         raw = self.redis.get(self._key("listing", listing_id))
         return read_record(LISTING_JSON, raw, id=listing_id) if raw is not None else None
 
@@ -71,7 +74,7 @@ class Listings:
         """The requests without an answer, each with its age, oldest first."""
         found = self.redis.zrange(self._key("listings"), 0, -1, withscores=True)
         began = {str(each[0]): float(each[1]) for each in found}
-        for name, listing in self._unreadable.read_each("listing", began, self.get):
+        for name, listing in self._unreadable.read_each("listing", began, self._stored):
             if listing is None or listing.state is not ListingState.WAITING:
                 self.redis.zrem(self._key("listings"), name)
             else:

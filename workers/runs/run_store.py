@@ -18,7 +18,7 @@ from checks.model.findings import Finding, Report
 from checks.reports.document import FINDINGS, REPORT
 from workers.records.history import REMARK_JSON, Remark
 from workers.records.run import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
-from workers.runs.compare_and_set import Expected, Transitions, Write
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.documents import new_revision
 from workers.runs.leases import Lease
 from workers.runs.packed import pack, unpack
@@ -88,8 +88,11 @@ class Runs:
         """Accept a request as exactly one run.
 
         A repeated request gets the run that it had. A second user's request for the same target joins the active run.
-        Otherwise a new record is made in state `queued`.
+        Otherwise, or if that run cannot be read, a new record is made in state `queued`.
         """
+        return until_applied(lambda: self._accepted(order))
+
+    def _accepted(self, order: Order) -> Accepted | None:
         run_id = secrets.token_hex(6)
         now = datetime.now(UTC)
         found, how = self._accept(
@@ -112,13 +115,18 @@ class Runs:
         )
         run = self.get(str(found))
         if run is None:
-            raise LookupError(f"run {found} expired while it was being joined")
+            # It has expired since, or cannot be read: a new run takes its place.
+            self.redis.delete(self._key("request", order.key), self._key("active", order.lane))
+            return None
         return Accepted(run, joined=how == "joined", repeated=how == "repeated")
 
     # reading
 
     def get(self, run_id: str) -> Run | None:
-        """A run, or None if it is unknown or too old."""
+        """A run, or None if it is unknown, too old, or cannot be read."""
+        return self._unreadable.read_one(f"run/{run_id}", lambda: self._stored(run_id), None)
+
+    def _stored(self, run_id: str) -> Run | None:
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._key("run", run_id))
             pipe.lrange(self._key("run", run_id, "order"), 0, -1)
@@ -145,7 +153,7 @@ class Runs:
         """All runs that have not ended, oldest first."""
         ids = (str(each) for each in self.redis.zrange(self._key("active"), 0, -1))
         found: list[Run] = []
-        for run_id, run in self._unreadable.read_each("run", ids, self.get):
+        for run_id, run in self._unreadable.read_each("run", ids, self._stored):
             if run is None or run.state.ended:
                 self.redis.zrem(self._key("active"), run_id)
             else:

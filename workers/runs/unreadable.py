@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from checks.model.raw_values import Moment
 from workers.telemetry.error_tokens import logged_error_token, unexpected_error
@@ -28,6 +28,9 @@ _NOTED_FOR = 60.0
 """Seconds after which this process notes a record again."""
 _MOST_NOTED = 100
 """Records that are named at a time."""
+
+_BAD_VALUE = ("WRONGTYPE", "value is not an integer", "value is not a valid float")
+"""Parts of Redis' errors about a value that a command does not accept."""
 
 _T = TypeVar("_T")
 
@@ -44,6 +47,27 @@ class UnreadableRecord:
 _UNREADABLE_JSON = TypeAdapter(UnreadableRecord)
 
 
+class _BadValue(Exception):
+    """A value in Redis has a type that its command does not accept."""
+
+
+def _read_value(read: Callable[[str], _T], name: str) -> _T:
+    try:
+        return read(name)
+    except ResponseError as refused:
+        if any(text in str(refused) for text in _BAD_VALUE):
+            raise _BadValue(str(refused)) from refused
+        raise
+
+
+def _noted(raw: str | bytes) -> UnreadableRecord | None:
+    """A note for doctor; None if it cannot be read."""
+    try:
+        return _UNREADABLE_JSON.validate_json(raw)
+    except ValueError:
+        return None
+
+
 class UnreadableRecords:
     """Reads records one by one, and remembers those that cannot be read."""
 
@@ -51,6 +75,15 @@ class UnreadableRecords:
         self._redis = redis
         self._key = f"{prefix}unreadable"
         self._noted: dict[str, tuple[float, str]] = {}
+
+    def read_one(self, record: str, read: Callable[[], _T], otherwise: _T) -> _T:
+        """The result of `read`, or `otherwise` if it fails: the record counts as absent.
+
+        `record` is its name in the log and in doctor. Raises connection.Unavailable as `read` does.
+        """
+        for _, found in self.read_each(record.partition("/")[0], (record.partition("/")[2],), lambda _: read()):
+            return found
+        return otherwise
 
     def read_each(self, kind: str, names: Iterable[str], read: Callable[[str], _T]) -> Iterator[tuple[str, _T]]:
         """The names with what `read` returns for them, without those for which it fails.
@@ -61,7 +94,7 @@ class UnreadableRecords:
         for name in names:
             record = f"{kind}/{name}"
             with unexpected_error(lambda error, record=record: self._note(record, error)) as caught:  # type: ignore[misc]
-                found = read(name)
+                found = _read_value(read, name)
             if caught.error is None:
                 yield name, found
 
@@ -89,7 +122,7 @@ class UnreadableRecords:
         May raise `connection.Unavailable`.
         """
         found = self._redis.hgetall(self._key)
-        known = {str(name): _UNREADABLE_JSON.validate_json(raw) for name, raw in found.items()}
+        known = {str(name): each for name, raw in found.items() if (each := _noted(raw)) is not None}
         now = datetime.now(UTC)
         return {name: each for name, each in sorted(known.items()) if (now - each.at).total_seconds() < _KEPT}
 

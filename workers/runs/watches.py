@@ -68,13 +68,13 @@ class Watches:
         return (watch, False) if begun else None
 
     def get(self, watch_id: str) -> Watch | None:
-        """A watch, or None if it is unknown or too old."""
-        return self._read(watch_id)[1]
+        """A watch, or None if it is unknown, too old, or cannot be read."""
+        return self._unreadable.read_one(f"watch/{watch_id}", lambda: self._read(watch_id)[1], None)
 
     def active(self, user: str | None = None) -> tuple[Watch, ...]:
         """The watches that have not ended, oldest first, optionally of one user."""
         names = (str(each) for each in self.redis.zrange(self._key("watches"), 0, -1))
-        found = self._unreadable.read_each("watch", names, self.get)
+        found = self._unreadable.read_each("watch", names, lambda name: self._read(name)[1])
         mine = [w for _, w in found if w is not None and not w.state.ended and user in (None, w.user)]
         return tuple(sorted(mine, key=lambda watch: watch.began))
 

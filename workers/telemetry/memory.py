@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from checks.model.raw_values import stored_moment
+from checks.model.raw_values import moment
 
 FULL = 0.8
 """The used share of the limit above which the oldest evidence is deleted.
@@ -60,18 +60,19 @@ class RedisMemory:
 
         The latest of these runs began at `kept_since`.
         """
+        unreadable = self.deleted() is None
         with self._redis.pipeline(transaction=True) as pipe:
+            if unreadable:
+                pipe.delete(self._key)
             pipe.hincrby(self._key, "count", count)
             pipe.hset(self._key, mapping={"at": now.isoformat(), "kept_since": kept_since.isoformat()})
             pipe.execute()
 
     def deleted(self) -> EvidenceDeleted | None:
-        """The evidence that was deleted early, or None."""
+        """The evidence that was deleted early; None without a record that can be read."""
         found = self._redis.hgetall(self._key)
-        if not {"count", "at", "kept_since"} <= found.keys():
-            return None
-        at, since = (stored_moment(found[name]) for name in ("at", "kept_since"))
-        return EvidenceDeleted(int(found["count"]), at, since)
+        at, since, count = moment(found, "at"), moment(found, "kept_since"), str(found.get("count"))
+        return EvidenceDeleted(int(count), at, since) if at and since and count.isdecimal() else None
 
 
 def memory_use(info: dict[str, Any]) -> MemoryUse:

@@ -126,7 +126,7 @@ def test_an_invalid_environment_variable_is_named(monkeypatch: pytest.MonkeyPatc
     done = CliRunner().invoke(main, ["doctor", "--only", "workers", "--output", "json"])
     lines = [each for each in json.loads(done.stdout)["lines"] if each["requirement"] == "environment-valid"]
     assert [(each["state"], each["observed"]) for each in lines] == [
-        ("wrong", 'EGRESS_DIAG_LEASE is "-3"; expected seconds above 0, at most 600')
+        ("wrong", 'EGRESS_DIAG_LEASE is "-3"; expected seconds from 1 to 600')
     ]
     assert done.exit_code == 1
 

@@ -106,7 +106,7 @@ def test_a_file_is_requested_once_and_only_while_it_is_kept(client: Client) -> N
     run = client.start(ORDER).run
     assert client.request_file(run, "report") == "expired"
     assert client.request_file(run, "bundle") == "expired"
-    client.stores.evidence.keep(run.id, b"packed")
+    client.stores.evidence.keep(run.id, b"\x1f\x8b packed")
     assert client.request_file(run, "bundle") == "requested"
     document = f"file/{run.id}:bundle"
     assert document in client.stores.documents.due(0)

@@ -21,7 +21,10 @@ from tests.clusters.compose import named, write_bundle
 from workers.client import ConnectedClient, connect
 from workers.doctor.part import workers
 from workers.queue.settings import WorkerSettings
-from workers.records.digest import DigestOrder
+from workers.records.delivered import Delivered, Deliveries
+from workers.records.digest import Digest, DigestOrder
+from workers.records.gateway_state import SweptCluster
+from workers.records.handoff import Handoff
 from workers.records.listing import Listing
 from workers.records.run import Order, Run, Target
 from workers.records.schedule import Schedule
@@ -220,3 +223,85 @@ def test_a_time_without_an_offset_is_read_as_utc(client: ConnectedClient) -> Non
     client.stores.redis.set(key, stored.replace("Z", ""))
     assert "Z" in stored
     assert client.active(Watch) == (watch,)
+
+
+def _break(db: redis.Redis, key: str, *fields: str) -> None:
+    """Write a value that cannot be read to a key, or to fields of a hash."""
+    for field in fields:
+        db.hset(PREFIX + key, field, BROKEN)
+    if not fields:
+        db.set(PREFIX + key, BROKEN)
+
+
+def break_single_values(db: redis.Redis, run: Run) -> None:
+    """Write a value that cannot be read to each key of a single value, and to its fields."""
+    document = f"run/{run.id}"
+    db.hset(f"{PREFIX}sweep:s1", mapping={"clusters": "base", "created": NOW.isoformat(), "why": ""})
+    db.hset(f"{PREFIX}sweep:s1", "until", NOW.isoformat())
+    for key in ("inventory:base", "chosen:C0OPS", "sweep:slot", "handoff:h1", "digest:doc:d1", "action:a1"):
+        _break(db, key)
+    for key in ("watch:w1", "listing:l1", f"evidence:{run.id}", "run:r1:order"):
+        _break(db, key)
+    db.rpush(f"{PREFIX}probes:base", BROKEN)
+    db.zadd(f"{PREFIX}open-actions", {"a1": 1})
+    _break(db, "fleet:state:base", "team-egress/egw")
+    _break(db, f"fleet:day:base:{NOW.date()}", "team-egress/egw")
+    _break(db, "sweep:s1:done", "base")
+    _break(db, f"delivered:{document}", "parent", "revision")
+    _break(db, f"doubts:{document}", "verdict")
+    _break(db, "beat:rounds", "janitor")
+    _break(db, "deleted-early", "count", "at", "kept_since")
+    _break(db, "unreadable", "run/1")
+
+
+def test_a_single_value_that_cannot_be_read_counts_as_absent(
+    client: ConnectedClient, run: Run, redis_client: redis.Redis
+) -> None:
+    """Each of them ended the command that read it with an internal error."""
+    break_single_values(redis_client, run)
+    stores = client.stores
+    assert client.gateways.known("base") == ()
+    assert client.get(Target, "C0OPS") is None
+    assert (client.get(Handoff, "h1"), client.get(Digest, "d1"), client.get(Watch, "w1")) == (None, None, None)
+    assert (client.get(Listing, "l1"), client.get(Run, "r1")) == (None, None)
+    assert (stores.actions.get("a1"), stores.actions.active(), stores.actions.probe_results("base")) == (None, (), ())
+    assert client.gateways.history("base", "team-egress/egw").state is None
+    assert list(stores.fleet.ledger.days("base", [NOW.date()]).values()) == ["."]
+    assert client.request_file(run, "bundle") == "unreadable"
+    named = stores.unreadable.all()
+    assert {"inventory/base", "chosen/C0OPS", "handoff/h1"} <= set(named)
+
+
+def test_the_work_beside_single_values_that_cannot_be_read_is_done(
+    client: ConnectedClient, run: Run, redis_client: redis.Redis
+) -> None:
+    stores = client.stores
+    document = f"run/{run.id}"
+    stores.documents.note_delivered(document, Delivered("parent", "C0OPS", "1.2", "x"))
+    break_single_values(redis_client, run)
+    sweep = stores.fleet.sweeps.get("s1")
+    assert sweep is not None
+    assert sweep.waiting == ("base",)
+    assert stores.fleet.sweeps.record_part("s1", SweptCluster("base", "s1", NOW, 1, 1.0)), (
+        "it takes the broken one's place"
+    )
+    assert stores.documents.deliveries(document) == Deliveries()
+    assert stores.rounds.ages(NOW)["janitor"] is None
+    assert stores.memory.memory.deleted() is None
+    run_janitor(stores)
+    drive_fleet(stores)
+    assert list(BacklogCollector(stores.settings).collect())
+
+
+def test_a_request_starts_anew_if_the_active_record_cannot_be_read(
+    client: ConnectedClient, redis_client: redis.Redis
+) -> None:
+    """It failed for as long as the record was kept."""
+    waiting = client.start(Order(TARGET, "U0ALICE", "C0OPS", "command/1")).run
+    watch, _ = client.watch(TARGET, "U0ALICE", "C0OPS", None, timedelta(hours=1))
+    redis_client.hset(f"{PREFIX}run:{waiting.id}", "order", BROKEN)
+    redis_client.set(f"{PREFIX}watch:{watch.id}", BROKEN)
+    joined = client.start(Order(TARGET, "U0BOB", "C0OPS", "command/2"))
+    assert (joined.joined, joined.run.id == waiting.id) == (False, False)
+    again, active = client.watch(TARGET, "U0ALICE", "C0OPS", None, timedelta(hours=1))
+    assert (active, again.id == watch.id) == (False, False)
