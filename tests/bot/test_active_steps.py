@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.courier.courier import Courier
 from bot.sandbox import SandboxServer
 from checks.actions.plan import PLAN_EXPIRES
 from checks.model.findings import Verdict
 from tests.bot.step_stories import READY, StepConversation, state_of, step_conversation
 from tests.loopback.active import ActiveKubeServer
 from workers.records.action import ACTION_RECORD, ActionState
+from workers.records.delivered import Delivered, PostAttempt
+
+pytestmark = pytest.mark.slow
 
 Made = tuple[StepConversation, ActiveKubeServer]
 
@@ -188,6 +192,47 @@ def test_the_restart_of_the_last_ready_pod_needs_the_name_of_the_deployment(
         assert talk.submit({"name": "egw-asm-1-30"}).ok
         assert cluster.changes == {"PATCH Deployment": 1}
         assert state_of(talk)[0].state is ActionState.DONE
+
+
+def test_a_step_has_one_message_whatever_happens_to_its_courier(made: Made) -> None:
+    """An answer of Slack is lost; then a courier dies between the post and its record."""
+    talk, _ = made
+    diagnose(talk)
+    talk.slack.faults.lose_answers(1, "chat.postMessage")
+    talk.press(talk.find("step/probe-pod"), "step/probe-pod")
+    (step,) = state_of(talk)
+    documents, document = talk.client.stores.documents, f"action/{step.id}"
+
+    def found_again() -> bool:
+        talk.play()
+        return isinstance(documents.deliveries(document).slots["parent"], Delivered)
+
+    talk.slack.wait_until(found_again)
+    assert len(talk.steps) == 1
+    posted = documents.deliveries(document).slots["parent"]
+    assert isinstance(posted, Delivered)
+    documents.note_delivered(document, PostAttempt("parent", posted.channel, float(posted.ts) - 60))
+    documents.changed(document)
+    talk.courier = Courier(talk.client, talk.courier.slack)
+    talk.play()
+    talk.press(talk.steps[0], "confirm_step")
+    assert talk.submit().ok
+    assert len(talk.steps) == 1
+    assert "leaves as 52.1.2.3" in shown(talk)
+
+
+def test_the_end_of_a_step_in_an_archived_channel_is_sent_to_its_requester(made: Made) -> None:
+    talk, _ = made
+    diagnose(talk)
+    talk.press(talk.find("step/probe-pod"), "step/probe-pod")
+    talk.press(talk.steps[0], "confirm_step")
+    talk.slack.faults.archive("C0OPS")
+    assert talk.submit().ok
+    direct = [m.shown for m in talk.slack.workspace.all_messages() if m.channel.startswith("D")]
+    (told,) = [
+        each for each in direct if "leaves as 52.1.2.3" in each and "step" in each and "Probe from a pod" in each
+    ]
+    assert "cannot post in <#C0OPS>" in told
 
 
 def test_a_cancelled_step_changes_nothing_and_cannot_be_confirmed(made: Made) -> None:

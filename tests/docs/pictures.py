@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.sandbox import App, RateLimits, SandboxServer
 from tests.bot.browsing import browser
 from tests.bot.slack.test_manifest import scopes
+from tests.bot.step_stories import step_conversation
 from tests.docs.commands import ROOT
 from tests.redis_server import RedisServer
 from tests.system import System, complete, whole_thread
@@ -50,5 +51,42 @@ def main() -> None:
             redis.kill()
 
 
+def active_steps() -> None:
+    """A gateway that uses another address: the form of a probe, and its thread."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        SandboxServer(app=App(scopes=scopes()), limits=RateLimits.off()) as slack,
+    ):
+        folder = Path(name)
+        redis = RedisServer(folder, durable=True)
+        redis.start()
+        try:
+            with (
+                step_conversation(slack, redis.url, folder) as (talk, _),
+                browser(folder / "desktop") as page,
+            ):
+                page.driver.set_window_size(1400, 1000)
+                talk.say("/egress-diag prod-weu team-egress/egw")
+                thread = f"C0OPS/{talk.parents[0].ts}"
+                talk.say("@egress-diag probe gateway", thread=talk.parents[0])
+                talk.press(talk.steps[0], "confirm_step")
+                page.open(slack, place=thread)
+                page.find(".modal")
+                page.driver.save_screenshot(str(PICTURES / "step-form.png"))
+                talk.submit()
+                page.open(slack, place=thread)
+                page.driver.execute_script("document.querySelector('#thread .scroll').scrollTop = 1e6")
+                page.driver.save_screenshot(str(PICTURES / "step-result.png"))
+                talk.press(talk.find("step/restart"), "step/restart-egw-asm-1-30")
+                talk.press(talk.steps[1], "confirm_step")
+                talk.submit()
+                page.open(slack, place=thread)
+                page.driver.execute_script("document.querySelector('#thread .scroll').scrollTop = 1e6")
+                page.driver.save_screenshot(str(PICTURES / "steps.png"))
+        finally:
+            redis.kill()
+
+
 if __name__ == "__main__":
     main()
+    active_steps()
