@@ -6,11 +6,11 @@ A request through the gateway has its egress IP prefix; one that bypasses it has
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from checks.azure.outbound_addresses import outbound_ip_ids
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.raw_values import items, mapping, text
 from checks.static_egress.prefixes import parse_egress_prefix
 
 _OUTBOUND = {
@@ -116,6 +116,4 @@ def node_source(facts: Facts) -> NodeAddress:
     if cluster is None or not cluster.outbound_type:
         return NodeAddress()
     kind = _OUTBOUND.get(cluster.outbound_type.lower(), f"outbound type {cluster.outbound_type}")
-    profile = mapping(cluster.network, "loadbalancerprofile") or mapping(cluster.network, "natgatewayprofile")
-    names = (text(each, "id").rpartition("/")[2] for each in items(profile, "effectiveoutboundips"))
-    return NodeAddress(kind, tuple(each for each in names if each))
+    return NodeAddress(kind, tuple(each.rpartition("/")[2] for each in outbound_ip_ids(cluster)))
