@@ -43,6 +43,10 @@ _STATUS_PORT = 15021
         "virtual-service-route-broken": Because(
             "a VirtualService has no effect on a server that is not opened or not reachable", share="server"
         ),
+        "tcp-destinations-collide": Because(
+            "the plain TCP server that istiod opens instead sends all connections on its port to one destination",
+            share="host",
+        ),
     },
 )
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
