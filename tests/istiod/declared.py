@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any
+
+from tests.istiod.walker.network import is_address
 
 Json = dict[str, Any]
 
@@ -49,13 +52,14 @@ def declared(objects: Iterable[Json], host: str) -> frozenset[str]:
     They are host names; the ServiceEntries for the host itself are included.
     """
     kept = list(objects)
+    names = {host, *_behind(kept, host)}
     every = [*_virtual_services(kept), *_routes(kept)]
     found = {
         pattern
         for each in kept
         if each["kind"] == "ServiceEntry"
         for pattern in each["spec"].get("hosts") or ()
-        if covers(pattern, host)
+        if any(covers(pattern, name) for name in names)
     }
     found |= {
         each["spec"]["externalName"]
@@ -67,7 +71,7 @@ def declared(objects: Iterable[Json], host: str) -> frozenset[str]:
     sent: set[tuple[str, int]] = set()
     for rules in every:
         served = (name for place in rules.places for name in place.hosts)
-        if any(covers(pattern, host) for pattern in (*rules.hosts, *served)):
+        if any(covers(pattern, name) for pattern in (*rules.hosts, *served) for name in names):
             sent |= set(rules.destinations)
     before = -1
     while before != len(sent):
@@ -76,6 +80,16 @@ def declared(objects: Iterable[Json], host: str) -> frozenset[str]:
             if any(_sends(sent, place) for place in rules.places):
                 sent |= set(rules.destinations)
     return frozenset(found | {name for name, _ in sent})
+
+
+def _behind(objects: Iterable[Json], host: str) -> Iterator[str]:
+    """The hosts of ServiceEntries that list this address, or a range around it."""
+    if not is_address(host):
+        return
+    for each in objects:
+        written = each["spec"].get("addresses") or () if each["kind"] == "ServiceEntry" else ()
+        if any(ip_address(host) in ip_network(address, strict=False) for address in written):
+            yield from each["spec"].get("hosts") or ()
 
 
 def _sends(sent: Iterable[tuple[str, int]], place: _Place) -> bool:

@@ -4,6 +4,7 @@ A request that arrives there through the gateway has the intended route.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.mesh.mesh import Mesh
@@ -18,12 +19,36 @@ _EVERY_HOST = "*"
 def is_declared(mesh: Mesh, host: str, clusters: Sequence[ClusterName]) -> bool:
     """Whether the last cluster that a request passed is a declared destination for its host.
 
-    The host is in lower case and no wildcard. Rules for every host (`*`, or a route without host names) declare a
-    destination only for the hosts of their Gateway's servers, and for hosts whose own rules send to that Gateway: other
-    requests can reach them by chance.
+    The host is in lower case and no wildcard. An address among those of a ServiceEntry stands for its hosts. Rules for
+    every host (`*`, or a route without host names) declare a destination only for the hosts of their Gateway's servers,
+    and for hosts whose own rules send to that Gateway: other requests can reach them by chance.
     """
     if not clusters:
         return False
+    return any(_is_declared_for(mesh, name, clusters) for name in (host, *_addressed(mesh, host)))
+
+
+def _addressed(mesh: Mesh, host: str) -> Iterator[str]:
+    """The hosts of the ServiceEntries that have an address among theirs, if the host is one."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return
+    for name, services in mesh.exports.by_host.items():
+        entries = (each.source for each in services.values() if isinstance(each.source, ServiceEntry))
+        if any(address in network for entry in entries for network in _networks(entry)):
+            yield name
+
+
+def _networks(entry: ServiceEntry) -> Iterator[IPv4Network | IPv6Network]:
+    for each in entry.addresses:
+        try:
+            yield ip_network(each, strict=False)
+        except ValueError:
+            continue  # istiod ignores what is no address
+
+
+def _is_declared_for(mesh: Mesh, host: str, clusters: Sequence[ClusterName]) -> bool:
     service = clusters[-1].host
     return (
         any(each.alias_of == service for each in mesh.exports.by_host.get(host, {}).values())
