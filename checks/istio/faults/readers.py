@@ -20,6 +20,7 @@ from checks.istio.faults.sidecar.envoy_filter import at_envoy_filter
 from checks.istio.faults.sidecar.gateway_service import at_gateway_service
 from checks.istio.faults.sidecar.gateway_subset import at_gateway_subset
 from checks.istio.faults.sidecar.rewritten_authority import at_rewritten_authority
+from checks.istio.faults.sidecar.rules_out_of_reach import rules_out_of_reach
 from checks.istio.faults.sidecar.service_entry import at_service_entry
 from checks.istio.faults.sidecar.sidecar_route import at_sidecar
 from checks.istio.faults.sidecar.sidecar_rules import at_direct_tls, at_sidecar_rule
@@ -38,6 +39,7 @@ CLIENT_READERS: tuple[Reader, ...] = (
     at_direct_tls,
     at_sidecar_rule,
     at_envoy_filter,
+    rules_out_of_reach,
     unrouted,
 )
 """Up to the gateway's Service."""

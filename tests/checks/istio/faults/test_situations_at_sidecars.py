@@ -85,6 +85,35 @@ def egress_proxy(cluster: Cluster, on: str) -> Cluster:
     return plus(cluster, sidecar)
 
 
+def own_socket(cluster: Cluster, on: str) -> Cluster:
+    """A Sidecar whose listener for port 80 takes no intercepted connections."""
+    port = {"number": 80, "protocol": "HTTP", "name": "http"}
+    listener = {"port": port, "bind": "127.0.0.1", "captureMode": "NONE", "hosts": ["team-egress/*"]}
+    return plus(cluster, istio("Sidecar", "default", {"egress": [listener]}, "team-a"))
+
+
+def delegated(at: int, export_to: list[str]) -> Change:
+    """A rule of the VirtualService in a delegate of another namespace."""
+
+    def change(cluster: Cluster, on: str) -> Cluster:
+        moved: list[Any] = []
+
+        def delegate(spec: Any, _: str) -> None:
+            written = spec["http"][at]
+            moved.append({key: value for key, value in written.items() if key != "match"})
+            spec["http"][at] = {"match": written["match"], "delegate": {"name": "rules", "namespace": "team-b"}}
+
+        cluster = vs(delegate)(cluster, on)
+        spec = {"http": moved, "exportTo": export_to}
+        return plus(cluster, istio("VirtualService", "rules", spec, "team-b"))
+
+    return change
+
+
+def with_addresses(*addresses: str) -> Change:
+    return entry(lambda spec, _: spec.update(addresses=list(addresses)))
+
+
 def removed_listener(cluster: Cluster, on: str) -> Cluster:
     match = {"context": "SIDECAR_OUTBOUND", "listener": {"portNumber": 80}}
     patch = {"applyTo": "LISTENER", "match": match, "patch": {"operation": "REMOVE"}}
@@ -134,6 +163,10 @@ SITUATIONS = (
     Situation("the-rule-needs-a-path", condition(uri={"prefix": "/v2"}), "no-mesh-rule"),
     Situation("a-sidecar-listener-hides-the-route", sidecar_listener, "sidecar-hides"),
     Situation("an-egress-proxy-takes-it", egress_proxy, "sidecar-hides"),
+    Situation("a-sidecar-listener-is-not-captured", own_socket, "not-captured"),
+    Situation("a-delegate-is-kept-to-its-namespace", delegated(0, ["."]), "delegate-not-merged"),
+    Situation("a-delegate-of-the-gateway-is-kept-to-its-namespace", delegated(1, ["."]), "delegate-not-merged"),
+    Situation("private-addresses", with_addresses("10.99.0.1"), "other-addresses", True, PASSTHROUGH, "https"),
     Situation("an-envoyfilter-removes-the-listener", removed_listener, "changed-by-filter"),
     Situation("the-service-is-kept-to-its-namespace", exported_service, "service-not-exported"),
     Situation(
@@ -149,6 +182,18 @@ SITUATIONS = (
     Situation("http-to-a-gateway-for-tls", lambda cluster, _: cluster, "other-scheme", False, PASSTHROUGH),
     Situation("https-to-a-gateway-that-originates", lambda cluster, _: cluster, "double-direct", False, ORIGINATION, "https"),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_missing_delegate_is_named_and_its_rule_written_instead(at: int) -> None:
+    def change(spec: Any, _: str) -> None:
+        del spec["http"][at]["route"]
+        spec["http"][at]["delegate"] = {"name": "rules", "namespace": "team-b"}
+
+    faults = found_in(vs(change), HTTP)
+    assert faults[-1].after is not None
+    assert faults[-1].after.result is Result.THROUGH
+    assert "delegates to VirtualService team-b/rules, which does not exist" in faults[0].fault.sentence()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=str)
