@@ -1,4 +1,4 @@
-"""A request for an address that a ServiceEntry lists may arrive at the destinations of its hosts."""
+"""A request for an address of a ServiceEntry may arrive at the destinations of its hosts."""
 
 from random import Random
 
