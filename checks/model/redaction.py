@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from checks.model.secrets.cookies import cookie_spans
-from checks.model.secrets.names import SecretName, announced_secret, is_collection
+from checks.model.secrets.names import HINTS, SecretName, announced_secret, contains_any, is_collection
 from checks.model.secrets.structures import (
     are_pairs,
     follows_its_name,
@@ -37,6 +37,8 @@ REDACTED = "REDACTED"
 
 _SHORTEST = 6
 """No shorter text has both a name and a value."""
+_SHORT = 300
+"""Texts up to this length are remembered."""
 _SHORTEST_PAIR = 2
 _LONGEST_FLAG = 100
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -49,9 +51,7 @@ def redact(text: str) -> str:
     """
     if len(text) < _SHORTEST:
         return text
-    if len(text) > 300:
-        return redacted_text(text)
-    return remembered_redacted_text(text)
+    return remembered_redacted_text(text) if len(text) <= _SHORT else redacted_text(text)
 
 
 def redact_object(raw: Any) -> Any:
@@ -89,7 +89,11 @@ def _object(raw: Any, above: _Above | None) -> Any:
             words = list(_arguments([*command, *args], None))
             raw = {**raw, "command": words[: len(command)], "args": words[len(command) :]}
         return {
-            key: (redact(value) if type(value) is str else _object(value, None))
+            key: (
+                (remembered_redacted_text(value) if len(value) <= _SHORT else redacted_text(value))
+                if type(value) is str
+                else _object(value, None)
+            )
             if above is None and _is_ordinary(key)
             else _field(key, value, raw, above)
             for key, value in raw.items()
@@ -109,9 +113,10 @@ def _is_ordinary(key: Any) -> bool:
         or is_matcher(key)
         or is_selector(key)
         or is_private_name(key)
-        or announced_secret(key) is not None
-        or is_collection(key)
-        or is_collection(stem_of_file(key))
+        or (
+            contains_any(key.lower(), HINTS)
+            and (announced_secret(key) is not None or is_collection(key) or is_collection(stem_of_file(key)))
+        )
     )
 
 

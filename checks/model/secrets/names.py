@@ -5,6 +5,7 @@ and `x-db-password` are one name.
 """
 
 import re
+from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 
@@ -209,9 +210,19 @@ _COLLECTED = frozenset(("map", "mapping", "list", "store", "table", "set", "entr
 _PLURALS = frozenset(("tokens", "secrets", "keys", "passwords", "signature", "signatures", "sig", "key"))
 
 
+def contains_any(small: str, hints: Iterable[str]) -> bool:
+    """Whether a text in small letters contains one of these hints."""
+    for hint in hints:  # noqa: SIM110 - no generator: this runs for every text of a cluster
+        if hint in small:
+            return True
+    return False
+
+
 @lru_cache(maxsize=20_000)
 def announced_secret(name: str) -> SecretName | None:
     """The kind of this name, or None if it announces no secret."""
+    if not contains_any(name.lower(), HINTS):
+        return None
     words = [each.lower() for each in _WORD.findall(name[-_LONGEST:])]
     while len(words) > 1 and (words[-1] in _QUALIFIERS or words[-1].isdigit()):
         words.pop()

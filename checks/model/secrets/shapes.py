@@ -92,6 +92,14 @@ _PREFIXED = {
 }
 """The documented prefix in small letters, and the whole token."""
 _PREFIXES = {prefix: re.compile(_NOT_INSIDE + pattern) for prefix, pattern in _PREFIXED.items()}
+_MARKS = "_~/:.-0123456789"
+_MARKED = {
+    mark: tuple(each for each in _PREFIXES.items() if next((m for m in _MARKS if m in each[0]), "") == mark)
+    for mark in (*_MARKS, "")
+}
+"""The prefixes by a rare character of each, without which a text contains none of them."""
+_SHORTEST_TOKEN = 12
+"""No token with a prefix is shorter."""
 _OLD_VAULT = re.compile(r"(?<![\w.-])[sbr]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.-])")
 _PEM = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
@@ -153,35 +161,42 @@ _AZURE_MARKS = (
     "apim",
     "azsc",
 )
-_PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
-    (_PEM, ("private key",)),
-    (_TOKEN, ("eyj",)),
-    (_ENCODED_KEY, ("==",)),
-    (_MARKED_KEY, _AZURE_MARKS),
-    (_OLD_VAULT, ("s.", "b.", "r.")),
-    (_WEBSOCKET, ("base64url.bearer",)),
-    (_SCHEME, ("bearer", "basic", "negotiate", "apikey", "ssws")),
-    (_AUTHORITY, ("://",)),
-    (_HTTP_TOKEN, ("://",)),
-    (_ENCODED_AUTHORITY, ("%3a%2f%2f",)),
-    (_RESET, ("/token/", "/reset/", "/invite/", "/activate/", "/verify/", "/key/", "/secret/", "/magic/")),
-    (_WEBHOOK, ("hook", "pagerduty", "ifttt", "telegram", "dingtalk", "feishu", "pushover", "rooms/")),
-    (_ORACLE, ("thin:", "sqlplus")),
-    (_PARAMETER, ("=", "%3d")),
-    (_SIGNATURE, ("sig=",)),
-    (_PASTED, ("@",)),
-    (_DSN, ("@tcp(", "@unix(")),
+_PATTERNS: tuple[tuple[int, re.Pattern[str], tuple[str, ...]], ...] = (
+    (27, _PEM, ("private key",)),
+    (12, _TOKEN, ("eyj",)),
+    (88, _ENCODED_KEY, ("==",)),
+    (37, _MARKED_KEY, _AZURE_MARKS),
+    (26, _OLD_VAULT, ("s.", "b.", "r.")),
+    (34, _WEBSOCKET, ("base64url.bearer",)),
+    (13, _SCHEME, ("bearer", "basic", "negotiate", "apikey", "ssws")),
+    (6, _AUTHORITY, ("://",)),
+    (14, _HTTP_TOKEN, ("://",)),
+    (16, _ENCODED_AUTHORITY, ("%3a%2f%2f",)),
+    (17, _RESET, ("/token/", "/reset/", "/invite/", "/activate/", "/verify/", "/key/", "/secret/", "/magic/")),
+    (20, _WEBHOOK, ("hook", "pagerduty", "ifttt", "telegram", "dingtalk", "feishu", "pushover", "rooms/")),
+    (8, _ORACLE, ("thin:", "sqlplus")),
+    (5, _PARAMETER, ("=", "%3d")),
+    (16, _SIGNATURE, ("sig=",)),
+    (10, _PASTED, ("@",)),
+    (8, _DSN, ("@tcp(", "@unix(")),
 )
-"""Each pattern with its hints in small letters: every match contains one."""
+"""The patterns, each with the length of its shortest match and its hints in small letters.
+
+Every match contains one of the hints.
+"""
 
 
 def shape_spans(text: str) -> Iterator[tuple[int, int]]:
     """The secrets in this text that have a shape of their own."""
     small = text.lower()
-    for prefix, pattern in _PREFIXES.items():
-        if prefix in small:
-            yield from (found.span() for found in pattern.finditer(text))
-    for pattern, hints in _PATTERNS:
+    for mark, prefixes in _MARKED.items() if len(text) >= _SHORTEST_TOKEN else ():
+        if mark in small:
+            for prefix, pattern in prefixes:
+                if prefix in small:
+                    yield from (found.span() for found in pattern.finditer(text))
+    for least, pattern, hints in _PATTERNS:
+        if len(text) < least:
+            continue
         for hint in hints:  # no generator: this runs for every text of a cluster
             if hint in small:
                 yield from _found(pattern, text)

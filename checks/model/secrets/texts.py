@@ -7,7 +7,7 @@ from unicodedata import normalize
 
 from checks.model.secrets.collected import JWK_HINTS, jwk_spans
 from checks.model.secrets.named_values import named_value_spans
-from checks.model.secrets.names import HINTS
+from checks.model.secrets.names import HINTS, contains_any
 from checks.model.secrets.pairs import pair_spans
 from checks.model.secrets.programs import PROGRAM_HINTS, program_spans
 from checks.model.secrets.prose import ONE_TIME_HINTS, PROSE_HINTS, one_time_spans, prose_spans
@@ -19,20 +19,21 @@ _INVISIBLE = re.compile("(?<=[A-Za-z])[\u00ad\u200b-\u200d\u2060\ufeff]+(?=[A-Za
 """Characters without width between letters: with them a name would not be recognized."""
 _COLOUR = re.compile(r"(?:\x1b|\\+u001[bB]|\\+x1[bB]|\\+033|\\+e)\[[0-9;]{0,20}m")
 """The sequence that sets a terminal's colour, also as JSON and shells write it."""
-_FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...]], ...] = (
-    (shape_spans, ("",)),
-    (secret_object_spans, ("secret",)),
-    (pair_spans, HINTS),
-    (named_value_spans, HINTS),
-    (program_spans, PROGRAM_HINTS),
-    (prose_spans, PROSE_HINTS),
-    (one_time_spans, ONE_TIME_HINTS),
-    (jwk_spans, JWK_HINTS),
+_Finder = Callable[[str], Iterator[tuple[int, int]]]
+_FINDERS: tuple[tuple[tuple[str, ...], tuple[_Finder, ...]], ...] = (
+    (("secret",), (secret_object_spans,)),
+    (HINTS, (pair_spans, named_value_spans)),
+    (PROGRAM_HINTS, (program_spans,)),
+    (PROSE_HINTS, (prose_spans,)),
+    (ONE_TIME_HINTS, (one_time_spans,)),
+    (JWK_HINTS, (jwk_spans,)),
 )
-"""The functions that find secrets, each with hints in small letters.
+"""The functions that find secrets by a name or a word, with their hints in small letters.
 
-It is called only for texts that contain one of its hints.
+They are called only for texts that contain one of the hints.
 """
+_ONE_WORD = re.compile(r"[A-Za-z0-9_./@~+-]*")
+"""A text without a separator between a name and a value: most texts of a cluster."""
 
 
 @lru_cache(maxsize=50_000)
@@ -54,9 +55,17 @@ def redacted_text(text: str) -> str:
     for _ in range(8):
         before = text
         plain = text if is_ascii else _folded(text)
-        small = plain.lower()
-        finders = [find for find, hints in _FINDERS if _contains(small, hints)]
-        text = replaced(text, sorted(span for find in finders for span in find(plain)))
+        spans = list(shape_spans(plain))
+        if not _ONE_WORD.fullmatch(plain):
+            small = plain.lower()
+            spans += (
+                span
+                for hints, finders in _FINDERS
+                if contains_any(small, hints)
+                for find in finders
+                for span in find(plain)
+            )
+        text = replaced(text, sorted(spans)) if spans else text
         if text == before:
             break
     return text
@@ -70,13 +79,6 @@ def _folded(text: str) -> str:
     """
     variants = ((each, normalize("NFKC", each)) for each in set(text) if not each.isascii())
     return text.translate({ord(each): plain for each, plain in variants if len(plain) == 1})
-
-
-def _contains(small: str, hints: Iterable[str]) -> bool:
-    for hint in hints:  # noqa: SIM110 - no generator: this runs for every text of a cluster
-        if hint in small:
-            return True
-    return False
 
 
 def replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
