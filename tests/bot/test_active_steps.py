@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,20 +71,19 @@ def test_a_probe_and_a_restart_from_the_thread_change_the_verdict(made: Made) ->
     assert verdict(talk) is before
     thread = talk.parents[0].ts
     assert [m.thread_ts for m in talk.steps] == [thread, thread]
-    outcomes = [(each["what"], each["outcome"]) for each in reversed(talk.client.stores.audit.last(20))]
-    assert outcomes == [
-        ("command", "done"),
-        ("mention", "done"),
-        ("action probe-gateway", "planned"),
-        ("press confirm_step", "done"),
-        ("form step", "done"),
-        ("action probe-gateway", "not-as-expected"),
-        ("press step", "done"),
-        ("action restart", "planned"),
-        ("press confirm_step", "done"),
-        ("form step", "done"),
-        ("action restart", "as-expected"),
-    ]
+    # A worker may record its outcome before the listener records the press.
+    outcomes = Counter((each["what"], each["outcome"]) for each in talk.client.stores.audit.last(20))
+    assert outcomes == {
+        ("command", "done"): 1,
+        ("mention", "done"): 1,
+        ("press step", "done"): 1,
+        ("press confirm_step", "done"): 2,
+        ("form step", "done"): 2,
+        ("action probe-gateway", "planned"): 1,
+        ("action probe-gateway", "not-as-expected"): 1,
+        ("action restart", "planned"): 1,
+        ("action restart", "as-expected"): 1,
+    }
 
 
 def test_the_button_probe_creates_a_pod_and_deletes_it(made: Made) -> None:

@@ -7,6 +7,7 @@ from workers.client.stores import Stores
 from workers.queue.celery_app import ACTIONS_QUEUE, app
 from workers.queue.sending import send
 from workers.records.action import ActionRecord, ActionState
+from workers.runs.audit import AuditEntry
 from workers.tasks.actor import Actor
 from workers.tasks.process import client
 
@@ -43,6 +44,9 @@ def follow_actions(stores: Stores) -> None:
             )
             if (ended := stores.actions.fail(action.id, problem)) is not None:
                 stores.action_changed(ended, urgent=True)
+                order, what = ended.order, f"action {ended.order.kind.value}"
+                about = str(order.target)
+                stores.audit.append(AuditEntry(order.user, order.channel, what, about, "failed", order.run, problem))
         elif action.state is not ActionState.PLANNED and stores.actions.may_resend(action.id, 15):
             task = PLAN_TASK if action.state is ActionState.REQUESTED else EXECUTE_TASK
             send(stores.publisher, task, action.id, ACTIONS_QUEUE, expires=60)

@@ -36,6 +36,10 @@ Kubernetes deletes the Job of a probe five minutes after its end: later, a missi
 """
 
 
+_REPEATED_WITHIN = timedelta(minutes=10)
+"""The time after the end of a step in which its next run may be requested again."""
+
+
 def owner_label(prefix: str) -> str:
     """The owner label of an installation: its key prefix, hashed to a valid label."""
     return hashlib.sha256(prefix.encode()).hexdigest()[:16]
@@ -70,6 +74,9 @@ class Actor:
                 return
             if action.state.ended:
                 self._clean(action)
+                if action.state is ActionState.DONE and _is_recent(action.ended):
+                    # The worker may have died between the end of the step and the request of the next run.
+                    self._diagnose_again(action)
             elif action.attempts >= MAX_ACTION_ATTEMPTS:
                 self._fail(action, "The step was interrupted several times.", "")
             elif (begun := self._stores.actions.begin(action)) is not None:
@@ -198,3 +205,7 @@ class Actor:
         self._stores.audit.append(
             AuditEntry(order.user, order.channel, what, str(order.target), outcome, order.run, reason)
         )
+
+
+def _is_recent(ended: datetime | None) -> bool:
+    return ended is not None and datetime.now(UTC) - ended < _REPEATED_WITHIN

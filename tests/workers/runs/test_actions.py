@@ -13,7 +13,7 @@ import redis
 import yaml
 
 from checks.actions.plan import ActionKind, PlanRefusal, RefusalKind
-from checks.actions.results import ActionOutcome
+from checks.actions.results import ActionOutcome, ActionResult
 from checks.config.configuration_file import load
 from checks.model.findings import Verdict
 from checks.sources.active_steps import Pace
@@ -124,6 +124,17 @@ def test_a_repeated_request_and_repeated_tasks_do_nothing_twice(client: Client, 
     assert server.changes == {"POST Job": 1, "DELETE Job": 1}
 
 
+def test_the_next_run_starts_also_if_the_worker_died_right_after_the_step(client: Client) -> None:
+    action = confirmed(client, ActionKind.RESTART)
+    assert client.stores.actions.begin(action) is not None
+    result = ActionResult(ActionOutcome.AS_EXPECTED, "2 of 2 new pods are available.", datetime.now(UTC))
+    assert client.stores.actions.finish(action.id, result) is not None
+    assert client.active(Run) == ()
+    for _ in range(2):
+        Actor(client, HASTE).execute(action.id)
+    assert [run.order.key for run in client.active(Run)] == [f"action-{action.id}"]
+
+
 def test_the_result_of_a_probe_changes_the_verdict_of_the_next_run(client: Client, server: ActiveKubeServer) -> None:
     server.kubelet = Kubelet(log="52.1.2.3\n{id} 0 200 0.42 \n")
     action = confirmed(client, ActionKind.PROBE_POD)
@@ -165,6 +176,7 @@ def test_a_press_that_waited_too_long_or_comes_twice_is_refused(client: Client, 
     assert late.kind is RefusalKind.EXPIRED
     follow_actions(client.stores)
     assert record(client, action.id).problem == "The plan was not confirmed in time."
+    assert client.stores.audit.last(1)[0]["why"] == "The plan was not confirmed in time."
     assert not server.changes
 
 
