@@ -34,7 +34,7 @@ from workers.doctor.requirements import (
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.celery_app import ACTIONS_QUEUE
-from workers.queue.connection import quick_connection
+from workers.queue.connection import WRONG_TYPE, quick_connection
 from workers.queue.presence import Presence, Process
 from workers.queue.rounds import OVERDUE_AFTER, Rounds
 from workers.queue.settings import WorkerSettings
@@ -209,6 +209,9 @@ def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
 
 
 def _records(redis: Redis, config: WorkerSettings) -> DoctorLine:
+    if aside := sorted(str(key) for key in redis.scan_iter(f"{config.prefix}*{WRONG_TYPE}", count=1000)):
+        more = f" and {plural(len(aside) - 1, 'other key')}" if len(aside) > 1 else ""
+        return RECORDS_READABLE.failed(f"of the wrong type, and renamed: {aside[0]}{more}")
     found = UnreadableRecords(redis, config.prefix).all()
     if not found:
         return RECORDS_READABLE.passed("every record that was needed in the last day")

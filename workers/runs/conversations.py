@@ -62,12 +62,11 @@ class Conversations:
 
     def last_target(self, channel: str) -> Target | None:
         """The target last diagnosed in a channel, or None."""
+        return self._unreadable.read_one(f"chosen/{channel}", lambda: self._stored_target(channel), None)
 
-        def stored() -> Target | None:
-            raw = self.redis.get(self._key("chosen", channel))
-            return TARGET_JSON.validate_json(raw) if raw is not None else None
-
-        return self._unreadable.read_one(f"chosen/{channel}", stored, None)
+    def _stored_target(self, channel: str) -> Target | None:
+        raw = self.redis.get(self._key("chosen", channel))
+        return TARGET_JSON.validate_json(raw) if raw is not None else None
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

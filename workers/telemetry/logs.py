@@ -2,17 +2,49 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from celery.signals import celeryd_init, setup_logging, task_postrun, task_prerun
+from redis.exceptions import RedisError
 
 from checks.config.log_format import handler, set_log_context
 from workers.queue.settings import WorkerSettings, worker_settings
 
 _QUIET = ("azure", "urllib3", "kubernetes", "msal", "slack_sdk", "slack_bolt", "tornado", "celery.redirected", "kombu")
 """Libraries that log each request; only their warnings are kept."""
+
+
+_CONSUMER = "celery.worker.consumer.consumer"
+_REPEATED_AFTER = 10.0
+"""Seconds after which the consumer's same warning is logged again."""
+
+
+class RepeatedWarnings(logging.Filter):
+    """Passes a warning about the connection once in ten seconds, without its traceback.
+
+    While Redis is read-only, the consumer connects and is refused six times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        # Celery's only critical record here is about frequent reconnections.
+        refused = record.exc_info is not None and isinstance(record.exc_info[1], RedisError | OSError)
+        if not record.exc_info or not (refused or record.levelno == logging.CRITICAL):
+            return True
+        now = time.monotonic()
+        if now - self._logged.get(record.msg, -_REPEATED_AFTER) < _REPEATED_AFTER:
+            return False
+        self._logged[record.msg] = now
+        text = f"{' '.join(record.getMessage().split())} ({record.exc_info[1]})"
+        record.msg, record.args, record.exc_info, record.exc_text = text, (), None, None
+        return True
 
 
 def log_form(config: WorkerSettings) -> str:
@@ -41,6 +73,7 @@ def set_up_celery_logs(secrets: Callable[[], Collection[str]] = tuple) -> None:
     def set_up_process(sender: object = None, **_: object) -> None:
         set_up_logs(str(sender).partition("@")[0], secrets())
 
+    logging.getLogger(_CONSUMER).addFilter(RepeatedWarnings())
     celeryd_init.connect(set_up_process, weak=False, dispatch_uid="logs")
     # A receiver of this signal keeps Celery from configuring its own logs.
     setup_logging.connect(_set_up_already, weak=False, dispatch_uid="logs")

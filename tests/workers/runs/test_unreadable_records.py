@@ -305,3 +305,32 @@ def test_a_request_starts_anew_if_the_active_record_cannot_be_read(
     assert (joined.joined, joined.run.id == waiting.id) == (False, False)
     again, active = client.watch(TARGET, "U0ALICE", "C0OPS", None, timedelta(hours=1))
     assert (active, again.id == watch.id) == (False, False)
+
+
+INDEXES = (
+    "presence",
+    "open-actions",
+    "fleet:mutes",
+    "digest:schedules",
+    "digest:stopped",
+    "handoffs",
+    "active",
+    "watches",
+)
+
+
+def test_keys_of_the_wrong_type_are_renamed_and_named(
+    client: ConnectedClient, redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them ended every round of the beat."""
+    for index in INDEXES:
+        redis_client.set(PREFIX + index, "a string")
+    run_janitor(client.stores)
+    drive_fleet(client.stores)
+    step_watches(client)
+    assert client.installation(["base"]).watches == ()
+    assert client.stores.fleet.ledger.mutes(NOW) == ()
+    assert {index for index in INDEXES if redis_client.exists(f"{PREFIX}{index}:wrong-type")} == set(INDEXES)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    (line,) = [each for each in workers(DoctorOptions()) if each.requirement.name == "records-readable"]
+    assert (line.state, "active:wrong-type and 7 other keys" in line.observed) == (State.FAILED, True)
