@@ -91,16 +91,23 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
             f"Create StaticGatewayConfiguration {namespace}/{name} with the fields of {old.name}{pool_note(pool)}",
             kubectl_apply(manifest_like(old, name, pool)),
             SEGDOC,
-            f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it",
+            f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it. To go back, delete it: "
+            "nothing uses it before the gateway names it",
         ),
         wait_for_prefix(namespace, name, old.egress_prefix),
         disrupt(
             f"Point {gateway.ref} at {name}; replaces its pods, open connections are closed ({AZ_VERSION})",
             enable_gateway(cluster, gateway.namespace, gateway.name, name),
             TSG,
-            "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix",
+            "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix. "
+            + _return_to(old),
         ),
-        inspect(f"Show that every gateway pod names {name}", pods_with_configuration(gateway.namespace), TSG),
+        Action(
+            f"Show that every gateway pod names {name}",
+            pods_with_configuration(gateway.namespace),
+            url=TSG,
+            expect=f"each pod of the gateway names {name}, and no pod names {old.name}; a pod that does uses the old prefix",
+        ),
         *_delete_old(old, others),
     )
 
@@ -176,6 +183,13 @@ def _others_text(others: tuple[str, ...]) -> str:
     return f" (also {', '.join(others)})" if others else ""
 
 
+def _return_to(old: StaticGatewayConfiguration) -> str:
+    """The sentence about the way back from the step that replaces the gateway's pods."""
+    if old.deleted is not None:
+        return f"There is no way back: {old.name} is being deleted"
+    return f"To go back, run the command with {old.name}: it keeps its prefix until it is deleted"
+
+
 def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple[Action, ...]:
     if others:
         return (
@@ -193,7 +207,8 @@ def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tup
             "its StaticGatewayConfigurations",
             kubectl("delete", "staticgatewayconfiguration", old.name, namespace=old.namespace),
             SEGDOC,
-            "the command returns when Azure has released the old prefix; then remove it from the allow-lists",
+            "the command returns when Azure has released the old prefix; then remove it from the allow-lists. This step cannot "
+            "be undone: a new StaticGatewayConfiguration gets another prefix",
         ),
     )
 

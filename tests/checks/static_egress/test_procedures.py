@@ -58,6 +58,26 @@ def test_a_move_to_a_new_configuration_has_the_steps_of_the_article_in_order() -
     assert steps[-1].command == "kubectl delete staticgatewayconfiguration sgc -n team-egress"
 
 
+def test_each_step_of_the_move_states_what_to_verify_and_each_change_its_way_back() -> None:
+    """Before, no step named a way back, and the list of pods had no expected result."""
+    window = facts()
+    _, create, wait, point, pods, delete = new_configuration(window, old(window))
+    assert "To go back, delete it" in create.expect
+    assert "the command prints the new prefix" in wait.expect
+    assert "at every destination with an allow-list" in wait.expect
+    assert "To go back, run the command with sgc" in point.expect
+    assert "no pod names sgc;" in pods.expect
+    assert "cannot be undone" in delete.expect
+
+
+def test_a_configuration_that_is_being_deleted_is_no_way_back() -> None:
+    metadata = {"namespace": "team-egress", "name": "sgc", "deletionTimestamp": "2026-11-23T09:00:00Z"}
+    deleted = {**SGC, "metadata": metadata}
+    window = facts(change=[deleted])
+    point = next(each for each in new_configuration(window, old(window)) if each.effect is Effect.DISRUPTS)
+    assert "There is no way back: sgc is being deleted" in point.expect
+
+
 def test_the_new_configuration_has_the_fields_of_the_old_one() -> None:
     window = facts(
         change=[{**SGC, "spec": {"excludeCidrs": ["10.0.0.0/8", "10.0.0.5"], "publicIpPrefixId": "/subscriptions/x"}}]
