@@ -20,15 +20,13 @@ from checks.istio.examined_servers import involved_hosts, is_examined, is_routed
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server
+from checks.istio.fixes.service_ports import offered_ports
 from checks.istio.fixes.show_commands import show_object
 from checks.istio.ignored_servers import ignored_servers
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, rejected_fields, unusual_fields
 from checks.model.commands import ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-
-_STATUS_PORT = 15021
-"""The Service's port for health checks; it routes no traffic."""
 
 
 @decided_by_router
@@ -72,7 +70,7 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     servers = [each for each in configured_hosts(facts).servers if each.name in names and is_examined(facts, each)]
     service = facts.get(Service, facts.gateway.name, facts.gateway.namespace)
     found = [*ignored_servers(facts), *(each for server in servers for each in _unusual(facts, server))]
-    offered = [each.port for each in service.ports if each.port != _STATUS_PORT] if service is not None else []
+    offered = offered_ports(service) if service is not None else []
     if service is not None:
         found += [_not_offered(facts, each, offered) for each in servers if each.server.port.number not in offered]
     yield from found

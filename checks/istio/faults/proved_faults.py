@@ -20,6 +20,7 @@ from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.faults.definition.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.proposed_objects import is_proposed, joined_fix
+from checks.istio.faults.shared_objects import advice_instead, shared_objects
 from checks.istio.faults.side_effects import makes_worse
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result
@@ -125,6 +126,8 @@ class _Trial:
 
     Those of a fault that only remains do not count.
     """
+    refused: list[Proved] = field(default_factory=list)
+    """The faults whose fix would change shared objects, with advice instead."""
 
     def readable(self, find: Callable[[], Iterable[_V]], *faults: RouteFault) -> Iterator[_V]:
         """The values that are found without the kinds that could not be read.
@@ -160,6 +163,17 @@ class _Trial:
         further = outcome.result is not Result.UNKNOWN and self.reached(outcome) > self.reached(self.now.outcome)
         return outcome if further and not makes_worse(self.original, after, changes) else None
 
+    def alone(self, fault: RouteFault, fix: Fix) -> RequestOutcome | None:
+        """The outcome with one fix. None also if it changes objects that other hosts and clients use: it is refused."""
+        after, shared = self.with_fixes(((fault, fix),)), self.shared(fix)
+        if shared and self.reached(after) > self.reached(self.now.outcome):
+            self.refused.append(Proved(fault, advice_instead(fix, shared), self.now.outcome))
+        return None if shared else after
+
+    def shared(self, fix: Fix) -> tuple[str, ...]:
+        """The changed objects that apply to other hosts and clients too."""
+        return shared_objects(self.original.facts, fix.changes, self.now.mesh.configuration.root)
+
     def reached(self, outcome: RequestOutcome | None) -> int:
         """How far the request gets."""
         return least_progress(outcome, self.now.routing.gateway) if outcome is not None else 0
@@ -168,8 +182,9 @@ class _Trial:
 def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     """The fault whose fix takes the request furthest; the first one of equals.
 
-    If no single fix helps, the result is several faults whose fixes help only together, or else one fault that is
-    certain. A fault that only remains is not certain if a failed read could hide another one.
+    A fix that changes a shared object becomes advice. If no single fix helps, the result is several faults whose fixes
+    help only together, or else one fault that is certain. A fault that only remains is not certain if a failed read
+    could hide another one.
     """
     best: Proved | None = None
     reached = trial.reached(trial.now.outcome)
@@ -181,13 +196,13 @@ def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
             if not fix.changes or len(tried) >= _MOST_FIXES or _names_example(fix):
                 continue
             tried.append((fault, fix))
-            after = trial.with_fixes(((fault, fix),))
+            after = trial.alone(fault, fix)
             if trial.reached(after) > reached:
                 best, reached = Proved(fault, fix, trial.now.outcome, after), trial.reached(after)
             if best is not None and reached >= THROUGH:
                 return (best,)
-    if best is not None:
-        return (best,)
+    if best is not None or trial.refused:
+        return (best or trial.refused[0],)
     if together := _together(trial, tried):
         return together
     if certain is None or (certain.remaining and trial.gaps):
@@ -205,7 +220,7 @@ def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Prove
 
     Of each kind of fault, the first fix is tried.
     """
-    kept = list({fault.name: (fault, fix) for fault, fix in reversed(tried)}.values())[::-1]
+    kept = list({fault.name: (fault, fix) for fault, fix in reversed(tried) if not trial.shared(fix)}.values())[::-1]
     least, reached = trial.reached(trial.now.outcome), trial.reached(trial.with_fixes(kept))
     if len(kept) < 2 or reached <= least:
         return ()

@@ -8,7 +8,7 @@ from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.entries import entry_for
 from checks.istio.fixes.fields import appended
 from checks.istio.fixes.rules import UnroutedRequest, gateway_servers, kind_of_scheme
-from checks.istio.fixes.whole_routes import ports_for
+from checks.istio.fixes.service_ports import ports_for
 from checks.model.raw_values import number, text
 
 

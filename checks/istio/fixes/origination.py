@@ -68,7 +68,7 @@ def origination_rules(at: DestinationOfGateway) -> Iterator[ObjectWrite]:
     if cluster is not None and cluster.rule is not None:
         place = policy_place(cluster)
         above = mapping(place[2], "tls") if place is not None else {}
-        change = with_tls(cluster, dict(above) or simple)
+        change = with_tls(cluster, dict(above) or simple, namespace)
         if change is not None:
             yield change
         return

@@ -1,24 +1,36 @@
 """Changes of Sidecars that import more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
-from checks.facts.changes import JsonPatch, MergePatch, ObjectChange
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectChange
 from checks.facts.istio_networking import Sidecar
-from checks.istio.fixes.fields import appended
+from checks.istio.fixes.fields import appended, networking_manifest
 from checks.istio.mesh.objects.hosts import is_subset
-from checks.model.raw_values import Raw, number, texts
+from checks.model.raw_values import Raw, mapping, number, texts
 
 _EXCLUDES = "~"
 
 
-def importing(sidecar: Sidecar, entry: str, port: int) -> Iterator[tuple[str, ObjectChange]]:
-    """(title, change) of each change with which a Sidecar imports a `namespace/host`."""
-    yield f"Add {entry} to {sidecar.ref}", _with_entry(sidecar, entry, port)
+def importing(
+    sidecar: Sidecar, entry: str, port: int, clients: Sequence[str]
+) -> Iterator[tuple[str, tuple[ObjectChange, ...]]]:
+    """(title, changes) of each fix with which clients of these namespaces import a `namespace/host`.
+
+    A Sidecar of the root namespace applies to the whole mesh: it stays, and the namespaces get a copy that imports more.
+    """
+    added = _with_entry(sidecar, entry, port)
+    if sidecar.namespace not in clients:
+        spec = mapping(added.applied(sidecar.raw), "spec")
+        copies = (Apply(networking_manifest("Sidecar", sidecar.name, each, deepcopy(dict(spec)))) for each in clients)
+        yield f"Import {entry} too, in a Sidecar of the clients' namespace", tuple(copies)
+    yield f"Add {entry} to {sidecar.ref}", (added,)
     namespace, _, host = entry.partition("/")
     excluding = [each for each in _written(sidecar) if _is_excluded(each, namespace, host)]
     if excluding:
         title = f"Remove {', '.join(excluding)} from {sidecar.ref}"
-        yield title, MergePatch(sidecar, {"spec": {"egress": [_without(each, excluding) for each in sidecar.egress]}})
+        changed = MergePatch(sidecar, {"spec": {"egress": [_without(each, excluding) for each in sidecar.egress]}})
+        yield title, (changed,)
 
 
 def _with_entry(sidecar: Sidecar, entry: str, port: int) -> JsonPatch:

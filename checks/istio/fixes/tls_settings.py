@@ -10,6 +10,7 @@ from typing import Any
 from checks.facts.changes import Apply, JsonPatch, ObjectWrite
 from checks.facts.istio_networking import DestinationRule
 from checks.istio.fixes.fields import json_pointer, name_for_host, networking_manifest, remove_field, set_field
+from checks.istio.fixes.specific_rules import has_shared_rule, specific_rule
 from checks.istio.mesh.destination_rules import MergedRule
 from checks.istio.proxy.clusters import Cluster
 from checks.model.raw_values import Raw, items, mapping, number, text
@@ -76,9 +77,14 @@ def dropping_entry(cluster: Cluster) -> str:
     return f"{path}.portLevelSettings[{entry}]" if drops else ""
 
 
-def without_tls(cluster: Cluster) -> JsonPatch | None:
-    """The DestinationRule without the TLS settings that apply to a cluster."""
+def without_tls(cluster: Cluster, namespace: str) -> ObjectWrite | None:
+    """The DestinationRule without the TLS settings that apply to a cluster.
+
+    If it is a wildcard for other services too, it is a rule of the cluster's host in this namespace.
+    """
     place = tls_place(cluster)
+    if place is not None and has_shared_rule(cluster):
+        return specific_rule(cluster, namespace, {"mode": "DISABLE"})
     return tls_removed(*place) if place is not None else None
 
 
@@ -95,14 +101,17 @@ def tls_removed(rule: DestinationRule, path: str) -> JsonPatch:
     return set_field(rule, path, {"mode": "DISABLE"}) if alone else remove_field(rule, path)
 
 
-def with_tls(cluster: Cluster, tls: Mapping[str, Any]) -> JsonPatch | None:
+def with_tls(cluster: Cluster, tls: Mapping[str, Any], namespace: str) -> ObjectWrite | None:
     """The DestinationRule with these TLS settings for a cluster's port.
 
-    None if no rule applies to the cluster.
+    If it is a wildcard for other services too, it is a rule of the cluster's host in this namespace. None if no rule
+    applies to the cluster.
     """
     written, place = tls_place(cluster), policy_place(cluster)
     if place is None:
         return None
+    if has_shared_rule(cluster):
+        return specific_rule(cluster, namespace, tls)
     if written is not None:
         kept = {key: value for key, value in mapping(cluster.policy, "tls").items() if key not in _OTHERS}
         return set_field(*written, {**kept, **tls})

@@ -4,26 +4,21 @@ from collections.abc import Iterator
 
 from checks.facts.changes import Apply, ObjectChange
 from checks.facts.istio_networking import Gateway
-from checks.facts.services import Service
 from checks.istio.fixes.fields import appended, name_for_host, networking_manifest
 from checks.istio.fixes.gateways import new_gateway, new_server, pod_label
 from checks.istio.fixes.rules import (
     UnroutedRequest,
     destination_service,
-    gateway_servers,
     kind_of_scheme,
-    kind_of_server,
     server_for,
     servers_of_scheme,
     virtual_service_for,
 )
+from checks.istio.fixes.service_ports import ports_for, shares_ports
 from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.mesh.objects.routing_rules import MESH
 from checks.istio.proxy.gateway_servers import GatewayServer
 
-_USUAL = {"http": 80, "tls": 443}
-_STATUS_PORT = 15021
-"""The port for health checks of a gateway's pods, at which no server can listen."""
 _MOST_SERVERS = 3
 """The most servers to which the host is tried to be added."""
 
@@ -63,7 +58,7 @@ def _through_a_server(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, .
     if server is not None:
         yield (virtual_service_for(broken, server),)
         return
-    for each in servers_of_scheme(broken)[:_MOST_SERVERS] if _shares_ports(broken) else ():
+    for each in servers_of_scheme(broken)[:_MOST_SERVERS] if shares_ports(broken) else ():
         added = appended(each.written, each.field("hosts"), broken.request.host)
         yield (added, virtual_service_for(broken, each))
     labels = [each.proxy.labels for each in broken.gateways]
@@ -75,22 +70,3 @@ def _through_a_server(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, .
         new = Gateway(made.manifest)
         listening = GatewayServer(new, 0, new.servers[0], (broken.request.host,), "")
         yield (made, virtual_service_for(broken, listening))
-
-
-def _shares_ports(broken: UnroutedRequest) -> bool:
-    """Whether hosts of the request's kind can share a port; plain TCP names no host."""
-    return kind_of_scheme(broken.request.scheme) != "tcp"
-
-
-def ports_for(broken: UnroutedRequest) -> Iterator[int]:
-    """The ports of the gateway's Service for a new server.
-
-    Plain TCP needs one that no server uses; other kinds share a port with servers of their own kind.
-    """
-    gateway, kind = broken.facts.gateway, kind_of_scheme(broken.request.scheme)
-    service = broken.facts.get(Service, gateway.name, gateway.namespace)
-    usual = _USUAL.get(kind, broken.request.port)
-    offered = [each.port for each in service.ports if each.port != _STATUS_PORT] if service is not None else [usual]
-    servers = [each for each in gateway_servers(broken) if not _shares_ports(broken) or kind_of_server(each) != kind]
-    used = {each.server.port.number for each in servers}
-    yield from sorted((each for each in offered if each not in used), key=lambda each: each != usual)

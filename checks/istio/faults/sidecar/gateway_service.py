@@ -3,18 +3,23 @@
 They are its port, its visibility or its pods.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import VirtualService
 from checks.facts.services import Service
 from checks.istio.faults.definition.broken_request import BrokenRequest, destination_field, namespaces_listed
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
+from checks.istio.faults.gateway.gateway_hop import server_place
 from checks.istio.fixes.fields import set_field
+from checks.istio.fixes.gateways import moved_rules
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
+from checks.istio.fixes.service_ports import offered_ports, ports_for
 from checks.istio.mesh.objects.routing_rules import RoutingRule
+from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import items, number
@@ -39,7 +44,10 @@ def at_gateway_service(broken: BrokenRequest) -> Iterator[RouteFault]:
         if broken.service not in broken.client.scope.by_host:
             yield ServiceNotExported(service, broken.client_namespaces)
         if cluster.port not in {each.port for each in service.ports}:
-            yield WrongPort(rule, service, cluster.port, broken.request.host)
+            host = broken.request.host
+            opened = [s for s in gateway_servers(broken) if s.server.port.number == cluster.port and has_host(s, host)]
+            yield from (WrongServerPort(rule, service, cluster.port, host, each) for each in opened[:1])
+            yield WrongPort(rule, service, cluster.port, host)
     elif ending in (Ending.NO_ENDPOINT, Ending.NOTHING_ANSWERS):
         yield NoReadyPod(service)
 
@@ -106,7 +114,7 @@ class WrongPort(RouteFault):
 
     @property
     def _ports(self) -> str:
-        return ", ".join(str(each.port) for each in self.service.ports)
+        return ", ".join(map(str, offered_ports(self.service)))
 
     def sentence(self) -> str:
         where = f"{self.rule.field} of {self.rule.source.ref}"
@@ -117,24 +125,64 @@ class WrongPort(RouteFault):
         return (Evidence(self.rule.source.ref, field, str(self.port), self._ports),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        kind, host = kind_of_scheme(broken.request.scheme), broken.request.host
-        fitting = [
-            s.server.port.number for s in gateway_servers(broken) if kind_of_server(s) == kind and has_host(s, host)
-        ]
-        offered = [each.port for each in self.service.ports]
-        for index, each in enumerate(items(self.rule.raw, "route")):
-            if (number(each, "destination", "port", "number") or broken.request.port) != self.port:
-                continue
-            for port in dict.fromkeys((*(p for p in fitting if p in offered), *offered)):
-                field = f"{self.rule.field}.route[{index}].destination.port"
-                change = set_field(self.rule.source, field, {"number": port})
-                yield Fix("Patch the port to one that the Service has", (change,))
+        yield from self._to_ports(dict.fromkeys((*self._served(broken), *offered_ports(self.service))))
+
+    def _served(self, broken: BrokenRequest) -> Iterator[int]:
+        """The ports of the Service at which servers for the host listen."""
+        kind, offered = kind_of_scheme(broken.request.scheme), offered_ports(self.service)
+        fitting = (s for s in gateway_servers(broken) if kind_of_server(s) == kind and has_host(s, self.host))
+        yield from (s.server.port.number for s in fitting if s.server.port.number in offered)
+
+    def _to_ports(self, ports: Iterable[int]) -> Iterator[Fix]:
+        """The rule with each of these ports instead of the wrong one."""
+        for port in ports:
+            for index, each in enumerate(items(self.rule.raw, "route")):
+                if number(each, "destination", "port", "number") in (None, self.port):
+                    field = f"{self.rule.field}.route[{index}].destination.port"
+                    change = set_field(self.rule.source, field, {"number": port})
+                    yield Fix("Patch the port to one that the Service has", (change,))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.rule.source,)
 
     def involved(self) -> tuple[Involved, ...]:
         return (Involved("service", f"{self.service.namespace}/{self.service.name}"),)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongServerPort(WrongPort):
+    """A port that a server of the gateway opens and the rule uses, but that the gateway's Service does not have.
+
+    Source: docs/domain/istio.md#b30.
+    """
+
+    name: ClassVar[str] = "wrong-server-port"
+    check: ClassVar[str] = "gateway-server-unreachable"
+    server: GatewayServer
+
+    def sentence(self) -> str:
+        opens = f"{server_place(self.server)} opens port {self.port}, to which {self.rule.field} of"
+        return f"{opens} {self.rule.source.ref} routes {self.host}, but {self.service.ref} has {self._ports}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written, field = self.server.written.ref, self.server.field("port.number")
+        return (Evidence(written, field, str(self.port), self._ports), *WrongPort.evidence(self))
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield from self._to_ports(dict.fromkeys(self._served(broken)))
+        every = dict.fromkeys(each.source for each in broken.every_virtual_service.all_rules())
+        for port in ports_for(broken):
+            moved = [
+                each
+                for source in every
+                if isinstance(source, VirtualService)
+                for each in moved_rules(source, self.server, broken.service, port)
+            ]
+            changed = set_field(self.server.written, self.server.field("port.number"), port)
+            yield Fix(f"Use port {port} of the gateway's Service", (changed, *moved))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.server.written, self.rule.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,14 @@ class NoSubset(RouteFault):
             port = {"port": {"number": server.server.port.number}, "tls": tls}
             subset["trafficPolicy"] = {"portLevelSettings": [port]}
         merged = _applied_rule(broken)
-        if merged is not None:
+        if merged is not None and merged.host == self.service:
             return MergePatch(merged.first, {"spec": {"subsets": [*merged.first.subsets, subset]}})
         gateway = broken.facts.gateway
-        spec = {"host": self.service, "subsets": [subset]}
+        spec: dict[str, object] = {"host": self.service, "subsets": [subset]}
+        if merged is not None:
+            # A rule of the Service replaces the wildcard that applies, so it repeats its settings and subsets.
+            repeated = [dict(raw) for raw, _ in merged.subsets.values()]
+            spec |= {"trafficPolicy": dict(merged.policy or {}), "subsets": [*repeated, subset]}
         return Apply(networking_manifest("DestinationRule", f"{gateway.name}-subsets", gateway.namespace, spec))
 
     def shown(self) -> tuple[KubernetesObject, ...]:

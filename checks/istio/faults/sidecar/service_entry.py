@@ -152,8 +152,9 @@ class EntryHidden(RouteFault):
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         for host in dict.fromkeys((self.host, *self.entry.hosts)):
-            for title, change in importing(self.sidecar, f"{self.entry.namespace}/{host}", self.port):
-                yield Fix(title, (change,))
+            entry = f"{self.entry.namespace}/{host}"
+            for title, changes in importing(self.sidecar, entry, self.port, broken.client_namespaces):
+                yield Fix(title, changes)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.sidecar,)

@@ -193,8 +193,8 @@ class NotImported(RouteFault):
         return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", written_imports(self.sidecar), self._entry),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        for title, change in importing(self.sidecar, self._entry, self.port):
-            yield Fix(title, (change,))
+        for title, changes in importing(self.sidecar, self._entry, self.port, broken.client_namespaces):
+            yield Fix(title, changes)
 
     @property
     def _entry(self) -> str:

@@ -16,7 +16,7 @@ from checks.istio.faults.tls.destination_tls_mismatch import DestinationTlsFault
 from checks.istio.fixes.entries import port_for_rule
 from checks.istio.fixes.fields import appended, remove_field, set_field
 from checks.istio.fixes.origination import origination_rules
-from checks.istio.fixes.tls_settings import without_tls
+from checks.istio.fixes.tls_settings import with_tls, without_tls
 from checks.istio.request.external_servers import TLS_TO_PLAIN_PORT
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
@@ -95,7 +95,7 @@ class TlsToPlain(DestinationTlsFault):
         for thing, path, _ in self.at.destinations():
             changes: tuple[ObjectChange, ...] = (*before, set_field(thing, f"{path}.port", {"number": _TLS_PORT}))
             yield Fix("Route to the TLS port of the destination", changes)
-        without = without_tls(self.at.cluster) if self.at.cluster is not None else None
+        without = without_tls(self.at.cluster, broken.facts.gateway.namespace) if self.at.cluster is not None else None
         if without is not None:
             yield Fix("Disable TLS origination for the plain text port", (without,))
         for index, port in enumerate(source.ports if isinstance(source, ServiceEntry) else ()):
@@ -109,7 +109,7 @@ class _WithoutTls(DestinationTlsFault):
     expected: ClassVar[str] = "(none)"
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        change = without_tls(self.at.cluster) if self.at.cluster is not None else None
+        change = without_tls(self.at.cluster, broken.facts.gateway.namespace) if self.at.cluster is not None else None
         if change is not None:
             yield Fix("Disable TLS origination, so that the gateway passes the application's TLS through", (change,))
 
@@ -141,7 +141,12 @@ class MeshTlsOutside(DestinationTlsFault):
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         if self.place is not None and self.at.kind == "http":
             yield Fix("Replace ISTIO_MUTUAL by SIMPLE", (set_field(*self.place, {"mode": "SIMPLE"}),))
-        if self.place is not None and self.at.cluster is not None and (change := without_tls(self.at.cluster)):
+        cluster, namespace = self.at.cluster, broken.facts.gateway.namespace
+        if cluster is None or self.place is None:
+            return
+        if self.at.kind == "http" and (change := with_tls(cluster, {"mode": "SIMPLE"}, namespace)):
+            yield Fix("Replace ISTIO_MUTUAL by SIMPLE", (change,))
+        if change := without_tls(cluster, namespace):
             yield Fix("Remove ISTIO_MUTUAL", (change,))
 
 

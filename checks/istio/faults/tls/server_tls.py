@@ -55,7 +55,7 @@ class _Disabled(ServerTlsFault):
     expected: ClassVar[str] = "(none)"
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        change = without_tls(self.at.sent) if self.at.sent is not None else None
+        change = without_tls(self.at.sent, self.namespace) if self.at.sent is not None else None
         if change is not None:
             yield Fix(self.title, (change,))
 
@@ -103,7 +103,7 @@ class _Enabled(ServerTlsFault):
         sent, wanted, namespace = self.at.sent, self.wanted(), broken.facts.gateway.namespace
         if sent is None:
             return
-        change = with_tls(sent, wanted)
+        change = with_tls(sent, wanted, self.namespace)
         if change is not None:
             yield Fix(self.title, (change,))
         port, host, subset = sent.port.number, self.at.name.host, name_for_host(self.at.host)

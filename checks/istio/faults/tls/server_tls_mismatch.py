@@ -42,6 +42,17 @@ class ServerTlsFault(RouteFault):
         return text(policy, "tls", "sni")
 
     @property
+    def namespace(self) -> str:
+        """The namespace of a DestinationRule that applies to the clients instead of the present one."""
+        rule = self.at.sent.rule if self.at.sent is not None else None
+        own = self.at.broken.client_namespaces
+        return (
+            rule.first.namespace
+            if rule is not None and rule.first.namespace in own
+            else self.at.broken.facts.gateway.namespace
+        )
+
+    @property
     def setting(self) -> str:
         """The deciding setting as sentences name it."""
         place = tls_place(self.at.sent) if self.at.sent is not None else None
