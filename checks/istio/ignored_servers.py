@@ -6,11 +6,13 @@ from checks.facts.view import Facts
 from checks.istio.examined_servers import involved_hosts, is_examined, is_routed, server_field
 from checks.istio.faults.resolved_routes import routing_of_run
 from checks.istio.fixes.fields import remove_field, set_field
+from checks.istio.fixes.rules import kind_of_server
 from checks.istio.fixes.show_commands import show_object
+from checks.istio.harmless_changes import command_if_harmless
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Action, Evidence, Observation, fail, warn
-from checks.model.raw_values import text
+from checks.model.raw_values import items, text
 
 
 def ignored_servers(facts: Facts) -> Iterator[Observation]:
@@ -18,7 +20,7 @@ def ignored_servers(facts: Facts) -> Iterator[Observation]:
     listeners = [each.inbound for each in routing_of_run(facts).gateway_proxies() if each.inbound is not None]
     for server in dict.fromkeys(each for listener in listeners[:1] for each in listener.refused):
         winner = _winner(server, listeners[0].servers)
-        if winner is not None and is_examined(facts, server):
+        if winner is not None and not _is_shared_tcp(server, winner) and is_examined(facts, server):
             yield _ignored(facts, server, winner)
 
 
@@ -27,6 +29,13 @@ def _winner(server: GatewayServer, kept: tuple[GatewayServer, ...]) -> GatewaySe
     same = [each for each in kept if each.server.port.number == server.server.port.number]
     shared = [each for each in same if set(each.server.hosts) & set(server.server.hosts)]
     return next(iter((*shared, *same)), None)
+
+
+def _is_shared_tcp(server: GatewayServer, winner: GatewayServer) -> bool:
+    """Whether both servers are plain TCP for different hosts: then their destinations collide (tcp-destinations-collide)."""
+    plain = all(kind_of_server(each) == "tcp" and each.server.tls is None for each in (server, winner))
+    mine, theirs = ({host.lower() for host in each.server.hosts} for each in (server, winner))
+    return plain and not mine & theirs
 
 
 def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Observation:
@@ -48,7 +57,7 @@ def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Obse
             Evidence(theirs.ref, server_field(winner, field), _setting(winner, field)),
             Evidence(mine.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
         ],
-        actions=[show_object(theirs), show_object(mine), _separate(server, winner, same_host=same_host)],
+        actions=[show_object(theirs), show_object(mine), _separate(facts, server, winner, same_host=same_host)],
         about=involved_hosts(facts, server),
     )
 
@@ -61,14 +70,17 @@ def _created(server: GatewayServer) -> str:
     return text(server.gateway.raw, "metadata", "creationTimestamp") or "(unknown)"
 
 
-def _separate(server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Action:
+def _separate(facts: Facts, server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Action:
     if same_host:
-        command = remove_field(server.written, server.place).command
+        # istiod's webhook refuses a Gateway without a server.
+        only = len(items(server.written.raw, "spec", "servers")) < 2
+        removed = remove_field(server.written, server.place)
+        command = "" if only else command_if_harmless(facts, removed)
         return change(f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it", command, ISTIO_EGW)
     other = 443 if server.server.port.number == 80 else 80
     return change(
         f"Patch the server to port {other}, and the VirtualService too; or use the protocol of {winner.gateway.ref}",
-        set_field(server.written, server_field(server, "port.number"), other).command,
+        command_if_harmless(facts, set_field(server.written, server_field(server, "port.number"), other)),
         ISTIO_EGW,
         "the gateway opens the port within seconds",
     )

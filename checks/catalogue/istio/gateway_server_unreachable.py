@@ -22,6 +22,7 @@ from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server
 from checks.istio.fixes.service_ports import offered_ports
 from checks.istio.fixes.show_commands import show_object
+from checks.istio.harmless_changes import command_if_harmless
 from checks.istio.ignored_servers import ignored_servers
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, rejected_fields, unusual_fields
@@ -102,7 +103,7 @@ def _not_offered(facts: Facts, server: GatewayServer, offered: list[int]) -> Obs
             show_object(gateway),
             change(
                 f"Patch {gateway.ref} to port {port}; change the port in the VirtualService too",
-                set_field(gateway, server_field(server, "port.number"), port).command,
+                command_if_harmless(facts, set_field(gateway, server_field(server, "port.number"), port)),
                 TSG,
                 "sidecars connect to the server through the Service",
             ),
@@ -121,18 +122,18 @@ def _unusual(facts: Facts, server: GatewayServer) -> Iterator[Observation]:
             f"{server.place} of {server.written.ref} {sentence}.",
             subject=server.gateway.ref,
             evidence=[Evidence(server.written.ref, server_field(server, field), observed, expected)],
-            actions=[show_object(server.written), _fix(server, field)],
+            actions=[show_object(server.written), _fix(facts, server, field)],
             about=involved_hosts(facts, server),
         )
 
 
-def _fix(server: GatewayServer, field: str) -> Action:
+def _fix(facts: Facts, server: GatewayServer, field: str) -> Action:
     path, gateway = server_field(server, field), server.written
     plain = server.server.port.protocol not in SERVER_TLS_PROTOCOLS
     if field == "hosts":
         return change("Replace the host * by the hosts that the gateway routes", "", ISTIO_EGW)
     if field == "bind" or (field == "tls" and plain):
-        command = remove_field(gateway, path).command
+        command = command_if_harmless(facts, remove_field(gateway, path))
         return change(f"Remove {field} from {server.place}", command, ISTIO_EGW)
     mutual = server.server.port.number == 80 or server.server.tls is not None
     values: dict[str, object] = {
@@ -142,5 +143,5 @@ def _fix(server: GatewayServer, field: str) -> Action:
         "port.name": f"{server.server.port.name}-{server.index}",
         "tls.httpsRedirect": False,
     }
-    command = set_field(gateway, path, values[field]).command
+    command = command_if_harmless(facts, set_field(gateway, path, values[field]))
     return change(f"Patch {field} of {server.place}", command, ISTIO_EGW)

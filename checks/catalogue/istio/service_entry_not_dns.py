@@ -1,6 +1,7 @@
 """EG509: the ServiceEntry of a destination does not have resolution DNS."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from checks.engine.check import check
 from checks.engine.route_findings import decided_by_router
@@ -12,8 +13,10 @@ from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import gateway_clusters
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.show_commands import show_object
+from checks.istio.harmless_changes import command_if_harmless
 from checks.model.commands import SCALE, change
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.model.raw_values import text
 
 _ALSO_WORK = {
     "STATIC": "the addresses in the object are fixed and become outdated when the destination changes",
@@ -48,7 +51,9 @@ def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
     for each in gateway_clusters(facts):
         if each.entry is not None:
             entries.setdefault(each.entry.ref, (each.entry, []))[1].extend((each.cluster.service.host, *each.hosts))
-    yield from (_unusual(entry, used) for entry, used in entries.values() if entry.resolution not in ("DNS", "NONE"))
+    yield from (
+        _unusual(facts, entry, used) for entry, used in entries.values() if entry.resolution not in ("DNS", "NONE")
+    )
     require_settings(facts)
     if not hosts:
         yield skip(nothing_configured(facts))
@@ -58,25 +63,35 @@ def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
         yield healthy(f"All destinations of {facts.gateway.ref} use DNS resolution.")
 
 
-def _unusual(entry: ServiceEntry, hosts: list[str]) -> Observation:
+def _unusual(facts: Facts, entry: ServiceEntry, hosts: list[str]) -> Observation:
     """A resolution that works, but that the article does not use."""
     why = _ALSO_WORK.get(entry.resolution, "not a value of Istio's documentation")
     return warn(
         f"Resolution of {entry.ref} for {hosts[0]} is {entry.resolution}: {why}.",
         subject=f"host {hosts[0]}",
         evidence=[Evidence(entry.ref, "spec.resolution", entry.resolution, "DNS")],
-        actions=[show_object(entry), _with_dns(entry)],
+        actions=[show_object(entry), *_with_dns(facts, entry)],
         about=[Involved("host", each) for each in dict.fromkeys(hosts)],
     )
 
 
-def _with_dns(entry: ServiceEntry) -> Action:
+def _with_dns(facts: Facts, entry: ServiceEntry) -> Iterator[Action]:
+    """The change to DNS, if all routes stay as they are and DNS can replace the addresses.
+
+    DNS cannot replace addresses of a private network, which public DNS does not know.
+    """
     spec: dict[str, object] = {"resolution": "DNS"}
     if entry.resolution == "STATIC":
+        if any(_is_private(text(each, "address")) for each in entry.endpoints):
+            return
         spec["endpoints"] = None
-    return change(
-        f"Patch {entry.ref} to resolution DNS",
-        MergePatch(entry, {"spec": spec}).command,
-        SCALE,
-        "the gateway resolves the host itself within seconds",
-    )
+    if command := command_if_harmless(facts, MergePatch(entry, {"spec": spec})):
+        title = f"Patch {entry.ref} to resolution DNS"
+        yield change(title, command, SCALE, "the gateway resolves the host itself within seconds")
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return not ip_address(address).is_global
+    except ValueError:
+        return False

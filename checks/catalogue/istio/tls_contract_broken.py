@@ -14,6 +14,7 @@ from checks.istio.fixes.exports import private
 from checks.istio.fixes.fields import remove_field
 from checks.istio.fixes.show_commands import show_object
 from checks.istio.fixes.tls_settings import tls_place
+from checks.istio.harmless_changes import command_if_harmless
 from checks.istio.mesh.destination_rules import MergedRule
 from checks.istio.proxy.clusters import Cluster
 from checks.model.commands import ISTIO_EGW, ISTIO_TLSO, change
@@ -78,7 +79,7 @@ def _unverified(facts: Facts, found: GatewayCluster) -> Iterator[Observation]:
             show_object(rule),
             change(
                 "Enable verification of the certificate",
-                remove_field(rule, f"{path}.insecureSkipVerify").command,
+                command_if_harmless(facts, remove_field(rule, f"{path}.insecureSkipVerify")),
                 ISTIO_TLSO,
                 "new connections succeed within seconds",
             ),

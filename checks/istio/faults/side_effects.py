@@ -12,7 +12,7 @@ from checks.istio.faults.definition.broken_request import BrokenRequest, destina
 from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words
 from checks.istio.request.client_request import ANY_NAME, ClientRequest
 from checks.istio.request.routing import Routing
-from checks.model.raw_values import Raw, items, text, texts
+from checks.model.raw_values import Raw, items, number, text, texts
 from checks.model.requested_host import USUAL_PORTS
 
 _MOST_HOSTS = 20
@@ -54,6 +54,10 @@ def _others(original: BrokenRequest, changes: Iterable[ObjectChange]) -> Iterato
             one = replace(plain, port=port)
             yield from (each for each in (one, *request_variants(facts, host, one)) if each != request)
         yield replace(plain, scheme="https", port=USUAL_PORTS["https"])
+        tcp = (rule for each in original.every_virtual_service.rules_overlapping(host) for rule in each.tcp)
+        numbers = dict.fromkeys(number(match, "port") for rule in tcp for match in rule.matches())
+        others = (replace(plain, scheme="tcp", port=each) for each in numbers if each)
+        yield from (each for each in others if each != request)
 
 
 def _hosts(original: BrokenRequest, change: ObjectChange) -> Iterator[str]:

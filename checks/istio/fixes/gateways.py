@@ -83,6 +83,14 @@ def moved_rules(routes: VirtualService, server: GatewayServer, service: str, por
     return (JsonPatch(routes, tuple(operations)),) if operations else ()
 
 
+def moved_server(server: GatewayServer, routes: Iterable[object], service: str, port: int) -> tuple[JsonPatch, ...]:
+    """A server on another port, with the rules for it in these VirtualServices."""
+    path = json_pointer(server.field("port.number"))
+    moved = JsonPatch(server.written, ({"op": "add", "path": path, "value": port},))
+    every = (each for each in dict.fromkeys(routes) if isinstance(each, VirtualService))
+    return (moved, *(change for each in every for change in moved_rules(each, server, service, port)))
+
+
 def _replacing(path: str, value: object) -> dict[str, object]:
     return {"op": "add", "path": json_pointer(path), "value": value}
 

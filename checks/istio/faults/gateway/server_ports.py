@@ -64,7 +64,12 @@ class ServerLeftOut(RouteFault):
     def sentence(self) -> str:
         mine, theirs = self.server.server.port.protocol, self.older.server.port.protocol
         reason = f"{self.older.gateway.ref}, which is older, has protocol {theirs} there and not {mine}"
-        if mine == theirs:
+        shared = set(self.server.server.hosts) & set(self.older.server.hosts)
+        if mine == theirs and not shared:
+            reason = (
+                f"{self.older.gateway.ref}, which is older, has a {theirs} server there, and the port can have only one"
+            )
+        elif mine == theirs:
             reason = f"{self.older.gateway.ref}, which is older, has a server for the same hosts there"
         return f"Istiod ignores {server_place(self.server)} on port {self.server.server.port.number}: {reason}"
 

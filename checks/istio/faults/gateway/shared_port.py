@@ -13,8 +13,9 @@ from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import gateway_hop, is_bound
 from checks.istio.fixes.fields import appended, name_for_host
-from checks.istio.fixes.gateways import moved_rules, new_server, with_own_server
+from checks.istio.fixes.gateways import moved_rules, moved_server, new_server, with_own_server
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server
+from checks.istio.fixes.service_ports import ports_for
 from checks.istio.mesh.objects.hosts import is_subset
 from checks.istio.request.outcome import ConfigurationPart, Step
 from checks.model.findings import Evidence
@@ -152,4 +153,19 @@ class TcpAtGateway(TcpCollision):
                     opened = appended(server.gateway, "spec.servers", added)
                     moved = moved_rules(routes.source, server, broken.service, port)
                     yield Fix(f"Use port {port} of the gateway for {broken.request.host}", (opened, *moved))
+        yield from self._moved(broken)
         yield Fix("Use another port of the gateway's Service for one of the hosts")
+
+    def _moved(self, broken: BrokenRequest) -> Iterator[Fix]:
+        """The host's own server, which istiod ignores on the shared port, on a port that no server uses."""
+        host, every = broken.request.host, list(broken.mesh.virtual_services.all_rules())
+        refused = [each for proxy in broken.gateways if proxy.inbound is not None for each in proxy.inbound.refused]
+        for server in (each for each in dict.fromkeys(refused) if has_host(each, host)):
+            bound = [
+                each.source
+                for each in (*broken.to_gateway, *every)
+                if each in broken.to_gateway or is_bound(each, server)
+            ]
+            for port in ports_for(broken):
+                changes = moved_server(server, bound, broken.service, port)
+                yield Fix(f"Use port {port} of the gateway for {host}", changes)

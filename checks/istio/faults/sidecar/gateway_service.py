@@ -9,13 +9,12 @@ from typing import ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import VirtualService
 from checks.facts.services import Service
 from checks.istio.faults.definition.broken_request import BrokenRequest, destination_field, namespaces_listed
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
-from checks.istio.faults.gateway.gateway_hop import server_place
+from checks.istio.faults.gateway.gateway_hop import is_bound, server_place
 from checks.istio.fixes.fields import set_field
-from checks.istio.fixes.gateways import moved_rules
+from checks.istio.fixes.gateways import moved_server
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
 from checks.istio.fixes.service_ports import offered_ports, ports_for
 from checks.istio.mesh.objects.routing_rules import RoutingRule
@@ -170,16 +169,10 @@ class WrongServerPort(WrongPort):
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         yield from self._to_ports(dict.fromkeys(self._served(broken)))
-        every = dict.fromkeys(each.source for each in broken.every_virtual_service.all_rules())
+        bound = [each.source for each in broken.mesh.virtual_services.all_rules() if is_bound(each, self.server)]
         for port in ports_for(broken):
-            moved = [
-                each
-                for source in every
-                if isinstance(source, VirtualService)
-                for each in moved_rules(source, self.server, broken.service, port)
-            ]
-            changed = set_field(self.server.written, self.server.field("port.number"), port)
-            yield Fix(f"Use port {port} of the gateway's Service", (changed, *moved))
+            changes = moved_server(self.server, (self.rule.source, *bound), broken.service, port)
+            yield Fix(f"Use port {port} of the gateway's Service", changes)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.server.written, self.rule.source)
