@@ -10,7 +10,7 @@ from checks.istio.request.routing import Routing
 
 
 def command_if_harmless(facts: Facts, change: ObjectChange) -> str:
-    """The command of a change; "" if a route that goes through the gateway would no longer do so.
+    """The command of a change; "" if a route would no longer go through the gateway.
 
     A finding without a command is advice. Without the routes of the run nothing is known to break.
     """

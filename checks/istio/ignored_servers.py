@@ -32,7 +32,7 @@ def _winner(server: GatewayServer, kept: tuple[GatewayServer, ...]) -> GatewaySe
 
 
 def _is_shared_tcp(server: GatewayServer, winner: GatewayServer) -> bool:
-    """Whether both servers are plain TCP for different hosts: then their destinations collide (tcp-destinations-collide)."""
+    """Whether both servers are plain TCP for different hosts, whose destinations collide."""
     plain = all(kind_of_server(each) == "tcp" and each.server.tls is None for each in (server, winner))
     mine, theirs = ({host.lower() for host in each.server.hosts} for each in (server, winner))
     return plain and not mine & theirs

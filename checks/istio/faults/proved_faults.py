@@ -164,7 +164,7 @@ class _Trial:
         return outcome if further and not makes_worse(self.original, after, changes) else None
 
     def alone(self, fault: RouteFault, fix: Fix) -> RequestOutcome | None:
-        """The outcome with one fix. None also if it changes objects that other hosts and clients use: it is refused."""
+        """The outcome with one fix; None if it is refused because others use its objects."""
         after, shared = self.with_fixes(((fault, fix),)), self.shared(fix)
         if shared and self.reached(after) > self.reached(self.now.outcome):
             self.refused.append(Proved(fault, advice_instead(fix, shared), self.now.outcome))

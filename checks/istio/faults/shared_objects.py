@@ -10,7 +10,7 @@ from checks.istio.mesh.objects.hosts import is_wildcard, qualified
 
 
 def shared_objects(facts: Facts, changes: Iterable[ObjectChange], root: str) -> tuple[str, ...]:
-    """The references of changed objects that apply to the whole mesh, or to a wildcard of services.
+    """The changed objects that apply to the whole mesh, or to a wildcard of services.
 
     A wildcard that is the host of a ServiceEntry is one service. Raises Unreadable.
     """

@@ -15,7 +15,7 @@ _EXCLUDES = "~"
 def importing(
     sidecar: Sidecar, entry: str, port: int, clients: Sequence[str]
 ) -> Iterator[tuple[str, tuple[ObjectChange, ...]]]:
-    """(title, changes) of each fix with which clients of these namespaces import a `namespace/host`.
+    """(title, changes) of each fix by which these namespaces import a `namespace/host`.
 
     A Sidecar of the root namespace applies to the whole mesh: it stays, and the namespaces get a copy that imports more.
     """

@@ -157,7 +157,7 @@ class TcpAtGateway(TcpCollision):
         yield Fix("Use another port of the gateway's Service for one of the hosts")
 
     def _moved(self, broken: BrokenRequest) -> Iterator[Fix]:
-        """The host's own server, which istiod ignores on the shared port, on a port that no server uses."""
+        """The host's own server, ignored on the shared port, on a port that no server uses."""
         host, every = broken.request.host, list(broken.mesh.virtual_services.all_rules())
         refused = [each for proxy in broken.gateways if proxy.inbound is not None for each in proxy.inbound.refused]
         for server in (each for each in dict.fromkeys(refused) if has_host(each, host)):

@@ -13,7 +13,8 @@ from checks.facts.istio_policies import AuthorizationPolicy
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop
-from checks.istio.faults.policies.policy_rules import unmatched
+from checks.istio.faults.policies.allowing_rules import allowing_rule, limits_requests
+from checks.istio.faults.policies.policy_rules import needs_identity, unmatched
 from checks.istio.fixes.fields import name_for_host
 from checks.istio.fixes.gateways import pod_label
 from checks.istio.request.authorization import DownstreamPeer, matches_rule
@@ -127,24 +128,27 @@ class NotAllowed(_Denied):
         return tuple(found[:10])
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        gateway, host = broken.facts.gateway, self.at.host
+        gateway, host, request = broken.facts.gateway, self.at.host, broken.request
+        if not self.peer.identity and any(needs_identity(rule) for each in self.policies for rule in each.rules):
+            title = (
+                "Use mutual TLS (ISTIO_MUTUAL) from sidecars to the gateway first: without it no client has an identity"
+            )
+            yield Fix(title, (), ISTIO_EGW)
+            return
+        limited = self.peer.request is not None and limits_requests(broken, self.policies)
+        metadata = {"name": f"{gateway.name}-allow-{name_for_host(host)}"[:63], "namespace": gateway.namespace}
+        existing = broken.facts.get(AuthorizationPolicy, metadata["name"], gateway.namespace)
+        kept = [dict(each) for each in existing.rules] if existing is not None else []
         spec = {
             "selector": {"matchLabels": pod_label([each.proxy.labels for each in self.at.proxies])},
             "action": "ALLOW",
-            "rules": [self._rule()],
+            "rules": [*kept, allowing_rule(broken, self.peer, limited=limited)],
         }
-        metadata = {"name": f"{gateway.name}-allow-{name_for_host(host)}"[:63], "namespace": gateway.namespace}
         kind = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
-        yield Fix(f"Allow {host} at the gateway", (Apply({**kind, "metadata": metadata, "spec": spec}),), ISTIO_EGW)
-
-    def _rule(self) -> dict[str, Any]:
-        """A rule for the host: by authority, by SNI, or for plain TCP by port."""
-        host = self.at.host
-        if self.peer.request is not None:
-            return {"to": [{"operation": {"hosts": [host, f"{host}:*"]}}]}
-        if self.peer.server_name:
-            return {"when": [{"key": "connection.sni", "values": [self.peer.server_name]}]}
-        return {"to": [{"operation": {"ports": [str(self.peer.port)]}}]}
+        what = f"{request.method} {request.url_with_path}" if limited else host
+        whom = request.clients if self.peer.identity else "every client, as none has an identity without mutual TLS"
+        change = Apply({**kind, "metadata": metadata, "spec": spec})
+        yield Fix(f"Allow {what} at the gateway for {whom}", (change,), ISTIO_EGW)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return self.policies[:3]

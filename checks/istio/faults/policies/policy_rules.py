@@ -14,6 +14,20 @@ _IDENTITY_KEYS = ("source.namespace", "source.principal", "source.serviceAccount
 _HTTP = ("hosts", "methods", "paths")
 
 
+def needs_identity(rule: Raw) -> bool:
+    """Whether a rule matches only clients with an identity."""
+    sources = [mapping(each, "source") for each in items(rule, "from")]
+    conditions = [text(each, "key") for each in items(rule, "when") if texts(each, "values")]
+    return (bool(sources) and all(set(each) & {*_IDENTITY} for each in sources)) or bool(
+        {*conditions} & {*_IDENTITY_KEYS}
+    )
+
+
+def names_requests(rule: Raw) -> bool:
+    """Whether a rule matches only some methods or paths."""
+    return any(set(mapping(each, "operation")) & {"methods", "paths"} for each in items(rule, "to"))
+
+
 def unmatched(rule: Raw, peer: DownstreamPeer) -> tuple[str, ...]:
     """The fields of an ALLOW rule that do not match, each with the reason."""
     found: list[str] = []

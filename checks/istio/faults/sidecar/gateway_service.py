@@ -150,7 +150,7 @@ class WrongPort(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class WrongServerPort(WrongPort):
-    """A port that a server of the gateway opens and the rule uses, but that the gateway's Service does not have.
+    """A port of a server and its rule that the gateway's Service does not have.
 
     Source: docs/domain/istio.md#b30.
     """

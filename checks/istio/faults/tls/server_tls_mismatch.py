@@ -43,7 +43,7 @@ class ServerTlsFault(RouteFault):
 
     @property
     def namespace(self) -> str:
-        """The namespace of a DestinationRule that applies to the clients instead of the present one."""
+        """The namespace of a DestinationRule that replaces the present one for the clients."""
         rule = self.at.sent.rule if self.at.sent is not None else None
         own = self.at.broken.client_namespaces
         return (

@@ -1,4 +1,4 @@
-"""A port that the gateway's Service does not have is one fault, and no fix uses the Service's port for health checks."""
+"""A port that the gateway's Service does not have is one fault with one fix."""
 
 from dataclasses import replace
 from typing import Any

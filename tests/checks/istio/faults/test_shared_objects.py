@@ -24,7 +24,7 @@ def _faults(cluster: Cluster) -> Sequence[Proved]:
 
 
 def _without_subset() -> Cluster:
-    """The documented route without its subset: the Service's own DestinationRule decides, if there is one."""
+    """The documented route without its subset."""
 
     def direct(each: Any) -> None:
         each["spec"]["http"][0]["route"][0]["destination"].pop("subset", None)
