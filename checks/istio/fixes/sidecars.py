@@ -23,7 +23,7 @@ def importing(
     if sidecar.namespace not in clients:
         spec = mapping(added.applied(sidecar.raw), "spec")
         copies = (Apply(networking_manifest("Sidecar", sidecar.name, each, deepcopy(dict(spec)))) for each in clients)
-        yield f"Import {entry} too, in a Sidecar of the clients' namespace", tuple(copies)
+        yield f"Add {entry} to a Sidecar of the clients' namespace", tuple(copies)
     yield f"Add {entry} to {sidecar.ref}", (added,)
     namespace, _, host = entry.partition("/")
     excluding = [each for each in _written(sidecar) if _is_excluded(each, namespace, host)]
