@@ -13,7 +13,8 @@ from workers.records.run import Run
 
 REQUEST_STEP = "step"
 
-_PROBE_CHECKS = {"uninjected-pod-fails": ActionKind.PROBE_POD, "source-address-wrong": ActionKind.PROBE_GATEWAY}
+_PROBES = {each.check: each for each in ActionKind if each.check}
+"""The probes by the check that evaluates their result, in the order of their offers."""
 _RESTART = ["kubectl", "rollout", "restart", "deployment"]
 
 
@@ -30,7 +31,7 @@ def steps_for(run: Run, finding: Finding, offered: Collection[str]) -> Iterator[
     """The buttons on a finding that no other finding explains."""
     if run.report is None:
         return
-    kind = _PROBE_CHECKS.get(finding.check)
+    kind = _PROBES.get(finding.check)
     if kind is not None and "probe" in offered:
         yield _button("Probe again…", run, kind)
         if kind is ActionKind.PROBE_POD and ActionKind.PROBE_GATEWAY in _without_result(run.report):
@@ -44,7 +45,7 @@ def steps_for(run: Run, finding: Finding, offered: Collection[str]) -> Iterator[
 def _without_result(report: Report) -> list[ActionKind]:
     """The probes that no check could evaluate in this run."""
     skipped = {each.check for each in report.findings if each.status is Status.SKIPPED}
-    return [kind for check, kind in _PROBE_CHECKS.items() if check in skipped]
+    return [kind for check, kind in _PROBES.items() if check in skipped]
 
 
 def _restarted(finding: Finding, namespace: str) -> list[str]:

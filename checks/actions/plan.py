@@ -43,6 +43,11 @@ class ActionKind(StrEnum):
     def article_step(self) -> str:
         return {"probe-pod": "SEG-5", "probe-gateway": "SEG-4", "restart": "SEG-6"}[self.value]
 
+    @property
+    def check(self) -> str:
+        """The slug of the check that evaluates the result of a probe, "" for a restart."""
+        return {"probe-pod": "uninjected-pod-fails", "probe-gateway": "source-address-wrong"}.get(self.value, "")
+
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from checks.actions.plan import ActionKind
 from checks.catalogue import catalogue
 from checks.istio.trace.static_egress_hop import EgressFault
 from checks.knowledge.controller_texts import CONTROLLER_TEXTS, ControllerFault
@@ -19,6 +20,7 @@ CHECKS = Path(__file__).parents[3] / "checks"
 SLUGS = {check.slug for check in catalogue()}
 CODES = {check.code for check in catalogue()}
 REFERENCES = {
+    "checks/actions/plan.py",
     "checks/istio/trace/static_egress_hop.py",
     "checks/knowledge/controller_texts.py",
     "checks/knowledge/proxy_logs.py",
@@ -53,6 +55,7 @@ def test_the_typed_references_are_slugs_of_checks() -> None:
     for faults in (ControllerFault, ProxyFault, SandboxCause, EarlierFault):
         assert {each.value for each in faults} <= SLUGS, faults.__name__
     assert {each.check for each in EgressFault} <= SLUGS
+    assert {each.check for each in ActionKind} - {""} <= SLUGS
 
 
 def test_every_typed_reference_is_used_in_its_table() -> None:
