@@ -52,16 +52,21 @@ def _after_tag(text: str, at: int) -> int:
 
 
 def argument_on_next_line(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The argument after a flag that is alone on its line, or before the kernel's separator."""
+    """The argument after a flag that ends its line, or before the kernel's separator.
+
+    If words precede the flag, it may be a sentence: only one word with letters and digits is an argument.
+    """
     if argument := _ARGUMENT_AFTER.match(text, end):
         return argument.span("value")
     if text[end : end + 1] != "\n":
         return None
     line = text[text.rfind("\n", max(0, start - 60), start) + 1 : start]
     following = _OWN_LINE.match(text, end + 1)
-    if following is None or line != following["indent"]:
+    if following is None:
         return None
     first, last = following.span("value")
+    if line != following["indent"] and not _is_mixed_line(text, first, last):
+        return None
     quote = opening_quote(text, first)
     return (first + len(quote), end_of_quoted(text, first + len(quote), quote)) if quote else (first, last)
 
@@ -77,11 +82,11 @@ def adjacent_spans(text: str, at: int, place: Place) -> Iterator[tuple[int, int]
 
 
 def is_lone_pair(text: str, start: int, before: str, name: SecretName) -> bool:
-    """Whether a quoted name and one quoted value are a whole line.
+    """Whether a quoted name and one quoted value end a line, and are not in a longer list.
 
     The value is no name itself.
     """
-    if before.rstrip("[ \t")[-1:] not in ("", "\n") or name in (SecretName.WEAK, SecretName.OBJECT, SecretName.AUTH):
+    if before.rstrip("[ \t")[-1:] == "," or name in (SecretName.WEAK, SecretName.OBJECT, SecretName.AUTH):
         return False
     pair = _LONE_PAIR.search(text, start, start + 700)
     return (
@@ -90,6 +95,10 @@ def is_lone_pair(text: str, start: int, before: str, name: SecretName) -> bool:
         and announced_secret(pair["value"]) is None
         and (is_mixed(text, pair.start("value")) or " " in pair["value"])
     )
+
+
+def _is_mixed_line(text: str, first: int, last: int) -> bool:
+    return " " not in text[first:last].strip() and is_mixed(text, first)
 
 
 def is_mixed(text: str, at: int) -> bool:
