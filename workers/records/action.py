@@ -1,6 +1,7 @@
 """Actions: active steps that a person requests, others approve, and a worker executes."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import TypeAdapter
@@ -9,6 +10,9 @@ from checks.actions.plan import ActionKind, ActionPlan
 from checks.actions.results import ActionResult
 from checks.model.raw_values import Moment
 from workers.records.run import Target
+
+UNTAKEN_AFTER = timedelta(minutes=10)
+"""The time after which an action that no worker has planned or begun is ended."""
 
 
 class ActionState(StrEnum):
@@ -85,6 +89,21 @@ class ActionRecord:
     problem: str = ""
     error: str = ""
     cleaned: bool = True
+
+    def is_too_old(self, now: datetime) -> bool:
+        """Whether its next transition is too late: the cluster may need something else by now.
+
+        A step that has begun is always continued.
+        """
+        match self.state:
+            case ActionState.REQUESTED:
+                return now - self.created > UNTAKEN_AFTER
+            case ActionState.PLANNED:
+                return self.plan is None or now > self.plan.expires
+            case ActionState.CONFIRMED:
+                return now - max((each.at for each in self.approvals), default=self.created) > UNTAKEN_AFTER
+            case _:
+                return False
 
 
 ACTION_RECORD = TypeAdapter(ActionRecord)

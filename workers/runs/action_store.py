@@ -127,11 +127,11 @@ class Actions:
     def begin(self, action: ActionRecord) -> ActionRecord | None:
         """Record that a worker begins, or begins again.
 
-        None if the action is neither confirmed nor running.
+        None if the action is neither confirmed nor running, or was confirmed too long ago.
         """
 
         def change(found: ActionRecord) -> ActionRecord | None:
-            if found.state not in (ActionState.CONFIRMED, ActionState.RUNNING):
+            if found.state not in (ActionState.CONFIRMED, ActionState.RUNNING) or found.is_too_old(_now()):
                 return None
             started, pods = found.started or _now(), found.order.kind is ActionKind.PROBE_POD
             return replace(

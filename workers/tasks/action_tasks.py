@@ -1,12 +1,12 @@
 """The tasks of active steps, and the round of the janitor that sends them again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from workers.client.actions import EXECUTE_TASK, PLAN_TASK
 from workers.client.stores import Stores
 from workers.queue.celery_app import ACTIONS_QUEUE, app
 from workers.queue.sending import send
-from workers.records.action import ActionRecord, ActionState
+from workers.records.action import ActionState
 from workers.runs.audit import AuditEntry
 from workers.tasks.actor import Actor
 from workers.tasks.process import client
@@ -14,8 +14,11 @@ from workers.tasks.process import client
 ACTION_LIMIT = 900
 """Seconds after which the pool kills the task of an action; a rollout is followed for 600."""
 
-UNTAKEN_AFTER = timedelta(minutes=10)
-"""The age at which an action that no worker plans, or that is not confirmed, is ended."""
+_TOO_LATE = {
+    ActionState.REQUESTED: "No worker of the queue actions planned this step.",
+    ActionState.PLANNED: "The plan was not confirmed in time.",
+    ActionState.CONFIRMED: "No worker of the queue actions began this step in time. Nothing was changed.",
+}
 
 
 @app.task(name=PLAN_TASK)
@@ -31,17 +34,13 @@ def execute_step(action_id: str) -> None:
 
 
 def follow_actions(stores: Stores) -> None:
-    """Send lost tasks again, and end actions that were not planned or confirmed in time."""
+    """Send lost tasks again, and end actions that were not planned, confirmed or begun in time."""
     now = datetime.now(UTC)
     for action in stores.actions.active():
         if stores.actions.is_leased(action.id):
             continue
-        if action.state in (ActionState.REQUESTED, ActionState.PLANNED) and _is_too_old(action, now):
-            problem = (
-                "No worker of the queue actions planned this step."
-                if action.state is ActionState.REQUESTED
-                else "The plan was not confirmed in time."
-            )
+        if action.is_too_old(now):
+            problem = _TOO_LATE[action.state]
             if (ended := stores.actions.fail(action.id, problem)) is not None:
                 stores.action_changed(ended, urgent=True)
                 order, what = ended.order, f"action {ended.order.kind.value}"
@@ -50,9 +49,3 @@ def follow_actions(stores: Stores) -> None:
         elif action.state is not ActionState.PLANNED and stores.actions.may_resend(action.id, 15):
             task = PLAN_TASK if action.state is ActionState.REQUESTED else EXECUTE_TASK
             send(stores.publisher, task, action.id, ACTIONS_QUEUE, expires=60)
-
-
-def _is_too_old(action: ActionRecord, now: datetime) -> bool:
-    if action.plan is not None:
-        return now > action.plan.expires
-    return now - action.created > UNTAKEN_AFTER

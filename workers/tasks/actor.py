@@ -18,11 +18,10 @@ from checks.sources.active_steps import ActiveSteps, Pace
 from checks.sources.live import LiveSource, open_source
 from checks.sources.source import SourceError
 from workers.client import ConnectedClient
-from workers.queue.connection import Unavailable
 from workers.records.action import ActionRecord, ActionState
 from workers.records.run import Order
 from workers.runs.audit import AuditEntry
-from workers.telemetry.error_tokens import logged_error_token
+from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 
 log = logging.getLogger(__name__)
 
@@ -84,16 +83,14 @@ class Actor:
                 self._attempt(begun)
 
     def _attempt(self, action: ActionRecord) -> None:
-        try:
-            self._carry(action)
-        except Unavailable:
-            raise
-        except (UnknownCluster, SourceError) as wrong:
-            self._fail(action, str(wrong), "")
-        except Exception as error:  # noqa: BLE001 - logged with a token, which the record shows
-            token = logged_error_token(log, f"attempt {action.attempts} of action {action.id} failed", error)
-            if action.attempts >= MAX_ACTION_ATTEMPTS:
-                self._fail(action, f"The step failed with an internal error ({type(error).__name__}).", token)
+        what = f"attempt {action.attempts} of action {action.id} failed"
+        with unexpected_error(lambda error: logged_error_token(log, what, error)) as caught:
+            try:
+                self._carry(action)
+            except (UnknownCluster, SourceError) as wrong:
+                self._fail(action, str(wrong), "")
+        if caught.error is not None and action.attempts >= MAX_ACTION_ATTEMPTS:
+            self._fail(action, f"The step failed with an internal error ({caught.kind}).", caught.token)
 
     def _carry(self, action: ActionRecord) -> None:
         plan, settings = action.plan, self._settings()

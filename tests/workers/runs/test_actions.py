@@ -238,6 +238,20 @@ def test_the_refusal_of_an_unknown_gateway_names_only_gateways_that_the_user_may
     )
 
 
+def test_a_restart_that_no_worker_began_in_time_is_not_carried_out_later(
+    client: Client, server: ActiveKubeServer
+) -> None:
+    action = confirmed(client, ActionKind.RESTART)
+    (approval,) = action.approvals
+    old = replace(action, approvals=(replace(approval, at=datetime.now(UTC) - timedelta(minutes=11)),))
+    client.stores.redis.set(f"egress-diag:action:{action.id}", ACTION_RECORD.dump_json(old))
+    Actor(client, HASTE).execute(action.id)
+    assert not server.changes
+    follow_actions(client.stores)
+    ended = record(client, action.id)
+    assert (ended.state, ended.problem.endswith("Nothing was changed.")) == (ActionState.FAILED, True)
+
+
 def test_lost_tasks_are_sent_again_and_ended_probes_are_cleaned_up(
     client: Client, server: ActiveKubeServer, redis_client: redis.Redis
 ) -> None:
