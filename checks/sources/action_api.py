@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 from urllib3.exceptions import HTTPError
 
 from checks.actions.plan import ApiCall
 from checks.model.raw_values import Raw, items
 from checks.sources.kubernetes import CONNECT_SECONDS, READ_SECONDS, Access
 from checks.sources.libraries import kubernetes_library
-from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
+from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered
 
 MAX_ACTION_LOG = 64 * 1024
 """Bytes of a probe's log that are read: an honest one has less than 1 KiB."""
@@ -32,15 +31,15 @@ class ActionApi:
 
     def change(self, call: ApiCall, deadline: float) -> Raw:
         """Send a change and return the object of the answer."""
-        return _object(self._ask(call.method, call.path, {}, deadline, call.body, call.content_type))
+        return json_object(self._ask(call.method, call.path, {}, deadline, call.body, call.content_type))
 
     def get(self, path: str, deadline: float) -> Raw:
         """One object."""
-        return _object(self._ask("GET", path, {}, deadline))
+        return json_object(self._ask("GET", path, {}, deadline))
 
     def list(self, path: str, query: Mapping[str, str], deadline: float) -> tuple[Raw, ...]:
         """The objects of a short list."""
-        return items(_object(self._ask("GET", path, query, deadline)), "items")
+        return items(json_object(self._ask("GET", path, query, deadline)), "items")
 
     def log(self, namespace: str, pod: str, container: str, deadline: float) -> tuple[str, bool]:
         """The beginning of a container's log, and whether it is longer than what is read."""
@@ -84,13 +83,3 @@ class ActionApi:
         if not 200 <= response.status <= 299:
             raise refused(response.status, response.reason or "", content, response.headers.get("Retry-After"))
         return content
-
-
-def _object(body: bytes) -> Raw:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise Failure(502, "the answer is not JSON from an API server")
-    return found

@@ -9,14 +9,13 @@ from time import sleep
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import orjson
 from urllib3.exceptions import HTTPError
 
 from checks.facts.fact import Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
-from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
+from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered
 from checks.sources.source import Answer, NotInstalled, Objects
 
 PAGE = 500
@@ -85,7 +84,7 @@ class KubernetesReader:
     def server_version(self, deadline: float) -> Answer:
         """The version that the API server reports."""
         try:
-            return Objects((_json(self._get("/version", {}, deadline)),))
+            return Objects((json_object(self._get("/version", {}, deadline)),))
         except Failure as failure:
             return failure.gap("kubernetes", "get", "version")
 
@@ -111,7 +110,7 @@ class KubernetesReader:
             size += len(body)
             if size > self.max_list:
                 raise Failure(502, f"the list has more than {_mib(self.max_list)}")
-            page = _json(body)
+            page = json_object(body)
             items = page.get("items")
             if items is not None and not isinstance(items, list):
                 raise Failure(502, "the answer is not a Kubernetes list")
@@ -212,13 +211,3 @@ def _body(response: Any, deadline: float, newest: int) -> bytes:
         elif not newest and len(found) > MAX_BODY:
             raise Failure(502, f"the answer has more than {_mib(MAX_BODY)}")
     return bytes(found[-newest:]) if newest else bytes(found)
-
-
-def _json(body: bytes) -> Json:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise Failure(502, "the answer is not JSON from an API server")
-    return found

@@ -62,6 +62,17 @@ def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> F
     return Failure(status, message, seconds)
 
 
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer. Raises Failure (502) if it is none."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Failure(502, "the answer is not JSON from an API server")
+    return found
+
+
 def unanswered(error: Exception, server: str) -> Failure:
     """A failed connection, with a message that is the same each time.
 

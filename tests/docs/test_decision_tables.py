@@ -20,6 +20,14 @@ LONG_CASES = frozenset({"too-many-gateways"})
 RESULTS = {words: status for status, words in STATUSES.items()} | {"pending": Status.WARN}
 
 
+def results_in(cell: str, check: Check) -> Iterator[Status]:
+    """The results of a cell, such as "fail, with the name". An unknown word fails."""
+    for word in cell.split(", "):
+        if not word.startswith("with "):
+            assert word in RESULTS, f"{check.slug}: the result {word!r} is none of {', '.join(RESULTS)}"
+            yield RESULTS[word]
+
+
 def results(check: Check) -> Iterator[Status]:
     """The results in the tables of a check's rules, without rows that are planned."""
     column = None
@@ -30,7 +38,7 @@ def results(check: Check) -> Iterator[Status]:
         elif column is None:
             column = cells.index("Result")
         elif not line.startswith("| ---") and "| **planned** " not in line:
-            yield from (RESULTS[word] for word in cells[column].split(", ") if not word.startswith("with "))
+            yield from results_in(cells[column], check)
 
 
 def test_the_page_is_up_to_date() -> None:
