@@ -64,7 +64,7 @@ def unusual_fields(server: GatewayServer) -> Iterator[ServerFlaw]:
         yield "tls.mode", "(not set: PASSTHROUGH)", "a mode", "has no TLS mode, so it passes TLS through"
     if written.bind:
         yield "bind", written.bind, "(not set)", f"listens only on {written.bind}"
-    if "*" in server_hosts(server):
+    if "*" in server_hosts(server) and (server.is_http or server.is_tls):  # plain TCP names no host
         yield "hosts", "*", "the routed hosts", "matches every host"
     if written.port.protocol in ("HTTP2", "GRPC", "GRPC-WEB") and written.port.number == 80:
         yield (

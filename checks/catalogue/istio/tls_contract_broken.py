@@ -9,7 +9,8 @@ from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import GatewayCluster, gateway_clusters
-from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, resolved_routes, routing_of_run
+from checks.istio.faults.request_route import ResolvedRoute
+from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes, routing_of_run
 from checks.istio.fixes.exports import private
 from checks.istio.fixes.fields import remove_field
 from checks.istio.fixes.show_commands import show_object
@@ -105,7 +106,7 @@ def _at_sidecars(facts: Facts, found: GatewayCluster) -> Iterator[Observation]:
                 show_object(rule),
                 change(
                     "Limit the DestinationRule to the gateway's namespace",
-                    private(rule).command,
+                    command_if_harmless(facts, private(rule)),
                     ISTIO_TLSO,
                     "new connections succeed within seconds",
                 ),

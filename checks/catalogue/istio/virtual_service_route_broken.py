@@ -16,7 +16,8 @@ from checks.istio.configured.intended_gateways import gateway_full_name, intende
 from checks.istio.configured.other_gateways import other_gateway_of
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.configured.routing_index import all_rules_of, destinations_in, routing_index
-from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, hosts_through, resolved_routes
+from checks.istio.faults.request_route import ResolvedRoute
+from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through, resolved_routes
 from checks.istio.fixes.show_commands import show_object
 from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.model.commands import HOWTO, change

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.pods import Pod
 from checks.istio.configured.routing_index import destinations_in, routing_index
@@ -26,12 +27,25 @@ class MissingClient:
 def intended_clients(over: Routing, host: str, every: tuple[Clients, ...]) -> tuple[Clients, ...]:
     """The clients for which rules lead the host to the gateway.
 
-    They are all clients if there are no such rules, or if the question names one.
+    Without such rules, they are those whose Sidecar sends unknown hosts to the gateway. They are all clients if there are
+    neither, or if the question names one.
     """
     if over.facts.question.client or len(every) == 1:
         return every
     leading = _leading(over, host)
+    if not leading:
+        return tuple(each for each in every if _sends_unknown_hosts(over, each)) or every
     return tuple(each for each in every if any(_is_for(over, *one, each) for one in leading)) or every
+
+
+def _sends_unknown_hosts(over: Routing, clients: Clients) -> bool:
+    """Whether the `egressProxy` of the clients' Sidecar is the gateway's Service."""
+    try:
+        proxy = over.proxy(clients.pod)
+        named = text(proxy.scope.egress_proxy, "host") if proxy is not None else ""
+    except Unreadable:
+        return False
+    return named.lower() == over.facts.gateway.service_host
 
 
 def missing_client(over: Routing, host: str, every: tuple[Clients, ...]) -> MissingClient | None:
@@ -78,8 +92,12 @@ def _rules_to_gateway(over: Routing, host: str) -> Iterator[tuple[RoutingRules, 
 
 
 def _is_for(over: Routing, routes: RoutingRules, rule: RoutingRule, clients: Clients) -> bool:
-    source, pod = routes.source, clients.pod
-    default = over.mesh(pod.revision).configuration.virtual_services_exported
+    source, pod, mesh = routes.source, clients.pod, over.mesh(clients.pod.revision)
+    default = mesh.configuration.virtual_services_exported
+    if any(rule is each for each in routes.http):
+        known = (namespace for host in routes.hosts for namespace in mesh.exports.by_host.get(host.lower(), {}))
+        if not routes.applies_in(pod.namespace, known):
+            return False
     if isinstance(source, VirtualService) and not is_exported(
         source.export_to, default, source.namespace, pod.namespace
     ):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.facts.istio_networking import Gateway
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.configured.proxy_labels import (
     Labels,
@@ -100,10 +101,25 @@ def _gateway_names(routes: RoutingRules) -> Iterable[str]:
 
 
 def _is_of_another(facts: Facts, gateway: Gateway) -> bool:
-    """Whether its VirtualServices lead only to other Services of the cluster."""
+    """Whether its VirtualServices lead only to other Services of the cluster.
+
+    A Service that does not exist, such as one of a copied example, is none of them.
+    """
     bound = routing_index(facts).bound_to(gateway_full_name(gateway))
     hosts = {host.lower() for routes in bound for _, host in destinations_in(routes)}
-    return facts.gateway.service_host.lower() not in hosts and any(each.endswith(f".svc.{DOMAIN}") for each in hosts)
+    return facts.gateway.service_host.lower() not in hosts and any(_is_service(facts, each) for each in hosts)
+
+
+def _is_service(facts: Facts, host: str) -> bool:
+    """Whether a Service has the host; without the Services, whether it has the form of one's."""
+    if facts.gap(Service) is not None:
+        return host.endswith(f".svc.{DOMAIN}")
+    known: frozenset[str] = facts.once("hosts of Services", _service_hosts)
+    return host in known
+
+
+def _service_hosts(facts: Facts) -> frozenset[str]:
+    return frozenset(each.host for each in facts.readable(Service))
 
 
 def _is_broad(facts: Facts, gateway: Gateway) -> bool:

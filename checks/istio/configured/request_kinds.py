@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
+from checks.istio.configured.configured_hosts import configured_hosts
 from checks.istio.configured.routing_index import routing_index
 from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.objects.hosts import is_wildcard
-from checks.istio.mesh.objects.routing_rules import RoutingRule
+from checks.istio.mesh.objects.hosts import is_subset, is_wildcard
+from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.services import MeshPort
 from checks.istio.proxy.gateway_servers import GatewayServer
@@ -46,6 +47,27 @@ def followed(routing: Routing, host: RequestedHost, clients: Iterable[Clients]) 
     )
 
 
+def requests_inside(
+    routing: Routing, host: RequestedHost, service: str, clients: Iterable[Clients]
+) -> tuple[ClientRequest, ...]:
+    """The requests of these clients to a host inside the cluster.
+
+    Scheme and port are those of the question, or else those of the ports of its Service.
+    """
+    declared = () if host.port is not None else tuple(dict.fromkeys(_of_ports(routing, service)))
+    kinds = declared or requested_kinds(routing, host)
+    return tuple(
+        ClientRequest(each.scheme, host.name, each.port, who, host.path or "/") for each in kinds for who in clients
+    )
+
+
+def _of_ports(routing: Routing, service: str) -> Iterator[RequestKind]:
+    for each in _declared_ports(routing, service):
+        protocol = each.protocol
+        scheme = "http" if protocol.is_http_or_detected else "https" if protocol.is_tls else "tcp"
+        yield RequestKind(scheme, each.number)
+
+
 def requested_kinds(routing: Routing, host: RequestedHost) -> tuple[RequestKind, ...]:
     """The kinds of requests that a question means."""
     if host.scheme and host.port is not None:
@@ -63,19 +85,70 @@ def configured_kinds(routing: Routing, host: str) -> tuple[RequestKind, ...]:
     """The kinds for which the gateway is configured.
 
     They are those of the rules that lead to it, if a server takes one of them. Else a rule has the wrong protocol: then they
-    are those of the ports as ServiceEntries declare them, else of the servers. If objects name the host only with a dot at
-    the end, which no application sends, the kinds are those for that name.
+    are those of the ports as ServiceEntries declare them, else of the servers. Rules for an unusual port
+    that no ServiceEntry declares, and at which no rule has the host as its destination, have the wrong port: the kinds are
+    then those of the declared ports. If objects name the host only with a dot
+    at the end, which no application sends, the kinds are those for that name. If neither a rule nor a server of the gateway
+    has the host, they are those of the servers and rules that are intended for the gateway.
     """
-    return _kinds_of_name(routing, host) or _kinds_of_name(routing, f"{host}.")
+    return _kinds_of_name(routing, host) or _kinds_of_name(routing, f"{host}.") or _intended_kinds(routing, host)
+
+
+def _intended_kinds(routing: Routing, host: str) -> tuple[RequestKind, ...]:
+    """The kinds of servers of Gateways that do not select the gateway's pods.
+
+    Without such a server, the rules that are bound to these Gateways have the kinds.
+    """
+    try:
+        intended = configured_hosts(routing.facts)
+    except Unreadable:
+        return ()
+    servers = [each for each in intended.servers if any(is_subset(host, name) for name in each.host_names)]
+    if servers:
+        return tuple(sorted({_of_server(each) for each in servers}))
+    about = [each for each in routing_index(routing.facts).about(host) if each in intended.routes]
+    return tuple(sorted({kind for scheme, rule in _rules_in(about) for kind in _of_rule(routing, host, rule, scheme)}))
 
 
 def _kinds_of_name(routing: Routing, host: str) -> tuple[RequestKind, ...]:
     ruled = {kind for scheme, rule in _rules_to(routing, host) for kind in _of_rule(routing, host, rule, scheme)}
     servers = _servers(routing, host)
     if any(each.scheme in _schemes(server) for each in ruled for server in servers):
-        return tuple(sorted(ruled))
+        return tuple(sorted(_with_declared_ports(routing, host, ruled)))
     declared = {each for kind in ruled for each in _declared(routing, host, kind.port)} if servers else set()
     return tuple(sorted(declared or {_of_server(each) for each in servers} or ruled))
+
+
+def _with_declared_ports(routing: Routing, host: str, ruled: set[RequestKind]) -> Iterator[RequestKind]:
+    """The kinds of rules.
+
+    If all ports of a scheme are wrong, they are the declared ports of that scheme.
+    """
+    declared = list(_declared_ports(routing, host))
+    for scheme in {each.scheme for each in ruled}:
+        named = {each.port for each in ruled if each.scheme == scheme}
+        ports = {each.number for each in declared if _is_declared_for(scheme, each.protocol)}
+        known = named & {
+            USUAL_PORTS.get(scheme, 0),
+            *_destination_ports(routing, host),
+            *(each.number for each in declared if not _is_for_other(scheme, each.protocol)),
+        }
+        yield from (RequestKind(scheme, each) for each in (named if known or not ports else ports))
+
+
+def _destination_ports(routing: Routing, host: str) -> Iterator[int]:
+    """The ports of destinations at the host itself."""
+    for routes in routing_index(routing.facts).about(host):
+        yield from (port for name, port in routes.destinations(None) if name.lower() == host)
+
+
+def _is_for_other(scheme: str, protocol: Protocol) -> bool:
+    """Whether a port with this protocol certainly gets no requests of the scheme."""
+    return protocol.is_tls if scheme == "http" else protocol.is_http if scheme == "https" else False
+
+
+def _is_declared_for(scheme: str, protocol: Protocol) -> bool:
+    return not (protocol.is_http or protocol.is_tls) if scheme == "tcp" else _is_for(scheme, protocol)
 
 
 def _declared(routing: Routing, host: str, port: int) -> Iterator[RequestKind]:
@@ -118,11 +191,16 @@ def _of_server(server: GatewayServer) -> RequestKind:
 def _rules_to(routing: Routing, host: str) -> Iterator[tuple[str, RoutingRule]]:
     """(scheme, rule) of each rule that routes the host to the gateway's Service."""
     service = routing.facts.gateway.service_host
-    for routes in routing_index(routing.facts).about(host):
+    for scheme, rule in _rules_in(routing_index(routing.facts).about(host)):
+        if any(rule.destination(mapping(each, "destination")) == service for each in items(rule.raw, "route")):
+            yield scheme, rule
+
+
+def _rules_in(every: Iterable[RoutingRules]) -> Iterator[tuple[str, RoutingRule]]:
+    """(scheme, rule) of each rule."""
+    for routes in every:
         for scheme, rules in (("http", routes.http), ("https", routes.tls), ("tcp", routes.tcp)):
-            for rule in rules:
-                if any(rule.destination(mapping(each, "destination")) == service for each in items(rule.raw, "route")):
-                    yield scheme, rule
+            yield from ((scheme, each) for each in rules)
 
 
 def _of_rule(routing: Routing, host: str, rule: RoutingRule, scheme: str) -> Iterator[RequestKind]:

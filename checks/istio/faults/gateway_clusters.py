@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
-from checks.istio.faults.resolved_routes import ResolvedRoute, resolved_routes, routing_of_run
+from checks.istio.faults.request_route import ResolvedRoute
+from checks.istio.faults.resolved_routes import resolved_routes, routing_of_run
 from checks.istio.proxy.clusters import Cluster
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 

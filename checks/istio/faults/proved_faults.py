@@ -9,44 +9,23 @@ A read that failed can keep a fault from being named or proved. Then no fault is
 that, such as "no rule matches".
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
-from checks.facts.changes import Apply, ChangeRefused, ObjectChange
-from checks.facts.fact import Gap, Unreadable
-from checks.facts.kubernetes_kinds import LISTED_KINDS
-from checks.istio.faults.definition.broken_request import THROUGH, BrokenRequest, least_progress
+from checks.facts.changes import Apply, ObjectChange
+from checks.facts.fact import Unreadable
+from checks.istio.faults.definition.broken_request import THROUGH, BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
+from checks.istio.faults.definition.proved_fault import Proved
+from checks.istio.faults.fix_trials import FixTrial, after_changes
 from checks.istio.faults.proposed_objects import is_proposed, joined_fix
-from checks.istio.faults.shared_objects import advice_instead, shared_objects
-from checks.istio.faults.side_effects import makes_worse
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result
-from checks.istio.request.routing import Routing
-
-_V = TypeVar("_V")
 
 Reader = Callable[[BrokenRequest], Iterable[RouteFault]]
 _MOST_FAULTS = 4
 _MOST_FIXES = 60
-_STORED = frozenset(kind for kind, _ in LISTED_KINDS.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Proved:
-    """A fault of a request with its proved fix.
-
-    A fix without changes is advice. The fix is None if there is neither a fix nor advice.
-    """
-
-    fault: RouteFault
-    fix: Fix | None
-    outcome: RequestOutcome
-    """The outcome at which it was found."""
-    after: RequestOutcome | None = None
-    """The outcome after its fix and those before it."""
 
 
 def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved, ...]:
@@ -61,7 +40,7 @@ def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved,
     for _ in range(_MOST_FAULTS):
         if now.outcome.result in (Result.THROUGH, Result.UNKNOWN):
             break
-        trial = _Trial(now, broken, changes)
+        trial = FixTrial(now, broken, changes)
         proved = _first(trial, readers)
         if not proved and not found and trial.gaps:
             raise Unreadable(trial.gaps[0])
@@ -75,7 +54,7 @@ def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved,
         if not proved or proved[-1].after is None:
             break
         changes = (*changes, *more)
-        now = BrokenRequest(_after(broken, changes), broken.request, proved[-1].after)
+        now = BrokenRequest(after_changes(broken, changes), broken.request, proved[-1].after)
     return tuple(found)
 
 
@@ -114,72 +93,7 @@ def _completed(
     return replace(last, fix=joined_fix(broken.facts, last.fix, more))
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A request after the fixes that are proved so far, and how to resolve it with one more."""
-
-    now: BrokenRequest
-    original: BrokenRequest
-    before: tuple[ObjectChange, ...]
-    gaps: list[Gap] = field(default_factory=list)
-    """The failed reads that kept a fault from being named or proved.
-
-    Those of a fault that only remains do not count.
-    """
-    refused: list[Proved] = field(default_factory=list)
-    """The faults whose fix would change shared objects, with advice instead."""
-
-    def readable(self, find: Callable[[], Iterable[_V]], *faults: RouteFault) -> Iterator[_V]:
-        """The values that are found without the kinds that could not be read.
-
-        They belong to the faults, if there are any.
-        """
-        try:
-            yield from find()
-        except Unreadable as unread:
-            self._missed(unread, faults)
-
-    def _missed(self, unread: Unreadable, faults: Sequence[RouteFault]) -> None:
-        if not faults or not all(each.remaining for each in faults):
-            self.gaps.append(unread.gap)
-
-    def with_fixes(self, tried: Sequence[tuple[RouteFault, Fix]]) -> RequestOutcome | None:
-        """The outcome with these fixes of faults.
-
-        None if they cannot be applied, if the outcome is not known, if the request does not get further, or if another
-        request gets worse.
-        """
-        changes = (*self.before, *(change for _, fix in tried for change in fix.changes))
-        if not all(map(_is_stored, changes)):
-            return None
-        try:
-            after = _after(self.original, changes)
-            outcome = after.outcome(self.original.request)
-        except Unreadable as unread:
-            self._missed(unread, [fault for fault, _ in tried])
-            return None
-        except ChangeRefused:
-            return None
-        further = outcome.result is not Result.UNKNOWN and self.reached(outcome) > self.reached(self.now.outcome)
-        return outcome if further and not makes_worse(self.original, after, changes) else None
-
-    def alone(self, fault: RouteFault, fix: Fix) -> RequestOutcome | None:
-        """The outcome with one fix; None if it is refused because others use its objects."""
-        after, shared = self.with_fixes(((fault, fix),)), self.shared(fix)
-        if shared and self.reached(after) > self.reached(self.now.outcome):
-            self.refused.append(Proved(fault, advice_instead(fix, shared), self.now.outcome))
-        return None if shared else after
-
-    def shared(self, fix: Fix) -> tuple[str, ...]:
-        """The changed objects that apply to other hosts and clients too."""
-        return shared_objects(self.original.facts, fix.changes, self.now.mesh.configuration.root)
-
-    def reached(self, outcome: RequestOutcome | None) -> int:
-        """How far the request gets."""
-        return least_progress(outcome, self.now.routing.gateway) if outcome is not None else 0
-
-
-def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
+def _first(trial: FixTrial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     """The fault whose fix takes the request furthest; the first one of equals.
 
     A fix that changes a shared object becomes advice. If no single fix helps, the result is several faults whose fixes
@@ -215,7 +129,7 @@ def _names_example(fix: Fix) -> bool:
     return any(f"{ANY_NAME}." in each.command for each in fix.changes)
 
 
-def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Proved, ...]:
+def _together(trial: FixTrial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Proved, ...]:
     """The fewest faults whose fixes take the request further only together.
 
     Of each kind of fault, the first fix is tried.
@@ -233,19 +147,7 @@ def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Prove
     return (*found[:-1], replace(found[-1], after=after))
 
 
-def _advised(trial: _Trial, fault: RouteFault) -> Proved:
+def _advised(trial: FixTrial, fault: RouteFault) -> Proved:
     """A fault that is certain, with what a person has to do if no change of an object fixes it."""
     advice = (fix for fix in trial.readable(partial(fault.fixes, trial.now), fault) if not fix.changes)
     return Proved(fault, next(advice, None), trial.now.outcome)
-
-
-def _is_stored(change: ObjectChange) -> bool:
-    """Whether it changes an object that is stored in the cluster.
-
-    Objects that istiod makes of others, such as those of the Gateway API, are not stored.
-    """
-    return isinstance(change, Apply) or type(change.thing) in _STORED
-
-
-def _after(original: BrokenRequest, changes: tuple[ObjectChange, ...]) -> Routing:
-    return Routing(original.facts.with_changes(changes))

@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
+from checks.istio.configured.cluster_hosts import ClusterHost, cluster_host
 from checks.istio.faults.definition.broken_request import progress
-from checks.istio.faults.proved_faults import Proved
-from checks.istio.faults.resolved_routes import ResolvedRoute, key_of_run, reported_routes
+from checks.istio.faults.definition.proved_fault import Proved
+from checks.istio.faults.request_route import ResolvedRoute
+from checks.istio.faults.resolved_routes import key_of_run, reported_routes, resolved_routes
 from checks.istio.faults.route_texts import as_written, consequence_of, first_names
 from checks.istio.faults.uncertain_routes import uncertain_routes
 from checks.istio.fixes.show_commands import list_kind, show_object
 from checks.istio.request.outcome import Result
 from checks.model.commands import HOWTO, change
-from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, skip, warn
 from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
@@ -31,7 +33,13 @@ def with_route_faults(
 
     Its own findings are settings that no route shows. Without a fault, the check's own result stands. The check that
     reports unexplained routes also reports requests that no fault explains, and routes that are not certain.
+    Nothing applies to a host inside the cluster, which no egress gateway has to route.
     """
+    inside = cluster_host(facts)
+    if inside is not None:
+        failing = list(_failing_inside(facts, inside)) if reports_unexplained_routes else []
+        yield from failing or [skip(f"{inside.sentence}.")]
+        return
     try:
         routes = reported_routes(facts)
     except Unreadable as unread:
@@ -55,6 +63,23 @@ def with_route_faults(
         yield from doubts
         return
     yield from settings
+
+
+def _failing_inside(facts: Facts, inside: ClusterHost) -> Iterator[Observation]:
+    """Requests to a host inside the cluster that certainly fail. Raises Unreadable."""
+    for each in resolved_routes(facts):
+        if each.outcome.result is Result.FAILS:
+            end = each.outcome.ends[0]
+            consequence = consequence_of(each.outcome, [each], str(facts.gateway))
+            yield warn(
+                f"{each.request.url_with_path} fails inside the cluster, where no egress gateway is used: {consequence}.",
+                subject=f"host {each.host}",
+                evidence=[
+                    Evidence(end.proxy or "the client's pod", "route", end.reason or str(end.ending), inside.host)
+                ],
+                actions=[list_kind(VirtualService)],
+                about=[Involved("host", each.host)],
+            )
 
 
 def _besides(found: list[Observation], own: Iterable[Observation]) -> Iterator[Observation]:

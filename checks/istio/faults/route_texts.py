@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from checks.istio.faults.definition.broken_request import progress
-from checks.istio.faults.resolved_routes import ResolvedRoute
+from checks.istio.faults.request_route import ResolvedRoute
 from checks.istio.request.answers import answer
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result

@@ -12,6 +12,7 @@ from checks.istio.mesh.objects.hosts import is_wildcard, qualified
 def shared_objects(facts: Facts, changes: Iterable[ObjectChange], root: str) -> tuple[str, ...]:
     """The changed objects that apply to the whole mesh, or to a wildcard of services.
 
+    Objects of the root namespace apply to the whole mesh.
     A wildcard that is the host of a ServiceEntry is one service. Raises Unreadable.
     """
     return tuple(dict.fromkeys(str(each.ref) for each in changes if _is_shared(facts, each, root)))
@@ -22,6 +23,8 @@ def _is_shared(facts: Facts, change: ObjectChange, root: str) -> bool:
         return False
     thing = change.thing
     if isinstance(thing, DestinationRule):
+        if thing.namespace == root:
+            return True
         host = qualified(thing.host, thing.namespace)
         return is_wildcard(host) and all(host not in map(str.lower, each.hosts) for each in facts.all(ServiceEntry))
     if isinstance(thing, Sidecar | EnvoyFilter):

@@ -22,6 +22,14 @@ def filter_field(route: GatewayRoute, field: str, key: str) -> str:
     return f"{field}.filters[{found}]" if found is not None else f"{field}.filters"
 
 
+def routed_instead(route: GatewayRoute, field: str, backend: Raw) -> JsonPatch:
+    """The route with a backend in a rule, in place of its RequestRedirect filter if it has one."""
+    filters = items(written_rule(route, field), "filters")
+    found = next((at for at, each in enumerate(filters) if text(each, "type") == _FILTERS["redirect"]), None)
+    removed = ({"op": "remove", "path": json_pointer(f"{field}.filters", found)},) if found is not None else ()
+    return JsonPatch(route, (*removed, {"op": "add", "path": json_pointer(field, "backendRefs"), "value": [backend]}))
+
+
 def without_hostname_rewrite(route: GatewayRoute, field: str) -> JsonPatch:
     """The route without the URLRewrite filter at this path.
 

@@ -9,7 +9,7 @@ _BY_NAME = ("headers", "withoutHeaders", "queryParams", "sourceLabels")
 
 def written_match(match: Raw) -> str:
     """A match block as people write it."""
-    parts = [each for key, value in match.items() for each in _parts(str(key), value)]
+    parts = [each for key, value in match.items() if value not in ([], "") for each in _parts(str(key), value)]
     return " and ".join(parts) or "every request"
 
 

@@ -4,6 +4,7 @@ Source: Istio `buildGatewayListeners` in `pilot/pkg/networking/core/gateway.go`.
 
 from collections.abc import Iterator
 
+from checks.facts.gateway_api import TLSRoute
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.mesh.proxies import Proxy
@@ -96,11 +97,15 @@ class GatewayListeners:
                 yield from self._passthrough(server, known)
 
     def _tcp_target(self, server: GatewayServer) -> TcpProxy | None:
-        """The first TCP rule that matches the server."""
+        """The first TCP rule that matches the server, or the first rule of a TLSRoute.
+
+        Source: Istio `buildGatewayNetworkFiltersFromTCPRoutes`.
+        """
         for rules, _ in self._routes.rules(server):
-            for rule in rules.tcp:
+            for rule in (*rules.tcp, *(rules.tls if isinstance(rules.source, TLSRoute) else ())):
                 blocks = rule.matches()
-                if items(rule.raw, "route") and (not blocks or any(_l4(rule, each, server) for each in blocks)):
+                every = not blocks and rule in rules.tcp
+                if items(rule.raw, "route") and (every or any(_l4(rule, each, server) for each in blocks)):
                     return tcp_clusters(rule, server.server.port.number, self._services, self._clusters)
         return None
 

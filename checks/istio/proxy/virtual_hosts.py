@@ -84,7 +84,7 @@ def _has_effect(rules: RoutingRules, services: PortServices, proxy: Proxy, port:
     """
     if rules.gateway_api:
         found = [known for each in rules.hosts if (known := services.get(each.lower())) is not None]
-        return any(rules.namespace in (each.namespace, proxy.namespace) for each in found if not is_wildcard(each.host))
+        return any(rules.applies_in(proxy.namespace, (each.namespace,)) for each in found if not is_wildcard(each.host))
     return port == 80 or any(services.overlapping(each.lower()) for each in rules.hosts)
 
 

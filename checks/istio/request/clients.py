@@ -6,6 +6,7 @@ a selector uses, their revision, the annotations that divert traffic, and whethe
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
+from checks.facts.gateway_api import GRPCRoute, HTTPRoute, TCPRoute, TLSRoute
 from checks.facts.istio_networking import (
     DestinationRule,
     EnvoyFilter,
@@ -31,6 +32,11 @@ DIVERTING = tuple(
 
 _SELECTING = (Sidecar, DestinationRule, EnvoyFilter)
 _EXPORTING = (VirtualService, ServiceEntry, DestinationRule)
+_ROUTES = (HTTPRoute, GRPCRoute, TLSRoute, TCPRoute)
+"""Routes of the Gateway API.
+
+Some apply to the clients of their own namespace only, or to them first.
+"""
 
 
 def clients_of(facts: Facts) -> tuple[Clients, ...]:
@@ -126,6 +132,7 @@ def _key(facts: Facts) -> Callable[[Pod], Hashable]:
 def _namespaces_apart(facts: Facts) -> frozenset[str]:
     """Namespaces that are not like all others: an object is in them, or names them."""
     found = {each.namespace for each in facts.readable(Sidecar)}
+    found |= {each.namespace for kind in _ROUTES for each in facts.readable(kind)}
     for kind in _EXPORTING:
         for each in facts.readable(kind):
             found |= {each.namespace, *each.export_to}

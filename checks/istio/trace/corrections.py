@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from checks.facts.changes import ChangeRefused, Delete, ObjectChange, corrected_manifest
 from checks.facts.manifests import manifest_yaml
 from checks.istio.faults.definition.broken_request import BrokenRequest
-from checks.istio.faults.proved_faults import Proved
+from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.faults.side_effects import effect_on_others
 from checks.istio.request.outcome import Result
 from checks.model.route import Correction

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from checks.facts.view import Facts
 from checks.istio.faults.definition.fault import RouteFault
-from checks.istio.faults.proved_faults import Proved
+from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.proxy.clusters import Cluster
 from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result, Step

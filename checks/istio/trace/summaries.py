@@ -40,6 +40,19 @@ def request_summary(
             return f"The route of {url} is not certain.{why}"
 
 
+def inside_summary(facts: Facts, request: ClientRequest, outcome: Outcome, answer: str, meaning: str) -> str:
+    """The outcome of a request to a host inside the cluster.
+
+    `meaning`: the sentence about this host.
+    """
+    url = request.url_with_path
+    if outcome is Outcome.FAILS:
+        return f"{url} fails: the application gets {answer}. {meaning}."
+    if outcome is Outcome.UNKNOWN:
+        return f"The route of {url} is not certain. {meaning}."
+    return f"{url} does not go through {facts.gateway.ref}. {meaning}."
+
+
 def route_summary(
     facts: Facts, host: str, requests: tuple[TracedRequest, ...], hosts: tuple[str, ...], *, known: bool
 ) -> str:

@@ -16,10 +16,12 @@ from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.istio.configured.cluster_hosts import cluster_host
 from checks.istio.configured.configured_hosts import configured_hosts
 from checks.istio.configured.request_kinds import configured_kinds
 from checks.istio.faults.definition.broken_request import BrokenRequest, progress
-from checks.istio.faults.resolved_routes import ResolvedRoute, resolved_routes
+from checks.istio.faults.request_route import ResolvedRoute
+from checks.istio.faults.resolved_routes import resolved_routes
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.answers import CONNECTION_RESET, answer
 from checks.istio.request.outcome import Result
@@ -30,7 +32,7 @@ from checks.istio.trace.described_hops import broken_hop, passed_hops
 from checks.istio.trace.request_view import RequestView
 from checks.istio.trace.source_address import SourceAddress, client_address
 from checks.istio.trace.static_egress_hop import static_egress
-from checks.istio.trace.summaries import request_summary, route_summary
+from checks.istio.trace.summaries import inside_summary, request_summary, route_summary
 from checks.istio.trace.unknown_client import unknown_client
 from checks.model.requested_host import requested_host
 from checks.model.route import Hop, HopName, Mark, Outcome, Route, TracedRequest
@@ -67,6 +69,9 @@ def trace(facts: Facts, codes: Mapping[str, str]) -> Route:
         return Route(host.name, gateway, stranger.problem, (), True, hosts, stranger.problem, stranger.nearest)
     configured = configured_kinds(over, host.name)
     requests = tuple(_joined(_traced(facts, over, each, codes) for each in resolved_routes(facts)))
+    inside = cluster_host(facts)
+    if inside is not None:
+        return Route(host.name, gateway, f"{inside.sentence}.", requests, False, hosts)
     known = bool(configured) or host.name in hosts
     return Route(
         host.name, gateway, route_summary(facts, host.name, requests, hosts, known=known), requests, known, hosts
@@ -81,10 +86,13 @@ def _traced(facts: Facts, over: Routing, route: ResolvedRoute, codes: Mapping[st
     gateway = next(iter(over.gateway_proxies()), None)
     view = RequestView(facts, over, request, end, route.faults, over.proxy(request.clients.pod), gateway)
     reached = _reached(view, _OUTCOMES[outcome.result], codes)
-    result, seen = reached.outcome, str(reached.address or "")
+    inside = cluster_host(facts)
+    result, seen = reached.outcome, "" if inside is not None else str(reached.address or "")
     kept = _completed(reached.hops, result)
     reply = _answer(view, result, kept)
     summary = request_summary(facts, request, result, kept, reply, seen, meant=route.meant)
+    if inside is not None:
+        summary = inside_summary(facts, request, result, reply, inside.sentence)
     fixes = corrections_of(BrokenRequest(over, request, outcome), route.faults)
     names = request.clients.names
     return TracedRequest(request.scheme, request.port, names, result, route.meant, summary, reply, seen, kept, fixes)

@@ -5,38 +5,22 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from tests.istiod.meshes.canonical import canonical
-from tests.istiod.meshes.draft import API, GATEWAY, NAMESPACE, PAY, ROOT, SERVICE, STRANGER, Draft, Json
+from tests.istiod.meshes.draft import API, NAMESPACE, PAY, ROOT, SERVICE, STRANGER, Draft, Json
+from tests.istiod.meshes.gateway_api_by_hand import GATEWAY_API_MESHES
 from tests.istiod.meshes.generator import Generated
-from tests.istiod.question import Question
+from tests.istiod.meshes.registry import Registry
+from tests.istiod.meshes.registry import ask as _ask
 
-_Change = Callable[[Draft], None]
-_MESHES: dict[str, tuple[str, _Change, tuple[Question, ...]]] = {}
+_MESHES = Registry()
+_mesh = _MESHES.mesh
 
 
 def by_hand() -> Iterator[Generated]:
-    """Every mesh, in the order of this file."""
-    for name, (kind, change, questions) in _MESHES.items():
-        draft = canonical(kind, random.Random(name))
-        change(draft)
-        yield Generated(name, kind, ("by hand",), draft.patch(), questions)
-
-
-def _mesh(kind: str, *questions: Question) -> Callable[[_Change], _Change]:
-    """Registers a mesh by the name of the function that changes the canonical one."""
-
-    def register(change: _Change) -> _Change:
-        _MESHES[change.__name__.strip("_").replace("_", "-")] = (kind, change, questions)
-        return change
-
-    return register
-
-
-def _ask(host: str, scheme: str = "http", client: str = "team-a/web", port: int | None = None) -> Question:
-    return Question(f"{NAMESPACE}/{GATEWAY}", host, scheme, client, port)
+    """Every mesh, in the order of the files."""
+    yield from _MESHES.generated()
+    yield from GATEWAY_API_MESHES.generated()
 
 
 def _to(host: str, port: int) -> list[Json]:
@@ -259,3 +243,19 @@ def _external_name_that_a_sidecar_does_not_import(draft: Draft) -> None:
 def _external_name_at_a_gateway_for_every_host(draft: Draft) -> None:
     _alias(draft)
     _to_gateway(draft, ["*"])
+
+
+# Names of Services of the cluster, whose traffic uses no gateway.
+
+
+_WEB = "web.team-a.svc.cluster.local"
+
+
+@_mesh(
+    "http",
+    *(_ask(each, port=8080) for each in (_WEB, "web.team-a.svc", "web.team-a", "web")),
+    *(_ask(each, client="team-b/batch", port=8080) for each in (_WEB, "web.team-a")),
+)
+def _service_of_the_cluster(draft: Draft) -> None:
+    """A server for every host at the gateway changes nothing."""
+    _spec(draft, "Gateway")["servers"][0]["hosts"] = ["*"]

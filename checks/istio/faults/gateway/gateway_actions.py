@@ -12,7 +12,8 @@ from checks.istio.faults.definition.broken_request import BrokenRequest, rules_o
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, HostRules, gateway_hop
 from checks.istio.fixes.fields import remove_field, set_field
-from checks.istio.fixes.gateway_api_rules import filter_field
+from checks.istio.fixes.gateway_api import entry_of, host_backend
+from checks.istio.fixes.gateway_api_rules import filter_field, routed_instead
 from checks.istio.fixes.rule_order import instead_of, is_of_kind, rules_for_same_requests, with_last_rule
 from checks.istio.fixes.rules import (
     RuleKind,
@@ -124,6 +125,14 @@ class AnswersItself(RouteFault):
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         if self.key == "fault":
             yield Fix("Remove the fault injection", (remove_field(self.source, f"{self.origin.field}.fault"),))
+            return
+        where, entry = f"{self.origin.field} of {self.source.ref}", entry_of(broken)
+        backend = host_backend(broken, entry) if entry is not None else None
+        if isinstance(self.source, GatewayRoute) and backend is not None:
+            change = routed_instead(self.source, self.origin.field, backend)
+            yield Fix(f"Route {where} to port {backend['port']} of {self.host}", (change,))
+        instead = ", or let applications request the address to which it redirects" if self.key == "redirect" else ""
+        yield Fix(f"Give {where} a route to {self.host}{instead}")
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.source,)

@@ -11,6 +11,7 @@ from checks.istio.faults.gateway_api.gateway_api_faults import (
     NoBackendTls,
     NotGranted,
     NoWeight,
+    NoWeightAtGateway,
 )
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.fields import set_field
@@ -29,7 +30,7 @@ def without_weight(broken: BrokenRequest, *, in_mesh: bool) -> Iterator[RouteFau
     for route, index, rule in ((each, at, rule) for each in found for at, rule in enumerate(each.rules)):
         field = f"spec.rules[{index}]"
         if has_no_weight(rule):
-            yield NoWeight(
+            yield (NoWeight if in_mesh else NoWeightAtGateway)(
                 f"All backends of {field} of {route.ref} have weight 0, so it routes no request for {host}",
                 (Evidence(route.ref, f"{field}.backendRefs[*].weight", "0", "1 or more"),),
                 f"Remove the weights of the backends of {field}",

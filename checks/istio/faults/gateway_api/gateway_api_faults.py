@@ -55,6 +55,13 @@ class NoWeight(GatewayApiFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
 
 
+class NoWeightAtGateway(NoWeight):
+    """The same for a rule that the gateway needs."""
+
+    __slots__ = ()
+    hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
+
+
 class ListenerPort(GatewayApiFault):
     """A listener on another port than the one to which sidecars send requests."""
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
-from checks.istio.faults.definition.broken_request import BrokenRequest
+from checks.istio.configured.intended_gateways import gateway_full_name, intended_gateways
+from checks.istio.faults.definition.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import set_field
-from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.hosts import DOMAIN, qualified
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
@@ -24,9 +25,18 @@ def at_destination_name(broken: BrokenRequest) -> Iterator[RouteFault]:
     for index, each in enumerate(items(rule.raw, "route")):
         written = text(each, "destination", "host")
         host = rule.destination(mapping(each, "destination"))
-        known = host in broken.mesh.exports.by_host
-        if not known and resembles_service(host, gateway.name, gateway.namespace):
+        if host in broken.mesh.exports.by_host:
+            continue
+        if resembles_service(host, gateway.name, gateway.namespace):
             yield WrongName(rule, index, written, broken.service, broken.request.host)
+        elif host.endswith(f".svc.{DOMAIN}") and _is_meant_for_gateway(broken, rule):
+            yield UnknownService(rule, index, written, broken.service, broken.request.host)
+
+
+def _is_meant_for_gateway(broken: BrokenRequest, rule: RoutingRule) -> bool:
+    """Whether the rule belongs to a VirtualService that is bound to a Gateway of this gateway."""
+    own = {gateway_full_name(each) for each in intended_gateways(broken.facts).own}
+    return any(own & routes.gateways for routes in broken.routes if rule in rules_of(routes))
 
 
 def resembles_service(host: str, name: str, namespace: str) -> bool:
@@ -49,6 +59,7 @@ class WrongName(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
+    title: ClassVar[str] = "Patch the destination to its full name"
     rule: RoutingRule
     index: int
     written: str
@@ -68,7 +79,15 @@ class WrongName(RouteFault):
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         change = set_field(self.rule.source, self._field, self.service)
-        yield Fix("Patch the destination to its full name", (change,))
+        yield Fix(self.title, (change,))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.rule.source,)
+
+
+class UnknownService(WrongName):
+    """A destination that is no Service of the cluster, such as the one of a copied example."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "unknown-service"
+    title: ClassVar[str] = "Patch the destination to the gateway's Service"

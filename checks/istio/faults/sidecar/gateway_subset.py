@@ -9,14 +9,14 @@ from typing import ClassVar
 
 from checks.facts.changes import Apply, MergePatch
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import DestinationRule
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule
 from checks.istio.faults.definition.broken_request import BrokenRequest, destination_field
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.exports import exported_to
-from checks.istio.fixes.fields import networking_manifest, remove_field
+from checks.istio.fixes.fields import networking_manifest, remove_field, set_field
 from checks.istio.fixes.rules import server_for
 from checks.istio.mesh.destination_rules import MergedRule
-from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.hosts import DOMAIN, is_wildcard, qualified
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
@@ -48,6 +48,12 @@ def _applied_rule(broken: BrokenRequest) -> MergedRule | None:
     return client.clusters.rule_for(known) if client is not None and known is not None else None
 
 
+def _is_of_unknown_service(broken: BrokenRequest, rule: DestinationRule) -> bool:
+    """Whether a DestinationRule is for a Service that the cluster does not have."""
+    host = qualified(rule.host, rule.namespace)
+    return host.endswith(f".svc.{DOMAIN}") and not is_wildcard(host) and host not in broken.mesh.exports.by_host
+
+
 @dataclass(frozen=True, slots=True)
 class NoSubset(RouteFault):
     """A subset that the DestinationRule for the gateway's Service does not define.
@@ -77,6 +83,8 @@ class NoSubset(RouteFault):
         for each in broken.facts.all(DestinationRule):
             if qualified(each.host, each.namespace) == self.service and self._defined_in(each):
                 yield Fix(f"Export {each.ref} to the clients", (exported_to(each, broken.client_namespaces),))
+            elif self._defined_in(each) and _is_of_unknown_service(broken, each):
+                yield Fix(f"Patch the host of {each.ref}", (set_field(each, "spec.host", self.service),))
         yield Fix("Define the subset", (self._defined(broken),))
 
     def _defined_in(self, rule: DestinationRule) -> bool:
@@ -90,12 +98,12 @@ class NoSubset(RouteFault):
             port = {"port": {"number": server.server.port.number}, "tls": tls}
             subset["trafficPolicy"] = {"portLevelSettings": [port]}
         merged = _applied_rule(broken)
-        if merged is not None and merged.host == self.service:
+        if merged is not None and merged.host == self.service and merged.first.namespace != ROOT_NAMESPACE:
             return MergePatch(merged.first, {"spec": {"subsets": [*merged.first.subsets, subset]}})
         gateway = broken.facts.gateway
         spec: dict[str, object] = {"host": self.service, "subsets": [subset]}
         if merged is not None:
-            # A rule of the Service replaces the wildcard that applies, so it repeats its settings and subsets.
+            # A rule beside the Service replaces the one that applies, so it repeats its settings and subsets.
             repeated = [dict(raw) for raw, _ in merged.subsets.values()]
             spec |= {"trafficPolicy": dict(merged.policy or {}), "subsets": [*repeated, subset]}
         return Apply(networking_manifest("DestinationRule", f"{gateway.name}-subsets", gateway.namespace, spec))

@@ -13,9 +13,10 @@ from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, destinations_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import remove_field, set_field
-from checks.istio.fixes.gateway_api_rules import filter_field
+from checks.istio.fixes.gateway_api import gateway_backend
+from checks.istio.fixes.gateway_api_rules import filter_field, routed_instead
 from checks.istio.fixes.rule_order import instead_of, is_of_kind, rules_for_same_requests
-from checks.istio.fixes.rules import kind_of_server, rule_to_gateway, server_for
+from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server, rule_to_gateway, server_for
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.model.commands import ISTIO_TLSO
@@ -150,16 +151,22 @@ class Answered(RouteFault):
     field: str
 
     def sentence(self) -> str:
-        kind = "RequestRedirect" if isinstance(self.rule.source, GatewayRoute) else self.field
+        kind = self.field
+        if isinstance(self.rule.source, GatewayRoute):
+            kind = "RequestRedirect" if self.field == "redirect" else "no backend"
         return f"{self.rule.field} of {self.rule.source.ref} answers requests itself ({kind})"
 
     def evidence(self) -> tuple[Evidence, ...]:
         source, field = self.rule.source, f"{self.rule.field}.{self.field}"
+        if isinstance(source, GatewayRoute) and self.field == "directResponse":
+            return (Evidence(source.ref, f"{self.rule.field}.backendRefs", "(none)", "a backend"),)
         if isinstance(source, GatewayRoute):
             field = filter_field(source, self.rule.field, self.field)
         return (Evidence(source.ref, field, "set", "not set"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        if isinstance(self.rule.source, GatewayRoute):
+            yield from self._with_backend(broken, self.rule.source)
         if not isinstance(self.rule.source, VirtualService):
             return
         if items(self.rule.raw, "route"):
@@ -167,6 +174,15 @@ class Answered(RouteFault):
             yield Fix(f"Remove {self.field} from {self.rule.field} of {self.rule.source.ref}", (change,))
         else:
             yield from rerouted(broken, self.rule)
+
+    def _with_backend(self, broken: BrokenRequest, route: GatewayRoute) -> Iterator[Fix]:
+        """The rule with the gateway as its backend, or advice."""
+        where = f"{self.rule.field} of {route.ref}"
+        ports = (each.server.port.number for each in gateway_servers(broken) if has_host(each, broken.request.host))
+        for port in dict.fromkeys(ports):
+            change = routed_instead(route, self.rule.field, gateway_backend(broken, port, route.namespace))
+            yield Fix(f"Route {where} to port {port} of {broken.facts.gateway.ref}", (change,))
+        yield Fix(f"Give {where} a backend, or let applications request the address to which it redirects")
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.rule.source,)

@@ -15,6 +15,7 @@ from checks.istio.faults.definition.broken_request import BrokenRequest, rules_o
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.sidecar.other_scheme import of_other_scheme
 from checks.istio.fixes.entries import entry_for
+from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.gateway_api import route_kind
 from checks.istio.fixes.gateway_api_hosts import is_configured_by_gateway_api, whole_gateway_api_routes
 from checks.istio.fixes.rule_order import with_last_rule
@@ -30,11 +31,12 @@ from checks.istio.fixes.rules import (
 )
 from checks.istio.fixes.whole_routes import whole_routes
 from checks.istio.fixes.written_matches import written_match
-from checks.istio.mesh.objects.routing_rules import RoutingRules
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRule, RoutingRules
+from checks.istio.mesh.protocols import Protocol
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
-from checks.model.raw_values import mapping
+from checks.model.raw_values import mapping, number
 from checks.model.route import HopName
 
 _KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
@@ -153,13 +155,35 @@ class NoMeshRule(RouteFault):
         return (Evidence(self.virtual_service.ref, f"spec.{self.kind}[*].match", written or "(none)", wanted),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        for leading, field in self._at_undeclared_ports(broken):
+            title = f"Patch the port of {leading.field} of {leading.source.ref} to {self.port}"
+            yield Fix(title, (set_field(leading.source, field, self.port),))
         server = server_for(broken)
         if server is not None:
             rule = rule_to_gateway(broken, server, self.routes.hosts)
             yield Fix("Add a rule for sidecars", (with_last_rule(self.virtual_service, self.kind, rule),))
 
+    def _at_undeclared_ports(self, broken: BrokenRequest) -> Iterator[tuple[RoutingRule, str]]:
+        """The rules to the gateway, and the fields of their ports at which the host has no service."""
+        service = broken.client.scope.by_host.get(self.host) if broken.client is not None else None
+        ports = service.ports if service is not None else ()
+        fitting = {each.number for each in ports if _is_of_kind(self.kind, each.protocol)}
+        leading = (each for each in rules_of(self.routes) if broken.leads_to_gateway(each))
+        for rule in (each for each in leading if each.field.startswith(f"spec.{self.kind}[")):
+            for index, match in enumerate(rule.matches()):
+                port, names = number(match, "port"), rule.gateways(match)
+                if port and self.port in fitting and port not in fitting and (not names or MESH in names):
+                    yield rule, f"{rule.field}.match[{index}].port"
+
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.virtual_service,)
+
+
+def _is_of_kind(kind: RuleKind, protocol: Protocol) -> bool:
+    """Whether rules of a kind route the connections to a port with this protocol."""
+    if kind == "http":
+        return protocol.is_http_or_detected
+    return protocol.is_tls if kind == "tls" else not (protocol.is_http or protocol.is_tls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The rules of VirtualServices, and those that istiod makes of Gateway API routes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,6 +97,18 @@ class RoutingRules:
     @property
     def tcp(self) -> tuple[RoutingRule, ...]:
         return self.rules.tcp
+
+    def applies_in(self, namespace: str, services: Iterable[str]) -> bool:
+        """Whether clients of a namespace apply its HTTP rules.
+
+        `services`: the namespaces of the services of its hosts.
+
+        A route of the Gateway API applies to the clients of its own namespace, and to all clients of services of that
+        namespace.
+
+        Source: Istio `BuildSidecarVirtualHostWrapper`; Gateway API, "Gateway API for Service Mesh".
+        """
+        return not self.gateway_api or self.namespace in (namespace, *services)
 
     def destinations(self, namespace: str | None) -> Iterator[tuple[str, int]]:
         """(host, port, 0 for any) of each destination that a client in the namespace can have.

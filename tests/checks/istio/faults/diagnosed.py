@@ -10,7 +10,8 @@ from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.faults.definition.broken_request import BrokenRequest
-from checks.istio.faults.proved_faults import Proved, faults_of
+from checks.istio.faults.definition.proved_fault import Proved
+from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.client_request import ClientRequest

@@ -10,7 +10,8 @@ import pytest
 
 from checks.catalogue import catalogue
 from checks.istio.faults.definition.broken_request import BrokenRequest
-from checks.istio.faults.proved_faults import Proved, faults_of
+from checks.istio.faults.definition.proved_fault import Proved
+from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
@@ -122,7 +123,7 @@ SITUATIONS: dict[str, tuple[Change, str, HopName]] = {
         HopName.SERVER,
     ),
     "weight 0 at sidecars": (backend("mesh", weight=0), "no-weight", HopName.MESH_ROUTE),
-    "weight 0 at the gateway": (backend("forward", weight=0), "no-weight", HopName.MESH_ROUTE),
+    "weight 0 at the gateway": (backend("forward", weight=0), "no-weight", HopName.GATEWAY_ROUTE),
     "another address": (spec_of("gateway", addresses=ELSEWHERE), "address-elsewhere", HopName.SERVER),
     "another section": (
         spec_of("forward", parentRefs=[{"name": "cnn", "sectionName": "second"}]),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from checks.facts.changes import Apply
-from checks.istio.faults.proved_faults import Proved
+from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.request.outcome import Result
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
 from tests.checks.istio.trace.traced import changed, istio, plus

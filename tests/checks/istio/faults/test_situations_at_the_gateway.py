@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from checks.istio.faults.proved_faults import Proved
+from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.request.outcome import Result
 from checks.model.route import HopName
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
