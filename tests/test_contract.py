@@ -26,7 +26,7 @@ EXAMINED = ROOT / "tests" / "examined"
 COMPLETE = (EXAMINED / "cluster", *sorted(path.parent for path in EXAMPLES.glob("*/expect.yaml")))
 PATCHED = (EXAMINED / "gateway-pool-missing.yaml", EXAMINED / "gateway-selector-mismatch.yaml")
 
-EXIT = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
+EXIT = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3, "starting": 4}
 HEALTHY = EXAMPLES / "healthy"
 GATEWAY = "team-egress/egw"
 
@@ -152,12 +152,27 @@ def test_the_verdict_and_the_exit_code_follow_from_the_findings(bundle: Path) ->
     heavy = {f["check"] for f in answer.document["findings"] if f["severity"] in ("blocks", "degrades")}
     if answer.with_status("fail"):
         verdict = "broken"
+    elif any(each["pending"] for each in answer.document["findings"]):
+        verdict = "starting"
     elif answer.with_status("unknown") & heavy:
         verdict = "inconclusive"
     else:
         verdict = "degraded" if answer.with_status("warn") else "healthy"
     assert answer.document["verdict"] == verdict
     assert answer.code == EXIT[verdict]
+
+
+def test_a_gateway_that_is_starting_has_a_verdict_of_its_own_and_offers_no_change() -> None:
+    """docs/rulings.md#ruling-23."""
+    answer = ask("diagnose", "x", GATEWAY, "--bundle", EXAMPLES / "prefix-pending", "--output", "json")
+    assert (answer.code, answer.document["verdict"]) == (4, "starting")
+    offered = {each["check"]: each["actions"] for each in answer.document["findings"] if each["actions"]}
+    assert {action["effect"] for actions in offered.values() for action in actions} == {"reads"}
+    assert set(offered) == {"egress-prefix-unassigned"}
+    text = ask("diagnose", "x", GATEWAY, "--bundle", EXAMPLES / "prefix-pending").out
+    assert "Starting: StaticGatewayConfiguration team-egress/sgc has waited" in text
+    assert "changes the cluster" not in text
+    assert "interrupts traffic" not in text
 
 
 def test_the_host_is_normalized_with_its_port() -> None:

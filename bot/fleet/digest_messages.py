@@ -52,6 +52,7 @@ def digest_headline(digest: Digest) -> str:
     parts = [
         f"{_count(digest)} not checked" if digest.unchecked else "",
         f"{len(digest.broke)} newly broken" if digest.broke else "",
+        f"{len(digest.starting)} starting" if digest.starting else "",
         f"{len(digest.fixed)} fixed" if digest.fixed else "",
         f"{len(digest.still)} still broken" if digest.still else "",
         f"{len(digest.prefix_changes)} with a new egress IP prefix" if digest.prefix_changes else "",
@@ -85,6 +86,7 @@ def _counted(counts: Counts) -> str:
     parts = [
         f"{counts.broken} broken" if counts.broken else "",
         f"{counts.unknown} inconclusive" if counts.unknown else "",
+        f"{counts.starting} starting" if counts.starting else "",
         f"{counts.warned} degraded" if counts.warned else "",
     ]
     others = ", ".join(part for part in parts if part)
@@ -97,6 +99,7 @@ def _parts(digest: Digest) -> Iterator[Block]:
         names = ", ".join(plain(each) for each in digest.order.removed_clusters)
         yield section(raw(f"❔ *No longer configured:* {names}"))
     yield from listed("❌ *Newly broken*", digest.broke, _broke)
+    yield from listed("⏳ *Starting*", digest.starting, starting_line)
     yield from listed(
         "📣 *New egress IP prefix: update the allow-lists at the destinations*", digest.prefix_changes, prefix_line
     )
@@ -111,6 +114,12 @@ def _broke(line: GatewayLine) -> str:
     often = f" · {line.times} times" if line.times > 1 else ""
     since = f"since {local_time(line.since, DATE_AND_TIME)}"
     return f"• {gateway_on(line.cluster, line.gateway)} {since}{often}{_unsure(line)}: {cause_of(line)}"
+
+
+def starting_line(line: GatewayLine) -> str:
+    """A gateway that does not serve yet, with what it waits for."""
+    since = f"since {local_time(line.since, DATE_AND_TIME)}"
+    return f"• {gateway_on(line.cluster, line.gateway)} {since}{_unsure(line)}: {cause_of(line)}"
 
 
 def still_broken_line(line: GatewayLine) -> str:
@@ -137,7 +146,8 @@ def _foot(digest: Digest) -> str:
     parts = [f"{plural(counts.gateways, 'gateway')} in {plural(counts.clusters, 'cluster')}"]
     if not digest.quiet or order.weekly or order.show == "full":
         parts.append(
-            f"{counts.healthy} healthy, {counts.warned} degraded, {counts.broken} broken, {counts.unknown} inconclusive"
+            f"{counts.healthy} healthy, {counts.warned} degraded, {counts.starting} starting, {counts.broken} broken, "
+            f"{counts.unknown} inconclusive"
         )
     if counts.muted:
         parts.append(f"{counts.muted} muted")

@@ -23,12 +23,12 @@ _TITLE = 48
 _HEAD = 62
 MAX_ROWS_DRAWN = 10
 
-_DAY_WORDS = {"b": "broken", "u": "inconclusive", "d": "degraded", "h": "healthy", ".": "not checked"}
-_FILL = {"b": "#b3261e", "u": "#ffffff", "d": "#f2c744", "h": "#bfe3c9", ".": "#ffffff"}
-_INK = {"b": "#ffffff", "u": "#1d1c1d", "d": "#1d1c1d", "h": "#1d6b3a", ".": "#9a9a9a"}
+_DAY_WORDS = {"b": "broken", "u": "inconclusive", "s": "starting", "d": "degraded", "h": "healthy", ".": "not checked"}
+_FILL = {"b": "#b3261e", "u": "#ffffff", "s": "#c9dcf5", "d": "#f2c744", "h": "#bfe3c9", ".": "#ffffff"}
+_INK = {"b": "#ffffff", "u": "#1d1c1d", "s": "#1d1c1d", "d": "#1d1c1d", "h": "#1d6b3a", ".": "#9a9a9a"}
 _TEXT = "#1d1c1d"
 _GREY = "#616061"
-_ORDER = "bud.h"
+_ORDER = "busd.h"
 
 
 def drawn_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
@@ -74,7 +74,7 @@ def digest_alt_text(digest: Digest) -> str:
     steady = 0
     for row in drawn_rows(digest.rows):
         parts = []
-        for mark in "bud.":
+        for mark in "busd.":
             which = [_day(digest.first_day + timedelta(days=n)) for n, each in enumerate(row.days) if each == mark]
             if which and not (mark == "." and len(which) < days):
                 latest = "most recently " if len(which) > 3 else ""
@@ -117,6 +117,10 @@ def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
         case "h":
             draw.line((middle[0] - 8, middle[1], middle[0] - 2, middle[1] + 6), fill=ink, width=4)
             draw.line((middle[0] - 2, middle[1] + 6, middle[0] + 8, middle[1] - 6), fill=ink, width=4)
+        case "s":
+            for sign in (1, -1):  # an hourglass
+                edge = middle[1] - 9 * sign
+                draw.polygon(((middle[0] - 7, edge), (middle[0] + 7, edge), middle), outline=ink, width=2)
         case "u" | "d":
             draw.text(middle, "?" if mark == "u" else "!", ink, font_of_size(26), anchor="mm")
         case _:
@@ -125,7 +129,7 @@ def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
 
 def _legend(draw: ImageDraw.ImageDraw, top: int, more: int) -> None:
     left, line = _LEFT, top
-    for mark in "hdbu.":
+    for mark in "hdsbu.":
         wide = _CELL + 20 + int(draw.textlength(_DAY_WORDS[mark], font_of_size(24)))
         if left + wide > _WIDTH:
             left, line = _LEFT, line + 44

@@ -117,7 +117,8 @@ def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
         return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} disabled"
     if last is None:
         return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} not checked yet"
-    roots = f": {'; '.join(map(check_title, last.root_causes))}" if last.root_causes else ""
+    shown = last.root_causes or last.pending
+    roots = f": {'; '.join(map(check_title, shown))}" if shown else ""
     at = local_time(last.at, DATE_AND_TIME)
     return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {VERDICTS[last.verdict].lower()}{roots} · {at}"
 

@@ -23,7 +23,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.interaction_values import FindingValue
-from bot.messages.phrases import EFFECT_WORDS, SEVERITY_WORDS, STATUS_MARKS
+from bot.messages.phrases import EFFECT_WORDS, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS
 from bot.messages.step_offers import steps_for
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
@@ -121,7 +121,8 @@ def code_and_title(finding: Finding) -> Escaped:
 
 
 def _heading(finding: Finding) -> Block:
-    mark = STATUS_MARKS[finding.status]
+    pending = finding.pending and finding.status is Status.WARN
+    mark = RUNNING_MARK if pending else STATUS_MARKS[finding.status]
     return section(raw(f"{mark} *{code_and_title(finding)}*\n{plain(finding.summary)}"))
 
 

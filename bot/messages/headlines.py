@@ -3,7 +3,7 @@
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
-from checks.reports.wording import VERDICTS, plural, roots_of, warnings_of
+from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of
 from workers.records.run import Run, RunState
 
 
@@ -54,11 +54,11 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
 
 
 def fault_of(report: Report) -> str:
-    """The title of the first root cause or warning as a sentence, "" without one.
+    """The title of the first root cause, pending fault or warning, as a sentence.
 
-    It comes before all names: a lock screen cuts the text.
+    "" without one. It comes before all names: a lock screen cuts the text.
     """
-    found = {Verdict.BROKEN: roots_of, Verdict.DEGRADED: warnings_of}.get(report.verdict)
+    found = {Verdict.BROKEN: roots_of, Verdict.STARTING: pending_of, Verdict.DEGRADED: warnings_of}.get(report.verdict)
     faults = found(report) if found is not None else ()
     return f"{faults[0].title}. " if faults else ""
 
@@ -70,6 +70,9 @@ def sentence_of(report: Report) -> str:
         case Verdict.BROKEN:
             first = roots[0].summary if roots else "A check failed."
             return first + _more(len(roots) - 1, "root cause")
+        case Verdict.STARTING:
+            pending = pending_of(report)
+            return pending[0].summary + _more(len(pending) - 1, "pending check")
         case Verdict.INCONCLUSIVE:
             return f"Nothing failed; {plural(len(report.of(Status.UNKNOWN)), 'check')} not made{_failed_reads(report)}."
         case Verdict.DEGRADED:

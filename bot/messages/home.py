@@ -77,7 +77,7 @@ def home_view(content: Overview) -> dict[str, Any]:
 
 
 def _parts(content: Overview) -> Iterator[Block]:
-    problems = [v for v in content.verdicts if v.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE)]
+    problems = [v for v in content.verdicts if v.verdict in (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE)]
     yield from _part("Running now", [_running(run) for run in content.running], "No run is active.")
     yield from _part("Open problems", [_problem(v, content) for v in problems], "No open problems.")
     yield from _part("My watches", [_watch(watch) for watch in content.watches], "You have no active watch.")
@@ -106,7 +106,8 @@ def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     name = f"{found.namespace}/{found.gateway}"
     owner = content.owners.get((found.cluster, name))
     who = f"🙋 owner <@{owner}>" if owner else "no owner"
-    causes = f": {'; '.join(map(check_title, found.root_causes))}" if found.root_causes else ""
+    shown = found.root_causes or found.pending
+    causes = f": {'; '.join(map(check_title, shown))}" if shown else ""
     at = local_time(found.at, DATE_AND_TIME)
     return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)}{causes} · {at} · {who}")
 

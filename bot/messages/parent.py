@@ -148,7 +148,10 @@ def _buttons(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:
     found = [button("Re-check", "check_again", shown.id)]
     if shown.report is None:
         return found
-    if shown.report.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE) or shown.report.of(Status.WARN):
+    if shown.report.verdict is Verdict.STARTING:
+        # A probe or a restart would disturb what is about to end by itself.
+        found += [button("Watch until healthy", "watch", shown.id), button("Take it", "own", run.id)]
+    elif shown.report.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE) or shown.report.of(Status.WARN):
         if shown.report.verdict is not Verdict.DEGRADED:
             found.append(button("Watch until fixed", "watch", shown.id))
         found += next_probe(shown, offered)

@@ -14,9 +14,14 @@ from workers.records.run import Run
 def path_of(run: Run) -> Escaped:
     """`workload → sidecar → …`, each hop marked with its worst status so far."""
     running = not run.state.ended
-    statuses = _statuses_by_hop(findings_of(run))
+    found = findings_of(run)
+    statuses = _statuses_by_hop(found)
+    waiting = _statuses_by_hop(each for each in found if each.pending)
     # A hop and its mark stay on one line, however narrow the window is.
-    hops = [f"{_mark(statuses[hop], running=running)} {hop}".replace(" ", "\u00a0") for hop in EGRESS_PATH]
+    hops = [
+        f"{_mark(statuses[hop], waiting=running or Status.WARN in waiting[hop])} {hop}".replace(" ", "\u00a0")
+        for hop in EGRESS_PATH
+    ]
     return raw("\u00a0→ ".join(hops))
 
 
@@ -32,10 +37,11 @@ def _statuses_by_hop(findings: Iterable[Finding]) -> dict[EgressHop, set[Status]
     return statuses
 
 
-def _mark(statuses: set[Status], *, running: bool) -> str:
+def _mark(statuses: set[Status], *, waiting: bool) -> str:
+    """The mark of a hop; `waiting`: its checks are under way, or one of its faults is pending."""
     if Status.FAIL in statuses:
         return STATUS_MARKS[Status.FAIL]
-    if running:
+    if waiting:
         return RUNNING_MARK
     for status in (Status.WARN, Status.UNKNOWN, Status.PASS):
         if status in statuses:

@@ -19,6 +19,7 @@ RUNNING_MARK = "⏳"
 VERDICT_MARKS = {
     Verdict.HEALTHY: "✅",
     Verdict.DEGRADED: "⚠️",
+    Verdict.STARTING: "⏳",
     Verdict.BROKEN: "❌",
     Verdict.INCONCLUSIVE: "❔",
 }

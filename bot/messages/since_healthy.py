@@ -8,7 +8,7 @@ from workers.records.gateway_state import GatewayState
 
 def since_healthy_blocks(state: GatewayState | None) -> list[Block]:
     """The changes since the gateway last worked; none if it works now or has no history."""
-    if state is None or not (state.broken or state.inconclusive_since):
+    if state is None or not (state.broken or state.inconclusive_since or state.starting_since):
         return []
     if state.healthy_at is None:
         since = f", which begins {local_time(state.known_since, DATE_AND_TIME)}" if state.known_since else ""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from bot.messages.blocks import Block, button
 from bot.messages.interaction_values import StepValue
 from checks.actions.plan import ActionKind
-from checks.model.findings import Finding, Report, Stage, Status
+from checks.model.findings import Finding, Report, Stage, Status, Verdict
 from workers.records.run import Run
 
 REQUEST_STEP = "step"
@@ -28,8 +28,8 @@ def next_probe(run: Run, offered: Collection[str]) -> Iterator[Block]:
 
 
 def steps_for(run: Run, finding: Finding, offered: Collection[str]) -> Iterator[Block]:
-    """The buttons on a finding that no other finding explains."""
-    if run.report is None:
+    """The buttons on a finding that no other explains; none while the gateway is starting."""
+    if run.report is None or run.report.verdict is Verdict.STARTING:
         return
     kind = _PROBES.get(finding.check)
     if kind is not None and "probe" in offered:

@@ -51,6 +51,7 @@ def verdict_message(run: Run, report: Report) -> Message:
     words = {
         Verdict.HEALTHY: "Healthy. ",
         Verdict.DEGRADED: "Warning: ",
+        Verdict.STARTING: "Starting: ",
         Verdict.BROKEN: "Root cause: ",
         Verdict.INCONCLUSIVE: "Inconclusive: ",
     }[report.verdict]

@@ -92,8 +92,7 @@ def _end(watch: Watch) -> Message:
     match watch.state:
         case WatchState.FIXED:
             at = f" at {local_time(watch.changes[-1].at)}" if watch.changes else ""
-            broke = any(not check.passed for check in watch.changes)
-            result, head = ("Recovered", f"Recovered{at}") if broke else ("Healthy", "Healthy throughout the watch")
+            result, head = _recovery(watch, at)
             passed = f"passed {plural(PASSES_TO_FIX, 'check')} in a row"
             warnings = " Warnings remain." if last is not None and last.verdict is Verdict.DEGRADED else ""
             line = raw(f"✅ *{head}:* {where} {passed}.{warnings} {who}")
@@ -109,6 +108,14 @@ def _end(watch: Watch) -> Message:
         blocks += _causes(last)
     row = [button("Re-check", "check_again", last.run)] if last is not None else []
     return Message("end", fallback(text), fitting(blocks, [actions(row)] if row else []), final=True)
+
+
+def _recovery(watch: Watch, at: str) -> tuple[str, str]:
+    """How the gateway became healthy, in plain text and as the heading."""
+    before = {check.verdict for check in watch.changes if not check.passed}
+    if not before:
+        return "Healthy", "Healthy throughout the watch"
+    return ("Started", f"Started{at}") if before == {Verdict.STARTING} else ("Recovered", f"Recovered{at}")
 
 
 def _last(check: WatchCheck | None) -> str:

@@ -30,7 +30,7 @@ def diagnose_command(output: str, only: str | None, timeout: float, **arguments:
 
     GATEWAY is `name` or `namespace/name`.
 
-    Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive.
+    Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
     """
     from checks.catalogue import catalogue
     from checks.engine.selection import chosen_checks

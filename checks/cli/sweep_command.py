@@ -29,7 +29,7 @@ def sweep_command(
     """Check every egress gateway of CLUSTERS (default: all configured).
 
     Prints one line per gateway, then a summary. Each cluster is read once for all its gateways. JSON is one document per
-    line. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive.
+    line. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
     """
     from checks.catalogue import catalogue
     from checks.cli.sweep_console import follow

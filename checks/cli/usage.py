@@ -8,7 +8,7 @@ import click
 
 from checks.model.inert_text import inert
 
-EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
+EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3, "starting": 4}
 """Exit codes by verdict (docs/contract.md#exit-codes); 2 is a usage error."""
 
 

@@ -143,11 +143,13 @@ def warning_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tupl
 def verdict(findings: Iterable[Finding]) -> Verdict:
     """The verdict by docs/contract.md#verdict.
 
-    Any failure is broken; else an unchecked fault that can block or degrade is inconclusive; else any warning is
-    degraded; else healthy."""
+    Any failure is broken; else a pending fault is starting (docs/rulings.md#ruling-23); else an unchecked fault that can
+    block or degrade is inconclusive; else any warning is degraded; else healthy."""
     found = tuple(findings)
     if any(f.status is Status.FAIL for f in found):
         return Verdict.BROKEN
+    if any(f.status is Status.WARN and f.pending for f in found):
+        return Verdict.STARTING
     if any(f.status is Status.UNKNOWN and f.severity is not Severity.RISKS for f in found):
         return Verdict.INCONCLUSIVE
     if any(f.status is Status.WARN for f in found):

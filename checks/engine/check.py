@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from checks.engine.starting import reading_actions
 from checks.model.egress_path import HOP_OF_STAGE, EgressHop
 from checks.model.findings import Evidence, Finding, Observation, Scope, Severity, Stage, Status
 from checks.model.redaction import redact
@@ -57,6 +58,8 @@ class Check:
     def finding(self, seen: Observation) -> Finding:
         """The finding of an observation: with the declaration, and without secrets in any text."""
         is_fault = seen.status in (Status.WARN, Status.FAIL)
+        # A pending fault is expected to end by itself (docs/rulings.md#ruling-23).
+        actions = reading_actions(seen.actions) if seen.pending else seen.actions
         return Finding(
             check=self.slug,
             code=self.code,
@@ -68,7 +71,7 @@ class Check:
             summary=redact(seen.summary),
             subject=seen.subject,
             evidence=tuple(_redacted(each) for each in seen.evidence),
-            actions=tuple(replace(a, command=redact(a.command)) if a.command else a for a in seen.actions),
+            actions=tuple(replace(a, command=redact(a.command)) if a.command else a for a in actions),
             about=seen.about,
             pending=seen.pending,
             stops=seen.stops,

@@ -14,6 +14,7 @@ from checks.engine.check_run import defect_token, run_check
 from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
+from checks.engine.starting import while_starting
 from checks.facts.egress_gateway import (
     EgressGateway,
     UnknownGateway,
@@ -29,7 +30,7 @@ from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.findings import Change, Finding, Report, Scope
+from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
 from checks.model.route import Route
 
@@ -98,13 +99,16 @@ class Diagnosis:
         """The report, after every kind has been closed. `duration` is in seconds."""
         gated = [f for c in self.checks for f in self._gated(c, self._findings.get(c.slug, ()))]
         findings = explained(gated, self.checks)
+        result = verdict(findings)
+        if result is Verdict.STARTING:
+            findings = while_starting(findings)
         target = self.target
         recent, gaps = self._changes()
         return Report(
             cluster=self.question.cluster.name,
             namespace=target.namespace if target else (self.question.namespace or ""),
             gateway=self.question.gateway,
-            verdict=verdict(findings),
+            verdict=result,
             started_at=self.store.now,
             duration_seconds=round(duration, 3),
             root_causes=root_causes(findings),

@@ -67,12 +67,12 @@ class ClusterSweep:
 
 
 def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:
-    """The worst of several verdicts: broken, inconclusive, degraded, healthy.
+    """The worst of several verdicts: broken, inconclusive, starting, degraded, healthy.
 
     `missing` counts as inconclusive.
     """
     found = set(verdicts) | ({Verdict.INCONCLUSIVE} if missing else set())
-    for each in (Verdict.BROKEN, Verdict.INCONCLUSIVE, Verdict.DEGRADED):
+    for each in (Verdict.BROKEN, Verdict.INCONCLUSIVE, Verdict.STARTING, Verdict.DEGRADED):
         if each in found:
             return each
     return Verdict.HEALTHY

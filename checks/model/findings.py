@@ -50,6 +50,7 @@ class Verdict(StrEnum):
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
+    STARTING = "starting"
     BROKEN = "broken"
     INCONCLUSIVE = "inconclusive"
 

@@ -29,7 +29,8 @@ def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str
     yield (
         f"{plural(len(reports), 'gateway')} in {plural(len(swept), 'cluster')}: "
         f"{counts[Verdict.BROKEN]} broken, {counts[Verdict.INCONCLUSIVE]} inconclusive, "
-        f"{counts[Verdict.DEGRADED]} degraded, {counts[Verdict.HEALTHY]} healthy; {seconds:.1f} s"
+        f"{counts[Verdict.STARTING]} starting, {counts[Verdict.DEGRADED]} degraded, "
+        f"{counts[Verdict.HEALTHY]} healthy; {seconds:.1f} s"
     )
     if unchecked:
         yield f"Not checked: {', '.join(each.cluster for each in unchecked)}"

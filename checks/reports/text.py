@@ -6,7 +6,7 @@ Each finding is printed immediately, then the verdict, root causes and actions.
 import textwrap
 from collections.abc import Iterator
 
-from checks.model.findings import Action, Finding, Report, Status
+from checks.model.findings import Action, Finding, Report, Status, Verdict
 from checks.reports import route_text
 from checks.reports.wording import (
     EFFECTS,
@@ -32,7 +32,7 @@ def closing_lines(report: Report) -> Iterator[str]:
     Verdict, root causes, warnings, route, checks not made, recent changes, coverage.
     """
     yield ""
-    yield headline(report)
+    yield from _headline(report)
     route = report.route
     if route is not None:
         yield from _wrapped(f"Route: {route.summary}", "")
@@ -62,6 +62,12 @@ def closing_lines(report: Report) -> Iterator[str]:
             yield f"  {change.at:%Y-%m-%d %H:%M}Z  {change.resource}: {change.what}{who}"
     yield ""
     yield f"{coverage(report)}; {report.duration_seconds:.1f} s"
+
+
+def _headline(report: Report) -> Iterator[str]:
+    yield headline(report)
+    if report.verdict is Verdict.STARTING:
+        yield "The gateway does not serve yet. Wait and check again."
 
 
 def _cause(report: Report, cause: Finding) -> Iterator[str]:

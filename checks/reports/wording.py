@@ -32,6 +32,7 @@ STAGES = {
 VERDICTS = {
     Verdict.HEALTHY: "Healthy",
     Verdict.DEGRADED: "Degraded",
+    Verdict.STARTING: "Starting",
     Verdict.BROKEN: "Broken",
     Verdict.INCONCLUSIVE: "Inconclusive",
 }
@@ -48,6 +49,10 @@ def headline(report: Report) -> str:
             first = roots[0].summary if roots else "a check failed"
             more = f" (and {plural(len(roots) - 1, 'more root cause')})" if len(roots) > 1 else ""
             return f"Broken: {first}{more}"
+        case Verdict.STARTING:
+            pending = pending_of(report)
+            more = f" (and {plural(len(pending) - 1, 'more pending check')})" if len(pending) > 1 else ""
+            return f"Starting: {pending[0].summary}{more}"
         case Verdict.INCONCLUSIVE:
             count = len(report.of(Status.UNKNOWN))
             return f"Inconclusive: no check failed, {plural(count, 'check')} not made."
@@ -70,6 +75,11 @@ def warnings_of(report: Report) -> tuple[Finding, ...]:
     """The warnings, causes before what they explain (docs/severity.md#order)."""
     order = {slug: number for number, slug in enumerate(report.warnings)}
     return tuple(sorted(report.of(Status.WARN), key=lambda each: (order.get(each.check, len(order)), -each.impact)))
+
+
+def pending_of(report: Report) -> tuple[Finding, ...]:
+    """The pending findings that no other explains: what a gateway that is starting waits for."""
+    return tuple(each for each in warnings_of(report) if each.pending and not each.explained_by)
 
 
 def explains(report: Report, cause: str) -> tuple[Finding, ...]:

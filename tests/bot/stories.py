@@ -83,6 +83,21 @@ LIMIT = declared(
     actions=(Action("Describe the HorizontalPodAutoscaler", "kubectl describe hpa egress -n payments", Effect.READS),),
 )
 
+WAITING = replace(
+    declared(
+        "egress-prefix-unassigned",
+        Status.WARN,
+        "StaticGatewayConfiguration payments/sgc has waited 2 min for its egress IP prefix; Azure usually takes about 5 "
+        "minutes.",
+        subject="StaticGatewayConfiguration payments/sgc",
+        evidence=(Evidence("StaticGatewayConfiguration payments/sgc", "status.egressIpPrefix", "", "an IPv4 CIDR"),),
+        actions=PREFIX.actions,
+    ),
+    pending=True,
+)
+
+WAITING_PODS = replace(PODS, status=Status.WARN, pending=True, explained_by=("egress-prefix-unassigned",), actions=())
+
 FORBIDDEN = "Kubernetes list secrets in payments: 403 forbidden"
 
 UNSEEN = declared(
@@ -127,6 +142,7 @@ def report(
 BROKEN = report(Verdict.BROKEN, (*PASSES, POOL, PREFIX, PODS, LIMIT, SKIP), ("gateway-pool-missing",))
 HEALTHY = report(Verdict.HEALTHY, (*PASSES, SKIP))
 DEGRADED = report(Verdict.DEGRADED, (*PASSES, LIMIT, SKIP))
+STARTING = report(Verdict.STARTING, (*PASSES, WAITING, WAITING_PODS, SKIP))
 INCONCLUSIVE = report(Verdict.INCONCLUSIVE, (*PASSES, UNSEEN, SKIP))
 
 

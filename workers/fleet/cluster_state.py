@@ -51,14 +51,34 @@ def not_muted(
 
 
 def broken_lines(known: ClusterState, muted: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
-    """The gateways of one cluster that are broken, or were at the last successful check."""
+    """The gateways of one cluster that are broken, or were at the last successful check.
+
+    Those that are starting by now are not among them.
+    """
     for state in known.states.values():
-        if state.broken and (faults := not_muted(known.cluster, state.gateway, state.faults, muted)):
+        if (
+            state.broken
+            and state.starting_since is None
+            and (faults := not_muted(known.cluster, state.gateway, state.faults, muted))
+        ):
             owner = known.owners.get(state.gateway, "")
             day = (now - state.since).days + 1
             unsure = not is_current(known, state)
             yield GatewayLine(
                 known.cluster, state.gateway, faults, state.since, owner, day, uncertain=unsure, by=state.by
+            )
+
+
+def starting_lines(known: ClusterState, muted: set[tuple[str, str, str]]) -> Iterable[GatewayLine]:
+    """The gateways of one cluster that are starting, with their pending faults.
+
+    A gateway whose last check was inconclusive is listed if it was starting before.
+    """
+    for state in known.states.values():
+        if state.starting_since and (pending := not_muted(known.cluster, state.gateway, state.pending, muted)):
+            owner, unsure = known.owners.get(state.gateway, ""), not is_current(known, state)
+            yield GatewayLine(
+                known.cluster, state.gateway, pending, state.starting_since, owner, uncertain=unsure, by=state.by
             )
 
 

@@ -1,6 +1,6 @@
 """Composes a digest from the states and transitions of gateways. Pure.
 
-It begins with the clusters that were not checked, because no other part of it covers them. Newly broken, fixed and
+It begins with the clusters that were not checked, because no other part of it covers them. Newly broken, starting, fixed and
 still broken gateways follow, then drift, and limits that are near.
 """
 
@@ -16,6 +16,7 @@ from workers.fleet.cluster_state import (
     fixed_lines,
     is_current,
     not_muted,
+    starting_lines,
     unchecked_lines,
 )
 from workers.records.digest import Counts, Digest, DigestOrder, GatewayLine, Limit, Row
@@ -53,6 +54,7 @@ def compose_digest(order: DigestOrder, known: Sequence[ClusterState], mutes: Seq
         mutes=tuple(m for m in mutes if m.until - now <= ENDS_SOON and _concerns(m, known)),
         rows=_rows(known),
         first_day=now.date() - timedelta(days=PICTURE_DAYS - 1),
+        starting=tuple(line for each in known for line in starting_lines(each, muted)),
     )
 
 
@@ -84,11 +86,20 @@ def _counts(known: Sequence[ClusterState], muted: set[tuple[str, str, str]]) -> 
             kinds[_kind(state) if is_current(cluster, state) else "unknown"] += 1
             muted_count += state.broken and not not_muted(cluster.cluster, state.gateway, state.faults, muted)
     return Counts(
-        len(known), kinds.total(), kinds["broken"], kinds["unknown"], kinds["warned"], kinds["healthy"], muted_count
+        clusters=len(known),
+        gateways=kinds.total(),
+        broken=kinds["broken"],
+        unknown=kinds["unknown"],
+        warned=kinds["warned"],
+        healthy=kinds["healthy"],
+        muted=muted_count,
+        starting=kinds["starting"],
     )
 
 
 def _kind(state: GatewayState) -> str:
+    if state.starting_since is not None:
+        return "starting"
     if state.broken:
         return "broken"
     return "warned" if state.risks else "healthy"

@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from workers.fleet.cluster_state import ClusterState, broken_lines, drifted_lines, fixed_lines, unchecked_lines
+from workers.fleet.cluster_state import (
+    ClusterState,
+    broken_lines,
+    drifted_lines,
+    fixed_lines,
+    starting_lines,
+    unchecked_lines,
+)
 from workers.records.digest import GatewayLine
 from workers.records.gateway_state import SweptCluster, TransitionKind
 from workers.records.handoff import Coverage, Fixed, Handoff, HandoffOrder, Watching
@@ -55,6 +62,7 @@ def compose_handoff(
         prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
         unchecked=tuple(line for each in seen for line in unchecked_lines(each)),
         muted=tuple(m for m in mutes if m.cluster in order.clusters),
+        starting=tuple(line for each in seen for line in starting_lines(each, muted)),
         links={key: runs[key] for key in (f"{cluster} {gateway}" for cluster, gateway in failing) if key in runs},
     )
 

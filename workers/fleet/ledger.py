@@ -42,7 +42,13 @@ _CLOCK_AHEAD = timedelta(minutes=2)
 A state further in the future was written by a clock that has jumped.
 """
 
-_DAY_MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
+_DAY_MARKS = {
+    Verdict.BROKEN: "b",
+    Verdict.INCONCLUSIVE: "u",
+    Verdict.STARTING: "s",
+    Verdict.DEGRADED: "d",
+    Verdict.HEALTHY: "h",
+}
 """The mark of a day by verdict, worst first; the worst of the day counts."""
 
 
@@ -150,7 +156,10 @@ class Ledger:
         return tuple(self._unreadable.read_values(f"fleet check/{cluster}", found, SWEPT_CLUSTER_JSON.validate_json))
 
     def days(self, cluster: str, days: Sequence[date]) -> dict[str, str]:
-        """By gateway, a mark for each of these days: b, u, d, h, or `.` for a day without a check."""
+        """By gateway, a mark for each of these days: b, u, s, d or h.
+
+        A day without a check has the mark `.`.
+        """
         with self.redis.pipeline(transaction=False) as pipe:
             for day in days:
                 pipe.hgetall(self._key("day", cluster, day.isoformat()))

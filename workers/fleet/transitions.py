@@ -8,7 +8,7 @@ from datetime import datetime
 
 from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Severity, Status, Verdict
-from checks.reports.wording import roots_of, warnings_of
+from checks.reports.wording import pending_of, roots_of, warnings_of
 from workers.records.gateway_state import (
     Drift,
     Fault,
@@ -44,6 +44,7 @@ def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
         prefix=next((e.observed for e in settings if e.field == PREFIX_FIELD), ""),
         written=tuple(Written(c.resource, c.at, c.who) for c in report.changes if c.who),
         missing=_missing(report),
+        pending=tuple(_fault(f, at) for f in pending_of(report)),
     )
 
 
@@ -92,7 +93,8 @@ def advance(state: GatewayState | None, check: GatewayCheck) -> tuple[GatewaySta
 def _first(check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
     broken = check.verdict is Verdict.BROKEN
     inconclusive_since = check.at if check.verdict is Verdict.INCONCLUSIVE else None
-    healthy_at = None if broken or inconclusive_since else check.at
+    starting_since = check.at if check.verdict is Verdict.STARTING else None
+    healthy_at = None if broken or inconclusive_since or starting_since else check.at
     state = GatewayState(
         check.cluster,
         check.gateway,
@@ -111,6 +113,8 @@ def _first(check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
         check.settings if healthy_at else (),
         check.written,
         check.at,
+        starting_since,
+        check.pending,
     )
     events = [_event(TransitionKind.APPEARED, check)]
     if broken:
@@ -136,6 +140,14 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
     match check.verdict:
         case Verdict.INCONCLUSIVE:
             return replace(after, inconclusive_since=state.inconclusive_since or check.at)
+        case Verdict.STARTING:
+            # An outage lasts until the gateway serves.
+            return replace(
+                after,
+                inconclusive_since=None,
+                starting_since=state.starting_since or check.at,
+                pending=_with_first_seen(state.pending, check.pending),
+            )
         case Verdict.BROKEN:
             since = state.since if state.broken else check.at
             return replace(
@@ -144,6 +156,8 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
                 since=since,
                 inconclusive_since=None,
                 faults=_with_first_seen(state.faults, check.faults),
+                starting_since=None,
+                pending=(),
             )
         case Verdict.HEALTHY | Verdict.DEGRADED:
             since = check.at if state.broken else state.since
@@ -155,28 +169,27 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
                 faults=(),
                 healthy_at=check.at,
                 healthy_settings=settings,
+                starting_since=None,
+                pending=(),
             )
 
 
 def _verdict_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[Transition]:
     faults = _with_first_seen(state.faults, check.faults)
+    uncertain = state.inconclusive_since is not None
     match check.verdict:
         case Verdict.INCONCLUSIVE:
-            if state.inconclusive_since is None:
-                yield _event(TransitionKind.INCONCLUSIVE, check)
+            events = () if uncertain else (_event(TransitionKind.INCONCLUSIVE, check),)
         case Verdict.BROKEN if not state.broken:
-            yield _event(TransitionKind.BROKE, check, faults=faults)
-        case Verdict.BROKEN:
-            if {f.identity for f in state.faults} != {f.identity for f in faults}:
-                yield _event(TransitionKind.OTHER_FAULTS, check, faults=faults)
-            if state.inconclusive_since is not None:
-                yield _event(TransitionKind.CONCLUSIVE, check)
-        case Verdict.HEALTHY | Verdict.DEGRADED:
-            if state.broken:
-                outage_seconds = (check.at - state.since).total_seconds()
-                yield replace(_event(TransitionKind.FIXED, check, faults=state.faults), outage_seconds=outage_seconds)
-            elif state.inconclusive_since is not None:
-                yield _event(TransitionKind.CONCLUSIVE, check)
+            events = (_event(TransitionKind.BROKE, check, faults=faults),)
+        case Verdict.HEALTHY | Verdict.DEGRADED if state.broken:
+            outage_seconds = (check.at - state.since).total_seconds()
+            events = (replace(_event(TransitionKind.FIXED, check, faults=state.faults), outage_seconds=outage_seconds),)
+        case _:
+            events = (_event(TransitionKind.CONCLUSIVE, check),) if uncertain else ()
+            if check.verdict is Verdict.BROKEN and {f.identity for f in state.faults} != {f.identity for f in faults}:
+                events = (_event(TransitionKind.OTHER_FAULTS, check, faults=faults), *events)
+    return events
 
 
 def _setting_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[Transition]:

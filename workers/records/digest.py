@@ -116,11 +116,15 @@ class Counts:
     warned: int = 0
     healthy: int = 0
     muted: int = 0
+    starting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The days of one gateway for the picture: b, u, d, h or `.` for each day, oldest first."""
+    """The days of one gateway for the picture, oldest first.
+
+    The mark of each day is b, u, s, d, h or `.`.
+    """
 
     cluster: str
     gateway: str
@@ -147,6 +151,8 @@ class Digest:
     """Mutes that end soon."""
     rows: tuple[Row, ...] = ()
     first_day: date | None = None
+    starting: tuple[GatewayLine, ...] = ()
+    """The gateways that do not serve yet, with their pending faults."""
 
     @property
     def quiet(self) -> bool:
@@ -157,6 +163,7 @@ class Digest:
                 self.broke,
                 self.fixed,
                 self.still,
+                self.starting,
                 self.prefix_changes,
                 self.drift,
                 self.mutes,

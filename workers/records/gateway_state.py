@@ -84,6 +84,8 @@ class GatewayCheck:
     written: tuple[Written, ...] = ()
     missing: str = ""
     """The first failed read, "" if all succeeded."""
+    pending: tuple[Fault, ...] = ()
+    """The pending faults of a gateway that is starting."""
 
 
 @with_config(serialize_by_alias=True)
@@ -92,7 +94,8 @@ class GatewayState:
     """The current state of one gateway.
 
     `broken` is the last certain answer: an inconclusive check changes neither it nor `since`. `inconclusive_since` is the time
-    since which checks are inconclusive, None if the last one was certain.
+    since which checks are inconclusive, None if the last one was certain. `starting_since` is the time since which it is
+    starting, by the last certain answer: that neither ends nor begins an outage.
     """
 
     cluster: str
@@ -113,6 +116,9 @@ class GatewayState:
     healthy_settings: Annotated[tuple[GatewaySetting, ...], Field(alias="well_settings")] = ()
     written: tuple[Written, ...] = ()
     known_since: Moment | None = None
+    starting_since: Moment | None = None
+    pending: tuple[Fault, ...] = ()
+    """Its pending faults while it is starting."""
 
     @property
     def changed_since_healthy(self) -> tuple[Drift, ...]:

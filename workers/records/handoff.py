@@ -94,11 +94,14 @@ class Handoff:
     taken_by: str = ""
     taken_at: Moment | None = None
     reminded: bool = False
+    starting: tuple[GatewayLine, ...] = ()
 
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to hand over."""
-        return not any((self.open, self.fixed, self.watching, self.changed, self.prefix_changes, self.unchecked))
+        return not any(
+            (self.open, self.starting, self.fixed, self.watching, self.changed, self.prefix_changes, self.unchecked)
+        )
 
 
 @dataclass(frozen=True, slots=True)

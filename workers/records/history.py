@@ -20,6 +20,8 @@ class GatewayVerdict:
     root_causes: tuple[str, ...]
     at: Moment
     run: str
+    pending: tuple[str, ...] = ()
+    """The checks that a gateway which is starting waits for."""
 
 
 @dataclass(frozen=True, slots=True)

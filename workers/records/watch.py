@@ -34,9 +34,10 @@ class WatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchCheck:
-    """One check of a watch: time, verdict, titles of the root causes, run.
+    """One check of a watch: time, verdict, titles of the causes, run.
 
-    The verdict is None if the run had none.
+    The causes are the root causes, or the pending faults of a gateway that is starting. The verdict is None if the run
+    had none.
     """
 
     at: Moment
@@ -46,6 +47,7 @@ class WatchCheck:
 
     @property
     def passed(self) -> bool:
+        """Whether the gateway serves: one that is starting does not yet."""
         return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
 
     @property

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from checks.model.findings import Status
+from checks.reports.wording import pending_of
 from workers.records.history import (
     GATEWAY_VERDICT_JSON,
     INVENTORY_JSON,
@@ -53,7 +54,14 @@ class History:
         name = f"{report.namespace}/{report.gateway}"
         at = run.ended or report.started_at
         verdict = GatewayVerdict(
-            report.cluster, report.namespace, report.gateway, report.verdict, report.root_causes, at, run.id
+            report.cluster,
+            report.namespace,
+            report.gateway,
+            report.verdict,
+            report.root_causes,
+            at,
+            run.id,
+            tuple(dict.fromkeys(each.check for each in pending_of(report))),
         )
         failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
         past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
-from checks.reports.wording import roots_of
+from checks.model.findings import Report
+from checks.reports.wording import pending_of, roots_of
 from workers.records.run import Accepted, Order, Run, Target
 from workers.records.stored import read_record
 from workers.records.watch import PASSES_TO_FIX, WATCH_JSON, Watch, WatchCheck, WatchState
@@ -129,7 +130,7 @@ class Watches:
 
     def _judge(self, raw: _Raw, watch: Watch, run: Run, now: datetime) -> Watch | None:
         report = run.report
-        causes = tuple(f.title for f in roots_of(report)) if report is not None else (run.problem,)
+        causes = _causes_of(report) if report is not None else (run.problem,)
         check = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
         changed = watch.last is None or watch.last.result != check.result
         judged = replace(
@@ -185,6 +186,11 @@ class Watches:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
+
+
+def _causes_of(report: Report) -> tuple[str, ...]:
+    """The titles of the root causes, or of the pending faults of a gateway that is starting."""
+    return tuple(each.title for each in roots_of(report) or pending_of(report))
 
 
 def _with_change(changes: tuple[WatchCheck, ...], check: WatchCheck) -> tuple[WatchCheck, ...]:

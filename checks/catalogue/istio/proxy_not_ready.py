@@ -145,7 +145,7 @@ def _finding(facts: Facts, group: list[_Proxy]) -> Observation:
             actions=_actions(group[0].pod, cause)[:1],
             about=about,
             severity=Severity.DEGRADES,
-            pending=True,
+            pending=not any(pod.ready for pod in facts.pods()),
         )
     return fail(summary, subject=subject, evidence=evidence, actions=_actions(group[0].pod, cause), about=about)
 

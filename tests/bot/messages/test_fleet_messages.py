@@ -24,6 +24,7 @@ from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.model.recurrence import recurrence
+from tests.bot import stories
 from tests.bot.conftest import write_config
 from tests.bot.fleet import fleet_stories as story
 from tests.bot.messages.test_messages import compare
@@ -87,8 +88,37 @@ def _seen(known: ClusterState) -> dict[str, GatewayState]:
     return {name: replace(state, inconclusive_since=None, at=NOW) for name, state in known.states.items()}
 
 
+def _starting(known: ClusterState) -> ClusterState:
+    """The cluster with a gateway that waits for its prefix."""
+    waiting = stories.WAITING
+    pending = Fault(waiting.check, waiting.code, waiting.title, waiting.subject, waiting.summary, "i1", NOW)
+    begun = NOW - timedelta(minutes=2)
+    name, state = next(iter(known.states.items()))
+    states = {**_seen(known), name: replace(state, starting_since=begun, pending=(pending,), at=NOW)}
+    days = {**known.days, name: f"{known.days.get(name, '.' * 14)[:-1]}s"}
+    swept = SweptCluster(known.cluster, "x", NOW, 3)
+    return replace(known, states=states, days=days, swept=swept, events=())
+
+
+def test_a_gateway_that_starts_is_in_digest_and_picture(recorded_fleet: Client) -> None:
+    order = story.order(NOW, clusters=("prod-sea",))
+    every = story.known(recorded_fleet, NOW, NOW - timedelta(days=1))
+    found = compose_digest(order, [_starting(each) for each in every if each.cluster == "prod-sea"], (), NOW)
+    compare("digest_starting", digest_messages(found, "F123", digest_alt_text(found)))
+    drawn = digest_picture(found)
+    plain = digest_picture(
+        replace(found, rows=tuple(replace(row, days=row.days.replace("s", "h")) for row in found.rows))
+    )
+    assert drawn != plain
+
+
 SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
     "handoff_open": lambda shift: shift,
+    "handoff_starting": lambda shift: replace(
+        shift,
+        open=(),
+        starting=(GatewayLine("prod-weu", "payments/egress", (shift.open[0].faults[0],), NOW),),
+    ),
     "handoff_taken": lambda shift: replace(shift, taken_by="U0BOB", taken_at=NOW),
     "handoff_reminded": lambda shift: replace(shift, reminded=True),
     "handoff_empty": lambda shift: Handoff(

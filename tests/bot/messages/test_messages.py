@@ -46,6 +46,7 @@ RUNS: dict[str, Callable[[], Run]] = {
     "broken": lambda: stories.done(stories.BROKEN),
     "healthy": lambda: stories.done(stories.HEALTHY),
     "degraded": lambda: stories.done(stories.DEGRADED),
+    "starting": lambda: stories.done(stories.STARTING),
     "inconclusive": lambda: stories.done(stories.INCONCLUSIVE),
     "cancelled": lambda: replace(stories.run(RunState.CANCELLED), findings=stories.PASSES[:2], cancelled_by="U0BOB"),
     "refused": lambda: replace(
@@ -114,6 +115,17 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
     "watch_active": lambda: watch.watch_messages(ACTIVE_WATCH, timedelta(seconds=30)),
     "watch_recovered": lambda: watch.watch_messages(
         replace(ACTIVE_WATCH, state=WatchState.FIXED, checks=11, passed=3, ended=END), timedelta(seconds=30)
+    ),
+    "watch_started": lambda: watch.watch_messages(
+        replace(
+            ACTIVE_WATCH,
+            state=WatchState.FIXED,
+            checks=11,
+            passed=3,
+            ended=END,
+            changes=(replace(HEADLINES[0], verdict=Verdict.STARTING, causes=(stories.WAITING.title,)), HEADLINES[1]),
+        ),
+        timedelta(seconds=30),
     ),
     "watch_expired": lambda: watch.watch_messages(
         replace(

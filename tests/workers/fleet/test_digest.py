@@ -39,6 +39,7 @@ def test_a_fleet_without_news_is_quiet() -> None:
         {"broke": (LINE,)},
         {"fixed": (LINE,)},
         {"still": (LINE,)},
+        {"starting": (LINE,)},
         {"prefix_changes": (DriftedGateway("prod", "payments/egress", (), NOW),)},
         {"drift": (DriftedGateway("prod", "payments/egress", (), NOW),)},
         {"mutes": (mute("prod", timedelta(0)),)},
@@ -75,6 +76,18 @@ def test_only_what_this_fleet_check_found_counts_as_healthy(
 ) -> None:
     found = compose_digest(ORDER, [ClusterState("prod", {state.gateway: state}, swept=swept)], (), NOW)
     assert found.counts == Counts(clusters=1, gateways=1, healthy=healthy, unknown=1 - healthy)
+
+
+def test_a_gateway_that_starts_is_neither_healthy_nor_broken() -> None:
+    """docs/rulings.md#ruling-23."""
+    waits = Fault("egress-prefix-unassigned", "EG405", "", "StaticGatewayConfiguration a/b", "It waits.", "i1", NOW)
+    state = replace(
+        HEALTHY, broken=True, faults=(waits,), starting_since=NOW, pending=(waits,), verdict=Verdict.STARTING
+    )
+    found = compose_digest(ORDER, [ClusterState("prod", {state.gateway: state}, swept=SWEPT)], (), NOW)
+    assert found.counts == Counts(clusters=1, gateways=1, starting=1)
+    assert [each.gateway for each in found.starting] == ["payments/egress"]
+    assert (found.still, found.broke) == ((), ())
 
 
 def test_a_warning_that_a_limit_is_near_is_listed_once_for_all_its_gateways() -> None:

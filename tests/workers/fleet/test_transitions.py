@@ -51,7 +51,7 @@ def played(*checks: GatewayCheck) -> tuple[GatewayState, list[tuple[TransitionKi
     return state, events_seen
 
 
-BROKEN, HEALTHY, LOST = Verdict.BROKEN, Verdict.HEALTHY, Verdict.INCONCLUSIVE
+BROKEN, HEALTHY, LOST, STARTING = Verdict.BROKEN, Verdict.HEALTHY, Verdict.INCONCLUSIVE, Verdict.STARTING
 
 
 def test_an_outage_begins_once_and_ends_once() -> None:
@@ -59,6 +59,27 @@ def test_an_outage_begins_once_and_ends_once() -> None:
     state, events_seen = played(*checks)
     assert events_seen == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1), (TransitionKind.FIXED, 3)]
     assert state.since == T0 + timedelta(hours=3)
+
+
+def test_a_gateway_that_starts_neither_ends_nor_begins_an_outage() -> None:
+    """docs/rulings.md#ruling-23."""
+    waits = fault("egress-prefix-unassigned")
+    begun = checked(2, STARTING, pending=(waits,))
+    state, events_seen = played(checked(0, HEALTHY), checked(1, BROKEN, fault()), begun, checked(3, STARTING))
+    assert events_seen[1:] == [(TransitionKind.BROKE, 1)]
+    assert (state.broken, state.starting_since) == (True, T0 + timedelta(hours=2))
+    assert state.healthy_at == T0
+    state, events_seen = played(checked(0, HEALTHY), checked(1, BROKEN, fault()), begun, checked(4, HEALTHY))
+    assert events_seen[2:] == [(TransitionKind.FIXED, 4)]
+    assert (state.starting_since, state.pending, state.healthy_at) == (None, (), T0 + timedelta(hours=4))
+
+
+def test_a_new_gateway_that_starts_was_never_healthy() -> None:
+    state, _ = played(checked(0, STARTING, pending=(fault("egress-prefix-unassigned"),)))
+    assert (state.broken, state.healthy_at, state.starting_since) == (False, None, T0)
+    assert [each.check for each in state.pending] == ["egress-prefix-unassigned"]
+    lost, _ = advance(state, checked(1, LOST))
+    assert lost.starting_since == T0
 
 
 def test_an_inconclusive_check_neither_ends_nor_begins_an_outage() -> None:

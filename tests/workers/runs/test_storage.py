@@ -12,7 +12,7 @@ import redis
 
 from checks.config.configuration_file import load
 from checks.model.findings import Verdict
-from tests.clusters.compose import compose, named, write_bundle
+from tests.clusters.compose import Cluster, compose, named, write_bundle
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Order, Run, Target
@@ -43,12 +43,15 @@ class Storage:
         self.set_broken(broken=False)
 
     def set_broken(self, *, broken: bool) -> None:
+        self.set_cluster(_BROKEN if broken else _BASE)
+
+    def set_cluster(self, cluster: Cluster) -> None:
         target = self.folder / "bundle"
         for path in sorted(target.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         if target.exists():
             target.rmdir()
-        write_bundle(_BROKEN if broken else _BASE, target)
+        write_bundle(cluster, target)
 
     def run(self, key: str = "command/1") -> Run:
         run = self.client.start(replace(ORDER, key=key)).run

@@ -1,0 +1,52 @@
+"""A watch of a gateway that is starting (docs/rulings.md#ruling-23)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.messages.watch import watch_messages
+from checks.model.findings import Verdict
+from tests.clusters.compose import named
+from tests.incidents.incidents import incidents
+from tests.workers.runs.test_storage import Storage
+from workers.records.watch import Watch, WatchState
+
+WAITING = next(each.cluster for each in incidents() if each.name.startswith("007-"))
+"""0 of 2 pods are ready: they wait for the egress IP prefix."""
+
+
+@pytest.fixture
+def storage(tmp_path: Path, redis_url: str) -> Iterator[Storage]:
+    kept = Storage(tmp_path, redis_url)
+    yield kept
+    kept.client.close()
+    kept.redis.close()
+
+
+def end_of(watch: Watch) -> str:
+    return next(each.text for each in watch_messages(watch, timedelta(seconds=30)) if each.slot == "end")
+
+
+def test_a_gateway_without_ready_pods_is_never_healthy(storage: Storage) -> None:
+    storage.set_cluster(WAITING)
+    watch = storage.watch()
+    checks = [storage.look(watch) for _ in range(4)]
+    assert {(each.state, each.passed) for each in checks} == {(WatchState.ACTIVE, 0)}
+    judged = checks[-1]
+    assert judged.last is not None
+    assert judged.last.verdict is Verdict.STARTING
+    assert judged.last.causes == ("The StaticGatewayConfiguration has no egress IP prefix",)
+
+
+def test_the_watch_of_a_start_says_when_the_gateway_serves(storage: Storage) -> None:
+    storage.set_cluster(WAITING)
+    watch = storage.watch()
+    storage.look(watch)
+    storage.set_cluster(named("base"))
+    judged = [storage.look(watch) for _ in range(3)][-1]
+    assert judged.state is WatchState.FIXED
+    assert end_of(judged) == "Started: team-egress/egw on prod passed 3 checks in a row"
