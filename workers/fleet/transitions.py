@@ -141,7 +141,7 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
         case Verdict.INCONCLUSIVE:
             return replace(after, inconclusive_since=state.inconclusive_since or check.at)
         case Verdict.STARTING:
-            # An outage lasts until the gateway serves.
+            # The outage ends when the gateway serves.
             return replace(
                 after,
                 inconclusive_since=None,
