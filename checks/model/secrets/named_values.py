@@ -7,6 +7,7 @@ from checks.model.secrets.names import SecretName, announced_secret
 from checks.model.secrets.pairs import value_spans
 from checks.model.secrets.unquoted import Place
 from checks.model.secrets.values import is_secret_value
+from checks.model.secrets.words import WordCondition
 
 _Q = r"""(?:\\*["'])"""
 _FIELDS = r"name|key|keyname|header|header_?name|variable|setting|parameter"
@@ -26,6 +27,11 @@ _BEFORE = re.compile(
     rf"[ \t]*,?\s*{_Q}?(?:name|key|header_?name){_Q}?[ \t]*[:=][ \t]*{_Q}?(?P<name>[\w.-]{{1,120}})"
 )
 _FAR = 400
+NAMED_VALUE_CONDITIONS = (
+    WordCondition(("name", "key", "header", "variable", "setting", "parameter")),
+    WordCondition(("val", "</")),
+)
+"""A text with a named value has a field for the name, and one for the value or an element."""
 
 
 def named_value_spans(text: str) -> Iterator[tuple[int, int]]:

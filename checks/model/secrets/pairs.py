@@ -70,21 +70,42 @@ _INNER = re.compile(
 def pair_spans(text: str) -> Iterator[SecretSpan]:
     """The secrets in this text that follow a name which announces them."""
     at = 0
-    while found := _TRIGGER.search(text, at):
-        start = found.start()
-        floor = max(0, start - 100)
-        while start > floor and text[start - 1] in _IDENTIFIER:
-            start -= 1
-        end = _REST.match(text, found.end()).end()  # type: ignore[union-attr]  # matches also nothing
-        while end > start and text[end - 1] in ".-$":
-            end -= 1
-        at = max(end, found.end())
-        word = text[start:end]
-        name = announced_secret(word) or (SecretName.PASSWORD if is_collection(word) else None)
+    while named := _next_name(text, at):
+        start, end, at, name = named
         if name is not None:
             for span in _values(text, start, end, name):
                 yield (whole := _whole(text, *span))
                 at = max(at, whole[1])
+
+
+def announces_secret(word: str) -> bool:
+    """Whether a word contains a name that announces a secret."""
+    at = 0
+    while named := _next_name(word, at):
+        _, _, at, name = named
+        if name is not None:
+            return True
+    return False
+
+
+def _next_name(text: str, at: int) -> tuple[int, int, int, SecretName | None] | None:
+    """The next name with a word such as `token`: (start, end, position behind it, kind).
+
+    The kind is None if it announces no secret.
+    """
+    found = _TRIGGER.search(text, at)
+    if found is None:
+        return None
+    start = found.start()
+    floor = max(0, start - 100)
+    while start > floor and text[start - 1] in _IDENTIFIER:
+        start -= 1
+    end = _REST.match(text, found.end()).end()  # type: ignore[union-attr]  # matches also nothing
+    while end > start and text[end - 1] in ".-$":
+        end -= 1
+    word = text[start:end]
+    name = announced_secret(word) or (SecretName.PASSWORD if is_collection(word) else None)
+    return start, end, max(end, found.end()), name
 
 
 def _whole(text: str, start: int, end: int) -> SecretSpan:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from checks.model.secrets.cookies import cookie_spans
 from checks.model.secrets.names import SecretName
 from checks.model.secrets.pairs import value_spans
 from checks.model.secrets.unquoted import Place
 from checks.model.secrets.values import PLACEHOLDERS
+from checks.model.secrets.words import Finder, WordCondition, WordIndex
 
 _SHELL = Place("x", "=", "", is_quoted_name=False)
 _BETWEEN = r"[^\n|;]{0,300}?"
@@ -43,44 +45,60 @@ _SUBSTITUTED = re.compile(
 _COOKIES = re.compile(rf"\bcurl\b{_BETWEEN}\s(?:-b|--cookie)(?:\s+|=)?(?P<quote>[\"']?)(?=[^\s=]{{1,100}}=)")
 _SMB = re.compile(r"\s-U\s*[\"']?[\w.\\/-]{1,60}%(?P<secret>[^\s\"']{1,100})")
 _REDIS_USER = re.compile(r"(?i)\buser\s+\S{1,60}\s+on\s[^\n]{0,60}?>(?P<secret>\S{1,200})")
+_USER_FLAG = re.compile(r"-[A-Za-z]*u|-a|-U|.*--(?:proxy-)?user")
+_COOKIE_FLAG = re.compile("-b|--cookie")
 _COMMANDS = re.compile(
     r"(?<![\w-])(?:AUTH (?:default )?(?=\S*\d)|(?:add_user|change_password)\s+\S{1,60}\s+)(?P<secret>\S{6,200})"
 )
-PROGRAM_HINTS = (
-    *("identified", "auth ", "add_user", "change_password"),
-    *(
-        "curl",
-        "http ",
-        "https ",
-        "xh ",
-        "--user",
-        "--proxy-user",
-        "redis-cli",
-        "sshpass",
-        "login",
-        "mysql",
-        "mariadb",
-        "ldap",
-        "mosquitto",
-    ),
-    *("openssl", "ipmitool", "cqlsh", "snmp", "htpasswd", "securestring", "echo ", "printf ", "<<<", "<("),
-    *("zip", "7z", "sqlcmd", "mongo", "literal", " -u", "user "),
+_PROGRAMS = (
+    *("redis-cli", "sshpass", "login", "mysql", "mariadb", "ldap", "mosquitto", "openssl", "ipmitool", "cqlsh", "snmp"),
+    *("htpasswd", "securestring", "identified", "zip", "7z", "sqlcmd", "mongo", "literal"),
 )
+"""A word of each alternative of `_ARGUMENTS`, in small letters."""
+
+
+def program_finders() -> Iterator[Finder]:
+    """The functions that find secrets in arguments of programs, with their words."""
+    clients = WordCondition(("curl", "http", "xh", "--user", "--proxy-user"))
+    yield Finder(_users, (clients, WordCondition(("-",), _USER_FLAG.match)))
+    yield Finder(_arguments, (WordCondition(_PROGRAMS),))
+    yield Finder(_cookies, (WordCondition(("curl",)), WordCondition(("-b", "--cookie"), _COOKIE_FLAG.match)))
+    yield Finder(partial(_secrets, _SMB), (WordCondition(("-u",), re.compile("-U").match), WordCondition(("%",))))
+    yield Finder(partial(_secrets, _REDIS_USER), (WordCondition(("user",)), WordCondition((">",))))
+    command = re.compile(r"(?:AUTH|add_user|change_password)\Z").search
+    yield Finder(partial(_secrets, _COMMANDS), (WordCondition(("auth", "add_user", "change_password"), command),))
+    echo = re.compile(r"(?:echo|printf)\Z").search
+    yield Finder(partial(_secrets, _ECHOED), (WordCondition(("echo", "printf"), echo), WordCondition(("|",))))
+    yield Finder(partial(_secrets, _HERE_STRING), (WordCondition(("<<<",)),))
+    yield Finder(partial(_secrets, _SUBSTITUTED), (WordCondition(("<(",)),))
 
 
 def program_spans(text: str) -> Iterator[tuple[int, int]]:
     """The secrets in arguments of programs in this text."""
+    for each in _INDEX.finders(text):
+        yield from each.find(text)
+
+
+def _users(text: str) -> Iterator[tuple[int, int]]:
     for found in _USERS.finditer(text):
         yield from _argument(text, found.end(), found["quote"])
+
+
+def _arguments(text: str) -> Iterator[tuple[int, int]]:
     for found in _ARGUMENTS.finditer(text):
         if not _is_configuration(text, found):
             yield from value_spans(text, found.end(), SecretName.PASSWORD, _SHELL)
+
+
+def _cookies(text: str) -> Iterator[tuple[int, int]]:
     for found in _COOKIES.finditer(text):
         yield from cookie_spans(text, found.end(), _end(text, found.end(), found["quote"]))
-    for pattern in (_SMB, _REDIS_USER, _COMMANDS, _ECHOED, _HERE_STRING, _SUBSTITUTED):
-        yield from (
-            found.span("secret") for found in pattern.finditer(text) if not found["secret"].startswith(PLACEHOLDERS)
-        )
+
+
+def _secrets(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    for found in pattern.finditer(text):
+        if not found["secret"].startswith(PLACEHOLDERS):
+            yield found.span("secret")
 
 
 def _is_configuration(text: str, found: re.Match[str]) -> bool:
@@ -99,3 +117,6 @@ def _argument(text: str, at: int, quote: str) -> Iterator[tuple[int, int]]:
 def _end(text: str, at: int, quote: str) -> int:
     found = re.compile(re.escape(quote) if quote else r"[\s\"']").search(text, at, at + 1_000)
     return found.start() if found else min(len(text), at + 1_000)
+
+
+_INDEX = WordIndex(tuple(program_finders()))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from checks.model.secrets.values import PLACEHOLDERS, seems_random
 
 PROSE_HINTS = ("pass", "pwd", "pw", "secret", "token", "key", "credential", "login")
-ONE_TIME_HINTS = ("code", "answer", "pin:", "pin=", "otp", "mnemonic", "phrase", "key secret", "token secret")
+ONE_TIME_HINTS = ("code", "answer", "pin", "otp", "mnemonic", "phrase", "word", "secret")
 _WORDS = re.compile(
     r"(?i)(?<![\w/.-])(?P<word>pass(?:word|wd|phrase|code)|pwd|pw|secret|token|(?:api|access|account|private)[ _-]?key|"
     r"credentials?|login|key)s?(?![\w/-])"

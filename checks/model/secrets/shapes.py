@@ -5,7 +5,10 @@ characters, so the time is linear in the length of the text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from checks.model.secrets.words import WordCondition
 
 _NOT_INSIDE = r"(?<![A-Za-z0-9_])"
 _PREFIXED = {
@@ -92,12 +95,6 @@ _PREFIXED = {
 }
 """The documented prefix in small letters, and the whole token."""
 _PREFIXES = {prefix: re.compile(_NOT_INSIDE + pattern) for prefix, pattern in _PREFIXED.items()}
-_MARKS = "_~/:.-0123456789"
-_MARKED = {
-    mark: tuple(each for each in _PREFIXES.items() if next((m for m in _MARKS if m in each[0]), "") == mark)
-    for mark in (*_MARKS, "")
-}
-"""The prefixes by a rare character of each, without which a text contains none of them."""
 _SHORTEST_TOKEN = 12
 """No token with a prefix is shorter."""
 _OLD_VAULT = re.compile(r"(?<![\w.-])[sbr]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.-])")
@@ -161,46 +158,60 @@ _AZURE_MARKS = (
     "apim",
     "azsc",
 )
-_PATTERNS: tuple[tuple[int, re.Pattern[str], tuple[str, ...]], ...] = (
-    (27, _PEM, ("private key",)),
+_OF_WORDS: tuple[tuple[int, re.Pattern[str], tuple[str, ...]], ...] = (
     (12, _TOKEN, ("eyj",)),
     (88, _ENCODED_KEY, ("==",)),
     (37, _MARKED_KEY, _AZURE_MARKS),
     (26, _OLD_VAULT, ("s.", "b.", "r.")),
     (34, _WEBSOCKET, ("base64url.bearer",)),
-    (13, _SCHEME, ("bearer", "basic", "negotiate", "apikey", "ssws")),
     (6, _AUTHORITY, ("://",)),
     (14, _HTTP_TOKEN, ("://",)),
     (16, _ENCODED_AUTHORITY, ("%3a%2f%2f",)),
     (17, _RESET, ("/token/", "/reset/", "/invite/", "/activate/", "/verify/", "/key/", "/secret/", "/magic/")),
     (20, _WEBHOOK, ("hook", "pagerduty", "ifttt", "telegram", "dingtalk", "feishu", "pushover", "rooms/")),
-    (8, _ORACLE, ("thin:", "sqlplus")),
-    (5, _PARAMETER, ("=", "%3d")),
     (16, _SIGNATURE, ("sig=",)),
     (10, _PASTED, ("@",)),
     (8, _DSN, ("@tcp(", "@unix(")),
 )
-"""The patterns, each with the length of its shortest match and its hints in small letters.
+"""The patterns whose matches are within one word.
 
-Every match contains one of the hints.
+Each has the length of its shortest match, and its hints in small letters, one of which is in every match.
+"""
+_OF_TEXTS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (_PEM, ("private",)),
+    (_SCHEME, ("bearer", "basic", "negotiate", "apikey", "ssws")),
+    (_ORACLE, ("thin:", "sqlplus")),
+    (_PARAMETER, ("?", "&", "#", "\\u0026", "%26", "sharedaccesssignature")),
+)
+"""The patterns that read several words, each with its hints.
+
+Every match contains or follows a word with one of them.
 """
 
 
-def shape_spans(text: str) -> Iterator[tuple[int, int]]:
-    """The secrets in this text that have a shape of their own."""
+def shape_conditions() -> Iterator[tuple[Callable[[str], Iterator[tuple[int, int]]], WordCondition]]:
+    """The functions that find secrets by their shape, with their words."""
+    tokens = tuple(_PREFIXES)
+    yield _token_spans, WordCondition(tokens, _contains_token)
+    for least, pattern, hints in _OF_WORDS:
+        yield partial(_found, pattern), WordCondition(hints, partial(_contains, pattern, least))
+    for pattern, hints in _OF_TEXTS:
+        yield partial(_found, pattern), WordCondition(hints)
+
+
+def _contains_token(word: str) -> bool:
+    return len(word) >= _SHORTEST_TOKEN and any(True for _ in _token_spans(word))
+
+
+def _contains(pattern: re.Pattern[str], least: int, word: str) -> bool:
+    return len(word) >= least and pattern.search(word) is not None
+
+
+def _token_spans(text: str) -> Iterator[tuple[int, int]]:
     small = text.lower()
-    for mark, prefixes in _MARKED.items() if len(text) >= _SHORTEST_TOKEN else ():
-        if mark in small:
-            for prefix, pattern in prefixes:
-                if prefix in small:
-                    yield from (found.span() for found in pattern.finditer(text))
-    for least, pattern, hints in _PATTERNS:
-        if len(text) < least:
-            continue
-        for hint in hints:  # no generator: this runs for every text of a cluster
-            if hint in small:
-                yield from _found(pattern, text)
-                break
+    for prefix, pattern in _PREFIXES.items():
+        if prefix in small:
+            yield from (found.span() for found in pattern.finditer(text))
 
 
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 from checks.model.secrets.collected import flow_spans
 from checks.model.secrets.descriptions import is_description, normal_key
 from checks.model.secrets.names import SecretName, announced_secret, is_collection
-from checks.model.secrets.programs import PROGRAM_HINTS, program_spans
+from checks.model.secrets.programs import program_spans
 from checks.model.secrets.values import is_prose, seems_random
 
 _NAME_FIELDS = (
@@ -158,7 +158,7 @@ def secret_arguments(words: Sequence[Any]) -> set[int]:
     if not all(isinstance(each, str) for each in words):
         return set()
     line = " ".join(words)
-    if len(line) > 4_000 or not any(hint in line for hint in PROGRAM_HINTS):
+    if len(line) > 4_000:
         return set()
     ends: list[int] = []
     for word in words:
