@@ -52,6 +52,7 @@ PURPOSES = {
     "serviceentries": "hosts outside the mesh",
     "sidecars": "Sidecars that do not import a host",
     "virtualservices": "the routes from sidecar to gateway and from gateway to host",
+    "networkpolicies": "whether a policy blocks connections from clients to the gateway, or from the gateway to istiod or DNS",
     "poddisruptionbudgets": "whether a budget blocks the gateway's nodes from being drained",
     "authorizationpolicies": "policies that deny requests at the gateway",
     "peerauthentications": "the mutual TLS mode of a namespace",

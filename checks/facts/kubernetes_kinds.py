@@ -7,6 +7,7 @@ from checks.facts import (
     istio_networking,
     istio_policies,
     namespaces,
+    network_policies,
     nodes,
     pods,
     services,
@@ -22,6 +23,7 @@ _MODULES = (
     istio_networking,
     istio_policies,
     namespaces,
+    network_policies,
     nodes,
     pods,
     services,
@@ -74,7 +76,17 @@ def resource_name(kind: type[KubernetesObject]) -> str:
     return kind.origin.resource if isinstance(kind.origin, Listed) else kind.kind.lower()
 
 
-_BUILT_IN = frozenset({"", "apps", "autoscaling", "policy", "discovery.k8s.io", "admissionregistration.k8s.io"})
+_BUILT_IN = frozenset(
+    {
+        "",
+        "apps",
+        "autoscaling",
+        "policy",
+        "discovery.k8s.io",
+        "networking.k8s.io",
+        "admissionregistration.k8s.io",
+    }
+)
 
 
 def is_custom_resource(kind: type[KubernetesObject]) -> bool:

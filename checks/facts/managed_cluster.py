@@ -127,6 +127,16 @@ class ManagedCluster(Fact):
         return text(self.network, "networkpluginmode").lower()
 
     @property
+    def network_policy(self) -> str:
+        """The engine that enforces NetworkPolicies: `azure`, `calico`, `cilium`.
+
+        "" if there is none.
+        """
+        named = text(self.network, "networkpolicy").lower()
+        dataplane = text(self.network, "networkdataplane").lower()
+        return named if named not in ("", "none") else "cilium" if dataplane == "cilium" else ""
+
+    @property
     def ip_families(self) -> tuple[str, ...]:
         return texts(self.network, "ipfamilies")
 

@@ -103,6 +103,17 @@ class Pod(KubernetesObject):
         )
 
     @derived
+    def named_ports(self) -> dict[tuple[str, str], int]:
+        """The numbers of its containers' named ports, by protocol and name."""
+        containers = (*items(self.raw, "spec", "containers"), *items(self.raw, "spec", "initContainers"))
+        return {
+            (text(port, "protocol") or "TCP", text(port, "name")): number(port, "containerPort") or 0
+            for each in containers
+            for port in items(each, "ports")
+            if text(port, "name")
+        }
+
+    @derived
     def proxy(self) -> Container | None:
         """Its istio-proxy container.
 

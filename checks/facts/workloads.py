@@ -1,7 +1,10 @@
 """Workload controllers, their autoscalers and their disruption budgets."""
 
+from collections.abc import Mapping
+
 from checks.facts.fact import KubernetesObject, Listed
-from checks.model.raw_values import Raw, labels, mapping, number, text
+from checks.facts.label_selectors import selects
+from checks.model.raw_values import Raw, at, labels, mapping, number, text
 
 
 class Workload(KubernetesObject):
@@ -108,9 +111,33 @@ class PodDisruptionBudget(KubernetesObject):
     kind = "PodDisruptionBudget"
     origin = Listed("policy", "poddisruptionbudgets")
 
+    def selects_pods(self, labels_: Mapping[str, str]) -> bool:
+        """Whether it selects pods with these labels.
+
+        An empty selector matches all pods of the namespace, a missing one none.
+        """
+        selector = at(self.raw, "spec", "selector")
+        return isinstance(selector, Mapping) and selects(selector, labels_)
+
     @property
-    def selector(self) -> Raw:
-        return mapping(self.raw, "spec", "selector")
+    def limit(self) -> tuple[str, str]:
+        """(field, value) of its limit; the value is "(not set)" if it has none."""
+        for name in ("maxUnavailable", "minAvailable"):
+            if written := text(self.raw, "spec", name):
+                return f"spec.{name}", written
+        return "spec.minAvailable", "(not set)"
+
+    def healthy_needed(self, pods: int) -> int | None:
+        """The number of its pods that must stay healthy, None without a limit.
+
+        Percentages are rounded up, as Kubernetes does.
+        """
+        name, written = self.limit
+        share = written.removesuffix("%")
+        if not share.isdecimal():
+            return None
+        count = -(-pods * int(share) // 100) if written.endswith("%") else int(share)
+        return max(pods - count, 0) if name == "spec.maxUnavailable" else count
 
     @property
     def allowed(self) -> int | None:

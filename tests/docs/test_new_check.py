@@ -1,7 +1,6 @@
 """`make new`: the code and the format of a new check."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,21 @@ from checks.docs.new_check import TABLES, create_check
 from tests.clusters.bundles import read_yaml
 
 ROOT = Path(__file__).parents[2]
+BEFORE = '---\n\n<a id="static-gateway"></a>\n'
+PLANNED = """\
+<a id="planned-fault"></a>
+### EG390 planned-fault
+
+**planned** The gateway has no planned fault.
+
+- **Article**: none.
+- **Explains**: nothing.
+
+| Result | Condition |
+| --- | --- |
+| warning | The fault is there |
+
+"""
 
 
 @pytest.fixture
@@ -19,7 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project with the rules of all checks, as the current folder."""
     for each in ("checks/catalogue/provisioning", "tests/scenarios/provisioning", "docs/domain"):
         (tmp_path / each).mkdir(parents=True)
-    shutil.copy(ROOT / TABLES, tmp_path / TABLES)
+    tables = (ROOT / TABLES).read_text(encoding="utf-8")
+    (tmp_path / TABLES).write_text(tables.replace(BEFORE, PLANNED + BEFORE), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -30,7 +45,7 @@ def created(folder: Path, fault: str) -> Path:
 
 
 def test_a_planned_check_gets_its_reserved_code(folder: Path) -> None:
-    assert 'code="EG312"' in created(folder, "disruption_budget_blocks").read_text()
+    assert 'code="EG390"' in created(folder, "planned_fault").read_text()
 
 
 def test_another_check_gets_a_code_that_is_not_reserved(folder: Path) -> None:
@@ -45,10 +60,10 @@ def test_two_new_checks_have_different_codes(folder: Path) -> None:
 
 
 def test_the_rules_of_a_planned_check_move_to_its_cases(folder: Path) -> None:
-    check = created(folder, "disruption_budget_blocks").read_text()
-    rules = read_yaml(folder / "tests/scenarios/provisioning/disruption_budget_blocks.yaml")["rules"]
-    assert rules.startswith("The gateway's PodDisruptionBudget allows evictions.\n\n- ")
-    assert "| warning | The budget never allows an eviction |" in rules
+    check = created(folder, "planned_fault").read_text()
+    rules = read_yaml(folder / "tests/scenarios/provisioning/planned_fault.yaml")["rules"]
+    assert rules.startswith("The gateway has no planned fault.\n\n")
+    assert "| warning | The fault is there |" in rules
     assert "**Article**" not in rules
     assert "article=()," in check
 

@@ -1,12 +1,11 @@
-"""EG310: the gateway cannot scale out, or its disruption budget blocks node drains."""
+"""EG310: the gateway cannot scale out."""
 
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
-from checks.facts.workloads import Deployment, HorizontalPodAutoscaler, PodDisruptionBudget
-from checks.model.commands import HOWTO, SCALE, change, inspect, kubectl
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
+from checks.model.commands import SCALE, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import Raw, text
 
@@ -23,17 +22,15 @@ scaling").
     title="The gateway's autoscaler is at its limit or does not work",
     severity=Severity.RISKS,
     warns_of_limit=True,
-    reads=(Deployment, HorizontalPodAutoscaler, PodDisruptionBudget),
+    reads=(Deployment, HorizontalPodAutoscaler),
 )
 def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway, and the
-    PodDisruptionBudgets that select its pods. It warns when the autoscaler is at its maximum and needs more replicas,
-    when it gets no metrics, when it cannot scale, when its minimum is below 2, and when the budget allows no disruption
-    because pods are not healthy. The check does not apply to a Deployment without a ready pod, and to one without an
-    autoscaler.
+    """What it checks: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway. It warns when the
+    autoscaler is at its maximum and needs more replicas, when it gets no metrics, when it cannot scale, and when its
+    minimum is below 2. The check does not apply to a Deployment without a ready pod, and to one without an autoscaler.
 
     Why it matters: a gateway at its maximum becomes slow under load. With one replica a node upgrade interrupts
-    traffic; with a budget that cannot be met it hangs.
+    traffic.
 
     What usually fixes it: a higher maximum, a working metrics server, a minimum of 2.
 
@@ -50,8 +47,6 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
             if scaler.target == ("Deployment", deployment.name):
                 found.append(scaler)
                 faults += _judge(scaler, deployment)
-        if deployment.ready:
-            faults += _budgets(facts, deployment)
     yield from faults
     if faults:
         return
@@ -107,30 +102,6 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
             [Evidence(scaler.ref, "spec.minReplicas", str(scaler.minimum), f"{LEAST} or more")],
             [_patch(scaler, "Raise its minimum to 2 replicas", '{"spec":{"minReplicas":2}}', "two pods are ready")],
         )
-
-
-def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
-    for budget in facts.in_namespace(PodDisruptionBudget, deployment.namespace):
-        if not budget.selector or not selects(budget.selector, deployment.template_labels):
-            continue
-        if budget.allowed == 0 and budget.expected_pods > budget.healthy_pods:
-            yield warn(
-                f"{budget.ref} allows no disruption: {budget.healthy_pods} of {budget.expected_pods} pods are healthy. "
-                "A node with a gateway pod cannot be drained.",
-                subject=budget.ref,
-                evidence=[
-                    Evidence(budget.ref, "status.disruptionsAllowed", "0", "1 or more"),
-                    Evidence(budget.ref, "status.currentHealthy", str(budget.healthy_pods), str(budget.expected_pods)),
-                ],
-                actions=[
-                    inspect(
-                        "Describe the PodDisruptionBudget",
-                        kubectl("describe", "poddisruptionbudget", budget.name, namespace=budget.namespace),
-                        SCALE,
-                    ),
-                    change("Restore the missing pods before you upgrade nodes", url=HOWTO),
-                ],
-            )
 
 
 def _condition(scaler: HorizontalPodAutoscaler, kind: str, condition: Raw) -> Evidence:

@@ -115,7 +115,7 @@ def test_both_kinds_that_are_called_gateway() -> None:
         ("VirtualService/", "expected KIND/NAMESPACE/NAME"),
         ("/shop/cnn", "expected KIND/NAMESPACE/NAME"),
         ("VirtualService//cnn", "expected KIND/NAMESPACE/NAME"),
-        ("NetworkPolicy/shop/cnn", "kind NetworkPolicy is not one that egress-diag reads"),
+        ("Ingress/shop/cnn", "kind Ingress is not one that egress-diag reads"),
         ("VirtualService/shop/bbc", "there is no such object"),
     ],
 )

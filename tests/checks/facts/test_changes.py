@@ -205,13 +205,11 @@ def test_the_corrected_manifest_of_an_object_from_a_list_without_apiversion() ->
 
 
 def test_a_kind_that_is_never_read() -> None:
-    with pytest.raises(
-        ChangeRefused, match=r"NetworkPolicy shop/deny: kind NetworkPolicy of networking.k8s.io/v1 is not known"
-    ):
+    with pytest.raises(ChangeRefused, match=r"Ingress shop/deny: kind Ingress of networking.k8s.io/v1 is not known"):
         _ = Apply(
             {
                 "apiVersion": "networking.k8s.io/v1",
-                "kind": "NetworkPolicy",
+                "kind": "Ingress",
                 "metadata": {"name": "deny", "namespace": "shop"},
             }
         ).fact_type
