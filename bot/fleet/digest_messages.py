@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bot.messages.blocks import Block, Message, context, fallback, fitting, plain, raw, section
+from bot.messages.canary_lines import canary_line
 from bot.messages.gateway_lines import (
     cause_of,
     drift_line,
@@ -49,6 +50,7 @@ def _parent(digest: Digest) -> Message:
 
 def digest_headline(digest: Digest) -> str:
     """The digest in one line; a lock screen shows its first words."""
+    failing = sum(not each.clean for each in digest.canaries)
     parts = [
         f"{_count(digest)} not checked" if digest.unchecked else "",
         f"{len(digest.broke)} newly broken" if digest.broke else "",
@@ -57,6 +59,7 @@ def digest_headline(digest: Digest) -> str:
         f"{len(digest.still)} still broken" if digest.still else "",
         f"{len(digest.prefix_changes)} with a new egress IP prefix" if digest.prefix_changes else "",
         f"{len(digest.drift)} changed" if digest.drift else "",
+        f"{failing} with scheduled probes that did not pass" if failing else "",
     ]
     changes = ", ".join(part for part in parts if part)
     counts = digest.counts
@@ -107,6 +110,7 @@ def _parts(digest: Digest) -> Iterator[Block]:
     yield from listed("❌ *Still broken*", digest.still, still_broken_line)
     yield from listed("🔧 *Configuration changed*", digest.drift, drift_line)
     yield from listed("⚠️ *Limits almost reached*", digest.limits, limit_line, 6)
+    yield from listed("📡 *Scheduled probes*", digest.canaries, canary_line, 6)
     yield from listed("🔇 *Mutes ending soon*", digest.mutes, mute_line, 6)
 
 

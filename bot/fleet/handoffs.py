@@ -82,7 +82,8 @@ def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interac
     found = handler.find(Handoff, handoff_id, interaction)
     if not isinstance(found, Handoff):
         return found
-    taken = handler.client.fleet.take_handoff(handoff_id, interaction.user)
+    groups = tuple(handler.requester(interaction).groups)
+    taken = handler.client.fleet.take_handoff(handoff_id, interaction.user, groups)
     if taken is None:
         return answers.run_expired()
     if taken.taken_by != interaction.user:

@@ -168,7 +168,10 @@ class InteractionHandler:
         if not decision.allowed:
             return answers.access_denied(decision.reason)
         try:
-            watch, joined = self.client.watch(target, interaction.user, interaction.channel, interaction.thread, span)
+            groups = tuple(self.requester(interaction).groups)
+            watch, joined = self.client.watch(
+                target, interaction.user, interaction.channel, interaction.thread, span, groups
+            )
         except Unavailable as error:
             return answers.unavailable(redis_problem(error))
         return answers.watching(watch, joined=True) if joined else None

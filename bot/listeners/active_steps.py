@@ -84,6 +84,7 @@ def order_step(
         thread=interaction.thread,
         run=run,
         deployment=deployment,
+        groups=tuple(handler.requester(interaction).groups),
     )
     try:
         for active in handler.visible(ActionRecord, interaction):

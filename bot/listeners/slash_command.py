@@ -139,7 +139,7 @@ def _history(handler: InteractionHandler, target: Target, interaction: Interacti
         history = handler.client.gateways.history(target.cluster, name)
         # The names of users in other channels are not shown in this one.
         past = [each if each.channel == interaction.channel else replace(each, user="") for each in history.past]
-        return private_answers.history_message(target.cluster, name, past, history.state)
+        return private_answers.history_message(target.cluster, name, past, history.state, history.canary)
     except Unavailable as error:
         return answers.unavailable(redis_problem(error))
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitting, plain, raw, section
+from bot.messages.canary_lines import canary_text
 from bot.messages.findings import action_text, code_and_title, findings_of, notification_of
 from bot.messages.headlines import name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Status
 from checks.reports.wording import VERDICTS, plural, roots_of
+from workers.records.canary import CanarySummary
 from workers.records.gateway_state import GatewayState
 from workers.records.history import PastRun
 from workers.records.run import Run
@@ -66,11 +68,19 @@ def command_list(run: Run) -> Message:
     return Message("commands", fallback(f"{plural(len(steps), 'command')} for {name}"), fitting(blocks), thread=False)
 
 
-def history_message(cluster: str, gateway: str, runs: Sequence[PastRun], state: GatewayState | None = None) -> Message:
-    """The last runs for a gateway, newest first, with the differences between them."""
+def history_message(
+    cluster: str,
+    gateway: str,
+    runs: Sequence[PastRun],
+    state: GatewayState | None = None,
+    canary: CanarySummary | None = None,
+) -> Message:
+    """The last runs for a gateway, newest first, their differences, and its scheduled probes."""
     name = f"{gateway} on {cluster}"
+    probed = _scheduled_probes(canary)
     if not runs:
-        return _private("past", f"{name}: no runs in the history.")
+        words = f"{name}: no runs in the history."
+        return Message("past", fallback(words), fitting([context(plain(words)), *probed]), thread=False)
     rows = []
     for number, run in enumerate(runs):
         before = runs[number + 1] if number + 1 < len(runs) else None
@@ -79,7 +89,7 @@ def history_message(cluster: str, gateway: str, runs: Sequence[PastRun], state: 
         rows.append(f"{head}{_difference(run, before)}")
     blocks = [section(raw(f"*Last {plural(len(runs), 'run')} for* {plain(name)}"))]
     blocks += [section(raw("\n".join(rows[start : start + 6]))) for start in range(0, len(rows), 6)]
-    blocks += since_healthy_blocks(state)
+    blocks += [*since_healthy_blocks(state), *probed]
     last = runs[0]
     return Message(
         "past",
@@ -87,6 +97,13 @@ def history_message(cluster: str, gateway: str, runs: Sequence[PastRun], state: 
         fitting(blocks),
         thread=False,
     )
+
+
+def _scheduled_probes(canary: CanarySummary | None) -> list[Block]:
+    if canary is None:
+        return []
+    since = local_time(canary.since, DATE_AND_TIME)
+    return [section(raw(f"📡 *Scheduled probes* since {since}: {canary_text(canary)}"))]
 
 
 def _difference(run: PastRun, before: PastRun | None) -> Escaped:

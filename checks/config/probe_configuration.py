@@ -6,13 +6,21 @@ Source: docs/contract.md#configuration.
 """
 
 import re
-from typing import Literal
+from datetime import timedelta
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from checks.config.duration import Duration
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]{0,250}")
+
+CANARY_USER = "canary"
+"""The user of scheduled probes in access rules and in the audit."""
+
+SHORTEST_CANARY = timedelta(minutes=5)
 
 
 class ProbeConfig(BaseModel):
@@ -31,7 +39,8 @@ class ProbeConfig(BaseModel):
     """The namespaces in which active steps are enabled."""
     approvals: int = Field(1, ge=1, le=2)
     """2: another person must approve a step in Slack before it is carried out."""
-    canary: Literal["off"] = "off"
+    canary: Duration = timedelta(0)
+    """The interval of scheduled probes from a pod outside the mesh; 0 is `off`."""
 
     @field_validator("urls")
     @classmethod
@@ -63,7 +72,21 @@ class ProbeConfig(BaseModel):
 
     @field_validator("canary", mode="before")
     @classmethod
-    def _only_off(cls, canary: object) -> object:
-        if canary in (False, "off"):  # YAML reads `off` as a boolean
-            return "off"
-        raise ValueError("scheduled probes are not available yet: expected off")
+    def _off(cls, canary: object) -> object:
+        # YAML reads `off` as a boolean.
+        return timedelta(0) if canary is False or canary == "off" else canary
+
+    @field_validator("canary")
+    @classmethod
+    def _not_too_often(cls, canary: timedelta) -> timedelta:
+        if timedelta(0) < canary < SHORTEST_CANARY:
+            raise ValueError("expected off, or an interval of at least 5m")
+        return canary
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.canary and not self.namespaces:
+            raise ValueError(
+                "canary: expected namespaces, too: scheduled probes run only in the namespaces that are listed"
+            )
+        return self

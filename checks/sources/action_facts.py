@@ -11,14 +11,15 @@ from checks.actions.plan import ActionPlan, PlanRefusal, RefusalKind
 from checks.actions.planning import ACTION_READS, recheck, request_of
 from checks.engine.diagnosis import Diagnosis
 from checks.engine.readings import record
-from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway, all_from_profile
+from checks.engine.sweep import problem_of, targets_of
+from checks.facts.egress_gateway import AmbiguousGateway, EgressGateway, UnknownGateway, all_from_profile
 from checks.facts.fact import Unreadable
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.model.question import Question
 from checks.sources.gathering import gather
-from checks.sources.source import Source
+from checks.sources.source import Source, SourceError
 
 
 def read_action_facts(source: Source, question: Question, timeout: float) -> Facts:
@@ -26,9 +27,7 @@ def read_action_facts(source: Source, question: Question, timeout: float) -> Fac
 
     Failed reads are in it as gaps. Raises AmbiguousGateway and UnknownGateway.
     """
-    store = FactStore(source.now())
-    for reading in gather(source, frozenset(ACTION_READS), store, monotonic() + timeout):
-        record(store, reading)
+    store = _read(source, timeout)
     run = Diagnosis(store, question, ())
     run.resolve_target()
     view = Facts(store, run.target, question, frozenset(ACTION_READS), run.target_gap)
@@ -40,6 +39,22 @@ def read_action_facts(source: Source, question: Question, timeout: float) -> Fac
         shown = [str(each) for cluster in store.known(ManagedCluster) for each in all_from_profile(cluster)]
         raise UnknownGateway(question.gateway, question.namespace, question.nameable(shown))
     return view
+
+
+def gateways_to_probe(source: Source, timeout: float) -> tuple[EgressGateway, ...]:
+    """The egress gateways of a cluster. Raises SourceError if they cannot be read."""
+    store = _read(source, timeout)
+    found = targets_of(store) or ()
+    if problem := problem_of(store, found):
+        raise SourceError(f"The gateways could not be read: {problem}.")
+    return found
+
+
+def _read(source: Source, timeout: float) -> FactStore:
+    store = FactStore(source.now())
+    for reading in gather(source, frozenset(ACTION_READS), store, monotonic() + timeout):
+        record(store, reading)
+    return store
 
 
 def recheck_now(

@@ -4,7 +4,7 @@ Each step finds what an earlier attempt of the same plan has created or changed,
 there: a worker that is killed and started again does nothing twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, sleep
@@ -12,7 +12,6 @@ from time import monotonic, sleep
 from checks.actions.obstacles import ProbeObstacle, refusal_obstacle
 from checks.actions.plan import (
     ACTION_LABEL,
-    MANAGED_BY,
     OWNER_LABEL,
     ActionKind,
     ActionPlan,
@@ -32,7 +31,7 @@ from checks.actions.results import (
 from checks.actions.rollouts import deployment_path, is_restarted, rollout_of
 from checks.facts.probes import ProbeOutcome
 from checks.facts.workloads import Deployment
-from checks.model.raw_values import Raw, labels, text
+from checks.model.raw_values import Raw, labels
 from checks.sources.action_api import ActionApi
 from checks.sources.probe_waiting import LogToRead, Patience, gateway_container_state, job_state
 from checks.sources.replies import Failure
@@ -234,20 +233,6 @@ class ActiveSteps:
             if failure.status == 404:
                 return None
             raise
-
-
-def left_over_jobs(api: ActionApi, namespace: str, owner: str, deadline: float) -> Mapping[str, str]:
-    """The Jobs of probes that this installation created: name by the ID of its plan.
-
-    Raises Failure.
-    """
-    query = {"labelSelector": f"app.kubernetes.io/managed-by={MANAGED_BY},{OWNER_LABEL}={owner}"}
-    found = api.list(f"/apis/batch/v1/namespaces/{namespace}/jobs", query, deadline)
-    return {
-        labels(each, "metadata", "labels").get(ACTION_LABEL, ""): text(each, "metadata", "name")
-        for each in found
-        if text(each, "metadata", "name") == object_name(labels(each, "metadata", "labels").get(ACTION_LABEL, ""))
-    }
 
 
 def _is_ours(job: Raw, plan: ActionPlan) -> bool:

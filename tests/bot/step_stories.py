@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -113,7 +113,9 @@ def document(message: StoredMessage) -> str:
     return str((message.metadata or {}).get("event_payload", {}).get("document", ""))
 
 
-def write_step_config(folder: Path, server: ActiveKubeServer, **probe: Any) -> Path:
+def write_step_config(
+    folder: Path, server: ActiveKubeServer, rules: Sequence[Mapping[str, Any]] = RULES, **probe: Any
+) -> Path:
     """A configuration with one live cluster in which active steps are enabled."""
     saved = folder / "saved"
     write_bundle(named("base"), saved)
@@ -125,17 +127,24 @@ def write_step_config(folder: Path, server: ActiveKubeServer, **probe: Any) -> P
     entry = {"name": "prod-weu", "kubeconfig": str(server.kubeconfig(folder)), "azure": azure}
     config = folder / "steps.yaml"
     settings = {"namespaces": ["team-egress"], **probe}
-    config.write_text(yaml.safe_dump({"clusters": [entry], "probe": settings, "access": list(RULES)}))
+    config.write_text(
+        yaml.safe_dump({"clusters": [entry], "probe": settings, "access": [dict(each) for each in rules]})
+    )
     return config
 
 
 @contextmanager
 def step_conversation(
-    slack: SandboxServer, redis_url: str, folder: Path, *changes: dict[str, Any], **probe: Any
+    slack: SandboxServer,
+    redis_url: str,
+    folder: Path,
+    *changes: dict[str, Any],
+    rules: Sequence[Mapping[str, Any]] = RULES,
+    **probe: Any,
 ) -> Iterator[tuple[StepConversation, ActiveKubeServer]]:
     """Alice and Bob may probe and restart a gateway that uses another address."""
     with ActiveKubeServer(compose(named("base"), {"change": list(changes or (READY,))}), OTHER_ADDRESS) as server:
-        config = load(write_step_config(folder, server, **probe))
+        config = load(write_step_config(folder, server, rules, **probe))
         client = connect(WorkerSettings(REDIS_URL=redis_url), config)
         try:
             with conversation(slack, client, config) as talk:

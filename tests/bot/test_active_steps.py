@@ -279,3 +279,16 @@ def test_steps_that_are_off_are_neither_offered_nor_requested(
         assert talk.say("@egress-diag probe", thread=talk.parents[0]).ok
         assert "Active steps are off in namespace" in talk.last_answer()
         assert talk.steps == []
+
+
+def test_a_refusal_names_gateways_that_a_rule_for_a_group_permits(
+    slack: SandboxServer, redis_url: str, tmp_path: Path
+) -> None:
+    """Before, steps had no groups, so the answer named no similar gateway."""
+    rules = ({"allow": ["diagnose", "probe"], "users": ["S0ONCALL"]}, {"allow": ["probe"], "users": ["*"]})
+    with step_conversation(slack, redis_url, tmp_path, rules=rules) as (talk, _):
+        for user in ("U0ALICE", "U0BOB"):
+            assert talk.say("/egress-diag probe prod-weu team-egress/egww", user=user).ok
+        assert [each.order.groups for each in state_of(talk)] == [("S0ONCALL",), ()]
+        assert "team-egress/egw?" in shown(talk, 0)
+        assert "team-egress/egw?" not in shown(talk, 1)

@@ -114,6 +114,15 @@ class ActiveKubeServer(KubeServer):
         }
         yield {"metadata": metadata, "spec": template["spec"], "status": status}
 
+    def with_status(self, job: Manifest) -> Manifest:
+        """A Job with the condition that its controller sets when the pod has ended."""
+        kubelet = self.kubelet
+        ended = None if kubelet.job_events or kubelet.unscheduled else self.state(job["created"]).get("terminated")
+        if ended is None:
+            return job
+        condition = {"type": "Failed" if ended.get("exitCode") else "Complete", "status": "True"}
+        return {**job, "status": {"conditions": [condition]}}
+
     def replace_pods(self, namespace: str, deployment: str) -> None:
         """New pods for a Deployment, without the ephemeral containers of the old ones.
 
@@ -160,9 +169,10 @@ class _ActiveHandler(KubeHandler):
         with owner.guard:
             match url.path.strip("/").split("/"):
                 case ["apis", "batch", "v1", "namespaces", namespace, "jobs"]:
-                    self.json(200, {"items": list(self._jobs(namespace, query))})
+                    self.json(200, {"items": [owner.with_status(each) for each in self._jobs(namespace, query)]})
                 case ["apis", "batch", "v1", "namespaces", _, "jobs", name]:
-                    self._found(owner.jobs.get(name), f'jobs.batch "{name}" not found')
+                    job = owner.jobs.get(name)
+                    self._found(job and owner.with_status(job), f'jobs.batch "{name}" not found')
                 case ["api", "v1", "namespaces", namespace, "pods"]:
                     pods = [pod for job in self._jobs(namespace, query) for pod in owner.pods_of(job)]
                     self.json(200, {"items": pods})

@@ -6,7 +6,7 @@ Redis does; each may raise `Unavailable`, and then nothing was accepted, or the 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, cast
@@ -136,9 +136,17 @@ class Client:
             self.conversations.remember_target(order.channel, order.target)
         return accepted
 
-    def watch(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
+    def watch(
+        self,
+        target: Target,
+        user: str,
+        channel: str,
+        thread: str | None,
+        span: timedelta,
+        groups: Sequence[str] = (),
+    ) -> tuple[Watch, bool]:
         """Begin a watch; True with one that was already under way."""
-        watch, joined = self._stores.watches.begin(target, user, channel, thread, span)
+        watch, joined = self._stores.watches.begin(target, user, channel, thread, span, groups)
         self._stores.documents.changed(f"watch/{watch.id}")
         return watch, joined
 

@@ -1,5 +1,7 @@
 """Digests and handoffs: their schedules, takeovers and mutes."""
 
+from collections.abc import Sequence
+
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.records.handoff import Handoff, HandoffOrder
@@ -20,16 +22,16 @@ class FleetClient:
         """The handoff that a request with this order would post."""
         return self._stores.fleet.handoffs.preview(order, self._stores.watches.active())
 
-    def take_handoff(self, handoff_id: str, user: str) -> Handoff | None:
+    def take_handoff(self, handoff_id: str, user: str, groups: Sequence[str] = ()) -> Handoff | None:
         """Make a user the owner of everything open and watched in a handoff.
 
-        The first user counts: `taken_by` of what is returned says who that is. None if the handoff is unknown or too
+        `groups` are the user's groups of the access rules. The first user counts: `taken_by` of what is returned says who that is. None if the handoff is unknown or too
         old.
         """
         taken = self._stores.fleet.handoffs.take(handoff_id, user, current_time())
         if taken is not None and taken.taken_by == user:
             for watch in taken.watching:
-                self._stores.watches.give_to(watch.id, user)
+                self._stores.watches.give_to(watch.id, user, groups)
                 self._stores.documents.changed(f"watch/{watch.id}")
         return taken
 

@@ -1,23 +1,26 @@
 """The gateways of clusters: their names, last verdicts and history."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from workers.client.stores import Stores
 from workers.queue.celery_app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
+from workers.records.canary import CanarySummary
 from workers.records.gateway_state import GatewayState
 from workers.records.history import PastRun
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayHistory:
-    """The last runs for a gateway, newest first, and its last known state.
+    """The last runs for a gateway, newest first, its last state, and its scheduled probes.
 
-    The state is None if the gateway was never checked.
+    The state is None if the gateway was never checked, `canary` is None without a scheduled probe.
     """
 
     past: tuple[PastRun, ...]
     state: GatewayState | None
+    canary: CanarySummary | None = None
 
 
 class GatewayClient:
@@ -42,5 +45,7 @@ class GatewayClient:
     def history(self, cluster: str, gateway: str) -> GatewayHistory:
         """The last runs for one gateway and its last known state."""
         return GatewayHistory(
-            self._stores.history.past_runs(cluster, gateway), self._stores.fleet.ledger.state(cluster, gateway)
+            self._stores.history.past_runs(cluster, gateway),
+            self._stores.fleet.ledger.state(cluster, gateway),
+            self._stores.canaries.summary(cluster, gateway, datetime.now(UTC)),
         )

@@ -17,6 +17,7 @@ from workers.records.action import ActionRecord
 from workers.records.run import Run
 from workers.runs.action_store import Actions
 from workers.runs.audit import Audit
+from workers.runs.canaries import Canaries
 from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
@@ -48,6 +49,7 @@ class Stores:
         self.failures = self.documents.failures
         self.history = History(connection, prefix, keep)
         self.actions = Actions(connection, prefix, config.retention.runs)
+        self.canaries = Canaries(connection, prefix, keep, config.probe.canary if config.probe else timedelta(0))
         self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
         self.memory = MemoryBudget(connection, prefix, self.evidence)
@@ -58,11 +60,12 @@ class Stores:
         self.waiting = WaitingMessages(connection, prefix)
         self.presence = Presence(connection, prefix)
         self.rounds = Rounds(connection, prefix)
-        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access)
+        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access, self.canaries)
 
     def action_changed(self, action: ActionRecord, *, urgent: bool = False) -> None:
-        """Notifies the courier of a changed action."""
-        self.documents.changed(f"action/{action.id}", urgent=urgent)
+        """Notifies the courier of a changed action; no message shows a scheduled probe."""
+        if action.order.scheduled is None:
+            self.documents.changed(f"action/{action.id}", urgent=urgent)
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:
         """Notifies the courier of a changed run, at once if it has ended.

@@ -159,7 +159,7 @@ def _steps_are_enabled(options: DoctorOptions, config: WorkerSettings) -> bool:
     except ConfigError:
         return False
     permitted = any({"probe", "restart"} & set(rule.allow) for rule in found.access)
-    return permitted and found.probe is not None and bool(found.probe.namespaces)
+    return found.probe is not None and bool(found.probe.canary or (permitted and found.probe.namespaces))
 
 
 def _processes(redis: Redis, config: WorkerSettings, active_steps: bool) -> Iterator[DoctorLine]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from workers.records.canary import CanarySummary
 from workers.records.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.records.gateway_state import Drift, Fault, GatewayState, SweptCluster, Transition, TransitionKind
 
@@ -21,6 +22,7 @@ class ClusterState:
     swept: SweptCluster | None = None
     owners: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, str] = field(default_factory=dict)
+    canaries: tuple[CanarySummary, ...] = ()
 
 
 def unchecked_lines(known: ClusterState) -> Iterable[Unchecked]:

@@ -51,6 +51,7 @@ def compose_digest(order: DigestOrder, known: Sequence[ClusterState], mutes: Seq
         drift=tuple(drifted_lines(known, TransitionKind.DRIFT, since)),
         # A limit that has been near for weeks is listed once a week, and in every full digest.
         limits=limits if order.weekly or order.show == "full" else tuple(x for x in limits if x.fault.since > since),
+        canaries=tuple(sorted((found for each in known for found in each.canaries), key=lambda found: found.clean)),
         mutes=tuple(m for m in mutes if m.until - now <= ENDS_SOON and _concerns(m, known)),
         rows=_rows(known),
         first_day=now.date() - timedelta(days=PICTURE_DAYS - 1),

@@ -17,6 +17,7 @@ from workers.fleet.stored_state import StoredStates
 from workers.fleet.sweeps import Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
 from workers.records.run import Run
+from workers.runs.canaries import Canaries
 from workers.runs.documents import Documents
 from workers.runs.history import History
 from workers.runs.unreadable import UnreadableRecords
@@ -48,6 +49,7 @@ class Fleet:
         documents: Documents,
         history: History,
         access: Sequence[AccessRule],
+        canaries: Canaries,
     ) -> None:
         self.redis = redis
         self.prefix = prefix
@@ -55,7 +57,7 @@ class Fleet:
         self.ledger = Ledger(redis, prefix, keep)
         self.sweeps = Sweeps(redis, prefix)
         self.schedules = Schedules(redis, prefix)
-        states = StoredStates(self.ledger, history)
+        states = StoredStates(self.ledger, history, canaries)
         self.digests = Digests(redis, prefix, keep, documents, states, self.schedules, access)
         self.handoffs = Handoffs(redis, prefix, keep, documents, states, access)
 

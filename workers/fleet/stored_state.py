@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.ledger import Ledger
+from workers.runs.canaries import Canaries
 from workers.runs.history import History
 
 
@@ -14,9 +15,10 @@ class StoredStates:
     Every method may raise `connection.Unavailable`.
     """
 
-    def __init__(self, ledger: Ledger, history: History) -> None:
+    def __init__(self, ledger: Ledger, history: History, canaries: Canaries) -> None:
         self.ledger = ledger
         self.history = history
+        self.canaries = canaries
 
     def of(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> ClusterState:
         """The state of a cluster, with its transitions in a span and the marks of these days."""
@@ -32,4 +34,5 @@ class StoredStates:
                 if name in states and owner.at >= states[name].since
             },
             days=self.ledger.days(cluster, days) if days else {},
+            canaries=self.canaries.summaries(cluster, since, until),
         )

@@ -33,4 +33,5 @@ def visible_state(known: ClusterState, visible: IsVisible) -> ClusterState:
         events=tuple(each for each in known.events if shown(each.gateway)),
         owners={name: owner for name, owner in known.owners.items() if shown(name)},
         days={name: marks for name, marks in known.days.items() if shown(name)},
+        canaries=tuple(each for each in known.canaries if not each.gateway or shown(each.gateway)),
     )

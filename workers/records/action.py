@@ -41,7 +41,8 @@ class ActionOrder:
     """A request for an active step.
 
     `key` is the same for every repetition of one request. `run` is the run whose thread it belongs to. `groups` are the user
-    groups of the access rules that the user was in, for what the answer may name.
+    groups of the access rules that the user was in, for what the answer may name. `scheduled` is the start of the interval
+    of a scheduled probe, None for a step that a person requested: it needs no approval, and no message shows it.
     """
 
     target: Target
@@ -54,6 +55,7 @@ class ActionOrder:
     run: str = ""
     deployment: str = ""
     groups: tuple[str, ...] = ()
+    scheduled: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)

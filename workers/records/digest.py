@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, with_config
 
 from checks.config.access_rules import Requester
 from checks.model.raw_values import Moment
+from workers.records.canary import CanarySummary
 from workers.records.gateway_state import Drift, Fault
 from workers.records.mute import Mute
 
@@ -147,6 +148,8 @@ class Digest:
     """Changed egress IP prefixes: partners must be informed."""
     drift: tuple[DriftedGateway, ...] = ()
     limits: tuple[Limit, ...] = ()
+    canaries: tuple[CanarySummary, ...] = ()
+    """The scheduled probes of each gateway."""
     mutes: tuple[Mute, ...] = ()
     """Mutes that end soon."""
     rows: tuple[Row, ...] = ()
@@ -167,6 +170,7 @@ class Digest:
                 self.prefix_changes,
                 self.drift,
                 self.mutes,
+                not all(each.clean for each in self.canaries),
                 self.order.removed_clusters,
             )
         )

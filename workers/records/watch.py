@@ -79,6 +79,8 @@ class Watch:
     """The run that is under way for the watch."""
     ended: Moment | None = None
     stopped_by: str = ""
+    groups: tuple[str, ...] = ()
+    """The user groups of the access rules that the user was in, for what its checks may name."""
 
 
 WATCH_JSON = TypeAdapter(Watch)

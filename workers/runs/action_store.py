@@ -24,6 +24,7 @@ from workers.runs.leases import Lease
 from workers.runs.unreadable import UnreadableRecords
 
 _REQUEST_KEPT = 3600
+_SCHEDULED_KEPT = 3600
 _MOST_PROBES = 100
 
 
@@ -101,7 +102,8 @@ class Actions:
                 return None
             if isinstance(plan, PlanRefusal):
                 return replace(found, state=ActionState.REFUSED, problem=plan.sentence, ended=_now())
-            return replace(found, state=ActionState.PLANNED, plan=plan)
+            state = ActionState.PLANNED if found.needed else ActionState.CONFIRMED
+            return replace(found, state=state, plan=plan)
 
         return self._change(action_id, change)
 
@@ -226,10 +228,10 @@ class Actions:
         return until_applied(attempt)[0]
 
     def _writes(self, action: ActionRecord) -> list[Write]:
-        return [
-            ("SET", self._key("action", action.id), ACTION_RECORD.dump_json(action), "EX", self._keep),
-            *new_revision(self._prefix, f"action/{action.id}", self._keep),
-        ]
+        key, value = self._key("action", action.id), ACTION_RECORD.dump_json(action)
+        if action.order.scheduled is not None:
+            return [("SET", key, value, "EX", _SCHEDULED_KEPT)]
+        return [("SET", key, value, "EX", self._keep), *new_revision(self._prefix, f"action/{action.id}", self._keep)]
 
     def _key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)

@@ -41,11 +41,15 @@ class Audit:
         self.redis = redis
         self.key = f"{prefix}audit"
 
-    def append(self, entry: AuditEntry) -> None:
-        """Append an entry, with Redis' own time as its id."""
+    def append(self, entry: AuditEntry, *, only_log: bool = False) -> None:
+        """Append an entry, with Redis' own time as its id.
+
+        With `only_log`, it leaves the room in Redis to entries that are rarer.
+        """
         fields: dict[Any, Any] = {name: redact(value) for name, value in asdict(entry).items() if value}
         try:
-            self.redis.xadd(self.key, fields, maxlen=AUDIT_ENTRIES, approximate=True)
+            if not only_log:
+                self.redis.xadd(self.key, fields, maxlen=AUDIT_ENTRIES, approximate=True)
         except RedisError as failure:
             log.error("audit entry not stored (%s)", type(failure).__name__, extra={"audit": fields})  # noqa: TRY400
         log.info("audit %s", " ".join(f"{name}={value!r}" for name, value in fields.items()), extra={"audit": fields})

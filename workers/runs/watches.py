@@ -7,7 +7,7 @@ process may die in between and be restarted.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -52,10 +52,18 @@ class Watches:
         self.keep = keep
         self.interval = timedelta(seconds=interval)
 
-    def begin(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
+    def begin(
+        self,
+        target: Target,
+        user: str,
+        channel: str,
+        thread: str | None,
+        span: timedelta,
+        groups: Sequence[str] = (),
+    ) -> tuple[Watch, bool]:
         """Begin a watch; True with the one that is active for the same target in this thread."""
         now = datetime.now(UTC)
-        watch = Watch(secrets.token_hex(6), target, user, channel, thread, now, now + span)
+        watch = Watch(secrets.token_hex(6), target, user, channel, thread, now, now + span, groups=tuple(groups))
         return until_applied(lambda: self._joined_or_begun(watch))
 
     def _joined_or_begun(self, watch: Watch) -> tuple[Watch, bool] | None:
@@ -90,14 +98,14 @@ class Watches:
 
         return until_applied(attempt)
 
-    def give_to(self, watch_id: str, user: str) -> None:
-        """Make another user the owner of a watch."""
+    def give_to(self, watch_id: str, user: str, groups: Sequence[str] = ()) -> None:
+        """Make another user, with their groups of the access rules, the owner of a watch."""
 
         def attempt() -> bool | None:
             raw, current = self._read(watch_id)
             if current is None or current.state.ended:
                 return False
-            return self._write(raw, replace(current, user=user)) or None
+            return self._write(raw, replace(current, user=user, groups=tuple(groups))) or None
 
         until_applied(attempt)
 
@@ -123,7 +131,15 @@ class Watches:
             return self._end(raw, watch, WatchState.EXPIRED)
         if current is None:
             key = f"watch/{watch.id}/{watch.checks}"
-            order = Order(watch.target, watch.user, watch.channel, key, thread=watch.thread, watch=watch.id)
+            order = Order(
+                watch.target,
+                watch.user,
+                watch.channel,
+                key,
+                thread=watch.thread,
+                watch=watch.id,
+                groups=watch.groups,
+            )
             watch = replace(watch, run=start(order).run.id)
         written = self._write(raw, watch, due=now + _POLL_INTERVAL)
         return watch if written and watch.checks == 0 and current is None else None

@@ -21,6 +21,7 @@ from workers.client import ConnectedClient
 from workers.records.action import ActionRecord, ActionState
 from workers.records.run import Order
 from workers.runs.audit import AuditEntry
+from workers.tasks.canary_results import note_scheduled_probe
 from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Actor:
         if planned is not None:
             self._stores.action_changed(planned)
             self._audit(planned, planned.state.value, planned.problem)
+            note_scheduled_probe(self._stores, planned)
 
     def execute(self, action_id: str) -> None:
         """Execute a confirmed action that no worker holds, or continue one whose worker was killed."""
@@ -72,6 +74,7 @@ class Actor:
             if action is None:
                 return
             if action.state.ended:
+                note_scheduled_probe(self._stores, action)
                 self._clean(action)
                 if action.state is ActionState.DONE and _is_recent(action.ended):
                     # The worker may have died between the end of the step and the request of the next run.
@@ -117,6 +120,7 @@ class Actor:
             return
         self._stores.action_changed(ended, urgent=True)
         self._audit(ended, result.outcome.value, result.summary)
+        note_scheduled_probe(self._stores, ended)
         self._clean(ended)
         if result.outcome is not ActionOutcome.REFUSED:
             self._diagnose_again(ended)
@@ -131,6 +135,8 @@ class Actor:
 
     def _diagnose_again(self, action: ActionRecord) -> None:
         order = action.order
+        if order.scheduled is not None:
+            return
         posted = self._stores.documents.deliveries(f"action/{action.id}").parent
         self._client.start(
             Order(
@@ -192,6 +198,7 @@ class Actor:
         if ended is not None:
             self._stores.action_changed(ended, urgent=True)
             self._audit(ended, "failed", problem)
+            note_scheduled_probe(self._stores, ended)
             self._clean(ended)
 
     def _audit(self, action: ActionRecord, outcome: str, why: str) -> None:
@@ -199,8 +206,9 @@ class Actor:
         approvers = ", ".join(each.user for each in action.approvals)
         reason = f"{why} Approved by {approvers}." if approvers else why
         what = f"action {order.kind.value}"
+        usual = order.scheduled is not None and outcome in (ActionState.CONFIRMED, ActionOutcome.AS_EXPECTED)
         self._stores.audit.append(
-            AuditEntry(order.user, order.channel, what, str(order.target), outcome, order.run, reason)
+            AuditEntry(order.user, order.channel, what, str(order.target), outcome, order.run, reason), only_log=usual
         )
 
 

@@ -8,6 +8,7 @@ from workers.fleet.sweeping import Sweeper
 from workers.queue.celery_app import SWEEP_QUEUE, app
 from workers.queue.sending import send
 from workers.queue.settings import worker_settings
+from workers.tasks.canary import drive_canaries
 from workers.tasks.process import client, cluster_sources, loaded_configuration
 from workers.tasks.time_limit import TimeLimitReached, interrupted_by_time_limit
 from workers.telemetry.error_tokens import logged_error_token
@@ -37,7 +38,7 @@ def sweep_part(part: str) -> None:
 
 
 def drive_fleet(stores: Stores) -> None:
-    """Make one round of schedules, fleet checks, digests and reminders."""
+    """Make one round of schedules, fleet checks, digests, reminders and scheduled probes."""
 
     waiting = stores.waiting.tasks(SWEEP_QUEUE)
 
@@ -46,3 +47,4 @@ def drive_fleet(stores: Stores) -> None:
         return ("workers.sweep", name) in waiting or send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE)
 
     stores.fleet.tick(stores.config, current_time(), part)
+    drive_canaries(stores, current_time())

@@ -53,6 +53,17 @@ SOURCE_SECONDS = Histogram(
     ["source"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 20),
 )
+CANARY_PROBES = Counter(
+    "egress_diag_canary_probes_total",
+    "Scheduled probes that have ended, by outcome and source IP address.",
+    ["cluster", "gateway", "outcome", "address"],
+)
+CANARY_SECONDS = Histogram(
+    "egress_diag_canary_seconds",
+    "Time of the request of a scheduled probe, in seconds.",
+    ["cluster", "gateway"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8),
+)
 DELIVERIES = Counter("egress_diag_deliveries_total", "Deliveries of documents by the courier, by outcome.", ["outcome"])
 
 
@@ -80,6 +91,7 @@ class BacklogCollector(Collector):
         self._backlog = Backlog(self._redis, config.prefix)
         self._rounds = Rounds(self._redis, config.prefix)
         self._memory = RedisMemory(self._redis, config.prefix)
+        self._passed = f"{config.prefix}canary:passed"
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -103,7 +115,7 @@ class BacklogCollector(Collector):
             lag.add_metric([], self._backlog.courier_lag())
             for name, last in self._rounds.ages(datetime.now(UTC)).items():
                 rounds.add_metric([name], inf if last is None else last.total_seconds())
-            memory = list(self._memory_metrics())
+            memory = [*self._memory_metrics(), self._canary_ages()]
         except RedisError as failure:
             log.warning("the backlog could not be read: %s", type(failure).__name__)
             return
@@ -118,6 +130,18 @@ class BacklogCollector(Collector):
             "Runs whose evidence was deleted before its time, to save memory.",
             value=deleted.count if deleted is not None else 0,
         )
+
+    def _canary_ages(self) -> Metric:
+        found = GaugeMetricFamily(
+            "egress_diag_canary_age_seconds",
+            "Time since the last scheduled probe that left by the egress IP prefix.",
+            labels=["cluster", "gateway"],
+        )
+        for name, at in self._redis.hgetall(self._passed).items():
+            cluster, _, gateway = str(name).rpartition(" ")
+            last = float(at)
+            found.add_metric([cluster, gateway], datetime.now(UTC).timestamp() - last if last else inf)
+        return found
 
 
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:

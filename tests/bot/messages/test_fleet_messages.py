@@ -33,6 +33,7 @@ from workers.client import ConnectedClient as Client
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.digest_composition import compose_digest
 from workers.records import digest
+from workers.records.canary import CanarySummary
 from workers.records.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked
 from workers.records.gateway_state import Drift, Fault, GatewayState, SweptCluster
 from workers.records.handoff import Coverage, Handoff
@@ -82,6 +83,22 @@ def test_a_quiet_digest_matches_its_golden(name: str, changes: dict[str, object]
         if each.cluster in order.clusters
     ]
     compare(name, digest_messages(compose_digest(order, quiet, (), NOW)))
+
+
+CANARIES = (
+    CanarySummary("prod-weu", "payments/egress-payments", BEGAN, 300, 10, 2, ("20.71.4.16",), ("52.1.2.3",), 0.42,
+                  "Traffic from pod payments/x leaves as 52.1.2.3, which is not in the egress IP prefix 20.71.4.16/30."),
+    CanarySummary("prod-neu", "batch/egress-batch", BEGAN, 312, 0, 0, ("20.50.60.1", "20.50.60.2"), (), 0.05),
+    CanarySummary("prod-sea", "", BEGAN, 0, 0, 12, problem="The API server refused the connection."),
+)  # fmt: skip
+
+
+def test_a_digest_with_scheduled_probes_matches_its_golden(recorded_fleet: Client) -> None:
+    found = made(recorded_fleet, story.order(NOW, clusters=("prod-neu",), since=NOW - timedelta(hours=18)))
+    compare("digest_canaries", digest_messages(replace(found, canaries=CANARIES)))
+    quiet = digest.Digest(story.order(NOW), NOW, digest.Counts(1, 1, healthy=1), canaries=CANARIES[1:2])
+    assert quiet.quiet
+    assert not replace(quiet, canaries=CANARIES).quiet
 
 
 def _seen(known: ClusterState) -> dict[str, GatewayState]:

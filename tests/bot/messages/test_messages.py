@@ -25,6 +25,7 @@ from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
 from tests.bot import stories
+from workers.records.canary import CanarySummary
 from workers.records.history import GatewayVerdict, PastRun
 from workers.records.redis_problem import RedisProblem
 from workers.records.run import Run, RunState
@@ -95,6 +96,7 @@ MECHANISMS = {
     ): "a pod's network is set up only once its prefix is assigned",
 }
 
+CANARY = CanarySummary("prod-weu", "payments/egress", stories.BEGAN, 312, 0, 0, ("20.50.60.1",), (), 0.42)
 HISTORY = (
     PastRun("a3", END, Verdict.HEALTHY, (), (), "U0BOB", "C0OPS"),
     PastRun("a2", stories.BEGAN, Verdict.BROKEN, ("x",), ("EG307", "EG405", "EG407"), "U0ALICE", "C0OPS"),
@@ -157,6 +159,10 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
     "why": lambda: (private_answers.explanation(stories.done(stories.BROKEN), MECHANISMS),),
     "commands": lambda: (private_answers.command_list(stories.done(stories.BROKEN)),),
     "history": lambda: (private_answers.history_message("prod-weu", "payments/egress", HISTORY),),
+    "history_canary": lambda: (
+        private_answers.history_message("prod-weu", "payments/egress", (), canary=CANARY),
+        private_answers.history_message("prod-weu", "payments/egress", HISTORY[:1], canary=replace(CANARY, failed=1)),
+    ),
     "help": lambda: (answers.help_text(),),
     "unknown_cluster": lambda: (
         answers.mistake(Mistake('No cluster "prod-wue". Did you mean prod-weu?', ("prod-weu payments/egress",))),

@@ -128,7 +128,9 @@ def test_a_step_that_cannot_be_completed_is_exit_code_3(server: ActiveKubeServer
         ({"namespaces": ["team-*"]}, "expected the name of a namespace, without wildcards"),
         ({"approvals": 3}, "probe.approvals:"),
         ({"image": "a b"}, "probe.image:"),
-        ({"canary": "1h"}, "scheduled probes are not available yet"),
+        ({"canary": "1m"}, "probe.canary: expected off, or an interval of at least 5m"),
+        ({"canary": "often"}, "probe.canary: expected a duration such as 30d, 8h or 90s"),
+        ({"canary": "1h"}, "expected namespaces, too"),
         ({"url": "https://x"}, "unknown key"),
     ],
 )

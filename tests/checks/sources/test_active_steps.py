@@ -18,7 +18,8 @@ from checks.facts.probes import ProbeOutcome
 from checks.sources.access import kubeconfig_access
 from checks.sources.action_api import ActionApi
 from checks.sources.action_facts import read_action_facts
-from checks.sources.active_steps import ActiveSteps, Pace, left_over_jobs
+from checks.sources.active_steps import ActiveSteps, Pace
+from checks.sources.left_overs import left_over_jobs
 from checks.sources.live import close_sources, open_source
 from checks.sources.probe_waiting import Patience
 from tests.clusters.compose import compose, named

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Order, Run, Target
+from workers.records.watch import Watch
 from workers.runs.cluster_sources import ClusterSources
+from workers.tasks.beat import step_watches
 from workers.tasks.execution import Diagnoser
 
 ORDER = Order(Target("base", "egww", "team-egress"), "U0ALICE", "C0OPS", "command/1")
@@ -73,6 +76,20 @@ def test_a_gateway_that_the_user_may_not_diagnose_is_not_named(client: Client) -
 def test_a_gateway_that_the_user_may_diagnose_by_a_group_is_named(client: Client) -> None:
     shown = answer(client, replace(ORDER, groups=("S0ONCALL",)))
     assert "similar names: team-egress/egw." in shown
+
+
+@pytest.mark.parametrize(("groups", "is_named"), [(("S0ONCALL",), True), ((), False)])
+def test_a_check_of_a_watch_names_what_the_groups_of_its_owner_permit(
+    client: Client, groups: tuple[str, ...], is_named: bool
+) -> None:
+    """Before, the runs of a watch had no groups."""
+    watch, _ = client.watch(ORDER.target, "U0ALICE", "C0OPS", None, timedelta(hours=1), groups)
+    step_watches(client)
+    (run,) = client.active(Run)
+    assert ("similar names: team-egress/egw." in answer(client, run.order)) == is_named
+    client.stores.watches.give_to(watch.id, "U0BOB")
+    (given,) = client.active(Watch)
+    assert (given.user, given.groups) == ("U0BOB", ())
 
 
 @pytest.mark.parametrize(("may", "named_ones"), [(True, ("team-egress/egw",)), (False, ())])
