@@ -25,8 +25,8 @@ class FleetClient:
     def take_handoff(self, handoff_id: str, user: str, groups: Sequence[str] = ()) -> Handoff | None:
         """Make a user the owner of everything open and watched in a handoff.
 
-        `groups` are the user's groups of the access rules. The first user counts: `taken_by` of what is returned says who that is. None if the handoff is unknown or too
-        old.
+        `groups` are the user's groups of the access rules. The first user counts: `taken_by` of what is returned says who
+        that is. None if the handoff is unknown or too old.
         """
         taken = self._stores.fleet.handoffs.take(handoff_id, user, current_time())
         if taken is not None and taken.taken_by == user:
