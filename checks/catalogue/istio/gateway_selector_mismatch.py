@@ -9,11 +9,12 @@ from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import common_host, configured_hosts, examined_hosts, nothing_configured
 from checks.istio.configured.intended_gateways import IntendedGateways, gateway_full_name, intended_gateways
-from checks.istio.configured.proxy_labels import ingress_pod_of
+from checks.istio.configured.proxy_labels import ingress_pod_of, selects_other_gateways
 from checks.istio.configured.revision_settings import require_settings
+from checks.istio.configured.routing_index import destinations_in, routing_index
 from checks.istio.examined_servers import hosts_of_servers
 from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through
-from checks.istio.fixes.gateways import pod_label, selecting
+from checks.istio.fixes.gateways import pod_label, selecting, selecting_title
 from checks.istio.fixes.show_commands import show_object
 from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
@@ -116,12 +117,24 @@ def _fix(facts: Facts, found: IntendedGateways, gateway: Gateway) -> list[Action
         show_object(gateway),
         inspect("Show the labels of the gateway's pods", pods),
         change(
-            f"Patch {gateway.ref} to select the gateway's pods",
-            selecting(gateway, found.labels).command,
+            selecting_title(gateway, facts.gateway.namespace),
+            "" if _is_shared(facts, found, gateway) else selecting(gateway, found.labels).command,
             TSG,
             "the gateway opens the ports of its servers within seconds",
         ),
     ]
+
+
+def _is_shared(facts: Facts, found: IntendedGateways, gateway: Gateway) -> bool:
+    """Whether another gateway's proxies would lose servers that are meant for them.
+
+    They are not meant for them if every VirtualService of the Gateway leads to this gateway's Service.
+    """
+    if not selects_other_gateways(facts, gateway, found.labels):
+        return False
+    bound = routing_index(facts).bound_to(gateway_full_name(gateway))
+    leading = (any(to == facts.gateway.service_host for _, to in destinations_in(each)) for each in bound)
+    return not bound or not all(leading)
 
 
 def _without_gateway(facts: Facts, found: IntendedGateways) -> Observation:

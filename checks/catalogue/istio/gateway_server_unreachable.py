@@ -53,7 +53,8 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     routed because no server has the host on the port, because the server's port is not a port of the gateway's Service (the
     add-on's has 80 and 443), or because istiod ignores the server: an older Gateway uses another protocol or the same TLS
     host on the port. The same settings warn if the host is routed all the same. It also warns about fields that Istio
-    rejects, `tls` without a mode (which passes TLS through), `bind`, the host `*`, and HTTP2 or GRPC on port 80.
+    rejects, `tls` without a mode (which passes TLS through), `bind`, the host `*` of a server other than plain TCP, and
+    HTTP2 or GRPC on port 80.
 
     Why it matters: sidecars connect to a port of the Service. Requests to a server that is not reachable or ignored fail.
 

@@ -8,6 +8,7 @@ from checks.facts.label_selectors import selects
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.istio.request.clients import has_sidecar
 from checks.model.raw_values import text
 
 Labels = Mapping[str, str]
@@ -55,6 +56,19 @@ def ingress_pod_of(facts: Facts, gateway: Gateway) -> Pod | None:
     """A pod of an ingress gateway that this Gateway selects."""
     ingress: tuple[Pod, ...] = facts.once("ingress gateway pods", _ingress)
     return next((pod for pod in ingress if selects(gateway.selector, pod.labels)), None)
+
+
+def selects_other_gateways(facts: Facts, gateway: Gateway, labels: Iterable[Labels]) -> bool:
+    """Whether a Gateway selects a gateway's pod that has none of these labels."""
+    own = {_distinct(each) for each in labels}
+    pods: tuple[Pod, ...] = facts.once("gateway pods", _gateway_pods)
+    return any(selects(gateway.selector, pod.labels) and _distinct(pod.labels) not in own for pod in pods)
+
+
+def _gateway_pods(facts: Facts) -> tuple[Pod, ...]:
+    """A pod for each set of labels of a gateway, of the pods that run."""
+    running = (pod for pod in facts.readable(Pod) if pod.proxy is not None and not pod.finished)
+    return tuple({_distinct(pod.labels): pod for pod in running if not has_sidecar(pod)}.values())
 
 
 def _distinct(labels: Labels) -> tuple[tuple[str, str], ...]:

@@ -44,14 +44,18 @@ def gateways_with_host(broken: UnroutedRequest) -> Iterator[KubernetesGateway]:
             yield each
 
 
-def listeners(gateway: KubernetesGateway) -> tuple[Raw, ...]:
-    """The listeners of a Gateway as they are written."""
-    return items(gateway.raw, "spec", "listeners")
+def listeners(owner: KubernetesObject) -> tuple[Raw, ...]:
+    """The listeners of a Gateway or ListenerSet as they are written."""
+    return items(owner.raw, "spec", "listeners")
 
 
-def listener_for(gateway: KubernetesGateway, broken: UnroutedRequest) -> Raw | None:
-    """The first listener of a Gateway for the request's host and kind; None if it has none."""
-    return next((each for each in listeners(gateway) if _is_for(each, broken)), None)
+def listener_for(owner: KubernetesObject, broken: UnroutedRequest) -> Raw | None:
+    """The first listener of a Gateway or ListenerSet for the request's host and kind.
+
+    One with a hostname comes before one for every host. None if it has none.
+    """
+    found = [each for each in listeners(owner) if _is_for(each, broken)]
+    return min(found, key=lambda each: not text(each, "hostname"), default=None)
 
 
 def _is_for(listener: Raw, broken: UnroutedRequest) -> bool:
@@ -101,9 +105,10 @@ def entry_of(broken: UnroutedRequest) -> ServiceEntry | None:
     return next((each for each in every if broken.request.host in {host.lower() for host in each.hosts}), None)
 
 
-def parent_of(gateway: KubernetesGateway, namespace: str) -> dict[str, Any]:
-    """A Gateway as the parent of a route in a namespace."""
-    return {"name": gateway.name, **({} if namespace == gateway.namespace else {"namespace": gateway.namespace})}
+def parent_of(owner: KubernetesObject, namespace: str) -> dict[str, Any]:
+    """A Gateway or ListenerSet as the parent of a route in a namespace."""
+    kind = {} if isinstance(owner, KubernetesGateway) else {"group": GATEWAY_API, "kind": owner.kind}
+    return {**kind, "name": owner.name, **({} if namespace == owner.namespace else {"namespace": owner.namespace})}
 
 
 def allowing(listener: Raw, namespace: str) -> dict[str, Any]:
@@ -149,17 +154,17 @@ def mesh_route(broken: UnroutedRequest, entry: ServiceEntry, port: int) -> Apply
 
 
 def route_of_gateway(
-    broken: UnroutedRequest, gateway: KubernetesGateway, section: str, entry: ServiceEntry
+    broken: UnroutedRequest, owner: KubernetesObject, section: str, entry: ServiceEntry
 ) -> Apply | None:
-    """A route of the host in a Gateway's namespace.
+    """A route of the host in the namespace of a Gateway or ListenerSet.
 
     It is for all its listeners if no section is named. None if the ServiceEntry has no port for the request's kind.
     """
     backend = host_backend(broken, entry)
     if backend is None:
         return None
-    parent = {"name": gateway.name, **({"sectionName": section} if section else {})}
-    return new_route(broken, "gateway", gateway.namespace, parent, backend)
+    parent = {**parent_of(owner, owner.namespace), **({"sectionName": section} if section else {})}
+    return new_route(broken, "gateway", owner.namespace, parent, backend)
 
 
 def reference_grant(route: GatewayRoute, namespace: str, service: str) -> Apply:
@@ -227,6 +232,6 @@ def names_listener(reference: Raw, listener: Raw) -> bool:
     return section in ("", text(listener, "name")) and port in (None, 0, number(listener, "port"))
 
 
-def attached_to(route: GatewayRoute, gateway: KubernetesGateway) -> bool:
-    """Whether a route names the Gateway as a parent."""
-    return (gateway.namespace, gateway.name) in route.parents
+def attached_to(route: GatewayRoute, owner: KubernetesObject) -> bool:
+    """Whether a route names the Gateway or ListenerSet as a parent."""
+    return any(references(route, owner))

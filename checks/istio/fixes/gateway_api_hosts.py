@@ -7,6 +7,7 @@ from checks.facts.istio_networking import Gateway, ServiceEntry
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.entries import entry_for
 from checks.istio.fixes.fields import appended
+from checks.istio.fixes.listener_owners import owned_listeners
 from checks.istio.fixes.rules import UnroutedRequest, gateway_servers, kind_of_scheme
 from checks.istio.fixes.service_ports import ports_for
 from checks.model.raw_values import number, text
@@ -24,17 +25,19 @@ def is_configured_by_gateway_api(broken: UnroutedRequest) -> bool:
 def whole_gateway_api_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
     """The changes that route the host: its ServiceEntry, a listener, and a route at each hop.
 
-    They use a listener that has the host, or a new one. Plain TCP connections share no listener.
+    They use a listener of a Gateway or ListenerSet that has the host, or a new one. Plain TCP connections share none.
     """
     declared, shared = api.entry_of(broken), kind_of_scheme(broken.request.scheme) != "tcp"
     created = entry_for(broken)
     entry, first = declared or ServiceEntry(created.manifest), () if declared is not None else (created,)
+    for owner, listener in owned_listeners(broken) if shared else ():
+        outside = api.route_of_gateway(broken, owner, "", entry)
+        if outside is not None:
+            yield (*first, api.mesh_route(broken, entry, number(listener, "port") or 0), outside)
     for gateway in api.egress_gateways(broken):
-        listener = api.listener_for(gateway, broken) if shared else None
-        ports = (number(listener, "port") or 0,) if listener is not None else tuple(ports_for(broken))
-        for port in ports:
-            wanted = listener or api.new_listener(broken.request.scheme, broken.request.host, port)
-            added = () if listener is not None else (appended(gateway, "spec.listeners", wanted),)
+        for port in ports_for(broken):
+            wanted = api.new_listener(broken.request.scheme, broken.request.host, port)
             outside = api.route_of_gateway(broken, gateway, "" if shared else text(wanted, "name"), entry)
             if outside is not None:
-                yield (*first, *added, api.mesh_route(broken, entry, port), outside)
+                added = appended(gateway, "spec.listeners", wanted)
+                yield (*first, added, api.mesh_route(broken, entry, port), outside)

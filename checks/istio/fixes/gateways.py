@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from checks.facts.changes import Apply, JsonPatch, MergePatch
+from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.istio.fixes.fields import json_pointer, name_for_host, networking_manifest
 from checks.istio.fixes.rules import RuleKind, name_in, written_rules
@@ -34,6 +35,16 @@ def selecting(gateway: Gateway, labels: Sequence[Mapping[str, str]]) -> MergePat
         key: None for key, value in gateway.selector.items() if any(each.get(key) != value for each in labels)
     }
     return MergePatch(gateway, {"spec": {"selector": {**wrong, **pod_label(labels)}}})
+
+
+def selecting_title(gateway: Gateway, namespace: str) -> str:
+    """The title of that change; `namespace`: the egress gateway's."""
+    return f"Patch {gateway.ref} to select the gateway's pods{owners_of(gateway, namespace)}"
+
+
+def owners_of(thing: KubernetesObject, namespace: str) -> str:
+    """The end of a title about an object of another namespace than the egress gateway's."""
+    return "" if thing.namespace == namespace else f", in agreement with the owners of namespace {thing.namespace}"
 
 
 def new_server(kind: RuleKind, port: int, hosts: Iterable[str], *, mesh_tls: bool = False) -> dict[str, Any]:

@@ -26,8 +26,9 @@ _MOST_SERVERS = 3
 def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
     """The changes that route the host.
 
-    They use a server that has the host, a server to which the host is added, or a new Gateway for the host. Other names
-    of a wildcard that declares the host keep their route.
+    They use a server that has the host, a server to which the host is added, or a new Gateway for the host. The host is
+    added to Gateways of the gateway's and the client's namespaces only; others have other owners. Other names of a wildcard
+    that declares the host keep their route.
     """
     kept = tuple(_kept_names(broken))
     yield from ((*changes, *kept) for changes in _through_a_server(broken))
@@ -58,7 +59,9 @@ def _through_a_server(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, .
     if server is not None:
         yield (virtual_service_for(broken, server),)
         return
-    for each in servers_of_scheme(broken)[:_MOST_SERVERS] if shares_ports(broken) else ():
+    own = {broken.facts.gateway.namespace, broken.request.clients.namespace}
+    shared = [each for each in servers_of_scheme(broken) if each.gateway.namespace in own]
+    for each in shared[:_MOST_SERVERS] if shares_ports(broken) else ():
         added = appended(each.written, each.field("hosts"), broken.request.host)
         yield (added, virtual_service_for(broken, each))
     labels = [each.proxy.labels for each in broken.gateways]

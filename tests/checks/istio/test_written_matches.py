@@ -17,6 +17,8 @@ MATCHES: dict[str, tuple[dict[str, Any], str]] = {
     "without": ({"withoutHeaders": {"x-a": {}}}, "without header x-a present"),
     "labels": ({"sourceLabels": {"app": "web"}}, "source label app web"),
     "names": ({"sniHosts": ["a.example", "b.example"]}, "SNI a.example, b.example"),
+    "merged": ({"gateways": [], "uri": {"prefix": "/v1"}, "sourceNamespace": ""}, "path prefix /v1"),
+    "merged and empty": ({"gateways": []}, "every request"),
     "nothing": ({}, "every request"),
 }
 

@@ -8,13 +8,13 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.namespaces import ConfigMap
 from checks.istio.configured.intended_gateways import gateway_full_name
-from checks.istio.configured.proxy_labels import idle_gateways
+from checks.istio.configured.proxy_labels import idle_gateways, selects_other_gateways
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, HostRules, gateway_hop, is_bound, server_place
 from checks.istio.faults.gateway.unusable_gateway import GatewayNotDiscovered, NoGateway, NotSelected
 from checks.istio.fixes.fields import appended
-from checks.istio.fixes.gateways import pod_label
+from checks.istio.fixes.gateways import owners_of, pod_label
 from checks.istio.fixes.rules import gateway_servers, has_host
 from checks.istio.mesh.configuration import settings_maps
 from checks.istio.mesh.objects.hosts import is_subset
@@ -72,7 +72,8 @@ def _not_selected(hop: GatewayHop) -> Iterator[RouteFault]:
         selected = [each for each in labels if _selects(gateway, each)]
         # One that selects other proxies, such as an ingress gateway's, belongs to them.
         if len(selected) < len(labels) and (selected or name in idle):
-            yield NotSelected(gateway, pod_label(labels), hop.broken.facts.gateway.ref)
+            sole = name in idle or not selects_other_gateways(hop.broken.facts, gateway, labels)
+            yield NotSelected(gateway, pod_label(labels), hop.broken.facts.gateway.ref, sole)
 
 
 def _lists(gateway: Gateway, host: str) -> bool:
@@ -135,8 +136,9 @@ class NoOverlap(RouteFault):
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         path = self.server.field("hosts")
+        owners = owners_of(self.server.written, broken.facts.gateway.namespace)
         for host in dict.fromkeys(each for each in self.routes.hosts if is_subset(self.host, each.lower())):
-            yield Fix(f"Add {host} to the Gateway's server", (appended(self.server.written, path, host),))
+            yield Fix(f"Add {host} to the Gateway's server{owners}", (appended(self.server.written, path, host),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.server.written, self._source)

@@ -11,7 +11,7 @@ from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, HostRules
 from checks.istio.fixes.discovery import discovered_by
-from checks.istio.fixes.gateways import new_gateway, new_server, pod_label, selecting
+from checks.istio.fixes.gateways import new_gateway, new_server, pod_label, selecting, selecting_title
 from checks.istio.fixes.rules import kind_of_scheme
 from checks.istio.mesh.objects.hosts import is_subset
 from checks.model.commands import MESHCFG
@@ -72,6 +72,8 @@ class NotSelected(RouteFault):
     gateway: Gateway
     wanted: dict[str, str]
     egress: str
+    sole: bool = True
+    """Whether it selects no proxy of another gateway, which would lose its servers."""
 
     def sentence(self) -> str:
         selector = written_labels(self.gateway.selector)
@@ -84,8 +86,9 @@ class NotSelected(RouteFault):
         return (Evidence(self.gateway.ref, "spec.selector", written, wanted),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        labels = [each.proxy.labels for each in broken.gateways]
-        yield Fix(f"Patch {self.gateway.ref} to select the gateway's pods", (selecting(self.gateway, labels),))
+        labels, own = [each.proxy.labels for each in broken.gateways], broken.facts.gateway.namespace
+        change = selecting(self.gateway, labels)
+        yield Fix(selecting_title(self.gateway, own), (change,) if self.sole else ())
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.gateway,)

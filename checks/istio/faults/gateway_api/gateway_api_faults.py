@@ -125,6 +125,14 @@ class AddressElsewhere(GatewayApiFault):
     hop: ClassVar[HopName] = HopName.SERVER
 
 
+class SetNotAllowed(GatewayApiFault):
+    """A ListenerSet with the host that its Gateway does not allow."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "listeners-not-allowed"
+    hop: ClassVar[HopName] = HopName.SERVER
+
+
 class NoListener(GatewayApiFault):
     """A Gateway without a listener for the host."""
 

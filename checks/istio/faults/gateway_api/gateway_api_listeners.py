@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.facts.gateway_api import KubernetesGateway
+from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import KubernetesGateway, ListenerSet
 from checks.facts.namespaces import Secret
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import RouteFault
-from checks.istio.faults.gateway.gateway_hop import gateway_hop, rule_field
+from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop, rule_field
 from checks.istio.faults.gateway.gateway_server import AT_SERVER
 from checks.istio.faults.gateway_api.gateway_api_faults import (
     AddressElsewhere,
@@ -15,10 +16,12 @@ from checks.istio.faults.gateway_api.gateway_api_faults import (
     NoGatewayRoute,
     NoListener,
     NotAttached,
+    SetNotAllowed,
 )
 from checks.istio.faults.gateway_api.gateway_api_matches import unmatched_at_gateway
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.fields import appended, set_field
+from checks.istio.fixes.listener_owners import gateway_of_set, listener_owners, owned_listeners
 from checks.model.findings import Evidence
 from checks.model.raw_values import Raw, items, number, text
 
@@ -37,16 +40,40 @@ def at_gateway_api_listener(broken: BrokenRequest) -> Iterator[RouteFault]:
             set_field(gateway, "spec.addresses", wanted),
             (gateway,),
         )
-    for gateway in gateways:
-        listener = api.listener_for(gateway, broken)
-        if listener is None:
-            yield from _listeners(broken, gateway)
-        else:
-            yield from _settings(broken, gateway, listener)
-            yield from _routes(broken, gateway, listener)
+    found, hop = list(owned_listeners(broken)), gateway_hop(broken)
+    meant = [each for each in found if text(each[1], "hostname") or hop is None or _has_port(each[1], hop)]
+    for owner in () if meant else listener_owners(broken):
+        yield from _listeners(broken, owner)
+    for owner, listener in meant or found:
+        yield from _not_allowed(owner, gateways)
+        yield from _settings(broken, owner, listener)
+        yield from _routes(broken, owner, listener)
 
 
-def _settings(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) -> Iterator[RouteFault]:
+def _has_port(listener: Raw, hop: GatewayHop) -> bool:
+    """Whether sidecars send the request to the port of a listener."""
+    return number(listener, "port") == hop.name.port
+
+
+def _not_allowed(owner: KubernetesObject, gateways: tuple[KubernetesGateway, ...]) -> Iterator[RouteFault]:
+    """A ListenerSet that its Gateway does not allow."""
+    gateway = gateway_of_set(owner, gateways) if isinstance(owner, ListenerSet) else None
+    if gateway is None:
+        return
+    field, allowed = "spec.allowedListeners", text(gateway.raw, "spec", "allowedListeners", "namespaces", "from")
+    same = owner.namespace == gateway.namespace
+    own = {"matchLabels": {"kubernetes.io/metadata.name": owner.namespace}}
+    wanted = {"namespaces": {"from": "Same"} if same else {"from": "Selector", "selector": own}}
+    yield SetNotAllowed(
+        f"{gateway.ref} does not allow listeners of {owner.ref}",
+        (Evidence(gateway.ref, f"{field}.namespaces.from", allowed or "None", "Same" if same else "Selector"),),
+        f"Allow ListenerSets of namespace {owner.namespace}",
+        set_field(gateway, field, wanted),
+        (gateway, owner),
+    )
+
+
+def _settings(broken: BrokenRequest, gateway: KubernetesObject, listener: Raw) -> Iterator[RouteFault]:
     """The port of the listener for the host, and its certificate."""
     host, hop = broken.request.host, gateway_hop(broken)
     place = f"spec.listeners[{next(at for at, each in enumerate(api.listeners(gateway)) if each is listener)}]"
@@ -80,7 +107,7 @@ def _settings(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) 
         )
 
 
-def _listeners(broken: BrokenRequest, gateway: KubernetesGateway) -> Iterator[RouteFault]:
+def _listeners(broken: BrokenRequest, gateway: KubernetesObject) -> Iterator[RouteFault]:
     host = broken.request.host
     for index, each in enumerate(api.listeners(gateway)):
         if api.takes_kind(each, broken):
@@ -95,7 +122,7 @@ def _listeners(broken: BrokenRequest, gateway: KubernetesGateway) -> Iterator[Ro
             return
 
 
-def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) -> Iterator[RouteFault]:
+def _routes(broken: BrokenRequest, gateway: KubernetesObject, listener: Raw) -> Iterator[RouteFault]:
     """Routes of the host that are not attached to the Gateway, and their absence."""
     host = broken.request.host
     index = next(at for at, each in enumerate(api.listeners(gateway)) if each is listener)

@@ -6,7 +6,8 @@ The reference to their parent names another section or port, or no rule matches.
 from collections.abc import Iterator
 
 from checks.facts.changes import JsonPatch
-from checks.facts.gateway_api import GatewayRoute, HTTPRoute, KubernetesGateway, TLSRoute
+from checks.facts.fact import KubernetesObject
+from checks.facts.gateway_api import GatewayRoute, HTTPRoute, TLSRoute
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import RouteFault
@@ -55,7 +56,7 @@ def unmatched_in_mesh(
 
 
 def unmatched_at_gateway(
-    broken: BrokenRequest, route: GatewayRoute, gateway: KubernetesGateway, listener: Raw
+    broken: BrokenRequest, route: GatewayRoute, gateway: KubernetesObject, listener: Raw
 ) -> Iterator[RouteFault]:
     """Why a route of the host that names the Gateway does not match there."""
     references = dict(api.references(route, gateway))
@@ -69,7 +70,7 @@ def unmatched_at_gateway(
 
 
 def _other_section(
-    route: GatewayRoute, gateway: KubernetesGateway, listener: Raw, path: str, reference: Raw
+    route: GatewayRoute, gateway: KubernetesObject, listener: Raw, path: str, reference: Raw
 ) -> NotAttached:
     """A reference to a section or port that is not the host's listener.
 

@@ -77,3 +77,63 @@ def test_an_envoy_filter_of_the_root_namespace_is_named_and_not_deleted() -> Non
     assert found[0].fix is not None
     assert found[0].fix.changes == ()
     assert "without a change of EnvoyFilter aks-istio-system/hide" in found[0].fix.title
+
+
+def _in_root(cluster: Cluster, name: str, **spec: Any) -> Cluster:
+    """The cluster with a DestinationRule moved to the root namespace, for its one host."""
+
+    def moved(each: Any) -> None:
+        each["metadata"]["namespace"] = ROOT
+        each["spec"].update(spec)
+
+    return changed(cluster, "DestinationRule", name, moved)
+
+
+ROOT_RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "mutual TLS to a plain server": ("egressgateway-for-cnn", "not-to-plain", {"trafficPolicy": MUTUAL}),
+    "mutual TLS of a subset": (
+        "egressgateway-for-cnn",
+        "not-to-plain",
+        {"subsets": [{"name": "cnn", "trafficPolicy": MUTUAL}]},
+    ),
+    "another subset": ("egressgateway-for-cnn", "no-subset", {"subsets": [{"name": "other"}]}),
+}
+
+
+@pytest.mark.parametrize("name", ROOT_RULES)
+def test_a_rule_of_the_root_namespace_stays_and_the_gateway_gets_one_beside_it(name: str) -> None:
+    rule, fault, spec = ROOT_RULES[name]
+    (found,) = _faults(_in_root(named("base"), rule, **spec))
+    assert found.fault.name == fault
+    assert found.fix is not None
+    (change,) = found.fix.changes
+    assert isinstance(change, Apply)
+    assert (change.kind, change.namespace) == ("DestinationRule", "team-egress")
+    assert change.manifest["spec"]["host"] == SERVICE
+    kept = {each["name"] for each in spec.get("subsets", [{"name": "cnn"}])}
+    assert kept <= {each["name"] for each in change.manifest["spec"]["subsets"]}
+    assert found.after is not None
+    assert found.after.result is Result.THROUGH
+
+
+def test_tls_to_a_host_set_in_the_root_namespace_is_set_for_the_gateway_beside_it() -> None:
+    policy = {"portLevelSettings": [{"port": {"number": 443}, "tls": {"mode": "DISABLE"}}]}
+    cluster = _in_root(named("tls-origination"), "originate-tls-for-cnn", trafficPolicy=policy)
+    (found,) = _faults(cluster)
+    assert found.fault.name == "plain-to-tls"
+    assert found.fix is not None
+    (change,) = found.fix.changes
+    assert isinstance(change, Apply)
+    assert (change.kind, change.namespace) == ("DestinationRule", "team-egress")
+    assert change.manifest["spec"]["host"] == HOST
+    assert found.after is not None
+    assert found.after.result is Result.THROUGH
+
+
+def test_labels_of_a_subset_in_the_root_namespace_are_named_and_not_removed() -> None:
+    subset = {"name": "cnn", "labels": {"version": "none"}}
+    (found,) = _faults(_in_root(named("base"), "egressgateway-for-cnn", subsets=[subset]))
+    assert found.fault.name == "subset-without-pods"
+    assert found.fix is not None
+    assert found.fix.changes == ()
+    assert "without a change of DestinationRule aks-istio-system/egressgateway-for-cnn" in found.fix.title
