@@ -11,7 +11,7 @@ from checks.actions.probe_objects import CONTAINER, object_name
 from checks.facts.events import Event
 from checks.facts.pods import Container, Pod
 from checks.facts.probes import ProbeOutcome
-from checks.model.raw_values import items, mapping, text
+from checks.model.raw_values import Raw, items, mapping, text
 from checks.sources.action_api import ActionApi
 
 
@@ -67,7 +67,9 @@ def job_state(api: ActionApi, plan: ActionPlan, deadline: float) -> LogToRead | 
     namespace, name = plan.namespace, object_name(plan.id)
     job = api.get(f"{plan.calls[0].path}/{name}", deadline)
     query = {"labelSelector": f"{ACTION_LABEL}={plan.id}"}
-    found = api.list(f"/api/v1/namespaces/{namespace}/pods", query, deadline)
+    listed = api.list(f"/api/v1/namespaces/{namespace}/pods", query, deadline)
+    # Anyone who may create pods here can set the label: only the Job's own pod is read.
+    found = [each for each in listed if _is_owned(each, text(job, "metadata", "uid"))]
     failed = any(
         text(each, "type") == "Failed" and text(each, "status") == "True" for each in items(job, "status", "conditions")
     )
@@ -96,6 +98,10 @@ def gateway_container_state(api: ActionApi, plan: ActionPlan, deadline: float) -
     if obstacle is None and _has_ended((container,), name):
         return LogToRead(plan.pod, name)
     return Waiting(obstacle or _NONE, plan.pod)
+
+
+def _is_owned(pod: Raw, uid: str) -> bool:
+    return any(text(each, "uid") == uid for each in items(pod, "metadata", "ownerReferences"))
 
 
 def _has_ended(containers: tuple[Container, ...], name: str) -> bool:

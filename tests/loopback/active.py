@@ -56,6 +56,8 @@ class ActiveKubeServer(KubeServer):
         self.kubelet = kubelet or Kubelet()
         self.changes: Counter[str] = Counter()
         self.jobs: dict[str, Manifest] = {}
+        self.foreign_pods: list[Manifest] = []
+        """Pods with the label of a probe that its Job did not create."""
         self.permissions: set[tuple[str, str]] = set()
         """The (verb, resource) of each request about a namespace, as RBAC names them."""
         self.lacking: set[tuple[str, str]] = set()
@@ -111,6 +113,7 @@ class ActiveKubeServer(KubeServer):
             "name": name,
             "namespace": job["metadata"]["namespace"],
             "uid": f"uid-{name}",
+            "ownerReferences": [{"kind": "Job", "controller": True, **_named(job)}],
         }
         yield {"metadata": metadata, "spec": template["spec"], "status": status}
 
@@ -175,7 +178,7 @@ class _ActiveHandler(KubeHandler):
                     self._found(job and owner.with_status(job), f'jobs.batch "{name}" not found')
                 case ["api", "v1", "namespaces", namespace, "pods"]:
                     pods = [pod for job in self._jobs(namespace, query) for pod in owner.pods_of(job)]
-                    self.json(200, {"items": pods})
+                    self.json(200, {"items": [*pods, *owner.foreign_pods]})
                 case ["api", "v1", "namespaces", _, "events"]:
                     about = "job_events" if "kind=Job" in query["fieldSelector"] else "events"
                     self.json(200, {"items": [{"reason": r, "message": m} for r, m in getattr(owner.kubelet, about)]})
@@ -204,7 +207,8 @@ class _ActiveHandler(KubeHandler):
                 self.status(409, f'jobs.batch "{name}" already exists')
                 return
             owner.changes["POST Job"] += 1
-            owner.jobs[name] = {**body, "created": time.monotonic()}
+            metadata = {**body["metadata"], "uid": f"uid-{name}"}
+            owner.jobs[name] = {**body, "metadata": metadata, "created": time.monotonic()}
             self._changed(body)
 
     def do_PATCH(self) -> None:  # noqa: N802 - the name that the base class requires
@@ -332,6 +336,10 @@ ActiveKubeServer.handler = _ActiveHandler
 
 def _copied(cluster: Cluster) -> Cluster:
     return copy.deepcopy(cluster)
+
+
+def _named(job: Manifest) -> dict[str, str]:
+    return {key: str(job["metadata"].get(key, "")) for key in ("name", "uid")}
 
 
 def _now() -> str:

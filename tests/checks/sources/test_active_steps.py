@@ -102,6 +102,22 @@ def test_a_probe_pod_is_created_read_and_deleted(world: Make) -> None:
     assert here.server.changes == {"POST Job": 1, "DELETE Job": 1}
 
 
+def test_a_pod_with_the_label_of_the_probe_that_its_job_did_not_create_is_not_read(world: Make) -> None:
+    here = world(ActionKind.PROBE_POD)
+    ended = {"name": "probe", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+    owner = {"kind": "Job", "name": "egress-diag-probe-0a1b2c3d4e5f", "uid": "of-another-job"}
+    here.server.foreign_pods.append(
+        {
+            "metadata": {"name": "zz", "namespace": "team-egress", "uid": "uid-zz", "ownerReferences": [owner]},
+            "spec": {"containers": [{"name": "probe"}]},
+            "status": {"phase": "Succeeded", "containerStatuses": [ended]},
+        }
+    )
+    result = here.execute()
+    assert result.probe is not None
+    assert result.probe["pod"] == "egress-diag-probe-0a1b2c3d4e5f-x7x7x"
+
+
 def test_a_probe_from_the_gateway_leaves_its_container_and_reports_it(world: Make) -> None:
     here = world(ActionKind.PROBE_GATEWAY)
     result = here.execute()
