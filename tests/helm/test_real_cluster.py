@@ -4,8 +4,6 @@
 objects. Pod security admission is real.
 """
 
-import base64
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +13,6 @@ from typing import Any
 
 import pytest
 import urllib3
-import yaml
 
 from checks.actions.step_permissions import PROBE, RESTART, action_rules
 from checks.catalogue import catalogue
@@ -25,23 +22,15 @@ from checks.facts.fact import Fact, Gap, Listed
 from checks.sources.live import close_sources, open_source
 from tests.docs.commands import blocks
 from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
+from tests.helm.installed import ASSETS, DEFINITIONS, LIVE, NAMESPACE, InstalledChart
 from tests.helm.manifests import model
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.helm.test_chart import rights
 from tests.helm.test_upgrade import known, newest, released_schema
-from tests.loopback.apiserver import ADMIN, ApiServer
+from tests.loopback.apiserver import ApiServer
 
-ASSETS = os.environ.get("KUBEBUILDER_ASSETS")  # noqa: TID251 - the ecosystem's convention for tests
-DEFINITIONS = Path(__file__).parents[3] / "shared" / "crds"
+pytestmark = LIVE
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(not ASSETS, reason="KUBEBUILDER_ASSETS names no folder with kube-apiserver and etcd"),
-]
-
-NAMESPACE = "egress-diag"
 VALUES: Json = merged(
     LEAST,
     {
@@ -53,63 +42,17 @@ VALUES: Json = merged(
 
 
 @dataclass
-class Cluster:
+class Cluster(InstalledChart):
     """The server, and helm's output from installing the released chart and upgrading it."""
 
-    server: ApiServer
     installed: str = ""
     upgraded: str = ""
     passwords: list[str] = field(default_factory=list)
-
-    def ask(
-        self, verb: str, path: str, body: Any = None, token: str = ADMIN, kind: str = "application/json"
-    ) -> tuple[int, Any]:
-        """Status and body of one request with a token."""
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
-        data = json.dumps(body) if body is not None else None
-        answer = self.server.http.request(verb, self.server.url + path, body=data, headers=headers, retries=False)
-        return answer.status, json.loads(answer.data) if answer.data[:1] == b"{" else answer.data
-
-    def token(self, account: str) -> str:
-        """A token of a service account, like that of its pods."""
-        path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-        status, found = self.ask("POST", path, body)
-        assert status == 201, found
-        return str(found["status"]["token"])
-
-    def helm(self, *arguments: str, values: Json = VALUES) -> str:
-        done = subprocess.run(
-            [
-                program("helm"),
-                *arguments,
-                "--namespace",
-                NAMESPACE,
-                "--kubeconfig",
-                str(self.server.kubeconfig()),
-                "--values",
-                "-",
-            ],
-            input=json.dumps(values),
-            env={"PATH": os.defpath, "HOME": str(self.server.folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def password(self) -> str:
-        _, found = self.ask("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets/egress-diag-redis")
-        return base64.b64decode(found["data"]["redis-password"]).decode()
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server with the released chart upgraded to the current one, and the real CRDs."""
-    if not DEFINITIONS.is_dir():
-        pytest.skip(f"no definitions in {DEFINITIONS}")
     program("helm")
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:
         found = Cluster(server)
@@ -124,7 +67,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             assert found.ask("POST", "/api/v1/namespaces", made)[0] == 201
         found.installed = found.helm("install", "egress-diag", str(newest()), values=known(VALUES, released_schema()))
         found.passwords.append(found.password())
-        found.upgraded = found.helm("upgrade", "egress-diag", str(CHART))
+        found.upgraded = found.helm("upgrade", "egress-diag", str(CHART), values=VALUES)
         found.passwords.append(found.password())
         yield found
         close_sources()
@@ -203,7 +146,7 @@ def kinds() -> list[type[Fact]]:
 
 def test_the_workers_account_can_read_everything_that_the_checks_declare(cluster: Cluster, tmp_path: Path) -> None:
     source = open_source(
-        ClusterConfig(name="real", kubeconfig=str(kubeconfig(cluster, tmp_path, "egress-diag-worker")), azure="none")
+        ClusterConfig(name="real", kubeconfig=str(cluster.kubeconfig(tmp_path, "egress-diag-worker")), azure="none")
     )
     read = [kind for kind in kinds() if isinstance(kind.origin, Listed)]
     assert len(read) >= 25
@@ -213,14 +156,6 @@ def test_the_workers_account_can_read_everything_that_the_checks_declare(cluster
         assert not isinstance(answer, Gap), f"{kind.__name__}: {answer}"
     assert not isinstance(source.server_version(10**9), Gap)
     assert may(cluster, "egress-diag-worker", "get", "", "pods", "log")
-
-
-def kubeconfig(cluster: Cluster, folder: Path, account: str) -> Path:
-    config = yaml.safe_load(cluster.server.kubeconfig().read_text())
-    config["users"][0]["user"] = {"token": cluster.token(account)}
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def may(

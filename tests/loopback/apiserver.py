@@ -1,4 +1,4 @@
-"""A real API server with etcd, with the objects of a test cluster.
+"""A real API server with etcd and, if wanted, the controllers, with the objects of a test cluster.
 
 The programs are in the folder of KUBEBUILDER_ASSETS.
 """
@@ -35,23 +35,30 @@ _ORDER = {
 }
 _LAST = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ResourceQuota"}
 """The kinds that are created last: webhooks and quotas take effect immediately."""
+_CONTROLLERS = (
+    *("deployment-controller", "replicaset-controller", "job-controller", "ttl-after-finished-controller"),
+    *("garbage-collector-controller", "namespace-controller", "serviceaccount-controller", "resourcequota-controller"),
+)
+"""The controllers that take part in an active step."""
 _GIVEN = ("uid", "creationTimestamp", "resourceVersion", "generation", "managedFields", "selfLink", "deletionTimestamp")
 
 
 class ApiServer:
     """kube-apiserver and etcd on loopback, stopped at the end.
 
-    Clients use `url`, `ca` and one of two tokens.
+    Clients use `url`, `ca` and one of two tokens. With `controllers`, kube-controller-manager also runs, and pods need
+    the service account that it creates in each namespace.
     """
 
-    def __init__(self, assets: Path, folder: Path) -> None:
+    def __init__(self, assets: Path, folder: Path, *, controllers: bool = False) -> None:
         self.assets = assets
         self.folder = folder
+        self.controllers = controllers
         self.url = ""
         self._processes: list[subprocess.Popen[bytes]] = []
         self._logs: list[IO[bytes]] = []
         self._uids: dict[str, str] = {}
-        self.http = urllib3.PoolManager(ca_certs=str(self.ca))
+        self.http = urllib3.PoolManager(ca_certs=str(self.ca), maxsize=8)
 
     def __enter__(self) -> Self:
         try:
@@ -174,10 +181,22 @@ class ApiServer:
             "--service-cluster-ip-range=10.0.0.0/16",
             "--authorization-mode=RBAC",
             f"--token-auth-file={self.folder}/tokens.csv",
-            "--disable-admission-plugins=ServiceAccount",
             "--endpoint-reconciler-type=none",
+            *([] if self.controllers else ["--disable-admission-plugins=ServiceAccount"]),
         )
         self._wait()
+        if self.controllers:
+            self._run(
+                "kube-controller-manager",
+                f"--kubeconfig={self.kubeconfig()}",
+                f"--controllers={','.join(_CONTROLLERS)}",
+                f"--service-account-private-key-file={self.folder}/sa.key",
+                f"--root-ca-file={self.ca}",
+                "--leader-elect=false",
+                "--secure-port=0",
+                "--kube-api-qps=500",
+                "--kube-api-burst=1000",
+            )
 
     def _run(self, name: str, *arguments: str) -> None:
         self._logs.append((self.folder / f"{name}.log").open("wb"))
