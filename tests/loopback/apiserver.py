@@ -1,6 +1,6 @@
-"""A real API server with etcd and, if wanted, the controllers, with the objects of a test cluster.
+"""A real API server with etcd, with the objects of a test cluster.
 
-The programs are in the folder of KUBEBUILDER_ASSETS.
+If wanted, its controllers run, too. The programs are in the folder of KUBEBUILDER_ASSETS.
 """
 
 from __future__ import annotations
