@@ -58,6 +58,10 @@ class AgentPool(Fact):
         return text(self.raw, "ostype")
 
     @property
+    def os_sku(self) -> str:
+        return text(self.raw, "ossku")
+
+    @property
     def provisioning_state(self) -> str:
         return text(self.raw, "provisioningstate")
 

@@ -240,10 +240,27 @@ class KubernetesObject(Fact):
         It is that of the newest managedFields entry for `f:spec` without a subresource
         (docs/domain/custom-resources.md#metadata-semantics). None if the object has no such entry.
         """
+        return self._changed("f:spec")
+
+    @property
+    def status_changed(self) -> datetime | None:
+        """The approximate time of the last change of the status; None if no entry of managedFields is about it."""
+        return self._changed("f:status")
+
+    @property
+    def data_changed(self) -> datetime | None:
+        """The approximate time of the last change of a Secret's or ConfigMap's data; None as above."""
+        return self._changed("f:data")
+
+    def _changed(self, part: str) -> datetime | None:
+        """The time of the newest managedFields entry that owns this top-level field.
+
+        Entries of the spec have no subresource.
+        """
         times = [
             at
             for entry in self.managed_fields
-            if not text(entry, "subresource") and "f:spec" in _fields(entry)
+            if part in _fields(entry) and (part != "f:spec" or not text(entry, "subresource"))
             if (at := moment(entry, "time")) is not None
         ]
         return max(times, default=None)

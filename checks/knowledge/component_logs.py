@@ -16,21 +16,29 @@ from checks.model.raw_values import text
 
 _CNI_MANAGER = "cni-manager"
 
+NO_WIREGUARD = "the node's kernel lacks the wireguard module"
+"""The meaning of the line that a gateway node without WireGuard writes."""
+
 
 @dataclass(frozen=True, slots=True)
 class _KnownLine:
     """A known line.
 
-    `bad` lines report a fault, the others report that earlier faults have ended.
+    `bad` lines report a fault, the others report that earlier faults have ended. `fix` is the fix of a fault that a new
+    pod does not end. `of_node`: with this fault the node serves no StaticGatewayConfiguration. `of_one`: it does not serve
+    the one that the line names.
     """
 
     pattern: re.Pattern[str]
     meaning: str
     bad: bool = True
+    fix: str = ""
+    of_node: bool = False
+    of_one: bool = False
 
 
-def _bad(pattern: str, meaning: str) -> _KnownLine:
-    return _KnownLine(re.compile(pattern, re.IGNORECASE), meaning)
+def _bad(pattern: str, meaning: str, fix: str = "", of_node: bool = False, of_one: bool = False) -> _KnownLine:
+    return _KnownLine(re.compile(pattern, re.IGNORECASE), meaning, fix=fix, of_node=of_node, of_one=of_one)
 
 
 def _good(pattern: str, meaning: str) -> _KnownLine:
@@ -40,25 +48,34 @@ def _good(pattern: str, meaning: str) -> _KnownLine:
 _CNI_MANAGER_LINES: tuple[_KnownLine, ...] = (
     _good(r"cni configuration file is ready, removing node taint", "it wrote its CNI configuration"),
     _bad(
-        r"failed to create cni config manager", "it cannot start: a CIDR in its --exception-cidrs argument is invalid"
+        r"failed to create cni config manager",
+        "it cannot start: a CIDR in its --exception-cidrs argument is invalid",
+        "Correct --exception-cidrs in the DaemonSet; on AKS open a support request, because AKS sets the argument",
     ),
     _bad(
         r"failed to regenerate cni conf|failed to find plugins in cni config|plugins field is not an array"
         r"|empty plugin list in cni config|failed to unmarshal cni config|failed to find network name in",
         "the first other file in /etc/cni/net.d is not usable, so it cannot write its own",
+        "Repair or remove the first other file in /etc/cni/net.d of the node, and the program that wrote it",
     ),
     _bad(
         r"Main CNI config file is missing|no existing cni plugin configuration file found",
         "the cluster's own CNI is not installed on the node yet",
+        "Repair the pods of the cluster's network plugin on the node; a new node image also installs it again",
     ),
     _bad(
         r"failed to remove node taint|keeping node taint|skip removing taint",
         "it does not remove the taint cni-not-ready from the node",
     ),
-    _bad(r"failed to listen|failed to serve", "port 50051 on the node is in use"),
+    _bad(
+        r"failed to listen|failed to serve",
+        "port 50051 on the node is in use",
+        "Move the program that uses port 50051 off the node, or to another port",
+    ),
     _bad(
         r"failed to start k8s client cache|failed to create k8s cluster object",
         "it cannot reach the API server from the node",
+        "Allow the node to reach the API server (firewall, private DNS zone, route table)",
     ),
 )
 
@@ -67,36 +84,52 @@ _DAEMON_LINES: tuple[_KnownLine, ...] = (
     _bad(
         r"status is nil for GatewayVMConfiguration|failed to find primary or secondary IP for node",
         "the node has no address of the egress IP prefix: it is new, or the prefix has no free address",
+        "Scale the gateway node pool by one node and back, within its prefix: the controller then configures its nodes again",
     ),
     _bad(
         r"failed to retrieve wireguard private key secret|failed to retrieve private key from secret",
         "it cannot read the Secret with the WireGuard key",
+        "Change a label of the StaticGatewayConfiguration: the controller then creates its key Secret again; then restart the "
+        "gateway, whose pods keep the old key",
+        of_one=True,
     ),
     _bad(
         r"failed to get network namespace ns-static-egress-gateway",
         "the network namespace ns-static-egress-gateway is missing on the node, for example after a reboot",
+        of_node=True,
     ),
     _bad(
         r"imds does not provide subnet|failure of querying imds|failed to get instance metadata"
         r"|unable to retrieve node metadata",
         "the node's metadata service (169.254.169.254) does not answer",
+        "Allow the node's processes to reach 169.254.169.254 without a proxy (iptables rules, NO_PROXY)",
+        of_node=True,
     ),
     _bad(
         r"failed to (add ILB IP to eth0|parse ILB IP)",
         "the internal load balancer's address is not in the node's subnet",
+        "Upgrade the cluster: an operator since December 2025 supports a gateway node pool in another subnet",
+        of_node=True,
     ),
     _bad(
         r"failed to add peer to wireguard|failed to add pod route|failed to parse pod (IPv4 address|wireguard public key)",
         "it cannot add a pod as a WireGuard peer",
+        "Restart the gateway: its pods get new PodEndpoints",
     ),
-    _bad(r"failed to create wireguard link", "the node's kernel lacks the wireguard module"),
+    _bad(
+        r"failed to create wireguard link", NO_WIREGUARD, "Use another node image or OS SKU for the pool", of_node=True
+    ),
     _bad(
         r"failed to ensure chain|failed to restore iptables table",
         "it cannot change the node's iptables rules, because another program changes them",
+        "Exclude the gateway nodes from the program that changes iptables rules, such as another network agent",
+        of_node=True,
     ),
     _bad(
         r"failed to start gateway lb health probe server",
         "port 8082 on the node is in use, so the load balancer marks the node down",
+        "Move the program that uses port 8082 off the gateway nodes, or to another port",
+        of_node=True,
     ),
 )
 
@@ -110,6 +143,18 @@ class LogFault:
 
     line: Line
     meaning: str
+    fix: str = ""
+    """The fix, "" if a new pod ends the fault."""
+    of_node: bool = False
+    """Whether the node then serves no StaticGatewayConfiguration."""
+    of_one: bool = False
+    """Whether the node then does not serve the StaticGatewayConfiguration that the line names."""
+
+    def stops(self, namespace: str, name: str) -> bool:
+        """Whether the node does not serve this StaticGatewayConfiguration because of the fault."""
+        written = self.line.text
+        named = f"{namespace}/{name}" in written or (f'"name":"{name}"' in written and f'"{namespace}"' in written)
+        return self.of_node or (self.of_one and named)
 
     @property
     def text(self) -> str:
@@ -136,6 +181,6 @@ def log_fault(component: str, lines: Iterable[Line]) -> LogFault | None:
     for line in lines:
         for known in table:
             if known.pattern.search(line.text):
-                newest = LogFault(line, known.meaning) if known.bad else None
+                newest = LogFault(line, known.meaning, known.fix, known.of_node, known.of_one) if known.bad else None
                 break
     return newest

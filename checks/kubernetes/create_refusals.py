@@ -118,8 +118,8 @@ _POD_NAME = re.compile(r'pods? "[^"]+" is forbidden')
 
 
 def _without_pod_name(message: str) -> str:
-    """The message without the name of the pod, which differs at each attempt."""
-    return _POD_NAME.sub("pods are forbidden", message)
+    """The message without the name of the pod, which differs at each attempt, and without the event's prefix."""
+    return _POD_NAME.sub("pods are forbidden", message.removeprefix("Error creating: "))
 
 
 def _conditions(each: Workload, revision: str) -> list[Refusal]:

@@ -22,6 +22,9 @@ TAINT_GRACE = timedelta(minutes=10)
 Source: docs/domain/decision-tables.md#static-egress-components-unhealthy.
 """
 
+NEW_NODE = timedelta(minutes=5)
+"""The age up to which a node may have the taint without a time (docs/rulings.md#ruling-42)."""
+
 
 def tainted(facts: Facts) -> tuple[tuple[Node, datetime | None], ...]:
     """The nodes with the taint, and since when (None if the API does not record it).
@@ -40,11 +43,11 @@ def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
 
     `own` are the nodes of the gateway's pods.
 
-    Source: docs/rulings.md#ruling-12.
+    Source: docs/rulings.md#ruling-12, docs/rulings.md#ruling-42.
     """
     elsewhere: list[tuple[Node, Evidence]] = []
     for node, added in tainted(facts):
-        if added is not None and facts.now - added < TAINT_GRACE:
+        if facts.now - added < TAINT_GRACE if added is not None else _is_new(facts, node):
             continue
         since = f"since {added:%Y-%m-%d %H:%M} UTC" if added else "(no timeAdded)"
         evidence = Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed when the CNI is configured")
@@ -65,6 +68,11 @@ def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
             about=_taint_about(nodes),
             severity=Severity.DEGRADES,
         )
+
+
+def _is_new(facts: Facts, node: Node) -> bool:
+    """Whether the node joined just now: a taint without the effect NoExecute has no time of its own."""
+    return node.created is not None and facts.now - node.created < NEW_NODE
 
 
 def _taint_about(nodes: list[Node]) -> list[Involved]:

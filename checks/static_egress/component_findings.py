@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 
 from checks.facts.events import Event
-from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.knowledge.component_logs import NO_WIREGUARD
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.create_refusals import component_refusals
 from checks.model.commands import KEGTS, TSG, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.component_state import NodeFault, on_nodes
 from checks.static_egress.components import Component
+from checks.static_egress.pool_fixes import node_image_fixes
 
 
 def none_ready(component: Component) -> bool:
@@ -30,8 +31,26 @@ def no_ready_pod(facts: Facts, component: Component, faults: list[NodeFault], ab
         f"{component.ref} has no ready pod{where}.",
         subject=component.ref,
         evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
-        actions=_actions(component, next((each.pod for each in faults if each.pod is not None), None)),
+        actions=_actions(component, next((each for each in faults if each.pod is not None), None)),
         about=[Involved("component", component.short), *about, *involved],
+    )
+
+
+def no_working_pod(
+    facts: Facts, component: Component, faults: list[NodeFault], pool: str, about: Iterable[Involved]
+) -> Observation:
+    """The failure of a component whose ready pods all report a fault, so that no node serves (docs/rulings.md#ruling-42)."""
+    reported = [each.reported for each in faults if each.reported is not None]
+    meanings = "; ".join(dict.fromkeys(each.meaning for each in reported))
+    actions = _actions(component, faults[0])
+    if any(each.meaning == NO_WIREGUARD for each in reported):
+        actions = [*actions[:-1], *node_image_fixes(facts, pool)]
+    return fail(
+        f"On every node of gateway node pool {pool} the {component.short} reports: {meanings}.",
+        subject=component.ref,
+        evidence=[line for each in faults for line in each.evidence],
+        actions=actions,
+        about=[Involved("component", component.short), *about],
     )
 
 
@@ -50,7 +69,7 @@ def component_finding(
     ]
     summary = "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])]) + "."
     evidence = [*(line for each in faults for line in each.evidence), *refused]
-    actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
+    actions = _actions(component, next((each for each in faults if each.pod is not None), None))
     everything = [
         Involved("component", component.short),
         *on_nodes(component.short, [each.node for each in faults]),
@@ -59,7 +78,7 @@ def component_finding(
     ]
     if blocks:
         return fail(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything)
-    down = any(each.down for each in faults)
+    down = any(each.down or (each.reported is not None and each.reported.of_node) for each in faults)
     severity = Severity.DEGRADES if down else Severity.RISKS
     return warn(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, severity=severity)
 
@@ -74,8 +93,10 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in refusals], involved
 
 
-def _actions(component: Component, pod: Pod | None) -> list[Action]:
+def _actions(component: Component, fault: NodeFault | None) -> list[Action]:
+    """What shows more, and the fix of the fault's reason as the last action; `fault` is one of a pod."""
     namespace = component.namespace
+    pod = fault.pod if fault is not None else None
     found = [
         inspect(
             "List both DaemonSets and their pods",
@@ -83,11 +104,13 @@ def _actions(component: Component, pod: Pod | None) -> list[Action]:
             TSG,
         )
     ]
-    if pod is None:
+    if fault is None or pod is None:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
         return [*found, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
     logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
     found.append(inspect(f"Show its log on {pod.node}", logs, KEGTS))
+    if fault.reported is not None and fault.reported.fix:
+        return [*found, change(fault.reported.fix, url=KEGTS)]
     delete = kubectl("delete", "pod", pod.name, namespace=namespace)
     expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
     if component.short == "cni-manager":

@@ -29,6 +29,8 @@ class NodeFault:
     evidence: tuple[Evidence, ...]
     down: bool
     pod: Pod | None = None
+    reported: LogFault | None = None
+    """The fault that its log reports now."""
 
 
 def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: type[LogText]) -> list[NodeFault]:
@@ -68,7 +70,7 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
         return NodeFault(pod.node, f"a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
     if reported is not None and reported.line.at is not None and facts.now - reported.line.at < _RECENT:
         what = f"a {component.short} that reports: {reported.meaning}"
-        return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod)
+        return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod, reported)
     return None
 
 

@@ -68,40 +68,50 @@ def gateway_node_faults(
 def _without_address(
     facts: Facts, configuration: StaticGatewayConfiguration, nodes: int, pool: AgentPool | None
 ) -> Iterator[Observation]:
-    """A finding for nodes without an address.
+    """A finding for nodes without an address: a failure if none has one (docs/rulings.md#ruling-42).
 
     Nodes beyond the prefix have a finding of their own.
     """
-    size = pool.prefix_size if pool else None
-    if not configuration.egress_prefix or (size is not None and nodes > capacity(size)):
+    most = capacity(pool.prefix_size) if pool and pool.prefix_size is not None else None
+    if not configuration.egress_prefix:
         return
     machines_pool = pool is not None and pool.kind.lower() == "virtualmachines"
     machines = facts.get(GatewayVMConfiguration, configuration.name, configuration.namespace)
     profiles = machines.profiles if machines else None
     if machines is None or profiles is None or profiles >= nodes:
         return
-    yield warn(
-        f"{profiles} of {nodes} nodes of gateway node pool {configuration.pool} have an address of the egress IP prefix.",
-        subject=machines.ref,
-        evidence=[
-            Evidence(
-                machines.ref,
-                "status.gatewayVMProfiles",
-                f"of {profiles} node{'' if profiles == 1 else 's'}",
-                f"of {nodes} nodes",
-            )
-        ],
-        actions=[
-            inspect(
-                "Show which nodes have an address",
-                kubectl("get", "gatewayvmconfiguration", machines.name, "-o", "yaml", namespace=machines.namespace),
-                SEGDOC,
-            ),
-            describe(configuration),
-            (PUBLIC_IP_NAMES_COLLIDE if machines_pool else IP_CONFIGURATIONS_REMOVED).compare,
-        ],
-        severity=Severity.DEGRADES,
+    name = configuration.pool
+    evidence = [
+        Evidence(
+            machines.ref,
+            "status.gatewayVMProfiles",
+            f"of {profiles} node{'' if profiles == 1 else 's'}",
+            f"of {nodes} nodes",
+        )
+    ]
+    show = inspect(
+        "Show which nodes have an address",
+        kubectl("get", "gatewayvmconfiguration", machines.name, "-o", "yaml", namespace=machines.namespace),
+        SEGDOC,
     )
+    again = configure_again(facts, name, nodes, most, configuration)
+    compare = (PUBLIC_IP_NAMES_COLLIDE if machines_pool else IP_CONFIGURATIONS_REMOVED).compare
+    if profiles == 0:
+        yield fail(
+            f"No node of gateway node pool {name} has an address of the egress IP prefix.",
+            subject=machines.ref,
+            evidence=evidence,
+            actions=[show, describe(configuration), again, compare],
+            about=[Involved("pool", name)],
+        )
+    elif most is None or nodes <= most:
+        yield warn(
+            f"{profiles} of {nodes} nodes of gateway node pool {name} have an address of the egress IP prefix.",
+            subject=machines.ref,
+            evidence=evidence,
+            actions=[show, describe(configuration), again, compare],
+            severity=Severity.DEGRADES,
+        )
 
 
 def _not_ready(nodes: Sequence[Node]) -> list[Evidence]:
@@ -139,3 +149,26 @@ def scale_pool(facts: Facts, pool: str, nodes: int, expect: str = "") -> Action:
             expect,
         )
     return change(f"Scale node pool {pool} to {nodes} nodes", command, SEGDOC, f"{nodes} nodes of the pool are Ready")
+
+
+def configure_again(
+    facts: Facts, pool: str, nodes: int, most: int | None, configuration: StaticGatewayConfiguration
+) -> Action:
+    """Scales the pool by one node and back, so that the controller configures all its nodes.
+
+    Down first if the prefix has addresses for `most` nodes and the pool has as many.
+    """
+    back = min(nodes, most) if most is not None else nodes
+    other = back + 1 if most is None or back < most else back - 1
+    steps = (back,) if back < nodes else (other, back)
+    commands = (
+        az_aks(facts.cluster, "nodepool", "scale", "--nodepool-name", pool, "--node-count", str(n)) for n in steps
+    )
+    by = f"to {back} nodes" if back < nodes else f"to {other} node{'' if other == 1 else 's'} and back to {back}"
+    return disrupt(
+        f"Scale node pool {pool} {by}: the controller then configures its nodes again; open connections through the removed "
+        "node are closed",
+        " \\\n  && ".join(commands),
+        SEGDOC,
+        f"GatewayVMConfiguration {configuration.namespace}/{configuration.name} lists {back} nodes within some minutes",
+    )

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from checks.facts.agent_pools import AgentPool
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
+from checks.model.commands import SEGDOC, TSG, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action
 from checks.static_egress.gateway_configuration import PoolState, state_of
 from checks.static_egress.procedures import new_configuration
@@ -77,3 +77,42 @@ def start_pool(facts: Facts, pool: str) -> Action:
         SEGDOC,
         "its nodes are Ready within some minutes, and the gateway forwards traffic again",
     )
+
+
+def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
+    """Fixes for a pool whose node image lacks what the gateway needs: another OS SKU, or a newer image.
+
+    Requires AgentPool declared.
+    """
+    selector = f"kubernetes.azure.com/agentpool={pool}"
+    columns = (
+        "NODE:.metadata.name",
+        "KERNEL:.status.nodeInfo.kernelVersion",
+        r"IMAGE:.metadata.labels.kubernetes\.azure\.com/node-image-version",
+    )
+    known = {each.name.lower(): each for each in facts.readable(AgentPool)}
+    this = known.get(pool.lower())
+    sku = "AzureLinux" if this is None or this.os_sku.lower().startswith("ubuntu") else "Ubuntu"
+    name = next(name for name in ("gwpool", "gwpool2", "gwpool3") if name not in known)
+    size = str(this.prefix_size) if this is not None and this.prefix_size else "31"
+    options = ("--mode", "gateway", "--gateway-prefix-size", size, "--node-count", "2", "--os-sku", sku)
+    return [
+        inspect(
+            f"Show kernel and node image of the nodes of {pool}",
+            kubectl("get", "nodes", "-l", selector, "-o", f"custom-columns={','.join(columns)}"),
+            SEGDOC,
+        ),
+        change(
+            f"Create gateway node pool {name} with OS SKU {sku}",
+            az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
+            SEGDOC,
+            f"2 nodes are Ready; then move the gateway to a StaticGatewayConfiguration on {name}, which has another egress IP "
+            "prefix (SEG-7)",
+        ),
+        disrupt(
+            f"Upgrade the node image of {pool} if a newer one has the module; open connections through each node are closed",
+            az_aks(facts.cluster, "nodepool", "upgrade", "--nodepool-name", pool, "--node-image-only"),
+            SEGDOC,
+            "the nodes show a newer image, and the daemons no longer report the error",
+        ),
+    ]

@@ -4,6 +4,7 @@ The policy is a quota, a limit range or a pod security level.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from checks.engine.check import Because, check
 from checks.facts.events import Event
@@ -49,13 +50,9 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a larger quota, or the pod security level baseline for the gateway's namespace.
 
     Source: article PROV-2; Kubernetes documentation, "Pod Security Admission"."""
-    refused = [
-        (each, found[0])
-        for each in gateway_refusals(facts)
-        if (found := refusal_reason(each.message)) is not None and found[0].kind in POLICIES
-    ]
-    yield from (_refusal(facts, each, reason) for each, reason in refused)
-    kinds = {reason.kind for _, reason in refused}
+    refused = _by_policy(facts)
+    yield from (_refusal(facts, each) for each in refused)
+    kinds = {each[0].reason.kind for each in refused}
     risks: list[Observation] = []
     if "pod-security" not in kinds:
         risks += _restricted(facts)
@@ -67,25 +64,46 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
         yield healthy(f"No policy of namespace {facts.gateway.namespace} blocks pods of {facts.gateway.ref}.")
 
 
-def _refusal(facts: Facts, each: Refusal, reason: RefusalReason) -> Observation:
-    gateway = facts.gateway
-    deployment = f"{gateway.name}-{each.revision}"
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A refusal with the policy that its message names."""
+
+    refusal: Refusal
+    reason: RefusalReason
+    policy: str
+
+
+def _by_policy(facts: Facts) -> list[list[_Refused]]:
+    """The refusals of each revision and policy: one refusal has a condition and events, whose numbers may differ."""
+    groups: dict[tuple[str, str, str], list[_Refused]] = {}
+    for each in gateway_refusals(facts):
+        if (found := refusal_reason(each.message)) is not None and found[0].kind in POLICIES:
+            groups.setdefault((each.revision, found[0].meaning, found[1]), []).append(_Refused(each, *found))
+    return list(groups.values())
+
+
+def _refusal(facts: Facts, group: list[_Refused]) -> Observation:
+    gateway, first = facts.gateway, group[0]
+    revision = first.refusal.revision
+    deployment = f"{gateway.name}-{revision}"
     return fail(
-        f"Pods of Deployment {gateway.namespace}/{deployment} are refused: {reason.meaning}.",
-        subject=each.ref,
-        evidence=[Evidence(each.ref, each.field, each.message, "the pods are created")],
-        actions=[*_show_actions(facts), _fix(facts, each, reason), restart(deployment, gateway.namespace)],
-        about=[Involved("revision", each.revision)],
+        f"Pods of Deployment {gateway.namespace}/{deployment} are refused: {first.reason.meaning}.",
+        subject=first.refusal.ref,
+        evidence=[
+            Evidence(each.refusal.ref, each.refusal.field, each.refusal.message, "the pods are created")
+            for each in group
+        ],
+        actions=[*_show_actions(facts), _fix(facts, first), restart(deployment, gateway.namespace)],
+        about=[Involved("revision", revision)],
     )
 
 
-def _fix(facts: Facts, each: Refusal, reason: RefusalReason) -> Action:
+def _fix(facts: Facts, each: _Refused) -> Action:
     """Return the fix, with a command if the message names the quota or policy."""
-    namespace = facts.gateway.namespace
-    found = refusal_reason(each.message)
+    namespace, reason = facts.gateway.namespace, each.reason
     match reason.kind:
-        case "quota" if found is not None and "exceeded" in each.message:
-            return change(reason.fix, kubectl("edit", "resourcequota", found[1], namespace=namespace), HOWTO)
+        case "quota" if "exceeded" in each.refusal.message:
+            return change(reason.fix, kubectl("edit", "resourcequota", each.policy, namespace=namespace), HOWTO)
         case "pod-security":
             return change(
                 reason.fix, kubectl("label", "namespace", namespace, f"{ENFORCE}=baseline", "--overwrite"), HOWTO

@@ -14,7 +14,7 @@ from checks.facts.workloads import DaemonSet, Deployment
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy
 from checks.static_egress.cni_taint import lasting_taints
-from checks.static_egress.component_findings import component_finding, no_ready_pod, none_ready
+from checks.static_egress.component_findings import component_finding, no_ready_pod, no_working_pod, none_ready
 from checks.static_egress.component_nodes import daemon_pool, own_nodes
 from checks.static_egress.component_state import node_faults, on_nodes, workload_nodes
 from checks.static_egress.components import Component, cni_manager, daemon
@@ -53,9 +53,10 @@ from checks.static_egress.components import Component, cni_manager, daemon
 def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
     """What it checks: the DaemonSets `kube-egress-gateway-cni-manager` and `-daemon-manager`, their pods and logs, and
     the taint `cni-not-ready` on nodes. It fails when the cni-manager is missing or not ready on a node with a gateway
-    pod, when a DaemonSet does not exist or has no ready pod, and when the gateway node pool has no ready daemon. On
-    other nodes it warns. The taint fails on a gateway pod's node after 10 minutes; without a timestamp, and on other
-    nodes, it warns. The daemon is not checked while the gateway node pool is missing or stopped.
+    pod, when a DaemonSet does not exist or has no ready pod, and when the gateway node pool has no ready daemon, or only
+    daemons that report why their node serves nothing, such as a kernel without wireguard. On other nodes it warns. The
+    taint fails on a gateway pod's node after 10 minutes; without a timestamp, and on other nodes, it warns, but not on a
+    node younger than 5 minutes. The daemon is not checked while the gateway node pool is missing or stopped.
 
     Why it matters: the CNI plugin calls the cni-manager for every new pod on its node, annotated or not. While the
     cni-manager is down, no new pod starts there. Without the daemon a gateway node forwards no traffic.
@@ -145,7 +146,11 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
         faults = faults or node_faults(facts, component, set(component.pods), logs)
         yield no_ready_pod(facts, component, faults, [*about, *on_nodes(component.short, own)])
         return
-    if faults:
+    gateway = facts.gateway
+    stopped = {f.node for f in faults if f.reported and f.reported.stops(gateway.namespace, gateway.configuration)}
+    if own and own <= stopped:
+        yield no_working_pod(facts, component, faults, pool, [*about, *on_nodes(component.short, own)])
+    elif faults:
         yield component_finding(facts, component, faults, False, about)
     elsewhere = set(component.pods) - own
     if rest := node_faults(facts, component, elsewhere, logs):

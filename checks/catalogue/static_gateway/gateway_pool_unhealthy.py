@@ -34,18 +34,20 @@ _PREFIX_SIZES = range(28, 32)
             "the gateway daemon cannot run on nodes that are not ready", share="pool"
         ),
         "gateway-dataplane-not-ready": Because(
-            "a node that is not ready does not serve the StaticGatewayConfiguration", share="pool"
+            "a node that is not ready or has no address of the prefix does not serve the StaticGatewayConfiguration",
+            share="pool",
         ),
     },
 )
 def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
     """What it checks: the StaticGatewayConfiguration's node pool in Azure and its nodes in the cluster. It fails if no
-    node is ready, if the pool has more nodes than its prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen),
-    or if the nodes run Windows. It warns if some nodes are not ready or have no address, if there is a single node, or
-    if the cluster autoscaler is enabled.
+    node is ready, if no node has an address of the prefix, if the nodes run Windows, or if no prefix is assigned yet and
+    the pool has more nodes than its prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen). It warns if some
+    nodes are not ready or have no address, if there are more nodes than an assigned prefix serves, if there is a single
+    node, or if the cluster autoscaler is enabled.
 
-    Why it matters: all traffic leaves through these nodes. A node beyond the prefix has no public IP address, but the
-    load balancer still sends traffic to it.
+    Why it matters: all traffic leaves through these nodes. A node beyond the prefix has no public IP address; the load
+    balancer sends it no traffic.
 
     What usually fixes it: scaling the pool to 2 or more nodes, within the prefix, with the autoscaler disabled.
 
@@ -58,7 +60,7 @@ def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
     if isinstance(pool, NotApplicable):
         yield skip(pool.reason)
         return
-    found = list(_by_azure(facts, pool)) if pool else []
+    found = list(_by_azure(facts, configuration, pool)) if pool else []
     yield from found
     if pool is None and not pool_nodes(facts, configuration.pool):
         # Only Azure distinguishes a pool without nodes from a pool that does not exist.
@@ -72,7 +74,7 @@ def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
         yield healthy(f"{count} of {count} nodes of gateway node pool {configuration.pool} are ready.")
 
 
-def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
+def _by_azure(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool) -> Iterator[Observation]:
     if pool.os_type.lower() == "windows":
         yield fail(
             f"Gateway node pool {pool.name} runs Windows; the gateway daemon runs only on Linux.",
@@ -90,7 +92,7 @@ def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
             actions=[show_node_pool(facts, pool.name)],
         )
     if size is not None and count is not None and count > capacity(size):
-        yield _beyond(facts, pool, count, size)
+        yield _beyond(facts, configuration, pool, count, size)
     if count == 1:
         yield warn(
             f"Gateway node pool {pool.name} has a single node: its next restart interrupts all traffic.",
@@ -103,18 +105,31 @@ def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
         yield _autoscaled(facts, pool)
 
 
-def _beyond(facts: Facts, pool: AgentPool, count: int, size: int) -> Observation:
-    return fail(
-        f"Gateway node pool {pool.name} has {count} nodes, but its /{size} prefix has addresses for {capacity(size)}.",
+def _beyond(
+    facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool, count: int, size: int
+) -> Observation:
+    """More nodes than addresses: no prefix is assigned to them, and an assigned one serves the others."""
+    summary = (
+        f"Gateway node pool {pool.name} has {count} nodes, but its /{size} prefix has addresses for {capacity(size)}"
+    )
+    evidence = [
+        Evidence(pool.ref, "count", str(count), f"at most {capacity(size)}"),
+        Evidence(pool.ref, "gatewayProfile.publicIPPrefixSize", str(size)),
+    ]
+    actions = [
+        show_node_pool(facts, pool.name),
+        scale_pool(facts, pool.name, capacity(size), f"each remaining node has an address of the /{size} prefix"),
+    ]
+    if not configuration.egress_prefix:
+        return fail(f"{summary}.", subject=pool.ref, evidence=evidence, actions=actions)
+    spare = count - capacity(size)
+    return warn(
+        f"{summary}: {spare} node{' forwards' if spare == 1 else 's forward'} no traffic.",
         subject=pool.ref,
-        evidence=[
-            Evidence(pool.ref, "count", str(count), f"at most {capacity(size)}"),
-            Evidence(pool.ref, "gatewayProfile.publicIPPrefixSize", str(size)),
-        ],
-        actions=[
-            show_node_pool(facts, pool.name),
-            scale_pool(facts, pool.name, capacity(size), f"each remaining node has an address of the /{size} prefix"),
-        ],
+        evidence=evidence,
+        actions=actions,
+        about=[Involved("pool", pool.name)],
+        severity=Severity.DEGRADES,
     )
 
 

@@ -1,18 +1,17 @@
-"""EG411: gateway pods are older than the StaticGatewayConfiguration or its last edit.
-
-Their network was set up before.
-"""
+"""EG411: gateway pods are older than the settings that their network was set up with."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from checks.engine.check import check
+from checks.facts.namespaces import Secret
 from checks.facts.pods import Pod
-from checks.facts.static_egress import PodEndpoint, StaticGatewayConfiguration
+from checks.facts.static_egress import GatewayLBConfiguration, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.model.raw_values import moment
+from checks.model.raw_values import moment, text
+from checks.static_egress.copied_settings import CopiedSetting, copied_settings, edit_count, written_time
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.procedures import restart_gateway
 
@@ -22,19 +21,20 @@ from checks.static_egress.procedures import restart_gateway
     title="Gateway pods are older than their StaticGatewayConfiguration",
     severity=Severity.BLOCKS,
     article=("SEG-6",),
-    reads=(StaticGatewayConfiguration, Pod, Deployment, PodEndpoint),
+    reads=(StaticGatewayConfiguration, GatewayLBConfiguration, Secret, Pod, Deployment, PodEndpoint),
     explains={
         "source-address-wrong": "a pod keeps the key, prefix and routes with which its network was set up",
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
-    """What it checks: when the network of each running gateway pod was set up, against the StaticGatewayConfiguration's
-    creation and the last edit of its spec. The setup time is the newest of the pod's creation, its start and its
-    PodEndpoint's last change. It fails for a pod older than the creation: the SGC was deleted and created again, with
-    another key. It warns for a pod older than the last edit, because the changed fields are not recorded, and for an
-    edit at an unknown time.
+    """What it checks: when the network of each running gateway pod was set up, against the last change of what it copied
+    then: the StaticGatewayConfiguration's creation, its key Secret, address and port of the tunnel's endpoint, and its
+    spec. The setup time is the newest of the pod's creation, its start, its sandbox and its PodEndpoint's last change. It
+    fails for pods older than the creation, the key or the endpoint, with their share. It warns for pods older than the
+    last edit, because the changed fields are not recorded, and for an edit at an unknown time.
 
-    Why it matters: key, default route and excluded ranges are written into a pod only when its network is set up.
+    Why it matters: key, endpoint, default route and excluded ranges are written into a pod only when its network is set
+    up. Pods with an old key or endpoint are running and ready, but their traffic is lost.
 
     What usually fixes it: a restart of the gateway's Deployment.
 
@@ -49,29 +49,18 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
     if not pods:
         yield skip(f"No pod of {facts.gateway.ref} runs with {configuration.name} (gateway-pods-not-running).")
         return
-    created, edited = configuration.created, _edited(configuration)
-    older = _older(facts, pods, created)
-    stale = [pod for pod in _older(facts, pods, edited) if pod not in older]
-    if older:
-        yield _recreated(facts, configuration, older)
-    if stale:
-        yield _outdated(facts, configuration, stale, edited)
-    if not older and not stale and edited is None and _edit_count(configuration) > 0:
+    current = list(pods)
+    found = False
+    for setting in copied_settings(facts, configuration):
+        older = _older(facts, current, setting.changed)
+        if older:
+            found = True
+            current = [pod for pod in current if pod not in older]
+            yield _outdated(facts, configuration, setting, older, len(pods))
+    if not found and edit_count(configuration) > 0 and configuration.spec_changed is None:
         yield _edit_time_unknown(facts, configuration)
-    elif not older and not stale:
+    elif not found:
         yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}.")
-
-
-def _edit_count(configuration: StaticGatewayConfiguration) -> int:
-    """The number of edits of the spec.
-
-    The generation starts at 1, and a deletion request adds 1.
-    """
-    return (configuration.generation or 1) - 1 - (configuration.deleted is not None)
-
-
-def _edited(configuration: StaticGatewayConfiguration) -> datetime | None:
-    return configuration.spec_changed if _edit_count(configuration) > 0 else None
 
 
 def _older(facts: Facts, pods: Sequence[Pod], than: datetime | None) -> list[Pod]:
@@ -86,7 +75,9 @@ def _older(facts: Facts, pods: Sequence[Pod], than: datetime | None) -> list[Pod
 
 
 def _pod_time(pod: Pod) -> datetime | None:
-    return max(filter(None, (pod.created, pod.started)), default=None)
+    sandbox = pod.condition("PodReadyToStartContainers")
+    ready = moment(sandbox, "lastTransitionTime") if text(sandbox, "status") == "True" else None
+    return max(filter(None, (pod.created, pod.started, ready)), default=None)
 
 
 def _network_time(facts: Facts, pod: Pod, at: datetime) -> datetime:
@@ -100,27 +91,20 @@ def _network_time(facts: Facts, pod: Pod, at: datetime) -> datetime:
     return max(filter(None, (at, end.created, *written)), default=at)
 
 
-def _recreated(facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod]) -> Observation:
-    return fail(
-        f"{configuration.ref} was deleted and created again, with a new key, after {_count(pods)} of {facts.gateway.ref} "
-        "had started.",
-        subject=configuration.ref,
-        evidence=_evidence(configuration, "metadata.creationTimestamp", configuration.created, pods),
-        actions=restart_gateway(facts.gateway),
-        about=_about(pods),
-    )
-
-
 def _outdated(
-    facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod], edited: datetime | None
+    facts: Facts, configuration: StaticGatewayConfiguration, setting: CopiedSetting, older: Sequence[Pod], running: int
 ) -> Observation:
-    return warn(
-        f"The spec of {configuration.ref} was edited after {_count(pods)} of {facts.gateway.ref} had started.",
-        subject=configuration.ref,
-        evidence=_evidence(configuration, "metadata.managedFields[f:spec].time", edited, pods),
-        actions=restart_gateway(facts.gateway),
-        about=_about(pods),
-    )
+    share = _count(older) if len(older) == running else f"{len(older)} of {running} pods"
+    summary = f"{setting.happened} after {share} of {facts.gateway.ref} had started."
+    when = written_time(setting.changed)
+    evidence = [
+        setting.evidence,
+        *(Evidence(p.ref, "metadata.creationTimestamp", written_time(p.created), f"after {when}") for p in older),
+    ]
+    actions, about = restart_gateway(facts.gateway), _about(older)
+    if setting.lost:
+        return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
+    return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
 
 
 def _edit_time_unknown(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation:
@@ -133,20 +117,6 @@ def _edit_time_unknown(facts: Facts, configuration: StaticGatewayConfiguration) 
         ],
         actions=restart_gateway(facts.gateway),
     )
-
-
-def _evidence(
-    configuration: StaticGatewayConfiguration, field: str, at: datetime | None, pods: Sequence[Pod]
-) -> list[Evidence]:
-    when = _time(at)
-    found = [Evidence(configuration.ref, field, when)]
-    return found + [
-        Evidence(pod.ref, "metadata.creationTimestamp", _time(pod.created), f"after {when}") for pod in pods
-    ]
-
-
-def _time(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else "(unknown)"
 
 
 def _about(pods: Sequence[Pod]) -> list[Involved]:
