@@ -168,7 +168,7 @@ def configure_again(
     return disrupt(
         f"Scale node pool {pool} {by}: the controller then configures its nodes again; open connections through the removed "
         "node are closed",
-        " \\\n  && ".join(commands),
+        " && ".join(commands),
         SEGDOC,
         f"GatewayVMConfiguration {configuration.namespace}/{configuration.name} lists {back} nodes within some minutes",
     )
