@@ -244,7 +244,10 @@ class KubernetesObject(Fact):
 
     @property
     def status_changed(self) -> datetime | None:
-        """The approximate time of the last change of the status; None if no entry of managedFields is about it."""
+        """The approximate time of the last change of the status.
+
+        None if no entry of managedFields is about it.
+        """
         return self._changed("f:status")
 
     @property

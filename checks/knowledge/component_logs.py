@@ -56,12 +56,12 @@ _CNI_MANAGER_LINES: tuple[_KnownLine, ...] = (
         r"failed to regenerate cni conf|failed to find plugins in cni config|plugins field is not an array"
         r"|empty plugin list in cni config|failed to unmarshal cni config|failed to find network name in",
         "the first other file in /etc/cni/net.d is not usable, so it cannot write its own",
-        "Repair or remove the first other file in /etc/cni/net.d of the node, and the program that wrote it",
+        "Correct or remove the first other file in /etc/cni/net.d of the node, and the program that wrote it",
     ),
     _bad(
         r"Main CNI config file is missing|no existing cni plugin configuration file found",
         "the cluster's own CNI is not installed on the node yet",
-        "Repair the pods of the cluster's network plugin on the node; a new node image also installs it again",
+        "Restart the pods of the cluster's network plugin on the node, or reimage the node",
     ),
     _bad(
         r"failed to remove node taint|keeping node taint|skip removing taint",

@@ -118,7 +118,7 @@ _POD_NAME = re.compile(r'pods? "[^"]+" is forbidden')
 
 
 def _without_pod_name(message: str) -> str:
-    """The message without the name of the pod, which differs at each attempt, and without the event's prefix."""
+    """The message without the event's prefix and the pod's name, which differs each time."""
     return _POD_NAME.sub("pods are forbidden", message.removeprefix("Error creating: "))
 
 

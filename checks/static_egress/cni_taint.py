@@ -71,7 +71,10 @@ def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
 
 
 def _is_new(facts: Facts, node: Node) -> bool:
-    """Whether the node joined just now: a taint without the effect NoExecute has no time of its own."""
+    """Whether the node joined just now.
+
+    A taint without the effect NoExecute has no time of its own.
+    """
     return node.created is not None and facts.now - node.created < NEW_NODE
 
 

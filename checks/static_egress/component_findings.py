@@ -39,7 +39,10 @@ def no_ready_pod(facts: Facts, component: Component, faults: list[NodeFault], ab
 def no_working_pod(
     facts: Facts, component: Component, faults: list[NodeFault], pool: str, about: Iterable[Involved]
 ) -> Observation:
-    """The failure of a component whose ready pods all report a fault, so that no node serves (docs/rulings.md#ruling-42)."""
+    """The failure of a component whose ready pods all report why their node serves nothing.
+
+    Source: docs/rulings.md#ruling-42.
+    """
     reported = [each.reported for each in faults if each.reported is not None]
     meanings = "; ".join(dict.fromkeys(each.meaning for each in reported))
     actions = _actions(component, faults[0])
@@ -94,7 +97,10 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
 
 
 def _actions(component: Component, fault: NodeFault | None) -> list[Action]:
-    """What shows more, and the fix of the fault's reason as the last action; `fault` is one of a pod."""
+    """Commands that show more; the last action is the fix of the fault's reason.
+
+    `fault` is one of a pod.
+    """
     namespace = component.namespace
     pod = fault.pod if fault is not None else None
     found = [

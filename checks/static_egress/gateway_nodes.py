@@ -68,9 +68,9 @@ def gateway_node_faults(
 def _without_address(
     facts: Facts, configuration: StaticGatewayConfiguration, nodes: int, pool: AgentPool | None
 ) -> Iterator[Observation]:
-    """A finding for nodes without an address: a failure if none has one (docs/rulings.md#ruling-42).
+    """A finding for nodes without an address, which is a failure if none has one.
 
-    Nodes beyond the prefix have a finding of their own.
+    Nodes beyond the prefix have a finding of their own. Source: docs/rulings.md#ruling-42.
     """
     most = capacity(pool.prefix_size) if pool and pool.prefix_size is not None else None
     if not configuration.egress_prefix:

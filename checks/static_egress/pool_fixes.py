@@ -80,7 +80,7 @@ def start_pool(facts: Facts, pool: str) -> Action:
 
 
 def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
-    """Fixes for a pool whose node image lacks what the gateway needs: another OS SKU, or a newer image.
+    """Fixes for a pool whose node image lacks a kernel module: another OS SKU or image.
 
     Requires AgentPool declared.
     """

@@ -74,7 +74,10 @@ class _Refused:
 
 
 def _by_policy(facts: Facts) -> list[list[_Refused]]:
-    """The refusals of each revision and policy: one refusal has a condition and events, whose numbers may differ."""
+    """The refusals of each revision and policy.
+
+    One refusal has a condition and events, whose numbers may differ.
+    """
     groups: dict[tuple[str, str, str], list[_Refused]] = {}
     for each in gateway_refusals(facts):
         if (found := refusal_reason(each.message)) is not None and found[0].kind in POLICIES:

@@ -108,7 +108,10 @@ def _by_azure(facts: Facts, configuration: StaticGatewayConfiguration, pool: Age
 def _beyond(
     facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool, count: int, size: int
 ) -> Observation:
-    """More nodes than addresses: no prefix is assigned to them, and an assigned one serves the others."""
+    """A finding for more nodes than addresses.
+
+    No prefix is assigned to them; one that is assigned already serves the other nodes.
+    """
     summary = (
         f"Gateway node pool {pool.name} has {count} nodes, but its /{size} prefix has addresses for {capacity(size)}"
     )
