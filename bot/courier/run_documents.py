@@ -10,7 +10,7 @@ from bot.delivery.private_messages import send_privately
 from bot.delivery.route_pictures import upload_picture
 from bot.delivery.thread import Thread
 from bot.delivery.uploads import bundle_file, report_file, upload_once
-from bot.messages.answers import channel_unavailable, file_not_posted
+from bot.messages.answers import channel_unavailable, file_not_posted, wrong_gateway
 from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, run_messages
 from bot.slack.web_api import MessageDeleted, MessageRefused, Slack, SlackRefusal
@@ -44,7 +44,22 @@ class RunDocuments:
             self.client.deliveries.run_shown(run, complete=isinstance(refused, MessageRefused))
             raise
 
+    def _correct(self, held: HeldDocument, run: Run) -> None:
+        """Remove the run from the channel, and send its users the correct commands."""
+        self.thread.show(held, Destination(run.order.channel, run.order.thread), ())
+        message = wrong_gateway(run)
+        for user in dict.fromkeys((run.order.user, *run.joined)):
+            slot = f"elsewhere/mistake/{user}"
+            if slot not in held.deliveries().slots:
+                url = run.order.response_url if user == run.order.user else ""
+                send_privately(self.slack, user, run.order.channel, url, message, run.order.thread, renew=held.renew)
+                held.note(Delivered(slot, user, "0", message.digest))
+        self.thread.forget(held.document)
+
     def _thread(self, held: HeldDocument, run: Run) -> float | None:
+        if run.private:
+            self._correct(held, run)
+            return None
         now = datetime.now(UTC)
         before = self.client.get(Run, run.order.after) if run.order.after else None
         later = self.client.get(Run, run.later) if run.later else None

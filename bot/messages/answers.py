@@ -63,6 +63,17 @@ def mistake(wrong: Mistake) -> Message:
     return _answer("mistake", wrong.message, blocks, buttons)
 
 
+def wrong_gateway(run: Run) -> Message:
+    """The answer to a command about a gateway that does not exist.
+
+    Its buttons run the command with similar names.
+    """
+    target = run.order.target
+    options = {"host": target.host, "from": target.client}
+    tail = "".join(f" --{option} {value}" for option, value in options.items() if value)
+    return mistake(Mistake(run.problem, tuple(f"{target.cluster} {each}{tail}" for each in run.choices)))
+
+
 def access_denied(reason: str) -> Message:
     """The refusal of the access rules.
 

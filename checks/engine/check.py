@@ -45,7 +45,6 @@ class Check:
     explains: Mapping[str, Because]
     page: str
     run: CheckFunction
-    reports_missing_gateway: bool = False
     warns_of_limit: bool = False
     decided_by_router: bool = False
     reports_unexplained_routes: bool = False
@@ -119,7 +118,6 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     scope: Scope = Scope.GATEWAY,
     hop: EgressHop | None = None,
     explains: Mapping[str, str | Because] | None = None,
-    reports_missing_gateway: bool = False,
     warns_of_limit: bool = False,
     reports_unexplained_routes: bool = False,
 ) -> Callable[[CheckFunction], Check]:
@@ -131,8 +129,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     `partly` further steps of which it, or an action that it offers, covers a part; `hop` is the part of the egress path
     that the fault interrupts (default: the stage's). `reads` are all facts that the function reads; the gateway itself
     (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that this one causes to the mechanism.
-    `reports_missing_gateway`: the check reports a gateway that does not exist, which is an error of the question without
-    it. `warns_of_limit`: its warning means that a limit is near, which digests list. `reports_unexplained_routes`: among
+    `warns_of_limit`: its warning means that a limit is near, which digests list. `reports_unexplained_routes`: among
     the checks that the router decides, it reports the routes that no fault explains.
 
     A check of a stage that does not exist raises ValueError at import.
@@ -155,7 +152,6 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
             explains=edges,
             page=inspect.cleandoc(function.__doc__ or ""),
             run=function,
-            reports_missing_gateway=reports_missing_gateway,
             warns_of_limit=warns_of_limit,
             reports_unexplained_routes=reports_unexplained_routes,
         )

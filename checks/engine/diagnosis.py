@@ -6,7 +6,7 @@ the check is `unknown`, or `skipped` after a failure that makes it meaningless.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
@@ -76,6 +76,8 @@ class Diagnosis:
         self.target = target
         self._target_gap: Gap | None = None
         self._target_known = target is not None
+        self._outside_profile = False
+        """Whether the cluster has objects of the gateway, and the mesh profile does not have it."""
         self._waiting = list(self.checks)
         self._findings: dict[str, tuple[Finding, ...]] = {}
         self._stopping: list[Finding] = []
@@ -84,9 +86,14 @@ class Diagnosis:
         self._of_cluster: dict[Check, _Results] = store.memo(("findings of the cluster", question.cluster), dict)
 
     def advance(self) -> list[Evaluated]:
-        """Evaluate every check whose facts have all arrived, in the order of the codes."""
+        """Evaluate every check whose facts have all arrived, in the order of the codes.
+
+        Nothing is evaluated before it is known that the gateway exists.
+        """
         self.resolve_target()
-        if not self.store.arrived(ManagedCluster):
+        if not self.store.arrived(ManagedCluster) or self.missing_gateway() is not None:
+            return []
+        if self._needs_gateway and not self._target_known:
             return []
         ready: list[Check] = []
         waiting: list[Check] = []
@@ -127,21 +134,22 @@ class Diagnosis:
         return self._target_gap
 
     def missing_gateway(self) -> UnknownGateway | None:
-        """The error that the gateway does not exist.
+        """The error that the gateway exists neither in the mesh profile nor in the cluster.
 
-        None if a selected check reports it.
+        None as long as one of the two is not read, and if the mesh is not enabled (docs/rulings.md#ruling-37).
         """
-        reported = any(check.reports_missing_gateway for check in self.checks)
-        if not self._target_known or self._target_gap is not None or reported:
+        if not self._target_known or self._target_gap is not None or (self.target and self.target.known):
             return None
-        if all(check.scope is not Scope.GATEWAY for check in self.checks) or (self.target and self.target.known):
+        if self._outside_profile or not self._needs_gateway:
             return None
         clusters = self.store.known(ManagedCluster)
-        if any(not cluster.has_profile for cluster in clusters):
+        if any(not each.has_profile or each.mesh_mode.lower() != "istio" for each in clusters):
             return None
-        shown = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
-        shown = shown or list(gateway_entries(self.store.known(Service)))
-        return UnknownGateway(self.question.gateway, self.question.namespace, self.question.nameable(shown))
+        return unknown_gateway(self.store, self.question)
+
+    @property
+    def _needs_gateway(self) -> bool:
+        return any(check.scope is Scope.GATEWAY for check in self.checks)
 
     def _route(self, findings: tuple[Finding, ...]) -> Route | None:
         """The route of the question's host, or one that only holds the error."""
@@ -180,10 +188,10 @@ class Diagnosis:
             return
         name, namespace = self.question.gateway, self.question.namespace
         cluster = next(iter(self.store.known(ManagedCluster)), None)
-        if cluster is not None and cluster.has_profile:
-            self.target = from_profile(cluster, name, namespace)
+        found = from_profile(cluster, name, namespace) if cluster is not None and cluster.has_profile else None
+        if found is not None and found.known:
+            self.target = found
         elif all(self.store.arrived(kind) for kind in TARGET_READS):
-            gaps = [*self.store.gaps(Service), *self.store.gaps(Deployment)]
             self.target = from_cluster(
                 name,
                 namespace,
@@ -191,10 +199,14 @@ class Diagnosis:
                 self.store.known(Deployment),
                 self.store.known(Pod),
             )
+            gaps = [each for kind in (Service, Deployment) for each in self.store.gaps(kind) if each.covers(namespace)]
             if not self.target.known:
                 # Neither Azure nor the cluster shows the gateway, and one was not read: whether it exists is unknown.
-                self.target = None
                 self._target_gap = next(iter([*self.store.gaps(ManagedCluster), *gaps]), None)
+                self.target = found if self._target_gap is None else None
+            elif found is not None:
+                self._outside_profile = True
+                self.target = replace(found, namespace=self.target.namespace, configuration=self.target.configuration)
         else:
             return
         self._target_known = True
@@ -255,8 +267,21 @@ def diagnose(
                 run.resolve_target()
             else:
                 yield from run.advance()
+            if run.missing_gateway() is not None:
+                break
     yield from run.advance()
     yield run
+
+
+def unknown_gateway(store: FactStore, question: Question) -> UnknownGateway:
+    """The error about a gateway that does not exist.
+
+    It suggests similar names of the mesh profile and the cluster.
+    """
+    clusters = store.known(ManagedCluster)
+    enabled = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
+    shown = dict.fromkeys([*enabled, *gateway_entries(store.known(Service))])
+    return UnknownGateway(question.gateway, question.namespace, question.nameable(shown))
 
 
 def evaluate(

@@ -112,14 +112,12 @@ def from_cluster(
     found = [
         s
         for s in services
-        if s.name == name
-        and namespace in (None, s.namespace)
-        and (s.labels.get(COMPONENT_LABEL) == "egress-gateway" or namespace is not None)
+        if s.name == name and namespace in (None, s.namespace) and s.labels.get(COMPONENT_LABEL) == "egress-gateway"
     ]
     if len(found) > 1:
         raise AmbiguousGateway(name, tuple(sorted(f"{s.namespace}/{s.name}" for s in found)))
     where = found[0].namespace if found else namespace
-    own = [d for d in deployments if d.name.startswith(f"{name}-asm-") and where in (None, d.namespace)]
+    own = [d for d in deployments if is_named_for(d, name) and where in (None, d.namespace)]
     if where is None and len({d.namespace for d in own}) > 1:
         raise AmbiguousGateway(name, tuple(sorted({f"{d.namespace}/{name}" for d in own})))
     if where is None:
@@ -137,6 +135,11 @@ def from_cluster(
         known=bool(found or own),
         from_azure=False,
     )
+
+
+def is_named_for(deployment: Deployment, gateway: str) -> bool:
+    """Whether a Deployment is named for a gateway of this name: `<name>-asm-<revision>`."""
+    return deployment.name.startswith(f"{gateway}-asm-")
 
 
 def gateway_entries(services: Iterable[Service]) -> tuple[str, ...]:

@@ -9,12 +9,11 @@ from time import monotonic
 
 from checks.actions.plan import ActionPlan, PlanRefusal, RefusalKind
 from checks.actions.planning import ACTION_READS, recheck, request_of
-from checks.engine.diagnosis import Diagnosis
+from checks.engine.diagnosis import Diagnosis, unknown_gateway
 from checks.engine.readings import record
 from checks.engine.sweep import problem_of, targets_of
-from checks.facts.egress_gateway import AmbiguousGateway, EgressGateway, UnknownGateway, all_from_profile
+from checks.facts.egress_gateway import AmbiguousGateway, EgressGateway, UnknownGateway
 from checks.facts.fact import Unreadable
-from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.model.question import Question
@@ -36,8 +35,7 @@ def read_action_facts(source: Source, question: Question, timeout: float) -> Fac
     except Unreadable:
         return view  # planning refuses with the failed read
     if not known:
-        shown = [str(each) for cluster in store.known(ManagedCluster) for each in all_from_profile(cluster)]
-        raise UnknownGateway(question.gateway, question.namespace, question.nameable(shown))
+        raise unknown_gateway(store, question)
     return view
 
 

@@ -26,7 +26,7 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
     """Yield each check when it is evaluated, then the report.
 
     After `timeout` seconds, the run ends with its results so far. Raises AmbiguousGateway if several namespaces have a
-    gateway of this name, and UnknownGateway if none has one and no selected check reports it.
+    gateway of this name, and UnknownGateway if neither the mesh profile nor the cluster has one.
     """
     began = monotonic()
     store = FactStore(source.now())

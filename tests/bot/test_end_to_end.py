@@ -113,13 +113,19 @@ def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_corrects_i
     system.wait(lambda: len(system.slack.messages()) > before, 60, "the suggestion does not run")
 
 
-def test_an_unknown_gateway_is_answered(over_http: System) -> None:
-    number = new_thread(over_http, "/egress-diag prod-neu unknown-gateway")
+def test_an_unknown_gateway_is_answered_privately(over_http: System) -> None:
+    """Before, a thread in the channel called it broken."""
+    idle(over_http)
+    assert over_http.slack.say("/egress-diag prod-neu unknown-gateway").ok
     over_http.wait(
-        lambda: any("check_again" in m.buttons for m in whole_thread(over_http.slack, number=number)[:1]),
+        lambda: any(
+            'No egress gateway "unknown-gateway"' in m.shown for m in over_http.slack.ephemerals(user="U0ALICE")
+        ),
         60,
-        "the end is not shown",
+        "no private answer",
     )
+    idle(over_http)
+    assert not any("unknown-gateway" in message.shown for message in over_http.slack.messages())
 
 
 def test_a_refusal_names_the_contact_for_access(over_http: System) -> None:

@@ -106,7 +106,15 @@ class Run:
     problem: str = ""
     """If the run was refused or failed: the message for the user."""
     choices: tuple[str, ...] = ()
-    """The gateways to choose from, if the name matched several."""
+    """The gateways to choose from.
+
+    They are those that the name matches, or those with a similar name.
+    """
+    private: bool = False
+    """Whether the command is wrong.
+
+    Only its users are informed then, and no message is in the channel.
+    """
     cancelled_by: str = ""
     joined: tuple[str, ...] = ()
     """Users who requested the same while the run was under way."""

@@ -234,6 +234,20 @@ class Runs:
             choices=_CHOICES_JSON.dump_json(tuple(choices)).decode(),
         )
 
+    def refuse_privately(self, run: Run, problem: str, choices: Iterable[str]) -> bool:
+        """End the run because its command is wrong, which concerns only its users.
+
+        They get the choices as commands.
+        """
+        return self._ended(
+            run,
+            "refused",
+            state=RunState.REFUSED.value,
+            problem=problem,
+            choices=_CHOICES_JSON.dump_json(tuple(choices)).decode(),
+            private="1",
+        )
+
     def fail(self, run: Run, problem: str, error: str) -> bool:
         """End the run as failed, with a token that is also in the log."""
         return self._ended(run, "failed", state=RunState.FAILED.value, problem=problem, error=error)

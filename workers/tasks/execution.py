@@ -10,7 +10,7 @@ from checks.catalogue import catalogue
 from checks.config.access_rules import Requester, nameable_gateways
 from checks.config.configuration import UnknownCluster
 from checks.engine.diagnosis import Evaluated
-from checks.facts.egress_gateway import AmbiguousGateway
+from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
 from checks.model.findings import Report
 from checks.model.question import Question
 from checks.sources.bundle import BundleError
@@ -99,6 +99,11 @@ class Diagnoser:
                 self._examine(run)
         except AmbiguousGateway as several:
             self._end(run, self.stores.runs.refuse(run, f"{several}.", several.choices))
+        except UnknownGateway as unknown:
+            # A repetition and a watch concern a gateway that existed: everyone in their thread has to know.
+            known = run.order.after is not None or run.order.watch
+            refuse = self.stores.runs.refuse if known else self.stores.runs.refuse_privately
+            self._end(run, refuse(run, _sentence(unknown), unknown.nearest))
         except (UnknownCluster, BundleError, SourceError) as wrong:
             self._end(run, self.stores.runs.refuse(run, str(wrong)))
 
@@ -146,3 +151,9 @@ class Diagnoser:
                 self.stores.keep_evidence(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
         except OSError as full:
             log.warning("the evidence of run %s could not be packed: %s", run.id, full)
+
+
+def _sentence(error: Exception) -> str:
+    """The text of an error as a sentence."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"

@@ -20,7 +20,7 @@ from checks.model.findings import Status
 from checks.model.route import Route
 from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from tests.clusters.compose import named
+from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question, recording
 
 BASE = named("base")
@@ -52,16 +52,41 @@ def test_a_defect_in_route_tracing_loses_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "reported"),
-    [
-        ("gateway-name-invalid", True),
-        ("gateway-name-invalid,gateway-not-in-profile", False),
-        ("cluster-not-running", False),
-    ],
+    ("chosen", "missing"),
+    [("gateway-name-invalid", True), ("gateway-not-in-profile", True), ("cluster-not-running", False)],
 )
-def test_an_unknown_gateway_is_an_error_unless_a_check_reports_it(chosen: str, reported: bool) -> None:
-    done = diagnosed(BASE, question(BASE, "team-egress/absent"), chosen_checks(chosen, catalogue()))
-    assert (done.missing_gateway() is not None) is reported
+@pytest.mark.parametrize("azure", [True, False])
+def test_a_gateway_of_neither_the_profile_nor_the_cluster_is_an_error(chosen: str, missing: bool, azure: bool) -> None:
+    """Before, EG104 failed for it, and the gateway was called broken."""
+    cluster = BASE if azure else compose(BASE, {"azure": None})
+    done = diagnosed(cluster, question(cluster, "team-egress/egv"), chosen_checks(chosen, catalogue()))
+    found = done.missing_gateway()
+    assert (found is not None) is missing
+    assert done.finish(0.0).findings == () if missing else found is None
+    assert found is None or found.nearest == ("team-egress/egw",)
+
+
+@pytest.mark.parametrize("name", ["team-a/web", "aks-istio-system/istiod-asm-1-30"])
+def test_another_service_of_the_name_is_no_gateway(name: str) -> None:
+    cluster = compose(BASE, {"azure": None})
+    assert diagnosed(cluster, question(cluster, name)).missing_gateway() is not None
+
+
+@pytest.mark.parametrize("resource", ["services", "deployments.apps"])
+def test_a_gateway_outside_the_profile_is_not_missing_while_the_cluster_is_not_read(resource: str) -> None:
+    error = {"source": "kubernetes", "resource": resource, "namespace": None, "status": 403, "message": "forbidden"}
+    unread = replace(BASE, errors=(*BASE.errors, error))
+    done = diagnosed(unread, question(unread, "team-egress/egv"), chosen_checks("EG104,EG301", catalogue()))
+    assert done.missing_gateway() is None
+    assert {finding.status for finding in done.finish(0.0).findings} == {Status.UNKNOWN}
+
+
+def test_a_disabled_mesh_is_reported_before_a_missing_gateway() -> None:
+    disabled = {"serviceMeshProfile": {"mode": "Disabled", "istio": None}}
+    cluster = compose(BASE, {"azure": {"managed_cluster": {"properties": disabled}}, "remove": ["* team-egress/*"]})
+    done = diagnosed(cluster, question(cluster, "team-egress/egw"))
+    assert done.missing_gateway() is None
+    assert done.finish(0.0).root_causes == ("istio-addon-disabled",)
 
 
 def test_the_duration_of_a_run_is_reported_in_milliseconds() -> None:
