@@ -58,6 +58,10 @@ test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
 matrix: $(READY) ## whole products of cases, of which make test runs a part; about a quarter of an hour
 	$(BIN)/pytest -n auto -m matrix $(PYTEST)
 
+.PHONY: live
+live: $(READY) ## tests against a real API server in the folder KUBEBUILDER_ASSETS (CONTRIBUTING.md, A real API server)
+	$(BIN)/pytest -n 0 -m live $(PYTEST)
+
 .PHONY: presses
 presses: $(READY) ## presses, commands and forms by people without the right, which must gain nothing (PRESSES=4000 SEED=1)
 	PRESSES=$(or $(PRESSES),4000) SEED=$(SEED) $(BIN)/pytest -n 0 -s tests/bot/access/test_record_permissions.py -k gains_anything
