@@ -2,7 +2,7 @@
 
 from checks.facts.azure_json import provisioning_error_of
 from checks.facts.fact import AzureCall, Fact
-from checks.model.raw_values import flag, items, number, text
+from checks.model.raw_values import flag, items, number, text, texts
 
 
 class AgentPool(Fact):
@@ -52,6 +52,11 @@ class AgentPool(Fact):
     @property
     def autoscaled(self) -> bool:
         return flag(self.raw, "enableautoscaling") is True
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The availability zones of its nodes; none for a pool without zones."""
+        return texts(self.raw, "availabilityzones")
 
     @property
     def os_type(self) -> str:

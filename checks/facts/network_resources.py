@@ -154,6 +154,40 @@ class PublicIPPrefix(ArmFact):
     def length(self) -> int | None:
         return number(self.raw, "prefixlength")
 
+    @property
+    def location(self) -> str:
+        return text(self.raw, "location")
+
+    @property
+    def sku(self) -> str:
+        return text(self.raw, "sku", "name")
+
+    @property
+    def tier(self) -> str:
+        return text(self.raw, "sku", "tier")
+
+    @property
+    def ip_version(self) -> str:
+        return text(self.raw, "publicipaddressversion")
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Its availability zones; none for a prefix without zones."""
+        return texts(self.raw, "zones")
+
+    @property
+    def attached_to(self) -> str:
+        """The id of the NAT gateway or load balancer frontend that uses the whole prefix.
+
+        "" if none does.
+        """
+        return text(self.raw, "natgateway", "id") or text(self.raw, "loadbalancerfrontendipconfiguration", "id")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The ids of the public IP addresses that were taken from it."""
+        return tuple(filter(None, (text(each, "id") for each in items(self.raw, "publicipaddresses"))))
+
 
 def _both(raw: Raw, key: str) -> tuple[str, ...]:
     plural = f"{key}es" if key.endswith("prefix") else f"{key}s"

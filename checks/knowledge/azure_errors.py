@@ -1,130 +1,142 @@
-"""Azure Resource Manager error codes, with meaning and fix.
+"""Azure's error codes, with meaning and fix, from tables/azure-errors.yaml.
 
-They occur in the events of the static egress gateway's controller.
+They occur in the events of the static egress gateway's controller and in node pools whose last operation failed. The
+table cannot be complete: an unknown code is shown with its message (docs/rulings.md#ruling-43).
 
 Source: docs/domain/operator-messages.md#arm-error-codes.
 """
 
 import re
-from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+
+from pydantic import BaseModel, ConfigDict
+
+from checks.knowledge.azure_replies import AzureReply, azure_replies
+from checks.knowledge.tables import read_table
 
 
-@dataclass(frozen=True, slots=True)
-class AzureError:
-    """One ARM error code: its meaning, the fix, and a command that shows the obstacle.
+class ErrorKind(StrEnum):
+    """The subject of an error; errors of the same kind have similar fixes."""
 
-    The command is read-only, "" if there is none.
+    IDENTITY = "identity"
+    TENANT = "tenant"
+    ROLE = "role"
+    POLICY = "policy"
+    LOCK = "lock"
+    THROTTLING = "throttling"
+    CORES = "cores"
+    ADDRESSES = "addresses"
+    QUOTA = "quota"
+    PREFIX_FULL = "prefix_full"
+    SUBNET = "subnet"
+    CAPACITY = "capacity"
+    ZONE = "zone"
+    REGION = "region"
+    IP_VERSION = "ip_version"
+    TIER = "tier"
+    SKU = "sku"
+    SCOPE = "scope"
+    ID = "id"
+    OPERATION = "operation"
+    STATE = "state"
+    INTERNAL = "internal"
+    BOOTSTRAP = "bootstrap"
+    DRAIN = "drain"
 
-    The command has `{group}` for the node resource group and `{location}` for the region.
+
+class AzureError(BaseModel):
+    """One row: codes, the expression that the message must match, meaning and fix.
+
+    `show` is a read-only command that shows the obstacle and `command` is the fix, "" if there is none. They can have
+    `{aks}`, `{group}`, `{location}` and `{pool}`.
     """
 
-    code: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    codes: tuple[str, ...]
+    """Empty for any code."""
+    when: str = ""
+    kind: ErrorKind
     meaning: str
     fix: str
     show: str = ""
+    command: str = ""
     waiting: bool = False
     """Whether the fix is to wait, which changes nothing."""
 
+    def describes(self, reply: AzureReply) -> bool:
+        """Whether this is the row of an error."""
+        named = not self.codes or reply.code.lower() in {each.lower() for each in self.codes}
+        return named and (not self.when or re.search(self.when, reply.message) is not None)
 
-AZURE_ERRORS: tuple[AzureError, ...] = (
-    AzureError(
-        "LinkedAuthorizationFailed",
-        "the cluster's identity has permission on the resource but not on a resource linked to it",
-        "Grant the cluster's identity Network Contributor on the linked resource that the message names",
-    ),
-    AzureError(
-        "AuthorizationFailed",
-        "the cluster's identity lacks permission on the resource that the message names",
-        "Grant the cluster's identity Network Contributor on that resource",
-    ),
-    AzureError(
-        "RequestDisallowedByPolicy",
-        "an Azure Policy assignment denies the change",
-        "Exempt the cluster's node resource group from the policy that the message names",
-        "az policy assignment list --resource-group {group} --disable-scope-strict-match -o table",
-    ),
-    AzureError(
-        "ScopeLocked",
-        "a lock on the resource or its resource group forbids the change",
-        "Remove the lock from the cluster's node resource group",
-        "az lock list --resource-group {group} -o table",
-    ),
-    AzureError(
-        "PublicIPPrefixCountLimitReached",
-        "the subscription has reached its limit of public IP prefixes in this region",
-        "Delete unused public IP prefixes or request more quota",
-        "az network list-usages --location {location} -o table",
-    ),
-    AzureError(
-        "PublicIPCountLimitReached",
-        "the subscription has reached its limit of public IP addresses in this region",
-        "Delete unused public IP addresses or request more quota",
-        "az network list-usages --location {location} -o table",
-    ),
-    AzureError(
-        "QuotaExceeded",
-        "a quota of the subscription is exhausted",
-        "Request more quota in this region",
-        "az network list-usages --location {location} -o table",
-    ),
-    AzureError(
-        "InUsePublicIpPrefixCannotBeDeleted",
-        "the public IP prefix is still attached to a node",
-        "Wait until the addresses are detached; the controller retries by itself",
-        waiting=True,
-    ),
-    AzureError(
-        "SubnetIsFull",
-        "the gateway node pool's subnet has no free address: each StaticGatewayConfiguration takes one on every gateway node",
-        "Free addresses in the gateway node pool's subnet, or use a gateway node pool in a larger subnet",
-    ),
-    AzureError(
-        "OperationNotAllowed",
-        "Azure does not allow the change in the current state, often because another operation is running",
-        "Wait until the running operation on the node pool or cluster ends",
-        "az vmss list --resource-group {group} -o table",
-        waiting=True,
-    ),
-    AzureError(
-        "AnotherOperationInProgress",
-        "another operation on the same resource is running",
-        "Wait until it ends; the controller retries by itself",
-        waiting=True,
-    ),
-    AzureError(
-        "TooManyRequests",
-        "Azure throttles the cluster's requests",
-        "Wait; the controller retries by itself",
-        waiting=True,
-    ),
-    AzureError(
-        "AllocationFailed",
-        "Azure has no capacity for the node size in this region",
-        "Use another node size or zone for the gateway node pool",
-    ),
-    AzureError(
-        "ResourceNotFound",
-        "the resource that the message names does not exist",
-        "Create the resource, or name one that exists",
-    ),
-)
-"""A code that contains another one comes before it."""
 
-_CODE = re.compile(r"(?<!rpc error: )\bcode\\?[\"']?\s*[=:]\s*\\?[\"']?([A-Za-z]{4,})", re.IGNORECASE)
+class AzureErrors(BaseModel):
+    """The table, and the day on which it was last compared with its source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    taken: date
+    source: str
+    errors: tuple[AzureError, ...]
+
+
+_TABLE = read_table("azure-errors.yaml", AzureErrors)
+AZURE_ERRORS = _TABLE.errors
+_CODES = {code.lower(): code for row in AZURE_ERRORS for code in row.codes}
+_WORDS = re.compile(rf"\b({'|'.join(sorted(_CODES.values(), key=len, reverse=True))})\b", re.IGNORECASE)
+_LONGEST = 300
+"""The longest message in a sentence; the evidence has the whole text."""
+
+
+class ReportedError(BaseModel):
+    """The error in a text that says most: the innermost that is known, else the innermost."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    code: str
+    message: str
+    known: AzureError | None
+
+    @property
+    def shown(self) -> str:
+        """Code and message in one line."""
+        return AzureReply(self.code, self.message).shown
+
+    @property
+    def meaning(self) -> str:
+        """`CODE, meaning` of a known error, otherwise code and message, marked as unknown."""
+        if self.known is not None:
+            return f"{self.code}, {self.known.meaning}" if self.code else self.known.meaning
+        message = self.message if len(self.message) <= _LONGEST else f"{self.message[: _LONGEST - 1].rstrip()}…"
+        return f"{AzureReply(self.code, message.rstrip('.')).shown} (an error code that egress-diag does not know)"
+
+
+@lru_cache(maxsize=1_000)
+def reported_error(text: str) -> ReportedError | None:
+    """Azure's error in a text, None if it has none."""
+    replies = azure_replies(text)
+    for reply in reversed(replies):
+        if (row := _row(reply)) is not None:
+            return ReportedError(code=reply.code, message=reply.message, known=row)
+    if replies:
+        specific = next((each for each in reversed(replies) if each.message), replies[-1])
+        return ReportedError(code=specific.code, message=specific.message, known=None)
+    # A known code as a word of a text in another form.
+    if (word := _WORDS.search(text)) is not None:
+        reply = AzureReply(_CODES[word.group(1).lower()], "")
+        return ReportedError(code=reply.code, message="", known=_row(reply))
+    reply = AzureReply("", text)
+    row = next((each for each in AZURE_ERRORS if not each.codes and each.describes(reply)), None)
+    return None if row is None else ReportedError(code="", message=" ".join(text.split()), known=row)
+
+
+def _row(reply: AzureReply) -> AzureError | None:
+    return next((each for each in AZURE_ERRORS if each.describes(reply)), None)
 
 
 def code_of(message: str) -> str:
-    """The ARM error code in a message, "" if there is none.
-
-    It is a known code anywhere in the message, or else the word after `Code=` or `ERROR CODE:`.
-    """
-    known = error_in(message)
-    if known is not None:
-        return known.code
-    found = _CODE.search(message)
-    return found.group(1) if found else ""
-
-
-def error_in(message: str) -> AzureError | None:
-    """The known error whose code the message contains, None if there is none."""
-    return next((each for each in AZURE_ERRORS if re.search(rf"\b{each.code}\b", message)), None)
+    """The code of Azure's error in a message, "" if there is none."""
+    found = reported_error(message)
+    return found.code if found else ""

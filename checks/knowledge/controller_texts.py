@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checks.knowledge.azure_errors import AzureError, code_of, error_in
+from checks.knowledge.azure_errors import ReportedError, reported_error
+from checks.knowledge.azure_replies import step_before
 
 
 class ControllerFault(StrEnum):
@@ -28,17 +29,21 @@ class ControllerText:
     fix: str
     waiting: bool = False
     """Whether the fix is to wait, which changes nothing."""
+    show: str = ""
+    """The command of a read-only fix, with `{group}`."""
 
 
 def _row(
-    pattern: str, meaning: str, fault: ControllerFault | None, fix: str, *, waiting: bool = False
+    pattern: str, meaning: str, fault: ControllerFault | None, fix: str, *, waiting: bool = False, show: str = ""
 ) -> ControllerText:
-    return ControllerText(re.compile(pattern, re.IGNORECASE), meaning, fault, fix, waiting)
+    return ControllerText(re.compile(pattern, re.IGNORECASE), meaning, fault, fix, waiting, show)
 
 
 _SUPPORT = "Open a support request with this text; do not edit resources of the node resource group"
 _RECREATE = "Create a new StaticGatewayConfiguration for the gateway; do not edit resources of the node resource group"
 _RETRY = "Wait; the controller retries by itself"
+_SHOW_SCALE_SETS = "az vmss list --resource-group {group} -o table"
+_SHOW_NICS = "az network nic list --resource-group {group} -o table"
 
 CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
     # validation of the spec
@@ -155,6 +160,7 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         "a NIC of a gateway node could not be updated",
         None,
         "Check the NICs of the gateway nodes and their subnet",
+        show=_SHOW_NICS,
     ),
     _row(
         r"failed to update vmss\(|failed to reconcile vmss interface|vmss has empty network profile"
@@ -162,13 +168,21 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         "the scale set of the gateway node pool could not be updated",
         None,
         "Check the scale set for locks, policies and running operations",
+        show=_SHOW_SCALE_SETS,
     ),
     _row(
-        r"failed to update vmss instance|failed to get vmss\(.*\bnic\(|vmss vm\(.*has empty|has empty ip configurations"
-        r"|failed to find private IP from vmss",
+        r"failed to find private IP from vmss",
+        "a gateway node lacks the IP configuration of the StaticGatewayConfiguration",
+        None,
+        "Scale the gateway node pool up by one node and back down, so that the controller updates its nodes again; the prefix "
+        "must have an address for the additional node",
+    ),
+    _row(
+        r"failed to update vmss instance|failed to get vmss\(.*\bnic\(|vmss vm\(.*has empty|has empty ip configurations",
         "one gateway node could not be updated",
         None,
         "Check the free addresses of the subnet and the health of the node",
+        show=_SHOW_SCALE_SETS,
     ),
     _row(
         r"vmss\(vm\) primary (network interface|ipConfig) not found",
@@ -184,17 +198,23 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
 class EventCause:
     """The meaning of an event's message, and the fix.
 
-    The meaning is "" for an unknown text. With the fault if another check finds it, and Azure's error and error code, if
-    the message has one.
+    The meaning is "" for an unknown text. With the fault if another check finds it, and Azure's error if the message has
+    one.
     """
 
     meaning: str
     fault: ControllerFault | None
     fix: str
-    azure: AzureError | None
-    code: str
+    error: ReportedError | None
     waiting: bool = False
     """Whether the fix is to wait, which changes nothing."""
+    show: str = ""
+    """The command of a read-only fix, with `{group}`; "" for other fixes."""
+
+    @property
+    def explained(self) -> bool:
+        """Whether Azure's error is known: another StaticGatewayConfiguration would get it too."""
+        return self.error is not None and self.error.known is not None
 
 
 def event_cause(message: str) -> EventCause:
@@ -202,17 +222,26 @@ def event_cause(message: str) -> EventCause:
 
     The fix for Azure's own error comes before the fix for the step that it stopped.
     """
-    known = next((each for each in CONTROLLER_TEXTS if each.pattern.search(message)), None)
-    azure = error_in(message)
-    parts = [known.meaning] if known else []
-    if azure:
-        parts.append(f"{azure.code}, {azure.meaning}" if known else f"{azure.code}: {azure.meaning}")
-    source = azure or known
+    text = next((each for each in CONTROLLER_TEXTS if each.pattern.search(message)), None)
+    error = reported_error(message)
+    parts = [text.meaning] if text else []
+    if error:
+        parts.append(error.meaning)
+    source = (error.known if error else None) or text
     return EventCause(
         "; ".join(parts),
-        known.fault if known else None,
+        text.fault if text else None,
         source.fix if source else "",
-        azure,
-        code_of(message),
+        error,
         waiting=source is not None and source.waiting,
+        show=text.show if text is not None and source is text else "",
     )
+
+
+def event_line(message: str) -> str:
+    """The message in one line: the step that failed, and Azure's error as `CODE: message`."""
+    error = reported_error(message)
+    step = step_before(message)
+    if error is None or not error.message or not step:
+        return " ".join(message.split())
+    return f"{step}: {error.shown}"

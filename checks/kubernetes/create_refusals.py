@@ -13,6 +13,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet, Workload
+from checks.knowledge.refusals import refusal_reason
 from checks.model.raw_values import text
 
 EVENT = "event FailedCreate"
@@ -32,7 +33,7 @@ class Refusal:
 
 
 def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
-    """The refusals of the gateway's pods, each message once.
+    """The refusals of the gateway's pods, each once.
 
     Requires Deployment, ReplicaSet, Pod and Event declared. Unreadable kinds are left out: a caller that concludes that
     nothing was refused must call `require_refusals`."""
@@ -60,7 +61,18 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
                 for each, message in by_replica_set.items()
                 if each not in known and each.rpartition("-")[0] == name
             ]
-    return tuple({(r.revision, r.message): r for r in reversed(found)}.values())[::-1]
+    return tuple({_identity(each): each for each in reversed(found)}.values())[::-1]
+
+
+def _identity(refusal: Refusal) -> tuple[str, ...]:
+    """The same value for all texts of one refusal.
+
+    A condition and an event have different texts, and the usage of a quota changes.
+    """
+    reason = refusal_reason(refusal.message)
+    if reason is None:
+        return (refusal.revision, refusal.message)
+    return (refusal.revision, reason[0].kind, reason[0].meaning, reason[1])
 
 
 def _lacks(facts: Facts, each: ReplicaSet, deployment: Deployment | None) -> bool:
@@ -114,7 +126,7 @@ def _failed_creates(facts: Facts) -> dict[str, str]:
     return {event.object_key[2]: event.message for event in sorted(events, key=lambda e: e.last or facts.now)}
 
 
-_POD_NAME = re.compile(r'pods? "[^"]+" is forbidden')
+_POD_NAME = re.compile(r'(?:Error creating: )?pods? "[^"]+" is forbidden')
 
 
 def _without_pod_name(message: str) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from checks.facts.events import Event
-from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_texts import event_cause
-from checks.model.commands import SEGDOC, inspect, kubectl, quoted
+from checks.knowledge.controller_texts import EventCause, event_cause, event_line
+from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Action, Effect, Evidence
+from checks.static_egress.azure_error_fixes import fill_command, fix_error, show_obstacle
 from checks.static_egress.procedures import describe
 
 _SHOWN_EVENTS = 3
@@ -17,7 +17,7 @@ _SHOWN_EVENTS = 3
 def event_evidence(configuration: StaticGatewayConfiguration, warnings: Sequence[Event]) -> Iterator[Evidence]:
     """The newest warnings as evidence."""
     for event in warnings[:_SHOWN_EVENTS]:
-        yield Evidence(configuration.ref, f"event {event.reason}", event.message)
+        yield Evidence(configuration.ref, f"event {event.reason}", event_line(event.message))
 
 
 def provisioned_parts(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
@@ -35,26 +35,30 @@ def provisioned_parts(facts: Facts, configuration: StaticGatewayConfiguration) -
         yield Evidence(ref, "status.gatewayVMProfiles", count, "one for each gateway node")
 
 
-def controller_fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
-    """The fix of each known cause."""
+def main_cause(warnings: Sequence[Event]) -> EventCause | None:
+    """The newest cause with a known error of Azure, else the newest with a meaning.
+
+    Other warnings of the same reconcile are often consequences: without the update of a node, its address is missing.
+    """
     causes = [event_cause(event.message) for event in warnings]
-    for azure in dict.fromkeys(cause.azure for cause in causes):
-        if azure is not None and azure.show:
-            yield inspect(f"Show the reason for {azure.code}", _filled(facts, azure.show), SEGDOC)
-    for fix, waiting in dict.fromkeys((cause.fix, cause.waiting) for cause in causes):
-        if fix:
-            yield Action(fix, effect=Effect.READS if waiting else Effect.CHANGES, url=SEGDOC)
+    return next((each for each in causes if each.explained), None) or next((c for c in causes if c.meaning), None)
 
 
-def _filled(facts: Facts, command: str) -> str:
-    cluster = next(iter(facts.readable(ManagedCluster)), None)
-    group, location = (cluster.node_resource_group, cluster.location) if cluster else ("", "")
-    filled = command.format(
-        group=quoted(group) if group else '"$NODE_RESOURCE_GROUP"',
-        location=quoted(location) if location else '"$LOCATION"',
-    )
-    subscription = facts.cluster.subscription
-    return f"{filled} --subscription {quoted(subscription)}" if subscription else filled
+def controller_fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
+    """The fix of each known cause; those for Azure's errors come first."""
+    causes = sorted((event_cause(event.message) for event in warnings), key=lambda each: not each.explained)
+    for error in dict.fromkeys(cause.error for cause in causes):
+        if error is not None:
+            yield from show_obstacle(facts, error)
+    fixes = [_fix(facts, cause) for cause in causes]
+    yield from dict.fromkeys(each for each in fixes if each is not None)
+
+
+def _fix(facts: Facts, cause: EventCause) -> Action | None:
+    if cause.error is not None and (fix := fix_error(facts, cause.error)) is not None:
+        return fix
+    effect = Effect.READS if cause.waiting or cause.show else Effect.CHANGES
+    return Action(cause.fix, fill_command(facts, cause.show), effect, SEGDOC) if cause.fix else None
 
 
 def show_reports(configuration: StaticGatewayConfiguration) -> list[Action]:

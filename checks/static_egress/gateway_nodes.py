@@ -9,9 +9,11 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.knowledge.azure_errors import ReportedError, reported_error
 from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED, PUBLIC_IP_NAMES_COLLIDE
 from checks.model.commands import SEGDOC, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
+from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 from checks.static_egress.prefixes import capacity
 from checks.static_egress.procedures import describe
 
@@ -31,22 +33,26 @@ def gateway_node_faults(
     name, nodes = configuration.pool, pool_nodes(facts, configuration.pool)
     ready = [node for node in nodes if node.ready]
     expected = max(len(nodes), (pool.count or 0) if pool else 0)
+    error = pool_error(pool)
+    reason = f": {error.meaning}" if error is not None else ""
+    failed = [Evidence(pool.ref, "status.provisioningError", error.shown, "(none)")] if pool and error else []
     if not ready:
+        lacking = _not_ready(nodes) or [Evidence(f"node pool {name}", "nodes", "0", f"{MIN_NODES} ready nodes")]
         yield fail(
-            f"No node of gateway node pool {name} is ready.",
+            f"No node of gateway node pool {name} is ready{reason}.",
             subject=f"node pool {name}",
-            evidence=_not_ready(nodes) or [Evidence(f"node pool {name}", "nodes", "0", f"{MIN_NODES} ready nodes")],
-            actions=_node_actions(facts, name, len(nodes)),
+            evidence=[*lacking, *failed],
+            actions=_node_actions(facts, name, len(nodes), error),
             about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes)],
         )
         return
     if len(ready) < expected:
         missing = [Evidence(f"node pool {name}", "nodes in the cluster", str(len(nodes)), str(expected))]
         yield warn(
-            f"{len(ready)} of {expected} nodes of gateway node pool {name} are ready.",
+            f"{len(ready)} of {expected} nodes of gateway node pool {name} are ready{reason}.",
             subject=f"node pool {name}",
-            evidence=_not_ready(nodes) or missing,
-            actions=_node_actions(facts, name, len(nodes)),
+            evidence=[*(_not_ready(nodes) or missing), *failed],
+            actions=_node_actions(facts, name, len(nodes), error),
             about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes if not node.ready)],
             severity=Severity.DEGRADES,
         )
@@ -118,7 +124,18 @@ def _not_ready(nodes: Sequence[Node]) -> list[Evidence]:
     return [Evidence(n.ref, "status.conditions[Ready]", "not True", "True") for n in nodes if not n.ready]
 
 
-def _node_actions(facts: Facts, pool: str, count: int) -> list[Action]:
+def pool_error(pool: AgentPool | None) -> ReportedError | None:
+    """Azure's error of the last operation on a pool, None if it did not fail."""
+    if pool is None or pool.provisioning_state.lower() != "failed":
+        return None
+    return reported_error(pool.provisioning_error)
+
+
+def _node_actions(facts: Facts, pool: str, count: int, error: ReportedError | None = None) -> list[Action]:
+    # Scaling the pool fails for the reason for which it failed before.
+    fix = fix_error(facts, error) if error is not None else None
+    if fix is None and count == 0:
+        fix = scale_pool(facts, pool, MIN_NODES)
     selector = f"kubernetes.azure.com/agentpool={pool}"
     return [
         inspect("List the pool's nodes", kubectl("get", "nodes", "-l", selector, "-o", "wide"), SEGDOC),
@@ -128,7 +145,8 @@ def _node_actions(facts: Facts, pool: str, count: int) -> list[Action]:
             SEGDOC,
         ),
         show_node_pool(facts, pool),
-        *([scale_pool(facts, pool, MIN_NODES)] if count == 0 else []),
+        *(show_obstacle(facts, error) if error is not None else ()),
+        *([fix] if fix is not None else []),
     ]
 
 

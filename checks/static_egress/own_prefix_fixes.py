@@ -4,27 +4,48 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.knowledge.azure_errors import ErrorKind
 from checks.knowledge.controller_texts import EventCause
 from checks.model.commands import SEGDOC, change, inspect, quoted
 from checks.model.findings import Action
+from checks.static_egress.azure_error_fixes import fix_error
 from checks.static_egress.gateway_configuration import pool_of
 
-_DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
+_ANOTHER_PREFIX = (
+    ErrorKind.REGION,
+    ErrorKind.ZONE,
+    ErrorKind.SKU,
+    ErrorKind.TIER,
+    ErrorKind.IP_VERSION,
+    ErrorKind.SCOPE,
+    ErrorKind.TENANT,
+)
+"""Errors that only another prefix ends."""
 
 
 def show_prefix(configuration: StaticGatewayConfiguration) -> Action:
     """Show the public IP prefix of the user as Azure has it."""
     return inspect(
-        "Show the prefix: its length, subscription and state",
+        "Show the prefix: its region, SKU, tier, length, zones and state",
         quoted("az", "network", "public-ip", "prefix", "show", "--ids", configuration.public_ip_prefix_id),
         SEGDOC,
     )
 
 
 def prefix_fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCause) -> Action:
-    """The fix for an event: a role on the prefix if access is denied, otherwise a new prefix."""
-    if cause.code not in _DENIED:
+    """The fix for an event: that of its error, such as a role on the prefix, or a new prefix."""
+    error, known = cause.error, cause.error.known if cause.error else None
+    if error is None or known is None:
         return create_prefix(facts, configuration)
+    if known.kind is not ErrorKind.ROLE:
+        fix = None if known.kind in _ANOTHER_PREFIX else fix_error(facts, error)
+        return fix or create_prefix(facts, configuration)
+    granted = fix_error(facts, error)
+    return granted if granted is not None and granted.command else grant_on_prefix(facts, configuration)
+
+
+def grant_on_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
+    """Grant the cluster's identity the role that it needs on the prefix."""
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     principal = cluster.identity_principal if cluster else ""
     who = quoted("--assignee-object-id", principal) if principal else '--assignee-object-id "$CLUSTER_IDENTITY"'
@@ -37,8 +58,21 @@ def prefix_fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: E
     )
 
 
+def list_roles(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
+    """List the roles of the cluster's identity on the prefix: one must allow to join it."""
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    principal = cluster.identity_principal if cluster else ""
+    who = quoted("--assignee", principal) if principal else '--assignee "$CLUSTER_IDENTITY"'
+    return inspect(
+        "List the roles of the cluster's identity on the prefix: one must allow "
+        "Microsoft.Network/publicIPPrefixes/join/action",
+        f"az role assignment list {who} --include-inherited {quoted('--scope', configuration.public_ip_prefix_id)} -o table",
+        SEGDOC,
+    )
+
+
 def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
-    """Create a prefix of the right length in the cluster's subscription.
+    """Create a prefix in the cluster's region and subscription, of the pool's length.
 
     SEG-7 follows, because a StaticGatewayConfiguration keeps its id.
     """
@@ -50,11 +84,17 @@ def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Ac
     )
     subscription = f" {quoted('--subscription', cluster.subscription)}" if cluster.subscription else ""
     name = f"{configuration.name}-prefix"
+    managed = next(iter(facts.readable(ManagedCluster)), None)
+    location = managed.location if managed else ""
+    where = ("--location", location) if location else ()
+    zones = ("--zone", *pool.zones) if isinstance(pool, AgentPool) and pool.zones else ()
     return change(
-        "Create a prefix of the right length for the new StaticGatewayConfiguration; without one, Azure assigns a "
-        "prefix itself",
+        f"Create an IPv4 prefix of the right length in the cluster's region{f' ({location})' if location else ''} for the new "
+        "StaticGatewayConfiguration; without one, Azure assigns a prefix itself",
         f"az network public-ip prefix create {group}{subscription} "
-        + quoted("--name", name, "--length", str(size if size is not None else 31)),
+        + quoted(
+            "--name", name, "--length", str(size if size is not None else 31), *where, *zones, "--version", "IPv4"
+        ),
         SEGDOC,
         "the command prints the id for spec.publicIpPrefixId",
     )

@@ -5,8 +5,10 @@ from difflib import get_close_matches
 from checks.facts.agent_pools import AgentPool
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.knowledge.azure_errors import ReportedError
 from checks.model.commands import SEGDOC, TSG, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action
+from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 from checks.static_egress.gateway_configuration import PoolState, state_of
 from checks.static_egress.procedures import new_configuration
 
@@ -67,6 +69,21 @@ def show_pool_settings(facts: Facts, pool: str) -> Action:
     return inspect(
         f"Show node pool {pool}", az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json"), TSG
     )
+
+
+def failed_pool_fixes(facts: Facts, pool: AgentPool, error: ReportedError | None) -> list[Action]:
+    """Fix the error of the pool's last operation, then reconcile the pool."""
+    fix = fix_error(facts, error) if error is not None else None
+    return [
+        *(show_obstacle(facts, error) if error is not None else ()),
+        *([fix] if fix is not None else []),
+        change(
+            f"Run an empty update of node pool {pool.name}{' after that' if fix else ''}, so that Azure reconciles it",
+            az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
+            SEGDOC,
+            "provisioningState is Succeeded",
+        ),
+    ]
 
 
 def start_pool(facts: Facts, pool: str) -> Action:

@@ -24,15 +24,20 @@ CHECKS = catalogue()
 
 READING = {
     "kubectl": {"get", "describe", "logs", "top", "wait", "exec", "auth", "version"},
-    "az": {"show", "list", "wait", "get-upgrades", "get-revisions", "get-versions", "check-access"},
+    "az": {
+        *("show", "list", "list-usage", "list-usages", "list-skus", "wait", "check-access"),
+        *("get-upgrades", "get-revisions", "get-versions"),
+    },
     "egress-diag": {"diagnose", "checks"},
 }
 """Verbs that change nothing."""
 
 CHANGING = {
     "kubectl": {"apply", "patch", "edit", "label", "annotate", "create", "delete", "scale", "rollout", "debug"},
-    "az": {"start", "stop", "add", "update", "scale", "create", "enable", "enable-egress-gateway", "disable-egress-gateway",
-           "upgrade", "rollback", "complete", "invoke", "delete"},
+    "az": {
+        *("start", "stop", "add", "update", "update-credentials", "scale", "create", "enable", "enable-egress-gateway"),
+        *("disable-egress-gateway", "upgrade", "rollback", "complete", "invoke", "delete"),
+    },
 }  # fmt: skip
 
 READ_TITLES = {"Check", "Compare", "Count", "Describe", "Diagnose", "List", "Renew", "Run", "Show", "Wait"}
@@ -44,6 +49,7 @@ CHANGE_TITLES = {
     *("Associate", "Change", "Correct", "Edit", "Limit", "Make", "Merge", "Move", "On", "Originate", "Patch", "Point"),
     *("Raise", "Renew", "Replace", "Rewrite", "Roll", "Route", "Run", "Scale", "Set"),
     *("Delete", "Disable", "Enforce", "Exclude", "Exempt", "Keep", "Reconcile", "Remove", "Restart", "Wait"),
+    *("Assign", "Fix", "Give", "Reactivate", "Register", "Write"),
 }
 """First words of the titles of all other actions."""
 

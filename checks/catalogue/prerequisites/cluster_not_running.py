@@ -8,9 +8,11 @@ from checks.facts.fact import Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
+from checks.knowledge.azure_errors import reported_error
 from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, error_subject
 from checks.model.commands import TSG, az_aks, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
+from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 
 
 @check(
@@ -115,16 +117,21 @@ def _failed(facts: Facts, cluster: ManagedCluster) -> Observation:
     error = cluster.provisioning_error
     concerned = error_subject(error)
     about = f", and its error concerns {concerned.name}" if concerned else ""
+    reported = reported_error(error)
+    reason = f": {reported.meaning}" if reported is not None else ""
+    fix = fix_error(facts, reported) if reported is not None else None
     evidence = [_state(cluster)]
     if error:
-        evidence.append(Evidence(cluster.ref, "status.provisioningError", error, "none"))
+        evidence.append(Evidence(cluster.ref, "status.provisioningError", " ".join(error.split()), "none"))
     ended = "was canceled" if cluster.provisioning_state.lower() == "canceled" else "failed"
     return warn(
-        f"The last operation on {cluster.ref} {ended}{about}.",
+        f"The last operation on {cluster.ref} {ended}{about}{reason}.",
         subject=cluster.ref,
         evidence=evidence,
         actions=[
             _failures(cluster) if cluster.id else _show(facts),
+            *(show_obstacle(facts, reported) if reported is not None else ()),
+            *([fix] if fix is not None else []),
             change(
                 "Reconcile the cluster after the cause of the error is fixed",
                 az_aks(facts.cluster, "update"),

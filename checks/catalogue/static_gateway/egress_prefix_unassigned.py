@@ -13,11 +13,17 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors
-from checks.knowledge.controller_texts import event_cause
+from checks.knowledge.controller_texts import event_cause, event_line
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.durations import span
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
-from checks.static_egress.controller_reports import controller_fixes, event_evidence, provisioned_parts, show_reports
+from checks.static_egress.controller_reports import (
+    controller_fixes,
+    event_evidence,
+    main_cause,
+    provisioned_parts,
+    show_reports,
+)
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import parse_egress_prefix
 from checks.static_egress.procedures import new_configuration
@@ -86,7 +92,8 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             actions=show_reports(configuration),
         )
     if warnings := current_errors(facts.events_on(configuration)):
-        meaning = event_cause(warnings[0].message).meaning or warnings[0].message
+        cause = main_cause(warnings)
+        meaning = cause.meaning if cause is not None else warnings[0].message
         return warn(
             f"{configuration.ref} has egress IP prefix {prefix}, but its controller reports: {meaning}.",
             subject=configuration.ref,
@@ -135,8 +142,10 @@ def _stuck(
     since = max(filter(None, (configuration.created, configuration.spec_changed)), default=facts.now)
     waited = facts.now - since
     causes = [event_cause(event.message) for event in warnings]
-    meaning = next((c.meaning or e.message for c, e in zip(causes, warnings, strict=True)), "")
-    lasting = waited >= GRACE and not any(cause.fault for cause in causes)
+    main = main_cause(warnings)
+    meaning = main.meaning if main is not None else next((event_line(each.message) for each in warnings), "")
+    # Another StaticGatewayConfiguration would get the same answer from Azure.
+    lasting = waited >= GRACE and not any(cause.fault or cause.explained for cause in causes)
     return fail(
         f"{configuration.ref} has had no egress IP prefix for {span(waited)}" + (f": {meaning}." if meaning else "."),
         subject=configuration.ref,

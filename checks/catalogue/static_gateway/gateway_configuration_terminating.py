@@ -10,7 +10,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors
-from checks.knowledge.controller_texts import event_cause
+from checks.knowledge.controller_texts import event_cause, event_line
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
@@ -87,7 +87,9 @@ def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator
     if facts.gap(Event, configuration.namespace) is not None:
         return
     for event in current_errors(facts.events_on(configuration))[:3]:
-        yield Evidence(configuration.ref, f"event {event.reason}", event.message, event_cause(event.message).meaning)
+        yield Evidence(
+            configuration.ref, f"event {event.reason}", event_line(event.message), event_cause(event.message).meaning
+        )
 
 
 def _actions(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:

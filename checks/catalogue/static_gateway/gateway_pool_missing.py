@@ -10,10 +10,11 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
+from checks.model.commands import TSG, az_aks, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.gateway_configuration import NotApplicable, PoolState, gateway_configuration, state_of
-from checks.static_egress.pool_fixes import show_pool_settings, start_pool, unusable_pool_fixes
+from checks.static_egress.gateway_nodes import pool_error
+from checks.static_egress.pool_fixes import failed_pool_fixes, show_pool_settings, start_pool, unusable_pool_fixes
 
 
 @check(
@@ -95,22 +96,17 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
 def _usable(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool | None) -> Observation:
     if pool is None or pool.provisioning_state.lower() != "failed":
         return healthy(f"Node pool {configuration.pool} exists and is in Gateway mode.")
+    error = pool_error(pool)
     evidence = [Evidence(pool.ref, "provisioningState", "Failed", "Succeeded")]
     if pool.provisioning_error:
-        evidence.append(Evidence(pool.ref, "status.provisioningError", pool.provisioning_error, "(none)"))
+        shown = " ".join(pool.provisioning_error.split())
+        evidence.append(Evidence(pool.ref, "status.provisioningError", shown, "(none)"))
+    reason = f": {error.meaning}" if error is not None else ""
     return warn(
-        f"The last operation on node pool {pool.name} of {configuration.ref} failed.",
+        f"The last operation on node pool {pool.name} of {configuration.ref} failed{reason}.",
         subject=configuration.ref,
         evidence=evidence,
-        actions=[
-            show_pool_settings(facts, pool.name),
-            change(
-                f"Run an empty update of node pool {pool.name}, so that Azure reconciles it",
-                az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
-                SEGDOC,
-                "provisioningState is Succeeded",
-            ),
-        ],
+        actions=[show_pool_settings(facts, pool.name), *failed_pool_fixes(facts, pool, error)],
         about=[Involved("pool", pool.name)],
     )
 

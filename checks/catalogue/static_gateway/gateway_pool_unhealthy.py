@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -27,7 +28,7 @@ _PREFIX_SIZES = range(28, 32)
     warns_of_limit=True,
     hop="node pool",
     article=("SEG-3",),
-    reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration),
+    reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration, ManagedCluster),
     explains={
         "egress-prefix-unassigned": "the prefix needs ready nodes in the pool: none is ready, or more than it has addresses",
         "static-egress-components-unhealthy": Because(
