@@ -7,7 +7,7 @@ from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.pods import Pod
 from checks.istio.configured.routing_index import destinations_in, routing_index
-from checks.istio.mesh.configuration import is_exported
+from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC, is_exported
 from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.istio.request.client_request import Clients
 from checks.istio.request.clients import expected_client
@@ -51,16 +51,32 @@ def _sends_unknown_hosts(over: Routing, clients: Clients) -> bool:
 def missing_client(over: Routing, host: str, every: tuple[Clients, ...]) -> MissingClient | None:
     """The client for which a rule leads to the gateway; None if one of the running clients is.
 
-    The rule names it by labels or namespace.
+    The rule names it by labels or namespace, or its object applies only to clients of some namespaces.
     """
     leading = _leading(over, host)
     if over.facts.question.client or any(_is_for(over, *one, each) for one in leading for each in every):
         return None
     for routes, rule in leading:
-        for match in rule.matches():
-            found = _described(over, routes, rule, match)
-            if found is not None:
-                return found
+        described = (_described(over, routes, rule, match) for match in rule.matches())
+        found = next((each for each in (*described, _in_namespaces(over, routes, rule)) if each is not None), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _in_namespaces(over: Routing, routes: RoutingRules, rule: RoutingRule) -> MissingClient | None:
+    """The client of the first namespace to which the object of a rule applies.
+
+    None if it applies to all. An object that applies only to the gateway's namespace lacks its clients: it is a fault.
+    """
+    written = [routes.namespace] if routes.gateway_api else [each for each in routes.export_to if each != NOWHERE]
+    every = dict.fromkeys(routes.namespace if each == PRIVATE else each for each in written if each != PUBLIC)
+    names = [each for each in every if each != over.facts.gateway.namespace]
+    for name in names:
+        clients = expected_client(over.facts, name)
+        if _is_for(over, routes, rule, clients):
+            reason = f"{rule.source.ref} applies only to namespace {', '.join(names)}; no pod with a sidecar runs there"
+            return MissingClient(clients, reason)
     return None
 
 

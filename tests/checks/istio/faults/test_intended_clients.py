@@ -84,3 +84,49 @@ def test_hosts_of_an_egress_proxy_are_for_the_clients_that_send_them() -> None:
 
 def test_hosts_of_an_egress_proxy_at_a_wrong_port_fail() -> None:
     assert failures(_rejecting(_of_egress_proxy(named("tls-passthrough"), port={"number": 80})))
+
+
+def _only_for(cluster: Cluster, namespace: str) -> Cluster:
+    """The VirtualService exported to the gateway and one namespace."""
+
+    def exported(each: Any) -> None:
+        each["spec"]["exportTo"] = [".", namespace]
+
+    return changed(cluster, "VirtualService", VS, exported)
+
+
+def _unchecked(cluster: Cluster) -> str:
+    wanted = question(cluster, "team-egress/egw", None)
+    found = diagnosed(cluster, wanted, CHECKS).finish(0.0).findings
+    assert [each for each in found if each.status is Status.FAIL] == []
+    (decided,) = [each for each in found if each.check == "virtual-service-route-broken"]
+    assert decided.status is Status.UNKNOWN
+    return decided.summary
+
+
+def test_a_rule_for_a_namespace_without_clients_is_not_checked() -> None:
+    """Clients of other namespaces have no part in the route."""
+    summary = _unchecked(_only_for(named("base"), "night-shift"))
+    assert "applies only to namespace night-shift; no pod with a sidecar runs there" in summary
+
+
+def test_a_route_of_a_namespace_without_clients_is_not_checked() -> None:
+    moved = of_consumers(HTTP)
+    moved["mesh"]["metadata"]["namespace"] = "night-shift"
+    summary = _unchecked(cluster_with(moved, "base"))
+    assert "HTTPRoute night-shift/to-gateway applies only to namespace night-shift" in summary
+
+
+def test_a_rule_that_no_client_sees_fails() -> None:
+    cluster = changed(named("base"), "VirtualService", VS, lambda each: each["spec"].update(exportTo=["."]))
+    (found,) = failures(cluster)
+    assert "is not exported to namespaces team-a and team-b" in found.summary
+
+
+def test_a_broken_rule_for_a_namespace_without_clients_fails() -> None:
+    cluster = _only_for(named("base"), "night-shift")
+
+    def elsewhere(each: Any) -> None:
+        each["spec"]["http"][1]["route"][0]["destination"]["host"] = "www.x.example"
+
+    assert failures(changed(cluster, "VirtualService", VS, elsewhere))
