@@ -106,6 +106,10 @@ bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, stalled (KILLS=300 PAUSES=50 BREAKS=50, or MINUTES=20)
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15) --minutes $(or $(MINUTES),1440)
 
+.PHONY: chaos-steps
+chaos-steps: $(READY) ## kill processes during probes and restarts; prints left-over objects, doubled actions, silent threads (KILLS=100 SEED=1, or MINUTES=20)
+	$(BIN)/python -m tests.chaos.steps --kills $(or $(KILLS),100) --seed $(SEED) --minutes $(or $(MINUTES),1440)
+
 .PHONY: soak
 soak: $(READY) ## a steady load of commands, watches and digests, and the memory it needs (MINUTES=30 RATE=4)
 	$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),4)

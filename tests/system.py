@@ -24,7 +24,10 @@ STEPS = {"steps/provisioning", "steps/routing"}
 
 
 class System:
-    """Processes by name (`worker`, `beat`, `listener`, `courier`), with their logs in a folder."""
+    """Processes by name (`worker`, `beat`, `listener`, `courier`), with their logs in a folder.
+
+    `actions`, the worker of active steps, runs only if it is started.
+    """
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class System:
         """Start one process in its own process group."""
         words = {
             "worker": ["worker"],
+            "actions": ["worker", "--queues", "actions"],
             "beat": ["beat"],
             "listener": ["bot", "--role", "listener", "--bind", "127.0.0.1", *self._ports()],
             "courier": ["bot", "--role", "courier"],
@@ -129,9 +133,9 @@ class System:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def wait_ready(self, timeout: float = 90) -> None:
-        """Wait until the listener answers and worker, courier and beat are ready."""
+        """Wait until the listener answers and the other processes are ready."""
         self.wait(lambda: self.ready() == 200, timeout, "the listener is not ready")
-        for name in ("worker", "courier", "beat"):
+        for name in ("worker", "actions", "courier", "beat"):
             if name in self.processes:
                 self.wait(lambda name=name: self.is_ready(name), timeout, f"{name} is not ready")  # type: ignore[misc]
 

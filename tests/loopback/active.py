@@ -55,6 +55,8 @@ class ActiveKubeServer(KubeServer):
     def __init__(self, cluster: Cluster, kubelet: Kubelet | None = None, **options: Any) -> None:
         self.kubelet = kubelet or Kubelet()
         self.changes: Counter[str] = Counter()
+        self.made: Counter[str] = Counter()
+        """How often each object was created, and each restart was requested."""
         self.jobs: dict[str, Manifest] = {}
         self.foreign_pods: list[Manifest] = []
         """Pods with the label of a probe that its Job did not create."""
@@ -207,6 +209,7 @@ class _ActiveHandler(KubeHandler):
                 self.status(409, f'jobs.batch "{name}" already exists')
                 return
             owner.changes["POST Job"] += 1
+            owner.made[f"Job {name}"] += 1
             metadata = {**body["metadata"], "uid": f"uid-{name}"}
             owner.jobs[name] = {**body, "metadata": metadata, "created": time.monotonic()}
             self._changed(body)
@@ -228,6 +231,7 @@ class _ActiveHandler(KubeHandler):
                 if all(each["name"] != added["name"] for each in present):
                     present.append(added)
                     owner.changes["PATCH Pod"] += 1
+                    owner.made[f"container {added['name']}"] += 1
                     pod["created"] = time.monotonic()
                 self._changed(pod)
                 return
@@ -237,6 +241,7 @@ class _ActiveHandler(KubeHandler):
             wanted = body["spec"]["template"]["metadata"]["annotations"]
             if any(annotations.get(key) != value for key, value in wanted.items()):
                 owner.changes["PATCH Deployment"] += 1
+                owner.made[f"restart {sorted(wanted.values())}"] += 1
                 annotations.update(wanted)
                 metadata = deployment["metadata"]
                 metadata["generation"] = int(metadata.get("generation") or 1) + 1
