@@ -17,9 +17,13 @@ from urllib.request import urlopen
 import click
 
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
+from bot.sandbox.cluster.example_cluster import LIVE_CLUSTER, serve_example
 
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples" / "bundles")
 """The example bundles in an installed package and in a checkout."""
+
+LIVE_EXAMPLE = "healthy"
+"""The example that the live cluster serves: it can be probed and restarted."""
 
 FIRST_INCIDENT = "gateway-pool-missing"
 """The incident that the demo diagnoses first."""
@@ -41,7 +45,8 @@ def demo(once: bool, port: int) -> None:
         stack.enter_context(_stopping_on_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="egress-diag-demo-")))
         slack = stack.enter_context(SandboxServer(port=port, limits=RateLimits()))
-        system = _start(stack, folder, slack, examples, clusters)
+        live = stack.enter_context(serve_example(examples / LIVE_EXAMPLE, folder))
+        system = _start(stack, folder, slack, _configuration(examples, clusters, live))
         first = FIRST_INCIDENT if FIRST_INCIDENT in clusters else clusters[0]
         gateway = _gateway(examples / first)
         click.echo(f"\n> /egress-diag {first} {gateway}\n")
@@ -55,7 +60,11 @@ def demo(once: bool, port: int) -> None:
             raise click.ClickException(f"the thread was not complete within {COMPLETE_SECONDS:.0f} s")
         if once:
             return
-        click.echo(f"\nOpen {slack.url} and type /egress-diag there (clusters: {', '.join(clusters)})")
+        click.echo(f"\nOpen {slack.url} and type /egress-diag there (clusters: {', '.join((*clusters, LIVE_CLUSTER))})")
+        click.echo(
+            f"The gateway {_gateway(examples / LIVE_EXAMPLE)} on {LIVE_CLUSTER} looks healthy, but its traffic leaves by "
+            "another address until it is restarted: probe it from a gateway pod, and restart it."
+        )
         click.echo("Press Ctrl-C to stop.")
         while all(process.poll() is None for process in system):
             time.sleep(0.5)
@@ -63,16 +72,23 @@ def demo(once: bool, port: int) -> None:
         raise click.ClickException("a process of the demo ended unexpectedly; its log is above")
 
 
-def _start(
-    stack: ExitStack, folder: Path, slack: SandboxServer, examples: Path, clusters: list[str]
-) -> list[subprocess.Popen[bytes]]:
-    """Start Redis, worker, beat and bot (with its courier) as separate processes."""
+def _configuration(examples: Path, clusters: list[str], live: str) -> str:
+    """The configuration file: the example bundles, and the live cluster with active steps."""
+    rows = "".join(f"- {{name: {name}, bundle: '{examples / name}'}}\n" for name in clusters)
+    namespace = _gateway(examples / LIVE_EXAMPLE).partition("/")[0]
+    return (
+        f"clusters:\n{rows}{live}"
+        f"access:\n- {{allow: [diagnose, probe, restart], users: ['*'], clusters: [{LIVE_CLUSTER}]}}\n"
+        "- {allow: [diagnose], users: ['*']}\n"
+        f"probe: {{namespaces: [{namespace}]}}\n"
+    )
+
+
+def _start(stack: ExitStack, folder: Path, slack: SandboxServer, configuration: str) -> list[subprocess.Popen[bytes]]:
+    """Start Redis, the workers, beat and bot (with its courier) as separate processes."""
     redis_port, bot_port, health_port = _free_port(), _free_port(), _free_port()
     config = folder / "egress-diag.yaml"
-    rows = "".join(f"  - {{name: {name}, bundle: '{examples / name}'}}\n" for name in clusters)
-    config.write_text(
-        f"clusters:\n{rows}access:\n  - {{allow: [diagnose], users: ['*'], channels: ['*']}}\n", encoding="utf-8"
-    )
+    config.write_text(configuration, encoding="utf-8")
     environment = {
         **os.environ,  # noqa: TID251 - the child processes read their settings from it
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
@@ -91,6 +107,7 @@ def _start(
     commands = {
         "redis": redis,
         "worker": [*egress_diag, "worker"],
+        "actions": [*egress_diag, "worker", "--queues", "actions", "--concurrency", "1"],
         "beat": [*egress_diag, "beat"],
         "bot": [*egress_diag, "bot", *ports, "--bind", "127.0.0.1"],
     }

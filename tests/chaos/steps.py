@@ -1,4 +1,4 @@
-"""`make chaos-steps`: kills during probes and restarts that people request in Slack, and what they leave behind.
+"""`make chaos-steps`: kills during probes and restarts that people request in Slack.
 
 `python -m tests.chaos.steps --kills 100` lets three people request, confirm and follow a probe from a pod, a probe from a
 gateway pod and a restart at the same time, again and again, while the action worker, the courier, the listener and the beat
@@ -48,14 +48,14 @@ PEOPLE = {
     "U0CAROL": (ActionKind.RESTART, f"/egress-diag restart {GATEWAY}"),
 }
 ENDED_WITHIN = 240.0
-"""Seconds within which a step must have ended and its message must show it, whatever was killed."""
+"""Seconds within which a step must end and its message must show it."""
 ANSWERED_WITHIN = 30.0
-"""Seconds within which an acknowledged command must have made a step or an answer to the person."""
+"""Seconds within which an acknowledged command must make a step or an answer."""
 
 
 @dataclass
 class Tally:
-    """What the steps of a run came to."""
+    """The kills of a run, and how its steps ended."""
 
     kills: Counter[str] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
@@ -116,7 +116,7 @@ def step_installation(folder: Path) -> Iterator[StepInstallation]:
 
 
 class Step:
-    """One person who requests a step, confirms it, and waits for its end, as often as it takes."""
+    """One person who requests a step, confirms it and waits for its end."""
 
     def __init__(self, found: StepInstallation, user: str, tally: Tally) -> None:
         self._found = found
@@ -125,7 +125,7 @@ class Step:
         self._tally = tally
 
     def run(self) -> None:
-        """Carry one step through to its end."""
+        """Request one step, confirm it, and wait for its end."""
         deadline = time.monotonic() + ENDED_WITHIN
         action = self._requested(deadline)
         if action is None:
@@ -182,7 +182,10 @@ class Step:
                 self._found.slack.close_view(view, user=self._user)
 
     def _is_followed(self, action: ActionRecord) -> bool:
-        """Whether a check that includes the result of a step has ended; several steps can share one."""
+        """Whether a check that includes the result of a step has ended.
+
+        Several steps can share one.
+        """
         at = action.ended
         if action.state is not ActionState.DONE or at is None:
             return True
@@ -236,7 +239,7 @@ def _kill_during(
     """Kill processes until every person has seen the end of their step."""
     over = threading.Event()
     while not all(each.done() for each in steps):
-        over.wait(chance.uniform(0.3, 4.0))
+        over.wait(chance.uniform(1.0, 9.0))
         ready = [name for name in KILLED if name in found.system.processes and _is_up(found.system, name)]
         if ready and tally.kills.total() < most and not all(each.done() for each in steps):
             name = chance.choice(ready)

@@ -25,10 +25,11 @@ class ActionClient:
     def offered(self, target: Target, channel: str) -> frozenset[str]:
         """The permissions (`probe`, `restart`) that someone has for a gateway in a channel.
 
-        None if active steps are off in its namespace.
+        None if active steps are off in its namespace, or if the cluster is a bundle.
         """
         probe, rules = self._stores.config.probe, self._stores.config.access
-        if probe is None or target.namespace not in probe.namespaces:
+        live = any(each.name == target.cluster and each.bundle is None for each in self._stores.config.clusters)
+        if probe is None or not live or target.namespace not in probe.namespaces:
             return frozenset()
         return frozenset(
             kind.permission

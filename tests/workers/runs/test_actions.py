@@ -296,3 +296,17 @@ def test_cancelled_actions_are_not_executed(client: Client, server: ActiveKubeSe
     assert record(client, action.id).state is ActionState.CANCELLED
     assert not ActionClient(client.stores).cancel(action.id, "U0ALICE")
     assert not server.changes
+
+
+def test_steps_are_offered_only_where_they_can_be_carried_out(redis_url: str, tmp_path: Path) -> None:
+    """Before, a bundle offered a probe, which was then refused."""
+    write_bundle(named("base"), tmp_path / "recorded")
+    path = tmp_path / "egress-diag.yaml"
+    entries = [{"name": "recorded", "bundle": "recorded"}, {"name": "x", "kubeconfig": "none", "azure": "none"}]
+    rules = [{"allow": ["probe"], "users": ["*"]}]
+    path.write_text(yaml.safe_dump({"clusters": entries, "access": rules, "probe": {"namespaces": ["team-egress"]}}))
+    client = connected(redis_url, path)
+    assert client.actions.offered(TARGET, "C0OPS") == {"probe"}
+    assert client.actions.offered(replace(TARGET, cluster="recorded"), "C0OPS") == frozenset()
+    assert client.actions.offered(replace(TARGET, namespace="payments"), "C0OPS") == frozenset()
+    client.close()

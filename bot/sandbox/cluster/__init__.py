@@ -1,0 +1,1 @@
+"""A loopback API server with the objects of one cluster, for the demo and for tests."""
