@@ -26,7 +26,7 @@ from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import EFFECT_WORDS, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS
 from bot.messages.step_offers import steps_for
 from checks.model.findings import Action, Finding, Report, Status
-from checks.reports.wording import STAGES, plural, roots_of
+from checks.reports.wording import STAGES, codes_of, plural, roots_of
 from workers.records.run import Run
 
 
@@ -47,7 +47,9 @@ def named_findings(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]
 def finding_messages(
     run: Run, only: Iterable[Finding] | None = None, offered: Collection[str] = ()
 ) -> Iterator[Message]:
-    """A reply for each failure and warning, root causes first, and for each failed read.
+    """A reply for each failure and warning, root causes first.
+
+    At the end of the run, one for each reason why checks were not made.
 
     `only` selects the findings; without it, all of them. `offered` are the permissions of the active steps with a button.
     """
@@ -66,7 +68,9 @@ def finding_messages(
             )
             replies.append((order, _reply(run, finding, name, offered)))
     yield from (message for _, message in sorted(replies, key=lambda each: each[0]))
-    yield from _not_checked([f for f in found if wanted is None or id(f) in wanted])
+    if run.report is not None:
+        unknown = {f.check for f in found if f.status is Status.UNKNOWN and (wanted is None or id(f) in wanted)}
+        yield from _not_checked(run.report, unknown)
 
 
 def _depths(found: Sequence[Finding]) -> dict[str, int]:
@@ -159,22 +163,22 @@ def _named(run: Run, slugs: Iterable[str]) -> Escaped:
     return raw("; ".join(titles.get(slug, as_code(slug)) for slug in slugs))
 
 
-def _not_checked(found: Sequence[Finding]) -> Iterator[Message]:
-    by_reason: dict[str, list[Finding]] = {}
-    for finding in found:
-        if finding.status is Status.UNKNOWN:
-            by_reason.setdefault(finding.summary, []).append(finding)
-    for findings in by_reason.values():
-        first = findings[0]
-        not_made = f"{plural(len(findings), 'check')} not made"
-        lines = "\n".join(f"• {plain(f'{f.code} {f.title}')}" for f in findings[:30])
+def _not_checked(report: Report, wanted: Collection[str]) -> Iterator[Message]:
+    """A reply for each reason why some of these checks were not made.
+
+    It has their codes: a title names a fault, and none was found.
+    """
+    for each in report.not_checked:
+        if not set(each.checks) & set(wanted):
+            continue
+        not_made = f"{plural(len(each.checks), 'check')} not made"
         blocks = [
-            section(raw(f"❔ {plain(first.summary)}")),
-            section(raw(f"{not_made}:\n{lines}")),
-            *(section(action_text(each)) for each in first.actions),
+            section(raw(f"❔ *Not checked:* {plain(each.reason)}")),
+            context(raw(f"{not_made}: {codes_of(report, each.checks)}")),
+            *(section(action_text(action)) for action in each.actions),
         ]
-        reason = hashlib.sha256(first.summary.encode()).hexdigest()[:8]
-        yield Message(f"unknown/{reason}", fallback(f"{first.summary} {not_made}."), fitting(blocks))
+        slot = hashlib.sha256(each.reason.encode()).hexdigest()[:8]
+        yield Message(f"unknown/{slot}", fallback(f"Not checked: {each.reason}; {not_made}"), fitting(blocks))
 
 
 def findings_explained_by(report: Report, cause: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
-from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of
+from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of, why_inconclusive
 from workers.records.run import Run, RunState
 
 
@@ -74,7 +74,7 @@ def sentence_of(report: Report) -> str:
             pending = pending_of(report)
             return pending[0].summary + _more(len(pending) - 1, "pending check")
         case Verdict.INCONCLUSIVE:
-            return f"Nothing failed; {plural(len(report.of(Status.UNKNOWN)), 'check')} not made{_failed_reads(report)}."
+            return f"{why_inconclusive(report)}."
         case Verdict.DEGRADED:
             warnings = warnings_of(report)
             return warnings[0].summary + _more(len(warnings) - 1, "warning")
@@ -84,14 +84,6 @@ def sentence_of(report: Report) -> str:
 
 def _more(count: int, noun: str) -> str:
     return f" {plural(count, f'more {noun}')} below." if count > 0 else ""
-
-
-def _failed_reads(report: Report) -> str:
-    """The first read that failed, in brackets, with the number of the others."""
-    if not report.gaps:
-        return ""
-    more = f"; {plural(len(report.gaps) - 1, 'more failed read')}" if len(report.gaps) > 1 else ""
-    return f" ({report.gaps[0]}{more})"
 
 
 def name_of(run: Run) -> str:

@@ -114,10 +114,12 @@ def _progress(run: Run) -> Escaped:
 def next_actions(report: Report) -> Iterator[Block]:
     """At most three actions: the first read-only and the first other one of each root cause.
 
-    Without a root cause, they are those of the warnings.
+    Without a root cause, they are those of the warnings. If the run is inconclusive, the first action for each reason
+    not to check precedes them.
     """
     causes = roots_of(report) or warnings_of(report)
-    chosen: list[Action] = []
+    reasons = report.not_checked if report.verdict is Verdict.INCONCLUSIVE else ()
+    chosen = list(dict.fromkeys(each.actions[0] for each in reasons if each.actions))
     for cause in causes:
         reading = [a for a in cause.actions if a.effect is Effect.READS][:1]
         fixing = [a for a in cause.actions if a.effect is not Effect.READS][:1]

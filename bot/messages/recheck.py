@@ -1,6 +1,6 @@
 """A re-check as messages: one for its result, and one for each new finding."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -68,9 +68,26 @@ def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Bl
         count = len([f for f in report.findings if f.status in _BAD])
         same = f": the same {plural(count, 'finding')}" if count else ""
         lines = [raw(f"*Nothing changed* since {when}{same}")]
-    lines += [raw(f"• resolved: {code_and_title(f)}") for f in resolved[:12]]
-    lines += [raw(f"• new: {code_and_title(f)}") for f in new[:12]]
+    lines += [raw(f"• resolved: {code_and_title(f)}") for f in _faults(resolved)[:12]]
+    lines += [raw(f"• new: {code_and_title(f)}") for f in _faults(new)[:12]]
+    lines += [raw(f"• {words}: {_codes(found)}") for words, found in _unchecked(new, resolved) if found]
     yield section(raw("\n".join(lines)))
+
+
+def _faults(findings: Sequence[Finding]) -> list[Finding]:
+    return [each for each in findings if each.status is not Status.UNKNOWN]
+
+
+def _unchecked(new: Sequence[Finding], resolved: Sequence[Finding]) -> tuple[tuple[str, list[Finding]], ...]:
+    """The checks that are not made any more, and those that are made again."""
+    return tuple(
+        (words, [each for each in found if each.status is Status.UNKNOWN])
+        for words, found in (("not checked now", new), ("checked again", resolved))
+    )
+
+
+def _codes(findings: Sequence[Finding]) -> str:
+    return ", ".join(dict.fromkeys(each.code for each in findings))
 
 
 def _verdict(report: Report) -> Escaped:

@@ -37,9 +37,13 @@ def verdict_message(run: Run, report: Report) -> Message:
             blocks += _folded(run, report, cause)
     else:
         blocks.append(section(raw(f"{mark} {plain(sentence)}")))
-    if report.gaps:
-        missing = "\n".join(f"• {plain(gap)}" for gap in report.gaps[:10])
-        blocks.append(section(raw(f"❔ *Failed reads*\n{missing}")))
+    # The reason for most checks is the sentence of an inconclusive verdict.
+    rest = report.not_checked[1:] if report.verdict is Verdict.INCONCLUSIVE else report.not_checked
+    if rest:
+        reasons = "\n".join(
+            f"• {plain(each.reason)}: {plural(len(each.checks), 'check')} not made" for each in rest[:10]
+        )
+        blocks.append(section(raw(f"❔ *Not checked*\n{reasons}")))
     if report.changes:
         rows = "\n".join(
             f"• {local_time(c.at, DATE_AND_TIME)} {as_code(c.resource)} {plain(c.what)}"

@@ -48,6 +48,7 @@ class Check:
     warns_of_limit: bool = False
     decided_by_router: bool = False
     reports_unexplained_routes: bool = False
+    reports_api_server: bool = False
 
     @property
     def declared(self) -> frozenset[type["Fact"]]:
@@ -83,7 +84,7 @@ class Check:
             Observation(
                 Status.UNKNOWN,
                 f"Not checked: {gap}.",
-                evidence=(Evidence(gap.resource, gap.verb, str(gap.status), "an answer"),),
+                evidence=(Evidence(gap.resource, gap.verb, _reply(gap), "an answer"),),
                 reason=str(gap),
             )
         )
@@ -92,6 +93,10 @@ class Check:
         """The finding that a more fundamental failure makes this check meaningless."""
         reason = _lower(cause.title)
         return self.finding(Observation(Status.SKIPPED, f"Does not apply: {reason}.", reason=reason))
+
+
+def _reply(gap: "Gap") -> str:
+    return str(gap.status) if gap.credentials is None else "not sent"
 
 
 def _redacted(evidence: Evidence) -> Evidence:
@@ -120,6 +125,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     explains: Mapping[str, str | Because] | None = None,
     warns_of_limit: bool = False,
     reports_unexplained_routes: bool = False,
+    reports_api_server: bool = False,
 ) -> Callable[[CheckFunction], Check]:
     """Declare a check.
 
@@ -130,7 +136,8 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     that the fault interrupts (default: the stage's). `reads` are all facts that the function reads; the gateway itself
     (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that this one causes to the mechanism.
     `warns_of_limit`: its warning means that a limit is near, which digests list. `reports_unexplained_routes`: among
-    the checks that the router decides, it reports the routes that no fault explains.
+    the checks that the router decides, it reports the routes that no fault explains. `reports_api_server`: it describes an
+    API server that cannot be reached, also for the checks that were not made because of it.
 
     A check of a stage that does not exist raises ValueError at import.
     """
@@ -154,6 +161,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
             run=function,
             warns_of_limit=warns_of_limit,
             reports_unexplained_routes=reports_unexplained_routes,
+            reports_api_server=reports_api_server,
         )
 
     return declare

@@ -15,6 +15,7 @@ from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.engine.starting import while_starting
+from checks.engine.unmade_checks import reasons_not_checked
 from checks.facts.egress_gateway import (
     EgressGateway,
     UnknownGateway,
@@ -126,7 +127,11 @@ class Diagnosis:
             changes=recent,
             gaps=tuple(sorted({*gaps, *(str(gap) for gap in self.store.all_gaps())})),
             route=self._route(findings),
+            not_checked=reasons_not_checked(findings, self._failed_reads(), self.checks),
         )
+
+    def _failed_reads(self) -> tuple[Gap, ...]:
+        return (*self.store.all_gaps(), *([self._target_gap] if self._target_gap is not None else []))
 
     @property
     def target_gap(self) -> Gap | None:

@@ -1,9 +1,10 @@
 """Checks that the router decides: they report the faults of routes that name them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from checks.engine.check import Check
+from checks.facts.fact import Fact
 from checks.facts.view import Facts
 from checks.istio.faults.reporting import with_route_faults
 from checks.model.findings import Observation
@@ -14,10 +15,25 @@ def decided_by_router(check: Check) -> Check:
 
     Its function finds only settings that no route shows.
     """
+    return _decided(check, None)
 
+
+def decided_by_router_or_without(kind: type[Fact]) -> Callable[[Check], Check]:
+    """As `decided_by_router`, but the check's own result stands without this kind.
+
+    Its function raises Unreadable if such an object could change its result (docs/rulings.md#ruling-28).
+    """
+    return lambda check: _decided(check, kind)
+
+
+def _decided(check: Check, dispensable: type[Fact] | None) -> Check:
     def run(facts: Facts) -> Iterator[Observation]:
         return with_route_faults(
-            facts, check.slug, check.run, reports_unexplained_routes=check.reports_unexplained_routes
+            facts,
+            check.slug,
+            check.run,
+            reports_unexplained_routes=check.reports_unexplained_routes,
+            dispensable=dispensable,
         )
 
     return replace(check, run=run, decided_by_router=True)

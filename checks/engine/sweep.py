@@ -12,6 +12,8 @@ from datetime import datetime
 from checks.engine.check import Check
 from checks.engine.diagnosis import TARGET_READS, evaluate
 from checks.engine.settings_snapshot import snapshot
+from checks.engine.unmade_checks import causes_of
+from checks.facts.api_server import ApiServer
 from checks.facts.egress_gateway import EgressGateway, all_from_profile, from_cluster, gateway_entries
 from checks.facts.fact import PodName
 from checks.facts.logs import CniManagerLog, ProxyLog
@@ -109,8 +111,8 @@ def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
     """The reason why the cluster's gateways are unknown, or "" if they are known."""
     if targets or store.known(ManagedCluster):
         return ""
-    missing = [*store.gaps(Service), *store.gaps(ManagedCluster)]
-    return "; ".join(dict.fromkeys(str(gap) for gap in missing))
+    missing = [*store.gaps(Service), *store.gaps(ManagedCluster), *store.gaps(ApiServer)]
+    return "; ".join(causes_of(missing))
 
 
 def logs_to_read(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
 
 from checks.model.raw_values import Raw, items, labels, moment, number, text, texts
@@ -274,11 +275,20 @@ def _fields(entry: Raw) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+class Credentials(StrEnum):
+    """The credentials without which a request to the API server is not sent."""
+
+    AZURE = "azure"
+    """Azure's: the sign-in, and the user credentials of the cluster."""
+    KUBECONFIG = "kubeconfig"
+    """Those of a kubeconfig, perhaps from its plugin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A failed read: the request, the API, and the reply.
 
-    Status 504 is a time-out, 0 a broken connection.
+    Status 504 is a time-out, 0 a broken connection. With `credentials`, no request was sent: these could not be obtained.
     """
 
     source: str
@@ -288,6 +298,7 @@ class Gap:
     message: str
     namespace: str | None = None
     name: str | None = None
+    credentials: Credentials | None = None
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
         """Whether objects of a namespace (None: of any) with this name may be missing."""
@@ -298,6 +309,8 @@ class Gap:
     def __str__(self) -> str:
         where = f" in namespace {self.namespace}" if self.namespace else ""
         what = f"{self.verb} {self.resource}" + (f" {self.name}" if self.name else "") + where
+        if self.credentials is not None:
+            return f"{what}: not sent, no credentials ({self.message})"
         match self.status:
             case 403:
                 return f"{what}: forbidden (403)"

@@ -203,6 +203,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class NotChecked:
+    """One reason why checks were not made, with all of them.
+
+    `reason` is a sentence without its full stop, `checks` are slugs. The actions remove the reason, or show it.
+    """
+
+    reason: str
+    checks: tuple[str, ...]
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A recent change to an object that the gateway depends on."""
 
@@ -238,6 +250,8 @@ class Report:
 
     They are compared with those of another run.
     """
+    not_checked: tuple[NotChecked, ...] = ()
+    """Why checks were not made, the reason for most checks first (docs/rulings.md#ruling-28)."""
 
     def of(self, status: Status) -> tuple[Finding, ...]:
         """The findings with this status, in catalogue order."""

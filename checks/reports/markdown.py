@@ -14,11 +14,13 @@ from checks.reports.wording import (
     EFFECTS,
     STAGES,
     STATUSES,
+    codes_of,
     coverage,
     explains,
     headline,
     in_order,
     offered,
+    plural,
     roots_of,
     warnings_of,
 )
@@ -68,12 +70,18 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _not_made(report: Report) -> Iterator[str]:
-    """The checks that were not made, with the commands to run instead."""
-    for finding in (*report.of(Status.UNKNOWN), *offered(report)):
-        if finding.actions:
-            yield ""
-            yield f"## {STATUSES[finding.status].capitalize()}: {escaped(finding.title)} ({finding.code})"
-            yield from _finding(finding)
+    """The checks that were not made, by reason, and the commands of those that do not apply."""
+    for each in report.not_checked:
+        yield ""
+        yield f"## Not checked: {escaped(each.reason)}"
+        yield ""
+        yield f"{plural(len(each.checks), 'check')} not made: {codes_of(report, each.checks)}"
+        for action in each.actions:
+            yield from _action(action)
+    for finding in offered(report):
+        yield ""
+        yield f"## {STATUSES[finding.status].capitalize()}: {finding.code}"
+        yield from _finding(finding)
 
 
 def _finding(finding: Finding) -> Iterator[str]:

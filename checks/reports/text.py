@@ -6,11 +6,12 @@ Each finding is printed immediately, then the verdict, root causes and actions.
 import textwrap
 from collections.abc import Iterator
 
-from checks.model.findings import Action, Finding, Report, Status, Verdict
+from checks.model.findings import Action, Finding, Report, Verdict
 from checks.reports import route_text
 from checks.reports.wording import (
     EFFECTS,
     STATUSES,
+    codes_of,
     coverage,
     explains,
     headline,
@@ -42,18 +43,7 @@ def closing_lines(report: Report) -> Iterator[str]:
         yield from _warning(warning)
     if route is not None:
         yield from route_text.route_lines(route)
-    unknown = report.of(Status.UNKNOWN)
-    if unknown:
-        yield ""
-        yield "Not checked:"
-        for finding in unknown:
-            yield f"  {finding.code} {finding.check}: {finding.reason or finding.summary}"
-            yield from _actions(finding.actions)
-    for finding in offered(report):
-        yield ""
-        yield f"{STATUSES[finding.status].capitalize()}  {finding.code} {finding.title}"
-        yield from _wrapped(finding.summary)
-        yield from _actions(finding.actions)
+    yield from _not_made(report)
     if report.changes:
         yield ""
         yield "Recent changes, newest first:"
@@ -68,6 +58,20 @@ def _headline(report: Report) -> Iterator[str]:
     yield headline(report)
     if report.verdict is Verdict.STARTING:
         yield "The gateway does not serve yet. Wait and check again."
+
+
+def _not_made(report: Report) -> Iterator[str]:
+    """The checks that were not made, by reason, and the commands of those that do not apply."""
+    for each in report.not_checked:
+        yield ""
+        yield from _wrapped(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made", "")
+        yield from _wrapped(codes_of(report, each.checks))
+        yield from _actions(each.actions)
+    for finding in offered(report):
+        yield ""
+        yield f"{STATUSES[finding.status].capitalize()}  {finding.code}"
+        yield from _wrapped(finding.summary)
+        yield from _actions(finding.actions)
 
 
 def _cause(report: Report, cause: Finding) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Statuses, effects, verdicts, stages, counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from checks.model.findings import Effect, Finding, Report, Stage, Status, Verdict
 
@@ -54,8 +54,7 @@ def headline(report: Report) -> str:
             more = f" (and {plural(len(pending) - 1, 'more pending check')})" if len(pending) > 1 else ""
             return f"Starting: {pending[0].summary}{more}"
         case Verdict.INCONCLUSIVE:
-            count = len(report.of(Status.UNKNOWN))
-            return f"Inconclusive: no check failed, {plural(count, 'check')} not made."
+            return f"Inconclusive: {why_inconclusive(report)}."
         case Verdict.DEGRADED:
             warnings = warnings_of(report)
             more = f" (and {plural(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
@@ -93,15 +92,37 @@ def explains(report: Report, cause: str) -> tuple[Finding, ...]:
     return tuple(f for f in report.findings if f.check in reached - {cause} and f.explained_by)
 
 
+def why_inconclusive(report: Report) -> str:
+    """The first reason why checks were not made, with their number."""
+    if not report.not_checked:
+        return f"no check failed, {not_made(report.of(Status.UNKNOWN))}"
+    first, *others = report.not_checked
+    more = f" (and {plural(len(others), 'more reason')})" if others else ""
+    return f"{first.reason}; {plural(len(first.checks), 'check')} not made{more}"
+
+
+def not_made(findings: Sequence[Finding]) -> str:
+    """The number of checks that were not made."""
+    return f"{plural(len({each.check for each in findings}), 'check')} not made"
+
+
+def codes_of(report: Report, slugs: Iterable[str]) -> str:
+    """The codes of these checks of a report, in order.
+
+    A title names a fault, so it does not stand for a check that was not made.
+    """
+    wanted = set(slugs)
+    return ", ".join(sorted({each.code for each in report.findings if each.check in wanted}))
+
+
 def coverage(report: Report) -> str:
-    """Counts such as "27 checked, 3 not checked (list pods: forbidden (403)), 2 do not apply"."""
+    """Counts such as "27 checked, 3 not checked, 2 do not apply"."""
     unknown = report.of(Status.UNKNOWN)
     skipped = report.of(Status.SKIPPED)
     checked = len({f.check for f in report.findings}) - len(unknown) - len(skipped)
     parts = [f"{checked} checked"]
     if unknown:
-        reasons = f" ({'; '.join(report.gaps)})" if report.gaps else ""
-        parts.append(f"{len(unknown)} not checked{reasons}")
+        parts.append(f"{len(unknown)} not checked")
     if skipped:
         parts.append(f"{len(skipped)} {'does' if len(skipped) == 1 else 'do'} not apply")
     return ", ".join(parts)

@@ -3,22 +3,24 @@
 They are made by kubeconfig, from inside the cluster, or with credentials from Azure.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, get_ident
 from time import monotonic
 from typing import Any
 
 from urllib3.util.retry import Retry
 
+from checks.facts.fact import Credentials
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
 from checks.sources.background import BackgroundThreads
 from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
-from checks.sources.source import SourceError
+from checks.sources.source import TOO_LATE, SourceError
 
 CONNECTIONS = 32
 _LOGIN_SECONDS = 30.0
@@ -37,18 +39,28 @@ _CREDENTIALS = (
 class LazyAccess:
     """Opens a client at the first read; other threads wait for it until their deadline."""
 
-    def __init__(self, load: Callable[[Any, float], None]) -> None:
+    def __init__(self, load: Callable[[Any, float], None], credentials: Credentials) -> None:
         """Take the function that fills the official client's configuration.
 
-        `load(configuration, deadline)` raises Failure if it cannot.
+        `load(configuration, deadline)` raises Failure if it cannot obtain these credentials.
         """
         self._load = load
+        self._credentials = credentials
         self._lock = Lock()
         self._client: Any = None
         self._failed: tuple[Failure, float] | None = None
 
     def client(self, deadline: float) -> Any:
-        """The official ApiClient. Raises Failure if there are no credentials."""
+        """The official ApiClient. Raises Failure, which names the credentials, if there are none."""
+        try:
+            return self._opened_before(deadline)
+        except Failure as failure:
+            if failure.message == TOO_LATE:
+                raise
+            # No request was sent: the failure is not one of the API server.
+            raise failure.without(self._credentials) from None
+
+    def _opened_before(self, deadline: float) -> Any:
         if self._client is None:
             if not self._lock.acquire(timeout=seconds_left(deadline)):
                 raise Failure(504, "no credentials before the run's deadline")
@@ -97,17 +109,19 @@ def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
     _check_user(path, *_user(path, context))
 
     def load(configuration: Any, deadline: float) -> None:
+        reported = _Reported()
+
         def log_in() -> None:
-            kubernetes_library().load_kube_config(str(path), context, configuration, persist_config=False)
+            with reported:
+                kubernetes_library().load_kube_config(str(path), context, configuration, persist_config=False)
 
         _bounded(log_in, f"kubeconfig {path}", min(_LOGIN_SECONDS, seconds_left(deadline)))
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
             # If a plugin fails, the client library only logs it and sends anonymous requests.
-            raise Failure(
-                401, f"kubeconfig {path}: its plugin returned no token; run its command to see the reason (az login?)"
-            )
+            reason = f": {reported.errors[0]}" if reported.errors else "; run its command to see the reason"
+            raise Failure(401, f"kubeconfig {path}: its plugin returned no token{reason}")
 
-    return LazyAccess(load)
+    return LazyAccess(load, Credentials.KUBECONFIG)
 
 
 def in_cluster_access() -> LazyAccess:
@@ -127,7 +141,7 @@ def in_cluster_access() -> LazyAccess:
         del deadline
         library.load_incluster_config(client_configuration=configuration)
 
-    return LazyAccess(load)
+    return LazyAccess(load, Credentials.KUBECONFIG)
 
 
 def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_certificate: bool) -> LazyAccess:
@@ -160,7 +174,27 @@ def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_c
         renew(configuration)
         configuration.refresh_api_key_hook = renew
 
-    return LazyAccess(load)
+    return LazyAccess(load, Credentials.AZURE)
+
+
+class _Reported(logging.Handler):
+    """The errors that the client library logs in this thread within the block."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[str] = []
+        self._thread = 0
+
+    def __enter__(self) -> None:
+        self._thread = get_ident()
+        logging.getLogger().addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.errors.append(shortened(record.getMessage()))
 
 
 def _bounded(act: Callable[[], None], what: str, seconds: float) -> None:

@@ -8,13 +8,15 @@ the Azure libraries' settings (AZURE_AUTHORITY_HOST, AZURE_SDK_CLOUD_CONF).
 
 import re
 from collections.abc import Callable, Mapping
+from json import JSONDecodeError
 from threading import Lock
 from time import time
 from typing import Any, TypeVar
 
-from checks.facts.fact import AzureCall, Gap
+from checks.facts.fact import AzureCall, Credentials, Gap
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import items, text
+from checks.sources.expected_answers import managed_cluster, network_resource, node_pool_page
 from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import Answer, Objects
@@ -71,6 +73,8 @@ class AzureAccount:
             return ask(client, limits)
         except library.AzureError as error:
             raise failure_of(error) from None
+        except (JSONDecodeError, library.exceptions.DeserializationError):
+            raise Failure(502, "Azure's answer is not JSON") from None
         except (OSError, ValueError) as error:
             # For example a federated token file that is not mounted, or an unknown cloud name.
             raise Failure(401, f"no request to Azure is possible: {error}") from None
@@ -84,7 +88,7 @@ class AzureAccount:
                 try:
                     found = self._credential.get_token(AKS_SCOPE)
                 except azure_library().AzureError as error:
-                    raise failure_of(error) from None
+                    raise failure_of(error).without(Credentials.AZURE) from None
                 self._token = token, _ = (found.token, float(found.expires_on))
         return token
 
@@ -126,11 +130,13 @@ class AzureReader:
         """The managed cluster or its node pools, as the REST API returns them."""
 
         def cluster(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
-            return (client.managed_clusters.get(self.resource_group, self.name, **limits).as_dict(),)
+            found = client.managed_clusters.get(self.resource_group, self.name, **limits)
+            return (managed_cluster(found.as_dict() if found is not None else None),)
 
         def pools(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
             found: list[Any] = []
-            for number, page in enumerate(client.agent_pools.list(self.resource_group, self.name, **limits).by_page()):
+            listed = client.agent_pools.list(self.resource_group, self.name, raw_response_hook=node_pool_page, **limits)
+            for number, page in enumerate(listed.by_page()):
                 if number >= _MOST_PAGES:
                     raise Failure(502, f"Azure's list has more than {_MOST_PAGES} pages")
                 found += (pool.as_dict() for pool in page)
@@ -153,7 +159,7 @@ class AzureReader:
             request = azure_library().HttpRequest("GET", resource_id, params={"api-version": NETWORK_API})
             response = client.send_request(request, **limits)
             response.raise_for_status()
-            return response.json()
+            return network_resource(response.json(), resource_id)
 
         try:
             return Objects((self.account.call(deadline, ask),))
@@ -175,11 +181,8 @@ def cluster_login(
     try:
         written = account.call(deadline, ask)
     except Failure as failure:
-        # The message and status must not be mistaken for a reply of the API server.
-        status = failure.status if failure.status in (401, 504) else 0
-        raise Failure(
-            status, f"no cluster credentials from Azure, listClusterUserCredential: {failure.status} {failure}"
-        ) from None
+        message = f"no cluster credentials from Azure, listClusterUserCredential: {failure.status} {failure}"
+        raise Failure(failure.status, message, credentials=Credentials.AZURE) from None
     try:
         config = next(parse_yaml(written.decode("utf-8"), Budget(100_000)), None)
         cluster = (items(config, "clusters") or ({},))[0]
@@ -208,6 +211,8 @@ def failure_of(error: Exception) -> Failure:
     match error:
         case exceptions.ClientAuthenticationError():
             return Failure(401, _first_line(message))
+        case exceptions.DecodeError():
+            return Failure(502, "Azure's answer is not JSON")
         case exceptions.HttpResponseError(status_code=int(status)):
             code = getattr(getattr(error, "error", None), "code", None)
             detail = getattr(getattr(error, "error", None), "message", None) or _first_line(message)

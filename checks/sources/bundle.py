@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from checks.facts.fact import Credentials
 from checks.model.documents import BadDocument, Budget, parse_json, parse_yaml
 from checks.model.raw_values import Raw, at, parse_moment, text
 from checks.sources.archive import BundleError, files
@@ -17,7 +18,8 @@ __all__ = ["API_VERSION", "BundleError", "read_bundle"]
 
 API_VERSION = "egress-diag/v1"
 _ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds", "server_version")
-_ERROR = ("source", "resource", "namespace", "name", "status", "message")
+_ERROR = ("source", "resource", "namespace", "name", "status", "message", "credentials")
+_CREDENTIALS = tuple(each.value for each in Credentials)
 _SOURCES = ("kubernetes", "azure", "logs")
 _OBJECT_FILES = (".yaml", ".yml", ".json")
 
@@ -159,6 +161,9 @@ class _Parts:
         status = error.get("status")
         if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 599:
             raise _refuse(name, f"{entry}: status is {status!r}", "an HTTP status (504 is a time-out)")
+        if error.get("credentials") not in (None, *_CREDENTIALS):
+            wanted = " or ".join(_CREDENTIALS)
+            raise _refuse(name, f"{entry}: credentials is {error['credentials']!r}", wanted)
         for key in ("namespace", "name", "message"):
             if not isinstance(error.get(key), str | None):
                 raise _refuse(name, f"{entry}: {key} is {error[key]!r}", "text or null")

@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from time import monotonic
 
 from checks.engine.readings import Absent, Closed, Failed, Found, NotConfigured, Reading
@@ -208,7 +209,7 @@ def _readings(kind: type[Fact], detail: object, answer: Answer) -> Iterator[Read
 def _placed(gap: Gap, detail: object) -> Gap:
     """The gap with the pod whose log was read."""
     if isinstance(detail, PodName):
-        return Gap(gap.source, gap.verb, gap.resource, gap.status, gap.message, detail.namespace, detail.name)
+        return replace(gap, namespace=detail.namespace, name=detail.name)
     return gap
 
 

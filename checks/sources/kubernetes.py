@@ -5,14 +5,17 @@ Pages of raw objects, and a gap for each failed read.
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from time import sleep
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from urllib3.exceptions import HTTPError
 
-from checks.facts.fact import Gap, Listed, PodName
+from checks.facts.fact import Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
+from checks.model.raw_values import text
+from checks.sources.expected_answers import list_items, log_lines, server_version
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
 from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered
@@ -75,8 +78,7 @@ class KubernetesReader:
             body = self._get(path, {"container": container, "tailLines": str(tail)}, deadline, newest=MAX_LOG)
         except Failure as failure:
             if failure.status != 400 or "waiting to start" not in failure.message:
-                gap = failure.gap("logs", "get", "pods/log")
-                return Gap(gap.source, gap.verb, gap.resource, gap.status, gap.message, pod.namespace, pod.name)
+                return replace(failure.gap("logs", "get", "pods/log"), namespace=pod.namespace, name=pod.name)
             body = b""
         lines = "\n".join(body.decode("utf-8", "replace").splitlines()[-tail:])
         return Objects(({"namespace": pod.namespace, "pod": pod.name, "container": container, "text": lines},))
@@ -84,7 +86,7 @@ class KubernetesReader:
     def server_version(self, deadline: float) -> Answer:
         """The version that the API server reports."""
         try:
-            return Objects((json_object(self._get("/version", {}, deadline)),))
+            return Objects((server_version(json_object(self._get("/version", {}, deadline))),))
         except Failure as failure:
             return failure.gap("kubernetes", "get", "version")
 
@@ -111,18 +113,15 @@ class KubernetesReader:
             if size > self.max_list:
                 raise Failure(502, f"the list has more than {_mib(self.max_list)}")
             page = json_object(body)
-            items = page.get("items")
-            if items is not None and not isinstance(items, list):
-                raise Failure(502, "the answer is not a Kubernetes list")
+            items = list_items(page, what, api_version)
             first = _identity(items[0]) if items else ""
             if first and first in firsts:
                 # Each object is on one page of a list.
                 raise Failure(502, "the API server repeats a page of the list")
             firsts.add(first)
-            for item in items or ():
-                if isinstance(item, dict):
-                    yield _stamped(item, what, api_version)
-            token = (page.get("metadata") or {}).get("continue")
+            for item in items:
+                yield _stamped(item, what, api_version)
+            token = text(page, "metadata", "continue")
             if not token:
                 return
             query = {"limit": str(PAGE), "continue": str(token)}
@@ -194,7 +193,7 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
         raise unanswered(error, server) from None
     if not 200 <= response.status <= 299:
         raise refused(response.status, response.reason or "", body, response.headers.get("Retry-After"))
-    return body
+    return log_lines(body, response.headers.get("Content-Type") or "") if newest else body
 
 
 def _body(response: Any, deadline: float, newest: int) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 from checks.facts.azure_json import canonical
-from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, Credentials, Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import Raw, at, number, text
 from checks.sources.source import Answer, NotCovered, NotInstalled, Objects
@@ -155,4 +155,5 @@ def _gap(error: Raw, verb: str, resource: str) -> Gap:
         status=number(error, "status") or 0,
         message=text(error, "message"),
         namespace=text(error, "namespace") or None,
+        credentials=next((each for each in Credentials if each == text(error, "credentials")), None),
     )

@@ -174,6 +174,8 @@ def _error(gap: Gap, namespace: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"source": gap.source, "resource": gap.resource, "namespace": namespace or gap.namespace}
     if name:
         found["name"] = name  # one pod's log: logs of other pods in its namespace may have been read
+    if gap.credentials is not None:
+        found["credentials"] = gap.credentials.value
     return {**found, "status": gap.status, "message": gap.message}
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 import urllib3.exceptions as broken
 
-from checks.facts.fact import Gap
+from checks.facts.fact import Credentials, Gap
 from checks.model.raw_values import text
 from checks.model.redaction import redact
 from checks.sources.source import TOO_LATE
 
 _LONGEST = 300
+_UNKNOWN_PATH = b"404 page not found"
+"""The API server's answer for a group or version that it does not serve."""
 _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNORECASE)
 
 
@@ -26,15 +28,23 @@ class Failure(Exception):
     504 is a time-out, 0 no connection.
     """
 
-    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, retry_after: float | None = None, credentials: Credentials | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = shortened(message)
         self.retry_after = retry_after
+        self.credentials = credentials
+        """The credentials without which the request was not sent."""
 
     def gap(self, source: str, verb: str, resource: str) -> Gap:
         """The gap for a failed read of this resource."""
-        return Gap(source, verb, resource, self.status, self.message)
+        return Gap(source, verb, resource, self.status, self.message, credentials=self.credentials)
+
+    def without(self, credentials: Credentials) -> "Failure":
+        """The same failure of a request that was not sent without these credentials."""
+        return Failure(self.status, self.message, self.retry_after, self.credentials or credentials)
 
 
 def shortened(message: str) -> str:
@@ -55,9 +65,12 @@ def seconds_left(deadline: float) -> float:
 
 def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> Failure:
     """An answer other than 2xx, with the message of Kubernetes' Status object if there is one."""
-    message = reason
+    message, found = reason, None
     with suppress(orjson.JSONDecodeError):  # a proxy returns a page, not a Status object
-        message = text(orjson.loads(body), "message") or reason
+        found = orjson.loads(body)
+        message = text(found, "message") or reason
+    if status == 404 and text(found, "kind") != "Status" and body.strip() != _UNKNOWN_PATH:
+        return Failure(502, "the answer (404) does not come from an API server")
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
     return Failure(status, message, seconds)
 

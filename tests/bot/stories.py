@@ -10,7 +10,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from checks.catalogue import catalogue
-from checks.model.findings import Action, Change, Effect, Evidence, Finding, Observation, Report, Status, Verdict
+from checks.model.findings import (
+    Action,
+    Change,
+    Effect,
+    Evidence,
+    Finding,
+    NotChecked,
+    Observation,
+    Report,
+    Status,
+    Verdict,
+)
 from workers.client import ConnectedClient as Client
 from workers.records.run import Order, Run, RunState, Target
 
@@ -100,6 +111,13 @@ WAITING_PODS = replace(PODS, status=Status.WARN, pending=True, explained_by=("eg
 
 FORBIDDEN = "Kubernetes list secrets in payments: 403 forbidden"
 
+PERMISSION = "The identity of the diagnosis has no permission to read secrets in the cluster (403)"
+
+GRANT = Action(
+    "Print the permissions that the checks need, then bind the ClusterRole to the identity of the diagnosis",
+    "egress-diag checks --permissions",
+)
+
 UNSEEN = declared(
     "credential-secret-missing",
     Status.UNKNOWN,
@@ -136,7 +154,14 @@ def report(
     found = tuple(findings)
     gaps = (FORBIDDEN,) if any(f.status is Status.UNKNOWN for f in found) else ()
     changes = (CHANGE,) if verdict is Verdict.BROKEN else ()
-    return Report("prod-weu", "payments", "egress", verdict, began, 1.4, roots, found, changes=changes, gaps=gaps)
+    unmade = tuple(dict.fromkeys(f.check for f in found if f.status is Status.UNKNOWN))
+    reasons = (NotChecked(PERMISSION, unmade, (GRANT,)),) if unmade else ()
+    return Report(
+        *("prod-weu", "payments", "egress", verdict, began, 1.4, roots, found),
+        changes=changes,
+        gaps=gaps,
+        not_checked=reasons,
+    )
 
 
 BROKEN = report(Verdict.BROKEN, (*PASSES, POOL, PREFIX, PODS, LIMIT, SKIP), ("gateway-pool-missing",))

@@ -1,7 +1,8 @@
-"""The complete matrix: every incident, with each declared read failing with each status.
+"""The complete matrix: every incident, with each declared read failing in each way.
 
-A failed read may hide a fault; the verdict is then inconclusive. It never makes a broken gateway healthy, and it
-never adds a failure.
+A failed read may hide a fault: its check is then not checked, or does not apply. No check that found a fault passes
+instead, no broken gateway becomes healthy, and no failure is added. That each wrong answer on the wire is one of these
+failed reads is tested in tests/checks/sources/test_expected_answers.py.
 """
 
 from collections.abc import Iterator
@@ -11,12 +12,24 @@ from functools import cache
 from checks.catalogue import catalogue
 from checks.facts.fact import ArmResource, AzureCall, Origin, PodLog
 from checks.model.findings import Report, Status, Verdict
+from checks.sources.source import TOO_LATE
 from tests.clusters.compose import Cluster, Manifest
 from tests.incidents.incidents import Incident, incidents
 from tests.incidents.judge import statuses
 from tests.recordings import diagnosed, question
 
-REPLIES = {403: "forbidden", 404: "not found", 504: "no answer within 20 seconds", 0: "not the expected body"}
+REPLIES: dict[str, tuple[int, str]] = {
+    "403": (403, "forbidden"),
+    "404": (404, "not found"),
+    "429": (429, "too many requests"),
+    "500": (500, "etcdserver: leader changed"),
+    "504": (504, "no answer within 20 seconds"),
+    "hangs": (504, TOO_LATE),
+    "cut short": (0, "the API server closed the connection"),
+    "Status with 200": (502, "the answer is Status (v1), not the requested list: etcdserver: no leader"),
+    "wrong kind": (502, "the list contains an item that is not of the requested kind"),
+}
+"""The failed reads by what was answered: status and message."""
 READS = {kind.origin.resource: kind.origin for check in catalogue() for kind in check.reads}
 STORIES = {i.name: i for i in incidents() if not i.name.startswith("4") and "ambiguous" not in i.expect}
 
@@ -32,9 +45,10 @@ def undisturbed(name: str) -> Report:
     return diagnose(STORIES[name], STORIES[name].cluster)
 
 
-def without(cluster: Cluster, origin: Origin, status: int) -> Cluster:
+def without(cluster: Cluster, origin: Origin, reply: str) -> Cluster:
     """The cluster with a failure of this read."""
-    errors = tuple({**error, "status": status, "message": REPLIES[status]} for error in _errors(cluster, origin))
+    status, message = REPLIES[reply]
+    errors = tuple({**error, "status": status, "message": message} for error in _errors(cluster, origin))
     return replace(cluster, errors=(*errors, *cluster.errors))
 
 
@@ -52,16 +66,20 @@ def _errors(cluster: Cluster, origin: Origin) -> Iterator[Manifest]:
             yield {"source": "kubernetes", "resource": origin.resource, "namespace": None}
 
 
-def judge(name: str, resource: str, status: int) -> None:
+def judge(name: str, resource: str, reply: str) -> None:
+    """Assert that this failed read leads to no false pass and to no false failure."""
     before = undisturbed(name)
-    after = diagnose(STORIES[name], without(STORIES[name].cluster, READS[resource], status))
-    where = f"{name} without {resource} ({status})"
+    after = diagnose(STORIES[name], without(STORIES[name].cluster, READS[resource], reply))
+    where = f"{name} without {resource} ({reply})"
     if before.verdict is Verdict.BROKEN:
         assert after.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE), where
+    was, now = statuses(before.findings), statuses(after.findings)
+    passed = {slug for slug, its in now.items() if its is Status.PASS and was[slug] in (Status.FAIL, Status.WARN)}
+    assert not passed, f"{where}: {', '.join(sorted(passed))} passes"
     # A pending problem counts as a failure if the read that shows its age fails (docs/rulings.md#ruling-1).
-    real = {slug for slug, its in statuses(before.findings).items() if its is Status.FAIL}
+    real = {slug for slug, its in was.items() if its is Status.FAIL}
     real |= {f.check for f in before.findings if f.pending and f.status is Status.WARN}
-    if (resource, status) == ("managedClusters", 404):
+    if (resource, reply) == ("managedClusters", "404"):
         real.add("cluster-not-running")  # 404 from Azure means that the cluster does not exist
-    invented = {slug for slug, its in statuses(after.findings).items() if its is Status.FAIL} - real
+    invented = {slug for slug, its in now.items() if its is Status.FAIL} - real
     assert not invented, f"{where}: {', '.join(sorted(invented))}"

@@ -181,6 +181,10 @@ class _Handler(LoopbackHandler):
             if fault.body is not None:
                 self.send(200, fault.body)
                 return
+            if fault.cut:
+                self.send(200, b'{"value":', {"Content-Length": "1000"})
+                self.close_connection = True
+                return
             if fault.status:
                 self._error(fault.status, fault.message, fault.retry_after, code="Injected")
                 return
@@ -247,7 +251,8 @@ class _Handler(LoopbackHandler):
     def send(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
+        if "Content-Length" not in (headers or {}):
+            self.send_header("Content-Length", str(len(content)))
         for key, value in (headers or {}).items():
             self.send_header(key, value)
         self.end_headers()

@@ -49,11 +49,13 @@ def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
 
 
 def _missing(report: Report) -> str:
-    """The first failed read or the first check that was not made."""
-    unmade = next((f for f in report.of(Status.UNKNOWN) if f.severity is not Severity.RISKS), None)
-    if report.gaps:
-        return report.gaps[0]
-    return f"{unmade.code} {unmade.title}: {unmade.summary}" if unmade is not None else ""
+    """The first reason why a check that can block or degrade was not made.
+
+    Without one, the first failed read.
+    """
+    serious = {f.check for f in report.of(Status.UNKNOWN) if f.severity is not Severity.RISKS}
+    reasons = [each.reason for each in report.not_checked if serious & set(each.checks)]
+    return next(iter((*reasons, *report.gaps)), "")
 
 
 def fault_identity(finding: Finding) -> str:

@@ -215,7 +215,12 @@ class KubeHandler(LoopbackHandler):
         if fault.close:
             self.close_connection = True
         elif fault.body is not None:
-            self.send(200, fault.body, "text/html")
+            self.send(200, fault.body, fault.kind)
+        elif fault.cut:
+            self.send(200, b'{"kind":', "application/json", {"Content-Length": "1000"})
+            self.close_connection = True
+        elif fault.page:
+            self.send(fault.status, b"<html>", "text/html")
         elif fault.status:
             self.status(fault.status, fault.message, fault.retry_after)
         else:
@@ -317,7 +322,8 @@ class KubeHandler(LoopbackHandler):
     def send(self, code: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(code)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        if "Content-Length" not in (headers or {}):
+            self.send_header("Content-Length", str(len(body)))
         for key, value in (headers or {}).items():
             self.send_header(key, value)
         self.end_headers()

@@ -11,7 +11,7 @@ class InjectedFault:
     """A fault for requests whose path matches: the first `times`, after `after` others.
 
     With `times` None, all are affected. `status` answers with an error, `hang` delays the answer (seconds), `close`
-    closes the connection, `body` answers 200 with this content.
+    closes the connection, `body` answers 200 with this content. `cut` ends the answer in the middle of its content.
     """
 
     path: str
@@ -21,6 +21,11 @@ class InjectedFault:
     hang: float = 0
     close: bool = False
     body: bytes | None = None
+    kind: str = "application/json"
+    """The content type of `body`."""
+    cut: bool = False
+    page: bool = False
+    """Whether the error is the page of a proxy, not of an API server."""
     times: int | None = None
     after: int = 0
     seen: int = field(default=0, init=False)

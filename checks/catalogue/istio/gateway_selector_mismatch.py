@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.engine.route_findings import decided_by_router
+from checks.engine.route_findings import decided_by_router_or_without
 from checks.facts.gateway_api import KubernetesGateway
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
@@ -20,7 +20,7 @@ from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubect
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
-@decided_by_router
+@decided_by_router_or_without(VirtualService)
 @check(
     code="EG505",
     title="No Gateway selects the egress gateway's pods",
@@ -65,7 +65,9 @@ def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
     for gateway in found.selected:
         if (pod := ingress_pod_of(facts, gateway)) is not None or not gateway.selector:
             yield _too_broad(facts, found, gateway, pod.ref if pod else "every gateway of the cluster")
-    facts.all(VirtualService)
+    if not found.selected or found.idle:
+        # A VirtualService may name an unused Gateway for this gateway.
+        facts.all(VirtualService)
     if not found.selected:
         yield _without_gateway(facts, found)
         return

@@ -6,8 +6,8 @@ Either no client can connect to the server's port, or istiod leaves the server o
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.engine.route_findings import decided_by_router
-from checks.facts.istio_networking import Gateway
+from checks.engine.route_findings import decided_by_router_or_without
+from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import (
@@ -30,7 +30,7 @@ from checks.model.commands import ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
-@decided_by_router
+@decided_by_router_or_without(VirtualService)
 @check(
     code="EG506",
     title="A server of a Gateway is not reachable on the egress gateway",
@@ -64,6 +64,7 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     facts.all(Gateway)
     selected = intended_gateways(facts).selected
     if not selected:
+        facts.all(VirtualService)  # they may configure a host for this gateway without a Gateway
         configured = configured_hosts(facts)
         unselected = "No Gateway selects the gateway's pods (gateway-selector-mismatch)."
         yield skip(unselected if configured.servers or configured.routes else nothing_configured(facts))

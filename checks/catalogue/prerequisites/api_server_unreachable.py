@@ -17,6 +17,7 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     severity=Severity.BLOCKS,
     scope=Scope.CLUSTER,
     reads=(ApiServer, ManagedCluster),
+    reports_api_server=True,
 )
 def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
     """What it checks: whether the API server answers `GET /version`, otherwise how the request failed: not
@@ -32,7 +33,8 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
     Source: AKS documentation, "Secure access to the API server using authorized IP address ranges in Azure
     Kubernetes Service (AKS)" and "Create a private Azure Kubernetes Service (AKS) cluster"."""
     gap = facts.gap(ApiServer)
-    if gap is None:
+    if gap is None or gap.credentials is not None:
+        # Without credentials no request was sent: nothing is known about the API server.
         server = facts.one(ApiServer)
         version = f" (Kubernetes {server.version})" if server and server.version else ""
         yield healthy(f"The API server of cluster {facts.cluster.name} answers{version}.")
@@ -56,7 +58,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
         evidence += more_evidence
         actions += more_actions
     yield unknown(
-        f"The API server of cluster {facts.cluster.name} {meaning.meaning}{why}; checks inside the cluster are not made.",
+        f"The API server of cluster {facts.cluster.name} {meaning.meaning}{why}.",
         subject=f"cluster {facts.cluster.name}",
         evidence=evidence,
         actions=actions,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import check
-from checks.facts.fact import Gap
+from checks.facts.fact import Credentials, Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
@@ -56,10 +56,17 @@ def _not_found(facts: Facts, gap: Gap) -> Observation:
     name = f"managed cluster {facts.cluster.aks_name}"
     evidence = [Evidence(name, "GET", f"404 {gap.message}".rstrip(), "200")]
     namespaces = facts.gap(Namespace)
-    alive = namespaces.status in (401, 403, 429) if namespaces is not None else bool(facts.all(Namespace))
+    alive = _is_answer(namespaces) if namespaces is not None else bool(facts.all(Namespace))
     if alive:
         return unknown(
             f"Azure has no {name} in the configured resource group (404), although its API server answers.",
+            evidence=evidence,
+            actions=[_list(facts)],
+        )
+    if namespaces is not None and namespaces.credentials is Credentials.KUBECONFIG:
+        return unknown(
+            f"Azure has no {name} in the configured resource group (404), and there are no credentials to see whether its "
+            "API server answers.",
             evidence=evidence,
             actions=[_list(facts)],
         )
@@ -70,6 +77,11 @@ def _not_found(facts: Facts, gap: Gap) -> Observation:
         actions=[_list(facts)],
         stops=Scope.CLUSTER,
     )
+
+
+def _is_answer(gap: Gap) -> bool:
+    """Whether the API server answered this failed read."""
+    return gap.credentials is None and gap.status in (401, 403, 429)
 
 
 def _stopped(facts: Facts, cluster: ManagedCluster) -> Observation:

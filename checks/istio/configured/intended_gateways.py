@@ -40,6 +40,8 @@ class IntendedGateways:
     named: frozenset[str]
     near: frozenset[str]
     broad: frozenset[str]
+    idle: bool
+    """Whether the cluster has a Gateway that selects no pod."""
 
     @property
     def own(self) -> tuple[Gateway, ...]:
@@ -84,6 +86,7 @@ def _intended(facts: Facts) -> IntendedGateways:
         undiscovered=frozenset(map(gateway_full_name, undiscovered)),
         named=named,
         near=near,
+        idle=bool(idle),
         broad=frozenset(
             gateway_full_name(each)
             for each in selected

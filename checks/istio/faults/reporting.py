@@ -6,7 +6,7 @@ gateway, the check that owns its fault fails; if all requests do, no check fails
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from checks.facts.fact import Unreadable
+from checks.facts.fact import Fact, Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.configured.cluster_hosts import ClusterHost, cluster_host
@@ -27,13 +27,19 @@ _ByCheck = Mapping[str, list[list[tuple[ResolvedRoute, Proved]]]]
 
 
 def with_route_faults(
-    facts: Facts, slug: str, own: _Checked, *, reports_unexplained_routes: bool
+    facts: Facts,
+    slug: str,
+    own: _Checked,
+    *,
+    reports_unexplained_routes: bool,
+    dispensable: type[Fact] | None = None,
 ) -> Iterator[Observation]:
     """The router's faults that name the check `slug`, and the check's own findings.
 
     Its own findings are settings that no route shows. Without a fault, the check's own result stands. The check that
     reports unexplained routes also reports requests that no fault explains, and routes that are not certain.
     Nothing applies to a host inside the cluster, which no egress gateway has to route.
+    If the routes are not known because the `dispensable` kind could not be read, the check's own result stands.
     """
     inside = cluster_host(facts)
     if inside is not None:
@@ -43,7 +49,10 @@ def with_route_faults(
     try:
         routes = reported_routes(facts)
     except Unreadable as unread:
-        yield from _undecided(own(facts), unread)
+        if dispensable is not None and unread.gap == facts.gap(dispensable):
+            yield from _standing(own(facts))
+        else:
+            yield from _undecided(own(facts), unread)
         return
     by_check: _ByCheck = facts.once("faults by check", _by_check, key_of_run(facts))
     found = [_finding(facts, alike, routes) for alike in by_check.get(slug, ())]
@@ -146,6 +155,18 @@ def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Obser
         pass  # the same read, or another one, makes it not checked
     if not failed:
         raise unread
+
+
+def _standing(own: Iterable[Observation]) -> Iterator[Observation]:
+    """The check's own result; a failure stands, whatever else could not be read."""
+    failed = False
+    try:
+        for each in own:
+            failed = failed or each.status is Status.FAIL
+            yield each
+    except Unreadable:
+        if not failed:
+            raise
 
 
 def _by_check(facts: Facts) -> _ByCheck:

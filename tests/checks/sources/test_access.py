@@ -3,7 +3,6 @@
 Anonymous requests are never sent.
 """
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -11,7 +10,7 @@ from time import monotonic
 import pytest
 
 from checks.config.configuration import ClusterConfig
-from checks.facts.fact import Gap
+from checks.facts.fact import Credentials, Gap
 from checks.facts.pods import Pod
 from checks.sources.live import SourceError, close_sources, open_source
 from checks.sources.source import Answer, Objects
@@ -62,13 +61,14 @@ def test_a_plugin_that_logs_in(tmp_path: Path) -> None:
         assert isinstance(pods(server.kubeconfig(tmp_path, plugin(tmp_path, f"echo '{message}'"))), Objects)
 
 
-def test_a_plugin_that_fails_is_a_gap_and_no_request_is_sent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with KubeServer(named("base")) as server, caplog.at_level(logging.CRITICAL):
+def test_a_plugin_that_fails_is_a_gap_and_no_request_is_sent(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
         answer = pods(server.kubeconfig(tmp_path, plugin(tmp_path, "echo no login >&2; exit 1")))
         assert not server.requests
     assert isinstance(answer, Gap)
     assert answer.status == 401
-    assert "its plugin returned no token; run its command" in answer.message
+    assert answer.credentials is Credentials.KUBECONFIG
+    assert answer.message.endswith("its plugin returned no token: exec: process returned 1. no login")
 
 
 def test_a_plugin_that_waits_for_input_ends_at_the_deadline(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_continued_throttling_is_a_gap_before_the_deadline(reader: Reader) -> No
 def test_a_list_whose_pages_repeat_is_a_gap(reader: Reader) -> None:
     """Before, such a list was read until the deadline, into 700 MB."""
     pods = [{"metadata": {"namespace": "shop", "name": f"web-{number}"}} for number in range(500)]
-    page = orjson.dumps({"kind": "PodList", "metadata": {"continue": "again"}, "items": pods})
+    page = orjson.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": "again"}, "items": pods})
     with KubeServer(named("base"), faults=[Fault("/pods$", body=page)]) as server:
         answer = reader(server).list_objects(Pod.origin, soon(20))
         assert server.requests["/api/v1/pods"] == 2

@@ -42,7 +42,7 @@ def test_a_gateway_without_ready_pods_is_never_healthy(storage: Storage) -> None
     assert judged.last.causes == ("The StaticGatewayConfiguration has no egress IP prefix",)
 
 
-def test_the_watch_of_a_start_says_when_the_gateway_serves(storage: Storage) -> None:
+def test_the_watch_of_a_start_ends_when_the_gateway_serves(storage: Storage) -> None:
     storage.set_cluster(WAITING)
     watch = storage.watch()
     storage.look(watch)

@@ -1,0 +1,107 @@
+"""Checks that an answer is what was requested; anything else is a failed read.
+
+Source: docs/rulings.md#ruling-30.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from checks.facts.fact import Listed
+from checks.facts.kubernetes_kinds import kind_name
+from checks.model.raw_values import text
+from checks.sources.reduction import Json
+from checks.sources.replies import Failure
+
+_WRONG = 502
+"""The status of a failed read whose answer has another status than its content."""
+
+
+def list_items(page: Json, what: Listed, api_version: str) -> list[Json]:
+    """The items of a page of a Kubernetes list. Raises Failure (502)."""
+    kind, partial = kind_name(what.resource), what.metadata_only
+    wanted = ("PartialObjectMetadataList", "meta.k8s.io/v1") if partial else (f"{kind}List", api_version)
+    found = (text(page, "kind"), text(page, "apiVersion"))
+    if found != wanted:
+        raise Failure(_WRONG, f"the answer is {_named(*found)}, not the requested {_named(*wanted)}{_message(page)}")
+    items = page.get("items", ())
+    if items is None:  # as the API server writes an empty list of some kinds
+        return []
+    if not isinstance(items, list):
+        raise Failure(_WRONG, "the answer is not a Kubernetes list: it has no items")
+    item_kinds = ("PartialObjectMetadata",) if partial else ("", kind)
+    for each in items:
+        if not isinstance(each, dict) or not text(each, "metadata", "name") or text(each, "kind") not in item_kinds:
+            raise Failure(_WRONG, f"the list contains an item that is not {_named(kind, api_version)}")
+    return items
+
+
+def server_version(found: Json) -> Json:
+    """The answer to `GET /version`. Raises Failure (502)."""
+    if not text(found, "gitVersion"):
+        raise Failure(_WRONG, f"the answer is not the version of an API server{_message(found)}")
+    return found
+
+
+def log_lines(body: bytes, content_type: str) -> bytes:
+    """The answer to a request for a log, which is plain text. Raises Failure (502)."""
+    if content_type.partition(";")[0].strip().lower() in ("", "text/plain") and not _is_status(body):
+        return body
+    raise Failure(_WRONG, f"the answer is not a log but {content_type or 'a Status'}")
+
+
+def managed_cluster(found: Any) -> Json:
+    """Azure's answer about a managed cluster. Raises Failure (502)."""
+    return _arm_object(found, "a managed cluster", "microsoft.containerservice/managedclusters")
+
+
+def network_resource(found: Any, resource_id: str) -> Json:
+    """Azure's answer about the resource with this ID. Raises Failure (502)."""
+    resource = _arm_object(found, "the requested resource", "")
+    if text(resource, "id").lower() != resource_id.lower():
+        raise Failure(_WRONG, "Azure's answer is not the requested resource")
+    return resource
+
+
+def node_pool_page(response: Any) -> None:
+    """Check a page of Azure's list of node pools. Raises Failure (502)."""
+    answer = response.http_response
+    if answer.status_code != 200:
+        return
+    try:
+        page = orjson.loads(answer.body())
+    except orjson.JSONDecodeError:
+        page = None
+    pools = page.get("value") if isinstance(page, Mapping) else None
+    if not isinstance(pools, list):
+        raise Failure(_WRONG, "Azure's answer is not a list of node pools")
+    for each in pools:
+        _arm_object(each, "a list of node pools", "microsoft.containerservice/managedclusters/agentpools")
+
+
+def _arm_object(found: Any, what: str, kind: str) -> Json:
+    of_kind = isinstance(found, dict) and (not kind or text(found, "type").lower() == kind)
+    if not of_kind or not text(found, "id") or not isinstance(found.get("properties"), Mapping):
+        raise Failure(_WRONG, f"Azure's answer is not {what}")
+    result: Json = found
+    return result
+
+
+def _is_status(body: bytes) -> bool:
+    if not body.startswith(b"{"):
+        return False
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return text(found, "kind") == "Status" and text(found, "apiVersion") == "v1"
+
+
+def _named(kind: str, api_version: str) -> str:
+    return f"{kind or 'an object without kind'}{f' ({api_version})' if api_version else ''}"
+
+
+def _message(found: Json) -> str:
+    message = text(found, "message")
+    return f": {message}" if message else ""
