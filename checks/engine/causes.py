@@ -36,6 +36,8 @@ def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Fin
     """The findings in the same order, with `explained_by` and `possible_causes`.
 
     A failure that only a pending finding explains becomes a warning (docs/rulings.md#ruling-1)."""
+    if not any(finding.status in (Status.FAIL, Status.WARN) for finding in findings):
+        return tuple(findings)
     causes = _declared_by(tuple(checks))
     done: dict[int, Finding] = {}
     by_check: dict[str, list[int]] = {}
@@ -123,8 +125,10 @@ def warning_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tupl
 
     The order is that of docs/severity.md#order. A warning explains another one only if its own effect is at least as severe.
     """
-    causes = _declared_by(tuple(checks))
     warned = [f for f in findings if f.status is Status.WARN]
+    if not warned:
+        return ()
+    causes = _declared_by(tuple(checks))
     depths: dict[int, int] = {}
     for slug in causes.order:
         for finding in (f for f in warned if f.check == slug):

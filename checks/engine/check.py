@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks.engine.starting import reading_actions
 from checks.model.egress_path import HOP_OF_STAGE, EgressHop
-from checks.model.findings import Evidence, Finding, Observation, Scope, Severity, Stage, Status
+from checks.model.findings import Action, Evidence, Finding, Observation, Scope, Severity, Stage, Status
 from checks.model.redaction import redact
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Check:
             status=seen.status,
             summary=redact(seen.summary),
             subject=seen.subject,
-            evidence=tuple(_redacted(each) for each in seen.evidence),
-            actions=tuple(replace(a, command=redact(a.command)) if a.command else a for a in actions),
+            evidence=tuple([_redacted(each) for each in seen.evidence]),
+            actions=tuple([_action(each) for each in actions]),
             about=seen.about,
             pending=seen.pending,
             stops=seen.stops,
@@ -104,6 +104,11 @@ def _redacted(evidence: Evidence) -> Evidence:
     if (observed, expected) == (evidence.observed, evidence.expected):
         return evidence
     return replace(evidence, observed=observed, expected=expected)
+
+
+def _action(action: Action) -> Action:
+    command = redact(action.command)
+    return action if command == action.command else replace(action, command=command)
 
 
 def _lower(title: str) -> str:

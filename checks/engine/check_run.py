@@ -30,6 +30,8 @@ def run_check(check: Check, facts: Facts) -> tuple[Finding, ...]:
                 Observation(Status.UNKNOWN, "Not checked: the check returned no result, a defect of the check.")
             )
         )
+    if len(found) == 1:
+        return (found[0],)
     serious = [each for each in found if each.status is not Status.PASS]
     return tuple(serious if any(each.status is not Status.SKIPPED for each in serious) else found)
 

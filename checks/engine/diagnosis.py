@@ -105,7 +105,8 @@ class Diagnosis:
 
     def finish(self, duration: float) -> Report:
         """The report, after every kind has been closed. `duration` is in seconds."""
-        gated = [f for c in self.checks for f in self._gated(c, self._findings.get(c.slug, ()))]
+        found = ((each, self._findings.get(each.slug, ())) for each in self.checks)
+        gated = [f for c, of_check in found for f in (self._gated(c, of_check) if self._stopping else of_check)]
         findings = explained(gated, self.checks)
         result = verdict(findings)
         if result is Verdict.STARTING:
@@ -219,12 +220,14 @@ class Diagnosis:
             self.store.targets = tuple(dict.fromkeys((*self.store.targets, self.target)))
 
     def _evaluate(self, check: Check) -> Evaluated:
-        if stop := self._stopped_by(check):
+        if self._stopping and (stop := self._stopped_by(check)):
             findings: tuple[Finding, ...] = (stop,)
         else:
             findings = self._results_of(check)
         self._findings[check.slug] = findings
-        self._stopping += [each for each in findings if each.stops is not None]
+        for each in findings:
+            if each.stops is not None:
+                self._stopping.append(each)
         return Evaluated(check, findings)
 
     def _stopped_by(self, check: Check) -> Finding | None:

@@ -1,6 +1,6 @@
 """Admission webhook configurations."""
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, mapping, text
 
 
@@ -44,7 +44,7 @@ class Webhook:
 class WebhookConfiguration(KubernetesObject):
     __slots__ = ()
 
-    @property
+    @derived
     def webhooks(self) -> tuple[Webhook, ...]:
         return tuple(Webhook(each) for each in items(self.raw, "webhooks"))
 

@@ -1,7 +1,7 @@
 """Node pools as Azure lists them."""
 
 from checks.facts.azure_json import provisioning_error_of
-from checks.facts.fact import AzureCall, Fact
+from checks.facts.fact import AzureCall, Fact, derived
 from checks.model.raw_values import flag, items, number, text, texts
 
 
@@ -11,23 +11,23 @@ class AgentPool(Fact):
     __slots__ = ()
     origin = AzureCall("agentPools", "Microsoft.ContainerService/managedClusters/agentPools/read")
 
-    @property
+    @derived
     def name(self) -> str:
         return text(self.raw, "name")
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"node pool {self.name}"
 
-    @property
+    @derived
     def mode(self) -> str:
         return text(self.raw, "mode")
 
-    @property
+    @derived
     def is_gateway(self) -> bool:
         return self.mode.lower() == "gateway"
 
-    @property
+    @derived
     def kind(self) -> str:
         """`VirtualMachineScaleSets` or `VirtualMachines`."""
         for found in (text(self.raw, "properties.type"), text(self.raw, "typepropertiestype"), text(self.raw, "type")):
@@ -35,7 +35,7 @@ class AgentPool(Fact):
                 return found
         return ""
 
-    @property
+    @derived
     def count(self) -> int | None:
         """The node count in Azure.
 
@@ -49,32 +49,32 @@ class AgentPool(Fact):
                 return sum(each or 0 for each in counts)
         return None
 
-    @property
+    @derived
     def autoscaled(self) -> bool:
         return flag(self.raw, "enableautoscaling") is True
 
-    @property
+    @derived
     def zones(self) -> tuple[str, ...]:
         """The availability zones of its nodes; none for a pool without zones."""
         return texts(self.raw, "availabilityzones")
 
-    @property
+    @derived
     def os_type(self) -> str:
         return text(self.raw, "ostype")
 
-    @property
+    @derived
     def os_sku(self) -> str:
         return text(self.raw, "ossku")
 
-    @property
+    @derived
     def provisioning_state(self) -> str:
         return text(self.raw, "provisioningstate")
 
-    @property
+    @derived
     def power_state(self) -> str:
         return text(self.raw, "powerstate", "code")
 
-    @property
+    @derived
     def prefix_size(self) -> int | None:
         """Length of the public IP prefix of each StaticGatewayConfiguration on this pool.
 
@@ -82,14 +82,14 @@ class AgentPool(Fact):
         """
         return number(self.raw, "gatewayprofile", "publicipprefixsize")
 
-    @property
+    @derived
     def subnet_id(self) -> str:
         return text(self.raw, "vnetsubnetid")
 
-    @property
+    @derived
     def pod_subnet_id(self) -> str:
         return text(self.raw, "podsubnetid")
 
-    @property
+    @derived
     def provisioning_error(self) -> str:
         return provisioning_error_of(self.raw)

@@ -137,10 +137,8 @@ class derived(Generic[_V]):  # noqa: N801 - used as a decorator, like property
     def __get__(self, fact: "Fact | None", owner: type | None = None) -> "derived[_V] | _V":
         if fact is None:
             return self
-        known = fact._derived  # noqa: SLF001 - the storage of this attribute
-        if self._name not in known:
-            known[self._name] = self._derive(fact)
-        value: _V = known[self._name]
+        value = self._derive(fact)
+        fact.__dict__[self._name] = value  # found there from now on, before this descriptor
         return value
 
 
@@ -150,12 +148,11 @@ class Fact:
     The class attribute `origin` names the API call.
     """
 
-    __slots__ = ("_derived", "raw")
+    __slots__ = ("__dict__", "raw")
     origin: ClassVar[Origin]
 
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
-        self._derived: dict[str, Any] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fact) and type(self) is type(other) and self.raw == other.raw
@@ -163,7 +160,7 @@ class Fact:
     def __hash__(self) -> int:
         return id(self)
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         """The key of this fact in the store: (namespace, name).
 
@@ -183,11 +180,11 @@ class KubernetesObject(Fact):
         self.name = text(raw, "metadata", "name")
         self.namespace = text(raw, "metadata", "namespace")
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         return (self.namespace, self.name)
 
-    @property
+    @derived
     def uid(self) -> str:
         return text(self.raw, "metadata", "uid")
 
@@ -199,29 +196,29 @@ class KubernetesObject(Fact):
     def annotations(self) -> dict[str, str]:
         return labels(self.raw, "metadata", "annotations")
 
-    @property
+    @derived
     def created(self) -> datetime | None:
         return moment(self.raw, "metadata", "creationTimestamp")
 
-    @property
+    @derived
     def deleted(self) -> datetime | None:
         """When deletion was requested; None if it was not."""
         return moment(self.raw, "metadata", "deletionTimestamp")
 
-    @property
+    @derived
     def finalizers(self) -> tuple[str, ...]:
         return texts(self.raw, "metadata", "finalizers")
 
-    @property
+    @derived
     def generation(self) -> int | None:
         return number(self.raw, "metadata", "generation")
 
-    @property
+    @derived
     def owners(self) -> tuple[tuple[str, str], ...]:
         """(kind, name) of each owner reference."""
         return tuple((text(o, "kind"), text(o, "name")) for o in items(self.raw, "metadata", "ownerReferences"))
 
-    @property
+    @derived
     def ref(self) -> str:
         """The name in texts: `Kind namespace/name`, or `Kind name` for cluster-scoped kinds."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
@@ -230,11 +227,11 @@ class KubernetesObject(Fact):
         """The condition of this type in the status, or an empty mapping."""
         return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
 
-    @property
+    @derived
     def managed_fields(self) -> tuple[Raw, ...]:
         return items(self.raw, "metadata", "managedFields")
 
-    @property
+    @derived
     def spec_changed(self) -> datetime | None:
         """The approximate time of the last edit of the spec.
 
@@ -243,7 +240,7 @@ class KubernetesObject(Fact):
         """
         return self._changed("f:spec")
 
-    @property
+    @derived
     def status_changed(self) -> datetime | None:
         """The approximate time of the last change of the status.
 
@@ -251,7 +248,7 @@ class KubernetesObject(Fact):
         """
         return self._changed("f:status")
 
-    @property
+    @derived
     def data_changed(self) -> datetime | None:
         """The approximate time of the last change of a Secret's or ConfigMap's data; None as above."""
         return self._changed("f:data")

@@ -1,6 +1,6 @@
 """The Kubernetes Gateway API's kinds, as stored."""
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, text, texts
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -11,7 +11,7 @@ class GatewayClass(KubernetesObject):
     kind = "GatewayClass"
     origin = Listed(GATEWAY_API, "gatewayclasses", ("v1", "v1beta1"), namespaced=False, may_be_absent=True)
 
-    @property
+    @derived
     def controller(self) -> str:
         return text(self.raw, "spec", "controllerName")
 
@@ -23,11 +23,11 @@ class KubernetesGateway(KubernetesObject):
     kind = "Gateway"
     origin = Listed(GATEWAY_API, "gateways", ("v1", "v1beta1"), may_be_absent=True)
 
-    @property
+    @derived
     def gateway_class(self) -> str:
         return text(self.raw, "spec", "gatewayClassName")
 
-    @property
+    @derived
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """(type, value) of each requested address."""
         return tuple((text(a, "type"), text(a, "value")) for a in items(self.raw, "spec", "addresses"))
@@ -42,18 +42,18 @@ class GatewayRoute(KubernetesObject):
 
     __slots__ = ()
 
-    @property
+    @derived
     def parents(self) -> tuple[tuple[str, str], ...]:
         """(namespace, name) of the Gateways it attaches to."""
         return tuple(
             (text(p, "namespace") or self.namespace, text(p, "name")) for p in items(self.raw, "spec", "parentRefs")
         )
 
-    @property
+    @derived
     def hostnames(self) -> tuple[str, ...]:
         return texts(self.raw, "spec", "hostnames")
 
-    @property
+    @derived
     def rules(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "rules")
 

@@ -1,6 +1,6 @@
 """Istio's networking kinds, as stored."""
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, labels, mapping, number, text, texts
 
 NETWORKING = "networking.istio.io"
@@ -53,7 +53,7 @@ class Exported(KubernetesObject):
 
     __slots__ = ()
 
-    @property
+    @derived
     def export_to(self) -> tuple[str, ...]:
         """`spec.exportTo` as written.
 
@@ -67,7 +67,7 @@ class Gateway(KubernetesObject):
     kind = "Gateway"
     origin = Listed(NETWORKING, "gateways", NETWORKING_VERSIONS)
 
-    @property
+    @derived
     def selector(self) -> dict[str, str]:
         """Pod labels of the proxies that it configures, in any namespace.
 
@@ -75,7 +75,7 @@ class Gateway(KubernetesObject):
         """
         return labels(self.raw, "spec", "selector")
 
-    @property
+    @derived
     def servers(self) -> tuple[Server, ...]:
         return tuple(Server(each) for each in items(self.raw, "spec", "servers"))
 
@@ -85,24 +85,24 @@ class VirtualService(Exported):
     kind = "VirtualService"
     origin = Listed(NETWORKING, "virtualservices", NETWORKING_VERSIONS)
 
-    @property
+    @derived
     def hosts(self) -> tuple[str, ...]:
         return texts(self.raw, "spec", "hosts")
 
-    @property
+    @derived
     def gateways(self) -> tuple[str, ...]:
         """As written; without an entry it is `mesh` only."""
         return texts(self.raw, "spec", "gateways") or ("mesh",)
 
-    @property
+    @derived
     def http(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "http")
 
-    @property
+    @derived
     def tls(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "tls")
 
-    @property
+    @derived
     def tcp(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "tcp")
 
@@ -112,19 +112,19 @@ class DestinationRule(Exported):
     kind = "DestinationRule"
     origin = Listed(NETWORKING, "destinationrules", NETWORKING_VERSIONS)
 
-    @property
+    @derived
     def host(self) -> str:
         return text(self.raw, "spec", "host")
 
-    @property
+    @derived
     def traffic_policy(self) -> Raw:
         return mapping(self.raw, "spec", "trafficPolicy")
 
-    @property
+    @derived
     def subsets(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "subsets")
 
-    @property
+    @derived
     def workload_selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "workloadSelector", "matchLabels")
 
@@ -134,28 +134,28 @@ class ServiceEntry(Exported):
     kind = "ServiceEntry"
     origin = Listed(NETWORKING, "serviceentries", NETWORKING_VERSIONS)
 
-    @property
+    @derived
     def hosts(self) -> tuple[str, ...]:
         return texts(self.raw, "spec", "hosts")
 
-    @property
+    @derived
     def ports(self) -> tuple[Port, ...]:
         return tuple(Port(each) for each in items(self.raw, "spec", "ports"))
 
-    @property
+    @derived
     def resolution(self) -> str:
         """Upper case; `NONE` when it is not set (enum value 0)."""
         return text(self.raw, "spec", "resolution").upper() or "NONE"
 
-    @property
+    @derived
     def location(self) -> str:
         return text(self.raw, "spec", "location").upper() or "MESH_EXTERNAL"
 
-    @property
+    @derived
     def endpoints(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "endpoints")
 
-    @property
+    @derived
     def addresses(self) -> tuple[str, ...]:
         return texts(self.raw, "spec", "addresses")
 
@@ -167,7 +167,7 @@ class WorkloadEntry(KubernetesObject):
     kind = "WorkloadEntry"
     origin = Listed(NETWORKING, "workloadentries", NETWORKING_VERSIONS)
 
-    @property
+    @derived
     def endpoint(self) -> Raw:
         """Its spec, with its labels, as a ServiceEntry lists an endpoint."""
         own = {**self.labels, **labels(self.raw, "spec", "labels")}
@@ -179,15 +179,15 @@ class Sidecar(KubernetesObject):
     kind = "Sidecar"
     origin = Listed(NETWORKING, "sidecars", NETWORKING_VERSIONS)
 
-    @property
+    @derived
     def workload_selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "workloadSelector", "labels")
 
-    @property
+    @derived
     def egress(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "egress")
 
-    @property
+    @derived
     def outbound_policy(self) -> str | None:
         """`ALLOW_ANY` or `REGISTRY_ONLY` (also for an empty block: enum value 0).
 
@@ -198,7 +198,7 @@ class Sidecar(KubernetesObject):
             return None
         return text(spec, "outboundTrafficPolicy", "mode").upper() or "REGISTRY_ONLY"
 
-    @property
+    @derived
     def egress_proxy(self) -> tuple[str, int] | None:
         """(host, port) of the service that gets requests to unknown hosts; None without one.
 
@@ -215,6 +215,6 @@ class EnvoyFilter(KubernetesObject):
     kind = "EnvoyFilter"
     origin = Listed(NETWORKING, "envoyfilters", ("v1alpha3",))
 
-    @property
+    @derived
     def workload_selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "workloadSelector", "labels")

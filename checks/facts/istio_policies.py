@@ -1,6 +1,6 @@
 """Istio's security and telemetry kinds, as stored."""
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, labels, mapping, text
 
 
@@ -9,21 +9,21 @@ class AuthorizationPolicy(KubernetesObject):
     kind = "AuthorizationPolicy"
     origin = Listed("security.istio.io", "authorizationpolicies", ("v1", "v1beta1"))
 
-    @property
+    @derived
     def action(self) -> str:
         return text(self.raw, "spec", "action").upper() or "ALLOW"
 
-    @property
+    @derived
     def selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "selector", "matchLabels")
 
-    @property
+    @derived
     def target_refs(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "targetRefs") or tuple(
             each for each in (mapping(self.raw, "spec", "targetRef"),) if each
         )
 
-    @property
+    @derived
     def rules(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "rules")
 
@@ -39,10 +39,10 @@ class Telemetry(KubernetesObject):
     kind = "Telemetry"
     origin = Listed("telemetry.istio.io", "telemetries", ("v1", "v1alpha1"))
 
-    @property
+    @derived
     def selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "selector", "matchLabels")
 
-    @property
+    @derived
     def access_logging(self) -> tuple[Raw, ...]:
         return items(self.raw, "spec", "accessLogging")

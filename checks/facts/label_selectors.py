@@ -12,7 +12,10 @@ def selects(selector: Mapping[str, Any], labels_: Mapping[str, str]) -> bool:
     An empty one matches all. A plain label map (a Service's or Istio's selector) counts as matchLabels.
     """
     if "matchLabels" not in selector and "matchExpressions" not in selector:
-        return all(labels_.get(str(key)) == str(value) for key, value in selector.items())
+        for key, value in selector.items():  # noqa: SIM110 - no generator: every pod of a namespace is compared
+            if labels_.get(str(key)) != str(value):
+                return False
+        return True
     for key, value in mapping(selector, "matchLabels").items():
         if labels_.get(str(key)) != str(value):
             return False

@@ -2,7 +2,7 @@
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment, provisioning_error_of
-from checks.facts.fact import AzureCall, Fact
+from checks.facts.fact import AzureCall, Fact, derived
 from checks.model.raw_values import Raw, flag, items, mapping, text, texts
 
 
@@ -41,31 +41,31 @@ class ManagedCluster(Fact):
     __slots__ = ()
     origin = AzureCall("managedClusters", "Microsoft.ContainerService/managedClusters/read")
 
-    @property
+    @derived
     def id(self) -> str:
         return text(self.raw, "id")
 
-    @property
+    @derived
     def name(self) -> str:
         return text(self.raw, "name")
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"managed cluster {self.name}"
 
-    @property
+    @derived
     def location(self) -> str:
         return text(self.raw, "location")
 
-    @property
+    @derived
     def subscription(self) -> str:
         return arm_segment(self.id, "subscriptions")
 
-    @property
+    @derived
     def resource_group(self) -> str:
         return arm_segment(self.id, "resourcegroups")
 
-    @property
+    @derived
     def node_resource_group(self) -> str:
         """The node resource group (`MC_…`).
 
@@ -73,60 +73,60 @@ class ManagedCluster(Fact):
         """
         return text(self.raw, "noderesourcegroup")
 
-    @property
+    @derived
     def provisioning_state(self) -> str:
         return text(self.raw, "provisioningstate")
 
-    @property
+    @derived
     def running_operation(self) -> str:
         """The state of Azure's running operation on the cluster, "" if none runs."""
         state = self.provisioning_state
         return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state
 
-    @property
+    @derived
     def power_state(self) -> str:
         return text(self.raw, "powerstate", "code")
 
-    @property
+    @derived
     def provisioning_error(self) -> str:
         """Code and message of `status.provisioningError`, "" without an error."""
         return provisioning_error_of(self.raw)
 
-    @property
+    @derived
     def kubernetes_version(self) -> str:
         return text(self.raw, "currentkubernetesversion") or text(self.raw, "kubernetesversion")
 
-    @property
+    @derived
     def mesh_mode(self) -> str:
         return text(self.raw, "servicemeshprofile", "mode")
 
-    @property
+    @derived
     def revisions(self) -> tuple[str, ...]:
         """The installed mesh revisions, oldest first; two during an upgrade."""
         return texts(self.raw, "servicemeshprofile", "istio", "revisions")
 
-    @property
+    @derived
     def egress_gateways(self) -> tuple[EgressGatewayEntry, ...]:
         found = items(self.raw, "servicemeshprofile", "istio", "components", "egressgateways")
         return tuple(EgressGatewayEntry(each) for each in found)
 
-    @property
+    @derived
     def static_egress_enabled(self) -> bool:
         return flag(self.raw, "networkprofile", "staticegressgatewayprofile", "enabled") is True
 
-    @property
+    @derived
     def network(self) -> Raw:
         return mapping(self.raw, "networkprofile")
 
-    @property
+    @derived
     def network_plugin(self) -> str:
         return text(self.network, "networkplugin").lower()
 
-    @property
+    @derived
     def network_plugin_mode(self) -> str:
         return text(self.network, "networkpluginmode").lower()
 
-    @property
+    @derived
     def network_policy(self) -> str:
         """The engine that enforces NetworkPolicies: `azure`, `calico`, `cilium`.
 
@@ -136,52 +136,52 @@ class ManagedCluster(Fact):
         dataplane = text(self.network, "networkdataplane").lower()
         return named if named not in ("", "none") else "cilium" if dataplane == "cilium" else ""
 
-    @property
+    @derived
     def ip_families(self) -> tuple[str, ...]:
         return texts(self.network, "ipfamilies")
 
-    @property
+    @derived
     def pod_cidrs(self) -> tuple[str, ...]:
         return texts(self.network, "podcidrs") or texts(self.network, "podcidr")
 
-    @property
+    @derived
     def service_cidrs(self) -> tuple[str, ...]:
         return texts(self.network, "servicecidrs") or texts(self.network, "servicecidr")
 
-    @property
+    @derived
     def outbound_type(self) -> str:
         return text(self.network, "outboundtype")
 
-    @property
+    @derived
     def private(self) -> bool:
         return flag(self.raw, "apiserveraccessprofile", "enableprivatecluster") is True
 
-    @property
+    @derived
     def authorized_ranges(self) -> tuple[str, ...]:
         return texts(self.raw, "apiserveraccessprofile", "authorizedipranges")
 
-    @property
+    @derived
     def run_command(self) -> bool:
         """Whether `az aks command invoke` is enabled, which reaches the cluster from any network."""
         return flag(self.raw, "apiserveraccessprofile", "disableruncommand") is not True
 
-    @property
+    @derived
     def long_term_support(self) -> bool:
         return text(self.raw, "supportplan").lower() == "akslongtermsupport"
 
-    @property
+    @derived
     def complete(self) -> bool:
         """Whether the answer is complete: every cluster has a state and a network profile.
 
         A truncated body must not look like a cluster in which nothing is enabled."""
         return bool(self.provisioning_state or self.network)
 
-    @property
+    @derived
     def has_profile(self) -> bool:
         """Whether the answer lists the egress gateways, or shows that the mesh is not enabled."""
         return self.complete or bool(self.mesh_mode)
 
-    @property
+    @derived
     def pools(self) -> "tuple[AgentPool, ...]":
         """The node pools in the managed cluster's answer.
 
@@ -189,11 +189,11 @@ class ManagedCluster(Fact):
         """
         return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))
 
-    @property
+    @derived
     def azure_policy(self) -> bool:
         return flag(self.raw, "addonprofiles", "azurepolicy", "enabled") is True
 
-    @property
+    @derived
     def identity_principal(self) -> str:
         """Object id of the cluster's identity.
 

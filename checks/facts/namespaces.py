@@ -5,7 +5,7 @@ The objects are ConfigMaps, Secrets (metadata only) and resource quotas.
 
 from collections.abc import Mapping
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, labels, text
 
 
@@ -14,16 +14,16 @@ class Namespace(KubernetesObject):
     kind = "Namespace"
     origin = Listed("", "namespaces", namespaced=False)
 
-    @property
+    @derived
     def phase(self) -> str:
         return text(self.raw, "status", "phase")
 
-    @property
+    @derived
     def all_labels(self) -> dict[str, str]:
         """Its labels including the automatic `kubernetes.io/metadata.name`, for matching selectors."""
         return {"kubernetes.io/metadata.name": self.name, **self.labels}
 
-    @property
+    @derived
     def conditions(self) -> tuple[Raw, ...]:
         return items(self.raw, "status", "conditions")
 
@@ -33,7 +33,7 @@ class ConfigMap(KubernetesObject):
     kind = "ConfigMap"
     origin = Listed("", "configmaps")
 
-    @property
+    @derived
     def data(self) -> dict[str, str]:
         return labels(self.raw, "data")
 
@@ -48,11 +48,11 @@ class Secret(KubernetesObject):
     kind = "Secret"
     origin = Listed("", "secrets", metadata_only=True)
 
-    @property
+    @derived
     def type(self) -> str:
         return text(self.raw, "type")
 
-    @property
+    @derived
     def keys(self) -> tuple[str, ...] | None:
         """Names of its keys, or None if only metadata was read."""
         found = self.raw.get("data")
@@ -64,10 +64,10 @@ class ResourceQuota(KubernetesObject):
     kind = "ResourceQuota"
     origin = Listed("", "resourcequotas")
 
-    @property
+    @derived
     def hard(self) -> dict[str, str]:
         return labels(self.raw, "status", "hard") or labels(self.raw, "spec", "hard")
 
-    @property
+    @derived
     def used(self) -> dict[str, str]:
         return labels(self.raw, "status", "used")

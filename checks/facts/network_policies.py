@@ -18,7 +18,7 @@ class NetworkPolicy(KubernetesObject):
     kind = "NetworkPolicy"
     origin = Listed("networking.k8s.io", "networkpolicies")
 
-    @property
+    @derived
     def pod_selector(self) -> Raw:
         """The selector of the pods that it restricts.
 

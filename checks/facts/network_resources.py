@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
-from checks.facts.fact import ArmResource, Fact, FactsRead
+from checks.facts.fact import ArmResource, Fact, FactsRead, derived
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.model.raw_values import Raw, items, number, text, texts
 
@@ -19,23 +19,23 @@ class ArmFact(Fact):
 
     __slots__ = ()
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         return ("", self.id.lower())
 
-    @property
+    @derived
     def id(self) -> str:
         return text(self.raw, "id")
 
-    @property
+    @derived
     def name(self) -> str:
         return text(self.raw, "name") or self.id.rsplit("/", 1)[-1]
 
-    @property
+    @derived
     def subscription(self) -> str:
         return arm_segment(self.id, "subscriptions")
 
-    @property
+    @derived
     def resource_group(self) -> str:
         return arm_segment(self.id, "resourcegroups")
 
@@ -50,23 +50,23 @@ class Subnet(ArmFact):
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/virtualNetworks/subnets/read", (AgentPool,), _subnets_of_gateway_pools)
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"subnet {self.name}"
 
-    @property
+    @derived
     def security_group_id(self) -> str:
         return text(self.raw, "networksecuritygroup", "id")
 
-    @property
+    @derived
     def route_table_id(self) -> str:
         return text(self.raw, "routetable", "id")
 
-    @property
+    @derived
     def nat_gateway_id(self) -> str:
         return text(self.raw, "natgateway", "id")
 
-    @property
+    @derived
     def prefixes(self) -> tuple[str, ...]:
         return texts(self.raw, "addressprefixes") or texts(self.raw, "addressprefix")
 
@@ -104,11 +104,11 @@ class NetworkSecurityGroup(ArmFact):
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/networkSecurityGroups/read", (Subnet,), _security_groups)
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"network security group {self.name}"
 
-    @property
+    @derived
     def rules(self) -> tuple[SecurityRule, ...]:
         own = [SecurityRule(each) for each in items(self.raw, "securityrules")]
         default = [SecurityRule(each) for each in items(self.raw, "defaultsecurityrules")]
@@ -121,11 +121,11 @@ class RouteTable(ArmFact):
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/routeTables/read", (Subnet,), _route_tables)
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"route table {self.name}"
 
-    @property
+    @derived
     def routes(self) -> tuple[tuple[str, str, str, str], ...]:
         return tuple(
             (text(r, "name"), text(r, "addressprefix"), text(r, "nexthoptype"), text(r, "nexthopipaddress"))
@@ -146,36 +146,36 @@ class PublicIPPrefix(ArmFact):
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/publicIPPrefixes/read", (StaticGatewayConfiguration,), _own_prefixes)
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"public IP prefix {self.name}"
 
-    @property
+    @derived
     def length(self) -> int | None:
         return number(self.raw, "prefixlength")
 
-    @property
+    @derived
     def location(self) -> str:
         return text(self.raw, "location")
 
-    @property
+    @derived
     def sku(self) -> str:
         return text(self.raw, "sku", "name")
 
-    @property
+    @derived
     def tier(self) -> str:
         return text(self.raw, "sku", "tier")
 
-    @property
+    @derived
     def ip_version(self) -> str:
         return text(self.raw, "publicipaddressversion")
 
-    @property
+    @derived
     def zones(self) -> tuple[str, ...]:
         """Its availability zones; none for a prefix without zones."""
         return texts(self.raw, "zones")
 
-    @property
+    @derived
     def attached_to(self) -> str:
         """The id of the NAT gateway or load balancer frontend that uses the whole prefix.
 
@@ -183,7 +183,7 @@ class PublicIPPrefix(ArmFact):
         """
         return text(self.raw, "natgateway", "id") or text(self.raw, "loadbalancerfrontendipconfiguration", "id")
 
-    @property
+    @derived
     def addresses(self) -> tuple[str, ...]:
         """The ids of the public IP addresses that were taken from it."""
         return tuple(filter(None, (text(each, "id") for each in items(self.raw, "publicipaddresses"))))

@@ -1,6 +1,6 @@
 """Nodes and their taints."""
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, moment, text
 
 
@@ -19,28 +19,28 @@ class Node(KubernetesObject):
     kind = "Node"
     origin = Listed("", "nodes", namespaced=False)
 
-    @property
+    @derived
     def pool(self) -> str:
         return self.labels.get("kubernetes.azure.com/agentpool", "") or self.labels.get("agentpool", "")
 
-    @property
+    @derived
     def mode(self) -> str:
         return self.labels.get("kubernetes.azure.com/mode", "").lower()
 
-    @property
+    @derived
     def ready(self) -> bool:
         return any(
             text(c, "type") == "Ready" and text(c, "status") == "True" for c in items(self.raw, "status", "conditions")
         )
 
-    @property
+    @derived
     def taints(self) -> tuple[Taint, ...]:
         return tuple(Taint(each) for each in items(self.raw, "spec", "taints"))
 
-    @property
+    @derived
     def zone(self) -> str:
         return self.labels.get("topology.kubernetes.io/zone", "")
 
-    @property
+    @derived
     def os(self) -> str:
         return self.labels.get("kubernetes.io/os", "") or text(self.raw, "status", "nodeInfo", "operatingSystem")

@@ -60,27 +60,27 @@ class Pod(KubernetesObject):
     kind = "Pod"
     origin = Listed("", "pods")
 
-    @property
+    @derived
     def node(self) -> str:
         return text(self.raw, "spec", "nodeName")
 
-    @property
+    @derived
     def phase(self) -> str:
         return text(self.raw, "status", "phase")
 
-    @property
+    @derived
     def ip(self) -> str:
         return text(self.raw, "status", "podIP")
 
-    @property
+    @derived
     def host_network(self) -> bool:
         return flag(self.raw, "spec", "hostNetwork") is True
 
-    @property
+    @derived
     def service_account(self) -> str:
         return text(self.raw, "spec", "serviceAccountName")
 
-    @property
+    @derived
     def started(self) -> datetime | None:
         return moment(self.raw, "status", "startTime")
 
@@ -129,7 +129,7 @@ class Pod(KubernetesObject):
         """The mesh revision of its proxy, from a gateway's label or an injected pod's annotation."""
         return self.labels.get("istio.io/rev", "") or self.annotations.get("istio.io/rev", "")
 
-    @property
+    @derived
     def static_gateway_configuration(self) -> str:
         """The StaticGatewayConfiguration that the pod's annotation names."""
         return self.annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
@@ -138,14 +138,14 @@ class Pod(KubernetesObject):
     def finished(self) -> bool:
         return self.phase in ("Succeeded", "Failed")
 
-    @property
+    @derived
     def owner(self) -> tuple[str, str]:
         """(kind, name) of its controller, ("", "") if it has none."""
         for each in items(self.raw, "metadata", "ownerReferences"):
             return (text(each, "kind"), text(each, "name"))
         return ("", "")
 
-    @property
+    @derived
     def deployment(self) -> str:
         """The name of the Deployment whose ReplicaSet controls it, "" if none does.
 

@@ -19,15 +19,15 @@ class Service(KubernetesObject):
     kind = "Service"
     origin = Listed("", "services")
 
-    @property
+    @derived
     def type(self) -> str:
         return text(self.raw, "spec", "type") or "ClusterIP"
 
-    @property
+    @derived
     def cluster_ip(self) -> str:
         return text(self.raw, "spec", "clusterIP")
 
-    @property
+    @derived
     def external_ips(self) -> tuple[str, ...]:
         given = texts(self.raw, "spec", "externalIPs")
         balanced = tuple(
@@ -43,7 +43,7 @@ class Service(KubernetesObject):
     def selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "selector")
 
-    @property
+    @derived
     def host(self) -> str:
         """Its name in the mesh, `name.namespace.svc.cluster.local`."""
         return f"{self.name}.{self.namespace}.svc.cluster.local"
@@ -54,7 +54,7 @@ class EndpointSlice(KubernetesObject):
     kind = "EndpointSlice"
     origin = Listed("discovery.k8s.io", "endpointslices")
 
-    @property
+    @derived
     def service(self) -> str:
         return text(self.raw, "metadata", "labels", "kubernetes.io/service-name")
 

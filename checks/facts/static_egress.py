@@ -7,7 +7,7 @@ None of them has `status.conditions` or `observedGeneration`: state is derived f
 
 from dataclasses import dataclass
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, at, flag, items, mapping, number, text, texts
 
 GROUP = "egressgateway.kubernetes.azure.com"
@@ -42,32 +42,32 @@ class StaticGatewayConfiguration(KubernetesObject):
     kind = "StaticGatewayConfiguration"
     origin = Listed(GROUP, "staticgatewayconfigurations", ("v1alpha1",), may_be_absent=True)
 
-    @property
+    @derived
     def pool(self) -> str:
         return text(self.raw, "spec", "gatewayNodepoolName")
 
-    @property
+    @derived
     def scale_set(self) -> Raw:
         """`spec.gatewayVmssProfile` of the open-source operator; empty on AKS."""
         return mapping(self.raw, "spec", "gatewayVmssProfile")
 
-    @property
+    @derived
     def default_route(self) -> str:
         return text(self.raw, "spec", "defaultRoute") or "staticEgressGateway"
 
-    @property
+    @derived
     def exclude_cidrs(self) -> tuple[str, ...]:
         return texts(self.raw, "spec", "excludeCidrs")
 
-    @property
+    @derived
     def provisions_public_ips(self) -> bool:
         return flag(self.raw, "spec", "provisionPublicIps") is not False
 
-    @property
+    @derived
     def public_ip_prefix_id(self) -> str:
         return text(self.raw, "spec", "publicIpPrefixId")
 
-    @property
+    @derived
     def egress_prefix(self) -> str:
         """One CIDR, or in private-IP mode addresses separated by commas.
 
@@ -75,7 +75,7 @@ class StaticGatewayConfiguration(KubernetesObject):
         """
         return text(self.raw, "status", "egressIpPrefix")
 
-    @property
+    @derived
     def server(self) -> ServerProfile:
         profile = mapping(self.raw, "status", "gatewayServerProfile")
         return ServerProfile(
@@ -91,7 +91,7 @@ class GatewayLBConfiguration(KubernetesObject):
     kind = "GatewayLBConfiguration"
     origin = Listed(GROUP, "gatewaylbconfigurations", ("v1alpha1",), may_be_absent=True)
 
-    @property
+    @derived
     def frontend_ip(self) -> str:
         return text(self.raw, "status", "frontendIp")
 
@@ -101,7 +101,7 @@ class GatewayVMConfiguration(KubernetesObject):
     kind = "GatewayVMConfiguration"
     origin = Listed(GROUP, "gatewayvmconfigurations", ("v1alpha1",), may_be_absent=True)
 
-    @property
+    @derived
     def profiles(self) -> int | None:
         """The number of nodes with an address of the prefix; None without a status.
 
@@ -121,14 +121,14 @@ class GatewayStatus(KubernetesObject):
     kind = "GatewayStatus"
     origin = Listed(GROUP, "gatewaystatuses", ("v1alpha1",), may_be_absent=True)
 
-    @property
+    @derived
     def configurations(self) -> tuple[str, ...]:
         """`namespace/name` of the StaticGatewayConfigurations that this node serves."""
         return tuple(
             text(each, "staticGatewayConfiguration") for each in items(self.raw, "spec", "readyGatewayConfigurations")
         )
 
-    @property
+    @derived
     def peers(self) -> tuple[str, ...]:
         """`namespace/name` of the PodEndpoints that are WireGuard peers of this node."""
         return tuple(text(each, "podEndpoint") for each in items(self.raw, "spec", "readyPeerConfigurations"))
@@ -144,7 +144,7 @@ class PodEndpoint(KubernetesObject):
     kind = "PodEndpoint"
     origin = Listed(GROUP, "podendpoints", ("v1alpha1",), may_be_absent=True)
 
-    @property
+    @derived
     def pod_ip(self) -> str:
         """The address without its mask."""
         return text(self.raw, "spec", "podIpAddress").partition("/")[0]

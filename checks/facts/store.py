@@ -6,7 +6,7 @@ Indexes of the facts are built once.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.events import Event
@@ -31,11 +31,13 @@ class FactStore:
         self.now = now
         self.targets: tuple[EgressGateway, ...] = ()
         self._facts: dict[type[Fact], list[Fact]] = {}
-        self._gaps: dict[type[Fact], list[Gap]] = defaultdict(list)
+        self.failed: dict[type[Fact], list[Gap]] = defaultdict(list)
+        """The failed reads of each kind of which one failed."""
         self._absent: set[type[Fact]] = set()
         self._not_configured: set[type[Fact]] = set()
         self._arrived: set[type[Fact]] = set()
-        self._indexes: dict[tuple[type[Fact], str], dict[Hashable, list[Fact]]] = {}
+        self._known: dict[type[Fact], tuple[Any, ...]] = {}
+        self._indexes: dict[tuple[type[Fact], str], Any] = {}
         self._memos: dict[Hashable, Any] = {}
         self.before_changes: FactStore | None = None
         """The store without the changes that were laid over it; None if there are none."""
@@ -46,10 +48,11 @@ class FactStore:
     def add(self, kind: type[_F], found: Iterable[_F]) -> None:
         """Add the facts of one read of this kind."""
         self._facts.setdefault(kind, []).extend(found)
+        self._known.pop(kind, None)
 
     def add_gap(self, kind: type[Fact], gap: Gap) -> None:
         """Record a failed read of this kind."""
-        self._gaps[kind].append(gap)
+        self.failed[kind].append(gap)
 
     def add_absent(self, kind: type[Fact]) -> None:
         """Record that the cluster lacks this CustomResourceDefinition."""
@@ -73,7 +76,7 @@ class FactStore:
         other.targets = self.targets
         other.before_changes, other.changed_kinds = self, frozenset(facts)
         other._facts = {kind: list(found) for kind, found in {**self._facts, **facts}.items()}
-        other._gaps.update({kind: list(found) for kind, found in self._gaps.items()})
+        other.failed.update({kind: list(found) for kind, found in self.failed.items()})
         other._absent, other._arrived = set(self._absent), set(self._arrived)
         other._not_configured = set(self._not_configured)
         return other
@@ -89,21 +92,25 @@ class FactStore:
 
         For planning further reads, not for findings.
         """
-        return tuple(cast("list[_F]", self._facts.get(kind, [])))
+        if kind not in self._known:
+            self._known[kind] = tuple(self._facts.get(kind, ()))
+        found: tuple[_F, ...] = self._known[kind]
+        return found
 
     def gaps(self, kind: type[Fact]) -> tuple[Gap, ...]:
         """The failed reads of this kind.
 
         Their order does not depend on the order of the answers.
         """
-        found = self._gaps.get(kind)
-        if not found:
+        if kind not in self.failed:
             return ()
-        return tuple(sorted(found, key=lambda gap: (gap.resource, gap.namespace or "", gap.name or "", gap.status)))
+        return tuple(
+            sorted(self.failed[kind], key=lambda gap: (gap.resource, gap.namespace or "", gap.name or "", gap.status))
+        )
 
     def all_gaps(self) -> tuple[Gap, ...]:
         """Every failed read, each once."""
-        return tuple(dict.fromkeys(gap for gaps in self._gaps.values() for gap in gaps))
+        return tuple(dict.fromkeys(gap for gaps in self.failed.values() for gap in gaps))
 
     def absent(self, kind: type[Fact]) -> bool:
         """Whether the cluster lacks this CustomResourceDefinition."""
@@ -115,28 +122,29 @@ class FactStore:
 
     def index(self, kind: type[_F], name: str, key: Callable[[_F], Iterable[Hashable]]) -> dict[Hashable, list[_F]]:
         """The facts of this kind by key, built on first use. `name` identifies the key function."""
-        if (kind, name) not in self._indexes or kind not in self._arrived:
-            built: dict[Hashable, list[Fact]] = defaultdict(list)
+        found: dict[Hashable, list[_F]] | None = self._indexes.get((kind, name))
+        if found is None or kind not in self._arrived:
+            built: dict[Hashable, list[_F]] = defaultdict(list)
             for each in self.known(kind):
                 for value in key(each):
                     built[value].append(each)
-            self._indexes[(kind, name)] = dict(built)
-        return cast("dict[Hashable, list[_F]]", self._indexes[(kind, name)])
+            found = self._indexes[(kind, name)] = dict(built)
+        return found
 
     def by_key(self, kind: type[_F], namespace: str, name: str) -> _F | None:
         """The fact with this namespace and name."""
-        found = self.index(kind, "key", lambda each: (each.key,)).get((namespace, name))
+        found = self.index(kind, "key", _key).get((namespace, name))
         return found[0] if found else None
 
     def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:
         """The facts of this kind in the namespace."""
-        return tuple(self.index(kind, "namespace", lambda each: (each.key[0],)).get(namespace, ()))
+        return tuple(self.index(kind, "namespace", _namespace).get(namespace, ()))
 
     def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
         """The events about exactly this object (by uid if the event has one), oldest first."""
-        found = self.index(Event, "object", lambda each: (each.object_key,)).get(
-            (thing.kind, thing.namespace, thing.name), ()
-        )
+        found = self.index(Event, "object", _object_key).get((thing.kind, thing.namespace, thing.name))
+        if not found:
+            return ()
         mine = [e for e in found if not e.object_uid or not thing.uid or e.object_uid == thing.uid]
         return tuple(sorted(mine, key=lambda e: (e.last or self.now, e.name)))
 
@@ -179,7 +187,23 @@ class FactStore:
 
     def memo(self, key: Hashable, build: Callable[[], _V]) -> _V:
         """A value derived from complete facts, built once for this store."""
-        if key not in self._memos:
-            self._memos[key] = build()
-        value: _V = self._memos[key]
+        try:
+            value: _V = self._memos[key]
+        except KeyError:
+            pass
+        else:
+            return value
+        value = self._memos[key] = build()
         return value
+
+
+def _key(fact: Fact) -> tuple[Hashable]:
+    return (fact.key,)
+
+
+def _namespace(fact: Fact) -> tuple[Hashable]:
+    return (fact.key[0],)
+
+
+def _object_key(event: Event) -> tuple[Hashable]:
+    return (event.object_key,)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.facts.label_selectors import selects
 from checks.model.raw_values import Raw, at, labels, mapping, number, text
 
@@ -12,19 +12,19 @@ class Workload(KubernetesObject):
 
     __slots__ = ()
 
-    @property
+    @derived
     def selector(self) -> Raw:
         return mapping(self.raw, "spec", "selector")
 
-    @property
+    @derived
     def template_labels(self) -> dict[str, str]:
         return labels(self.raw, "spec", "template", "metadata", "labels")
 
-    @property
+    @derived
     def template_annotations(self) -> dict[str, str]:
         return labels(self.raw, "spec", "template", "metadata", "annotations")
 
-    @property
+    @derived
     def template_configuration(self) -> str:
         """The StaticGatewayConfiguration that its pod template names."""
         return self.template_annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
@@ -35,21 +35,21 @@ class Deployment(Workload):
     kind = "Deployment"
     origin = Listed("apps", "deployments")
 
-    @property
+    @derived
     def replicas(self) -> int:
         found = number(self.raw, "spec", "replicas")
         return 1 if found is None else found
 
-    @property
+    @derived
     def ready(self) -> int:
         return number(self.raw, "status", "readyReplicas") or 0
 
-    @property
+    @derived
     def existing(self) -> int:
         """Pods that exist, ready or not."""
         return number(self.raw, "status", "replicas") or 0
 
-    @property
+    @derived
     def observed_generation(self) -> int | None:
         return number(self.raw, "status", "observedGeneration")
 
@@ -59,11 +59,11 @@ class ReplicaSet(Workload):
     kind = "ReplicaSet"
     origin = Listed("apps", "replicasets")
 
-    @property
+    @derived
     def replicas(self) -> int:
         return number(self.raw, "spec", "replicas") or 0
 
-    @property
+    @derived
     def existing(self) -> int:
         """Pods that exist, ready or not."""
         return number(self.raw, "status", "replicas") or 0
@@ -74,11 +74,11 @@ class DaemonSet(Workload):
     kind = "DaemonSet"
     origin = Listed("apps", "daemonsets")
 
-    @property
+    @derived
     def desired(self) -> int:
         return number(self.raw, "status", "desiredNumberScheduled") or 0
 
-    @property
+    @derived
     def ready(self) -> int:
         return number(self.raw, "status", "numberReady") or 0
 
@@ -88,20 +88,20 @@ class HorizontalPodAutoscaler(KubernetesObject):
     kind = "HorizontalPodAutoscaler"
     origin = Listed("autoscaling", "horizontalpodautoscalers", ("v2", "v1"))
 
-    @property
+    @derived
     def target(self) -> tuple[str, str]:
         return (text(self.raw, "spec", "scaleTargetRef", "kind"), text(self.raw, "spec", "scaleTargetRef", "name"))
 
-    @property
+    @derived
     def minimum(self) -> int:
         found = number(self.raw, "spec", "minReplicas")
         return 1 if found is None else found
 
-    @property
+    @derived
     def maximum(self) -> int:
         return number(self.raw, "spec", "maxReplicas") or 0
 
-    @property
+    @derived
     def current(self) -> int:
         return number(self.raw, "status", "currentReplicas") or 0
 
@@ -119,7 +119,7 @@ class PodDisruptionBudget(KubernetesObject):
         selector = at(self.raw, "spec", "selector")
         return isinstance(selector, Mapping) and selects(selector, labels_)
 
-    @property
+    @derived
     def limit(self) -> tuple[str, str]:
         """(field, value) of its limit; the value is "(not set)" if it has none."""
         for name in ("maxUnavailable", "minAvailable"):
@@ -139,14 +139,14 @@ class PodDisruptionBudget(KubernetesObject):
         count = -(-pods * int(share) // 100) if written.endswith("%") else int(share)
         return max(pods - count, 0) if name == "spec.maxUnavailable" else count
 
-    @property
+    @derived
     def allowed(self) -> int | None:
         return number(self.raw, "status", "disruptionsAllowed")
 
-    @property
+    @derived
     def expected_pods(self) -> int:
         return number(self.raw, "status", "expectedPods") or 0
 
-    @property
+    @derived
     def healthy_pods(self) -> int:
         return number(self.raw, "status", "currentHealthy") or 0

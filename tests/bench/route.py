@@ -12,7 +12,7 @@ from checks.facts.view import Facts
 from checks.istio.faults.resolved_routes import resolved_routes
 from checks.istio.trace.trace import TRACE_READS, trace
 from checks.model.question import ClusterIdentity, Question
-from tests.bench.evaluation import gathered
+from tests.bench.evaluation import fresh, gathered
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, table
 from tests.clusters.compose import Cluster, Manifest, identity, named
@@ -57,13 +57,6 @@ def many_hosts(hosts: int) -> Cluster:
                         destination["host"] = f"api-{number}.example.com"
             objects.append(twin)
     return replace(base, objects=tuple(objects))
-
-
-def fresh(store: FactStore) -> FactStore:
-    """The same facts without indexes and derived values."""
-    copied = FactStore(store.now)
-    copied.__dict__.update({**store.__dict__, "_indexes": {}, "_memos": {}})
-    return copied
 
 
 def one_host() -> Sample:

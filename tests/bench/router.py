@@ -23,10 +23,10 @@ from checks.istio.request.routing import Routing, router_of
 from checks.istio.request.wire import Connection, request_layers
 from checks.model.question import ClusterIdentity, Question
 from checks.model.raw_values import Raw, items, texts
-from tests.bench.evaluation import every_check, gathered
+from tests.bench.evaluation import every_check, fresh, gathered
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, table
-from tests.bench.route import fresh, many_hosts
+from tests.bench.route import many_hosts
 
 GOALS = {"one": 0.06, "all": 0.2}
 """Limits in seconds of CPU: one host from nothing, all hosts of a gateway with 200."""
@@ -41,41 +41,41 @@ def routed(router: Router, client: Pod, scheme: str, host: str, gateway: str) ->
 
 
 def _opened(store: FactStore, gateway: str) -> tuple[Router, Pod]:
-    """A router without indexes, and a client with a sidecar."""
+    """The router over a store, and a client with a sidecar."""
     namespace, _, name = gateway.partition("/")
     target = next(each for each in store.targets if (each.namespace, each.name) == (namespace, name))
     question = Question(ClusterIdentity("bench"), name, namespace)
-    facts = Facts(fresh(store), target, question, frozenset(MESH_READS))
+    facts = Facts(store, target, question, frozenset(MESH_READS))
     client = next(each for each in facts.all(Pod) if each.namespace == "team-a" and each.proxy is not None)
     return router_of(facts), client
 
 
-def _cpu(work: Callable[[], None]) -> float:
+def _cpu(work: Callable[[FactStore], None], store: FactStore) -> float:
     began = process_time()
-    work()
+    work(store)
     return process_time() - began
 
 
 def one_host(store: FactStore) -> Sample:
     """One host with a new mesh for each run; CPU time of the process."""
 
-    def resolve() -> None:
-        router, client = _opened(store, "team-7/egw-7")
+    def resolve(copied: FactStore) -> None:
+        router, client = _opened(copied, "team-7/egw-7")
         assert routed(router, client, "http", "api-7.example.com", "team-7/egw-7")
 
-    return Sample(tuple(_cpu(resolve) for _ in range(_RUNS)))
+    return Sample(tuple(_cpu(resolve, fresh(store)) for _ in range(_RUNS)))
 
 
 def all_hosts(store: FactStore, hosts: int) -> Sample:
     """Every host of one gateway with a new mesh for each run; CPU time of the process."""
     names = ["edition.cnn.com", *(f"api-{number}.example.com" for number in range(hosts - 1))]
 
-    def resolve() -> None:
-        router, client = _opened(store, "team-egress/egw")
+    def resolve(copied: FactStore) -> None:
+        router, client = _opened(copied, "team-egress/egw")
         for name in names:
             assert routed(router, client, "http", name, "team-egress/egw"), name
 
-    return Sample(tuple(_cpu(resolve) for _ in range(_RUNS)))
+    return Sample(tuple(_cpu(resolve, fresh(store)) for _ in range(_RUNS)))
 
 
 def broken_hosts(store: FactStore, kind: type[KubernetesObject], broken: Callable[[Raw], Raw]) -> Sample:
@@ -101,10 +101,10 @@ def broken_hosts(store: FactStore, kind: type[KubernetesObject], broken: Callabl
         outcome = routing.outcome(request)
         broken_request = BrokenRequest(routing, request, outcome)
 
-        def diagnose(broken_request: BrokenRequest = broken_request) -> None:
+        def diagnose(_: FactStore, broken_request: BrokenRequest = broken_request) -> None:
             assert faults_of(broken_request, READERS)
 
-        seconds.append(_cpu(diagnose))
+        seconds.append(_cpu(diagnose, changed))
     return Sample(tuple(seconds))
 
 

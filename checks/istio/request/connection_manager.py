@@ -2,8 +2,6 @@
 
 Source: Envoy, "HTTP routing"."""
 
-from dataclasses import replace
-
 from checks.facts.istio_networking import EnvoyFilter
 from checks.istio.mesh.gateway_api.http_rules import NO_BACKEND
 from checks.istio.mesh.objects.hosts import without_port
@@ -37,7 +35,7 @@ def http_decisions(arrival: Arrival, manager: HttpManager, session: tuple[str, s
 def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tuple[str, str] | None) -> Decisions:
     if "x-forwarded-proto" not in request.headers:
         seen = "https" if session is not None else "http"
-        request = replace(request, headers={**request.headers, "x-forwarded-proto": seen})
+        request = request.with_headers({**request.headers, "x-forwarded-proto": seen})
     here, connection = arrival.at, arrival.connection
     peer = DownstreamPeer(arrival.source, connection.address, connection.port, *(session or ("", "")), request)
     # A sidecar checks only what arrives for its own application.
@@ -119,5 +117,5 @@ def _action(arrival: Arrival, route: HttpRoute, raw: Raw, request: Http) -> Deci
     missing = NO_BACKEND if route.rule is not None and route.rule.gateway_api else None
     for name, weight, destination in route.clusters:
         moved = rewritten(request, route, destination, single=len(route.clusters) == 1)
-        following = replace(arrival.connection, layers=(moved, *arrival.connection.layers[1:]))
+        following = arrival.connection.carrying((moved, *arrival.connection.layers[1:]))
         yield Forwarded(name, following, route.origin, http=True, not_found=missing).of(100 * weight / total)

@@ -91,11 +91,14 @@ class Forwarded:
 
     def after(self, step: Step) -> "Forwarded":
         """The same with a step before its own."""
-        return replace(self, steps=(step, *self.steps))
+        return self._with(self.share, (step, *self.steps))
 
     def of(self, percent: float) -> "Forwarded":
         """This forwarding of a part of the connections."""
-        return self if percent == 100 else replace(self, share=self.share * percent / 100)
+        return self if percent == 100 else self._with(self.share * percent / 100, self.steps)
+
+    def _with(self, share: float, steps: tuple[Step, ...]) -> "Forwarded":
+        return Forwarded(self.cluster, self.connection, self.origin, self.http, self.not_found, share, steps)
 
 
 Decisions = Iterator[End | Forwarded]

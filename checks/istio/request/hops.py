@@ -82,7 +82,7 @@ class Hops:
             for end in self._cluster(arrival.carrying(each.connection), each):
                 answered = _as_http(end) if each.http else end
                 last = answered.cluster or each.cluster
-                yield replace(answered, steps=(*steps, *answered.steps), cluster=last).of(each.share)
+                yield answered.behind(steps, last, each.share)
 
     # clusters
 
@@ -160,11 +160,11 @@ class Hops:
             address = service.address
         pod = self._mesh.workloads.pod_at(address)
         if pod is not None:
-            yield from self._pod(proxy, pod, replace(connection, address=address), trail)
+            yield from self._pod(proxy, pod, connection.to(address), trail)
             return
         behind = self._mesh.workloads.service_at(address)
         if behind is None:
-            yield self._outside(proxy, replace(connection, address=address), trail)
+            yield self._outside(proxy, connection.to(address), trail)
             return
         targets = self._mesh.workloads.targets_of(behind, port)
         if not targets:
@@ -172,7 +172,7 @@ class Hops:
             end = End(Result.FAILS, reason, flag="UF", proxy=proxy, gateways=trail.gateways)
             yield replace(end, ending=Ending.NOTHING_ANSWERS)
         for target, target_port in targets:
-            for end in self._pod(proxy, target, replace(connection, port=target_port), trail):
+            for end in self._pod(proxy, target, Connection(connection.address, target_port, connection.layers), trail):
                 yield end.of(100 / len(targets))
 
     def _pod(self, proxy: str, pod: Pod, connection: Connection, trail: Trail) -> Iterator[End]:

@@ -4,7 +4,7 @@ Shares of a request can have different outcomes, and an outcome can be unknown.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from checks.istio.proxy.clusters import ClusterName
@@ -106,11 +106,30 @@ class End:
 
     def after(self, step: Step) -> "End":
         """The same end with a step before its own."""
-        return replace(self, steps=(step, *self.steps))
+        return self.behind((step,), self.cluster, 100)
 
     def of(self, percent: float) -> "End":
         """This end of a part of the requests."""
-        return self if percent == 100 else replace(self, share=self.share * percent / 100)
+        return self if percent == 100 else self.behind((), self.cluster, percent)
+
+    def behind(self, steps: tuple[Step, ...], cluster: ClusterName | None, percent: float) -> "End":
+        """This end of a part of the requests, with steps before its own and its last cluster."""
+        share = self.share if percent == 100 else self.share * percent / 100
+        return End(
+            self.result,
+            self.reason,
+            self.status,
+            self.flag,
+            self.proxy,
+            self.destination,
+            self.port,
+            self.service,
+            self.gateways,
+            share,
+            (*steps, *self.steps),
+            self.ending,
+            cluster,
+        )
 
 
 @dataclass(frozen=True, slots=True)

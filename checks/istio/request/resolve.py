@@ -3,7 +3,7 @@
 The order of decisions is Envoy's: listener, filter chain, TLS, authorization, virtual host, route, cluster, endpoint."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.pods import Pod
@@ -102,11 +102,11 @@ class _Sending:
         return _answer(self._at(other)) != _answer(found)
 
     def _chain(self, address: str) -> FilterChain | None:
-        connection = replace(self.connection, address=address)
+        connection = self.connection.to(address)
         return selected_chain(outbound_listener(self.configuration, connection), connection)
 
     def _at(self, address: str) -> RequestOutcome:
-        connection = replace(self.connection, address=address)
+        connection = self.connection.to(address)
         if is_intercepted(self.client.annotations, address, connection.port):
             return outcome(self.hops.from_sidecar(self.configuration, connection))
         return outcome(self.hops.directly(connection))

@@ -3,7 +3,6 @@
 Source: Istio `HTTPRewrite` and `Headers`."""
 
 import re
-from dataclasses import replace
 
 from checks.istio.proxy.routes import HttpRoute
 from checks.istio.request.matching import NotModelled
@@ -31,7 +30,7 @@ def rewritten(request: Http, route: HttpRoute, destination: Raw, *, single: bool
     rewrite = mapping(raw, "rewrite")
     authority = text(rewrite, "authority") or authority
     path = _path(request.path, route, rewrite)
-    return replace(request, authority=authority or request.authority, path=path, headers=headers)
+    return Http(authority or request.authority, request.method, path, headers, request.scheme, request.http2)
 
 
 def _path(path: str, route: HttpRoute, rewrite: Raw) -> str:

@@ -4,7 +4,7 @@ A layer is TLS, HTTP, CONNECT, or anything else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from checks.istio.mesh.objects.hosts import is_address
 
@@ -19,6 +19,10 @@ class Http:
     headers: Mapping[str, str] = field(default_factory=dict)
     scheme: str = "http"
     http2: bool = False
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Http":
+        """The same request with these headers."""
+        return Http(self.authority, self.method, self.path, headers, self.scheme, self.http2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,15 @@ class Connection:
 
     def inside(self) -> "Connection":
         """The connection without its outermost layer."""
-        return replace(self, layers=self.layers[1:])
+        return Connection(self.address, self.port, self.layers[1:])
+
+    def carrying(self, layers: tuple[Layer, ...]) -> "Connection":
+        """The same connection with other layers."""
+        return Connection(self.address, self.port, layers)
+
+    def to(self, address: str) -> "Connection":
+        """The same connection to another address."""
+        return Connection(address, self.port, self.layers)
 
 
 def request_layers(

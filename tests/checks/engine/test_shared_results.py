@@ -1,4 +1,4 @@
-"""Results that gateways share do not depend on the order of the gateways."""
+"""Results that gateways share are those of each gateway alone, in any order of the gateways."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,13 +8,19 @@ import pytest
 from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.engine.diagnosis import evaluate
-from checks.facts.namespaces import Namespace
+from checks.engine.sweep import evaluate_each
+from checks.facts.fact import Gap, KubernetesObject
+from checks.facts.istio_networking import VirtualService
+from checks.facts.namespaces import Namespace, Secret
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.model.findings import Observation, healthy
 from checks.model.question import ClusterIdentity, Question
 from checks.reports.document import REPORT
-from tests.bench.evaluation import gathered
+from tests.bench.evaluation import fresh, gathered
 from tests.bench.fleet import big_cluster
 from tests.clusters.compose import Cluster, Manifest, named
 
@@ -62,6 +68,31 @@ def test_the_order_of_gateways_changes_no_report(cluster: Cluster) -> None:
     forwards, backwards = _documents(gathered(cluster), 1), _documents(gathered(cluster), -1)
     assert len(forwards) > 1
     assert forwards == backwards
+
+
+_FORBIDDEN = {
+    "everything was read": (),
+    "pods of one namespace": ((Pod, "team-2"),),
+    "VirtualServices of the cluster": ((VirtualService, None),),
+    "Secrets, nodes and one namespace's Services": ((Secret, None), (Node, None), (Service, "team-4")),
+}
+"""Kinds that could not be read, each in a namespace or in the cluster."""
+
+
+@pytest.mark.parametrize("forbidden", _FORBIDDEN.values(), ids=_FORBIDDEN)
+def test_a_fleet_check_reports_of_each_gateway_what_its_diagnosis_alone_reports(
+    forbidden: tuple[tuple[type[KubernetesObject], str | None], ...],
+) -> None:
+    store = gathered(_with_faults(big_cluster(6, 40)))
+    for kind, namespace in forbidden:
+        store.add_gap(kind, Gap("kubernetes", "list", kind.kind, 403, "", namespace))
+    reports = evaluate_each(fresh(store), ClusterIdentity("aks1"), catalogue(), store.targets)
+    alone = [
+        evaluate(fresh(store), Question(ClusterIdentity("aks1"), each.name, each.namespace), catalogue(), each)
+        for each in store.targets
+    ]
+    assert [replace(each, settings=()) for each in reports] == alone
+    assert len({each.findings for each in alone}) == len(alone)
 
 
 def _counted(reads_gateway: bool) -> tuple[Check, list[str]]:
