@@ -36,7 +36,7 @@ def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Fin
     """The findings in the same order, with `explained_by` and `possible_causes`.
 
     A failure that only a pending finding explains becomes a warning (docs/rulings.md#ruling-1)."""
-    if not any(finding.status in (Status.FAIL, Status.WARN) for finding in findings):
+    if {Status.FAIL, Status.WARN}.isdisjoint([finding.status for finding in findings]):
         return tuple(findings)
     causes = _declared_by(tuple(checks))
     done: dict[int, Finding] = {}
@@ -149,7 +149,7 @@ def verdict(findings: Iterable[Finding]) -> Verdict:
 
     Any failure is broken; else a pending fault is starting (docs/rulings.md#ruling-23); else an unchecked fault that can
     block or degrade is inconclusive; else any warning is degraded; else healthy."""
-    found = tuple(findings)
+    found = [f for f in findings if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
     if any(f.status is Status.FAIL for f in found):
         return Verdict.BROKEN
     if any(f.status is Status.WARN and f.pending for f in found):

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from checks.engine.starting import reading_actions
@@ -50,10 +50,11 @@ class Check:
     reports_unexplained_routes: bool = False
     reports_api_server: bool = False
 
-    @property
-    def declared(self) -> frozenset[type["Fact"]]:
-        """The kinds of facts that it reads."""
-        return frozenset(self.reads)
+    declared: frozenset[type["Fact"]] = field(init=False)
+    """The kinds of facts that it reads."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "declared", frozenset(self.reads))
 
     def finding(self, seen: Observation) -> Finding:
         """The finding of an observation: with the declaration, and without secrets in any text."""

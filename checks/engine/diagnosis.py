@@ -220,7 +220,7 @@ class Diagnosis:
             self.store.targets = tuple(dict.fromkeys((*self.store.targets, self.target)))
 
     def _evaluate(self, check: Check) -> Evaluated:
-        if self._stopping and (stop := self._stopped_by(check)):
+        if stop := self._stopped_by(check):
             findings: tuple[Finding, ...] = (stop,)
         else:
             findings = self._results_of(check)

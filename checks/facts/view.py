@@ -52,6 +52,7 @@ class Facts:
         self._declared = declared
         self._question = question
         self.reads = ReadsOfView()
+        self._run: tuple[str, str | None, str | None] | None = None
 
     @property
     def now(self) -> datetime:
@@ -71,6 +72,13 @@ class Facts:
         if self._gateway is None:
             raise Unreadable(self._target_gap or Gap("azure", "get", "managedClusters", 0, "not read"))
         return self._gateway
+
+    @property
+    def run(self) -> tuple[str, str | None, str | None]:
+        """The gateway, host and client of the run, on which its routes depend. Raises Unreadable."""
+        if self._run is None:
+            self._run = (str(self.gateway), self._question.host, self._question.client)
+        return self._run
 
     @property
     def cluster(self) -> ClusterIdentity:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
 from checks.istio.configured.configured_hosts import configured_hosts
-from checks.istio.configured.routing_index import routing_index
+from checks.istio.configured.routing_index import leads_to, routing_index
 from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import is_subset, is_wildcard
@@ -15,7 +15,7 @@ from checks.istio.mesh.services import MeshPort
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.client_request import ClientRequest, Clients
 from checks.istio.request.routing import Routing
-from checks.model.raw_values import items, mapping, number
+from checks.model.raw_values import number
 from checks.model.requested_host import USUAL_PORTS, RequestedHost
 
 _USUAL = (("http", 80), ("https", 443))
@@ -192,7 +192,7 @@ def _rules_to(routing: Routing, host: str) -> Iterator[tuple[str, RoutingRule]]:
     """(scheme, rule) of each rule that routes the host to the gateway's Service."""
     service = routing.facts.gateway.service_host
     for scheme, rule in _rules_in(routing_index(routing.facts).about(host)):
-        if any(rule.destination(mapping(each, "destination")) == service for each in items(rule.raw, "route")):
+        if leads_to(rule, service):
             yield scheme, rule
 
 

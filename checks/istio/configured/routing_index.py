@@ -12,7 +12,6 @@ from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.mesh import mesh_of
 from checks.istio.mesh.objects.routing_rules import MESH, RoutingRule, RoutingRules
 from checks.istio.mesh.virtual_services import VirtualServices
-from checks.model.raw_values import items, mapping
 
 
 class RoutingIndex:
@@ -74,7 +73,7 @@ def _is_for_sidecars(rule: RoutingRule) -> bool:
 
 def leads_to(rule: RoutingRule, service: str) -> bool:
     """Whether a destination of a rule is this Service's host."""
-    return any(rule.destination(mapping(each, "destination")) == service for each in items(rule.raw, "route"))
+    return any(host == service for host, _ in rule.destinations)
 
 
 def all_rules_of(routes: RoutingRules) -> tuple[RoutingRule, ...]:
@@ -85,8 +84,8 @@ def all_rules_of(routes: RoutingRules) -> tuple[RoutingRule, ...]:
 def destinations_in(routes: RoutingRules) -> Iterator[tuple[RoutingRule, str]]:
     """(rule, host) of each destination."""
     for rule in all_rules_of(routes):
-        for each in items(rule.raw, "route"):
-            yield rule, rule.destination(mapping(each, "destination"))
+        for host, _ in rule.destinations:
+            yield rule, host
 
 
 def _destinations(routes: RoutingRules) -> Iterable[str]:

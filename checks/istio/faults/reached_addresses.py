@@ -5,7 +5,7 @@ from ipaddress import AddressValueError, IPv4Address
 from checks.azure.outbound_destinations import OutboundDestination
 from checks.facts.fact import Unreadable
 from checks.facts.view import Facts
-from checks.istio.faults.resolved_routes import key_of_run, resolved_routes
+from checks.istio.faults.resolved_routes import resolved_routes
 from checks.istio.request.outcome import Result
 
 
@@ -14,7 +14,7 @@ def reached_destinations(facts: Facts) -> tuple[OutboundDestination, ...]:
 
     () if none is, or if the objects that decide it cannot be read.
     """
-    return facts.once("reached destinations", _reached, key_of_run(facts))
+    return facts.once("reached destinations", _reached, facts.run)
 
 
 def _reached(facts: Facts) -> tuple[OutboundDestination, ...]:

@@ -13,7 +13,7 @@ from checks.istio.configured.cluster_hosts import ClusterHost, cluster_host
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.faults.request_route import ResolvedRoute
-from checks.istio.faults.resolved_routes import key_of_run, reported_routes, resolved_routes
+from checks.istio.faults.resolved_routes import reported_routes, resolved_routes
 from checks.istio.faults.route_texts import as_written, consequence_of, first_names
 from checks.istio.faults.uncertain_routes import uncertain_routes
 from checks.istio.fixes.show_commands import list_kind, show_object
@@ -54,7 +54,7 @@ def with_route_faults(
         else:
             yield from _undecided(own(facts), unread)
         return
-    by_check: _ByCheck = facts.once("faults by check", _by_check, key_of_run(facts))
+    by_check: _ByCheck = facts.once("faults by check", _by_check, facts.run)
     found = [_finding(facts, alike, routes) for alike in by_check.get(slug, ())]
     if reports_unexplained_routes:
         found += _unexplained(facts, routes)

@@ -29,13 +29,7 @@ def resolved_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
     Without a host they are those of every host for which the gateway is configured, with ready pods. Raises Unreadable.
     """
     build = _of_question if facts.question.host else _of_configuration
-    return facts.once("resolved routes", build, key_of_run(facts))
-
-
-def key_of_run(facts: Facts) -> tuple[str, str | None, str | None]:
-    """The gateway, host and client, on which the routes of a run depend."""
-    question = facts.question
-    return str(facts.gateway), question.host, question.client
+    return facts.once("resolved routes", build, facts.run)
 
 
 def reported_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
@@ -44,7 +38,7 @@ def reported_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
     A missing sidecar conceals the gateway, and so do pods that are not ready. The faults of these routes are reported
     too, so that they are not found one after the other. Raises Unreadable.
     """
-    return facts.once("reported routes", _reported, key_of_run(facts))
+    return facts.once("reported routes", _reported, facts.run)
 
 
 def _reported(facts: Facts) -> tuple[ResolvedRoute, ...]:
@@ -52,7 +46,7 @@ def _reported(facts: Facts) -> tuple[ResolvedRoute, ...]:
     meant = tuple(each for each in resolved_routes(facts) if each.meant)
     if not question.host or all(each.through for each in meant):
         return meant
-    concealed = facts.once("concealed routes", _concealed, key_of_run(facts))
+    concealed = facts.once("concealed routes", _concealed, facts.run)
     known = {proved.fault.evidence() for each in meant for proved in each.faults}
     return (*meant, *(each for each in concealed if any(p.fault.evidence() not in known for p in each.faults)))
 

@@ -24,6 +24,7 @@ class ProxyConfiguration:
     def __init__(self, mesh: Mesh, proxy: Proxy) -> None:
         self.mesh, self.proxy = mesh, proxy
         self._routes: dict[tuple[str, str], RouteConfiguration | None] = {}
+        self._destinations: dict[str, tuple[str, ...]] = {}
 
     @cached_property
     def clusters(self) -> Clusters:
@@ -75,6 +76,14 @@ class ProxyConfiguration:
             ports = self.inbound.server_ports(name) if self.inbound is not None else ()
             self._routes[key] = self.patches.applied(found, ports) if found is not None else None
         return self._routes[key]
+
+    def services_about(self, host: str) -> tuple[str, ...]:
+        """The host, and the destinations of the rules for it."""
+        if host not in self._destinations:
+            rules = self.mesh.virtual_services.rules_overlapping(host)
+            named = (name for each in rules for name, _ in each.destinations(self.proxy.namespace))
+            self._destinations[host] = tuple(dict.fromkeys((host, *named)))
+        return self._destinations[host]
 
     @cached_property
     def name(self) -> str:

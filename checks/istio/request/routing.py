@@ -20,10 +20,14 @@ class Routing:
         self.gateway = str(facts.gateway)
         self._router = router_of(facts)
         self._outcomes: dict[tuple[object, ...], RequestOutcome] = {}
+        self._meshes: dict[str, Mesh] = {}
+        self._gateway_proxies: tuple[ProxyConfiguration, ...] | None = None
 
     def mesh(self, revision: str) -> Mesh:
         """The mesh as a revision's istiod reads it."""
-        return mesh_of(self.facts, revision)
+        if revision not in self._meshes:
+            self._meshes[revision] = mesh_of(self.facts, revision)
+        return self._meshes[revision]
 
     def outcome(self, request: ClientRequest) -> RequestOutcome:
         """The outcome of a request.
@@ -45,8 +49,10 @@ class Routing:
 
         Usually there is one; there is one for each revision or set of labels if these differ.
         """
-        found = (self.proxy(pod) for pod in self.facts.pods())
-        return tuple({id(each): each for each in found if each is not None}.values())
+        if self._gateway_proxies is None:
+            found = (self.proxy(pod) for pod in self.facts.pods())
+            self._gateway_proxies = tuple({id(each): each for each in found if each is not None}.values())
+        return self._gateway_proxies
 
 
 def routing(facts: Facts) -> Routing:

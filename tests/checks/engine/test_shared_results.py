@@ -1,4 +1,4 @@
-"""Results that gateways share are those of each gateway alone, in any order of the gateways."""
+"""Results that gateways share are those of each gateway alone, in any order."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.destinations.conflicting_entries import conflicting_entries
 from checks.istio.request.client_request import Clients
-from checks.istio.request.destinations import services_about
 from checks.istio.request.routing import Routing
 
 
@@ -36,7 +35,7 @@ def differing_entries(over: Routing, hosts: Iterable[str], clients: Iterable[Cli
     found: dict[tuple[str, frozenset[str]], DifferingEntries] = {}
     for host in hosts:
         for name, proxy in named:
-            for service in services_about(proxy, host):
+            for service in proxy.services_about(host):
                 for kept, other in conflicting_entries(proxy, service):
                     _add(found, DifferingEntries(service, kept, other), name)
     return tuple(found.values())

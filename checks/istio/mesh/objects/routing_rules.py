@@ -12,7 +12,7 @@ MESH = "mesh"
 """The name by which VirtualServices apply to sidecars."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoutingRule:
     """A rule of a VirtualService, or of the delegate that was merged into it.
 
@@ -30,9 +30,19 @@ class RoutingRule:
     The hosts of such a rule are complete, and a missing cluster is answered with 500.
     """
 
+    @cached_property
+    def _matches(self) -> tuple[Raw, ...]:
+        return items(self.raw, "match")
+
     def matches(self) -> tuple[Raw, ...]:
         """Its match blocks; empty if it matches every request."""
-        return items(self.raw, "match")
+        return self._matches
+
+    @cached_property
+    def destinations(self) -> tuple[tuple[str, int], ...]:
+        """(host, port, 0 for any) of each destination of its routes."""
+        found = (mapping(each, "destination") for each in items(self.raw, "route"))
+        return tuple((self.destination(each), number(each, "port", "number") or 0) for each in found)
 
     def destination(self, destination: Raw) -> str:
         """The full host of a destination."""
@@ -118,9 +128,7 @@ class RoutingRules:
         for rule in (*self.http, *self.tls, *self.tcp):
             if namespace is not None and not _from_namespace(rule, namespace):
                 continue
-            for each in items(rule.raw, "route"):
-                destination = mapping(each, "destination")
-                yield rule.destination(destination), number(destination, "port", "number") or 0
+            yield from rule.destinations
 
 
 def _from_namespace(rule: RoutingRule, namespace: str) -> bool:
