@@ -127,10 +127,12 @@ def write(found: Mapping[str, Json]) -> None:
 
 
 def main() -> int:
-    """Record the outcomes for the corrections of both suites."""
+    """Record the outcomes for the corrections of all suites."""
+    from tests.checks.istio.faults import test_judged_fixes
     from tests.checks.istio.trace import test_corrections, test_fixes_of_breakages
 
-    return record([*test_fixes_of_breakages.every_corrected(), *test_corrections.every_corrected()])
+    suites = (test_fixes_of_breakages, test_corrections, test_judged_fixes)
+    return record([make for each in suites for make in each.every_corrected()])
 
 
 if __name__ == "__main__":

@@ -105,7 +105,9 @@ class NoSubset(RouteFault):
         if merged is not None:
             # A rule beside the Service replaces the one that applies, so it repeats its settings and subsets.
             repeated = [dict(raw) for raw, _ in merged.subsets.values()]
-            spec |= {"trafficPolicy": dict(merged.policy or {}), "subsets": [*repeated, subset]}
+            spec["subsets"] = [*repeated, subset]
+            if merged.policy:  # istiod's webhook refuses a traffic policy without settings
+                spec["trafficPolicy"] = dict(merged.policy)
         return Apply(networking_manifest("DestinationRule", f"{gateway.name}-subsets", gateway.namespace, spec))
 
     def shown(self) -> tuple[KubernetesObject, ...]:

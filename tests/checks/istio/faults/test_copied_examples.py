@@ -87,7 +87,7 @@ def test_a_gateway_of_another_services_virtual_services_stays_another_gateways()
     assert [each.check for each in findings if each.status is Status.FAIL] == []
 
 
-def _match_port(on: str, port: int, **entry: Any) -> Cluster:
+def rule_for_port(on: str, port: int, **entry: Any) -> Cluster:
     def change(each: Any) -> None:
         rules = each["spec"].get("http") or each["spec"]["tls"]
         rules[0]["match"][0]["port"] = port
@@ -113,7 +113,7 @@ WRONG: dict[str, tuple[str, str, int, int, Callable[[], dict[str, Any]]]] = {
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_rule_for_an_undeclared_port_is_named_with_the_declared_one(name: str, asked: bool) -> None:
     on, scheme, declared, written, entry = WRONG[name]
-    cluster = _match_port(on, written, **entry())
+    cluster = rule_for_port(on, written, **entry())
     wanted = question(cluster, "team-egress/egw", f"{scheme}://{HOST}" if asked else None)
     findings = diagnosed(cluster, wanted, CHECKS).finish(0.0).findings
     (failed,) = [each for each in findings if each.status is Status.FAIL]

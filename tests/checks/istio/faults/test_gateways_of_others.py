@@ -20,7 +20,7 @@ SERVER = {"hosts": [HOST], "port": {"number": 80, "name": "http", "protocol": "H
 OWNERS = "in agreement with the owners of namespace team-b"
 
 
-def _of_team_b(selector: dict[str, str], **server: Any) -> Cluster:
+def of_team_b(selector: dict[str, str], **server: Any) -> Cluster:
     """The Gateway of the host belongs to team-b; the VirtualService names it."""
 
     def named_there(each: Any) -> None:
@@ -38,7 +38,7 @@ def _faults(cluster: Cluster) -> tuple[Proved, ...]:
 
 
 def test_a_selector_of_another_namespace_is_patched_with_its_owners() -> None:
-    (found,) = _faults(_of_team_b({"istio": "nobody"}))
+    (found,) = _faults(of_team_b({"istio": "nobody"}))
     assert found.fault.name == "not-selected"
     assert found.fix is not None
     assert found.fix.title == f"Patch Gateway team-b/theirs to select the gateway's pods, {OWNERS}"
@@ -47,14 +47,14 @@ def test_a_selector_of_another_namespace_is_patched_with_its_owners() -> None:
 
 
 def test_a_host_is_added_to_a_server_of_another_namespace_with_its_owners() -> None:
-    (found,) = _faults(_of_team_b({"istio": "egw"}, hosts=["www.x.example"]))
+    (found,) = _faults(of_team_b({"istio": "egw"}, hosts=["www.x.example"]))
     assert found.fault.name == "no-overlap"
     assert found.fix is not None
     assert found.fix.title.endswith(OWNERS)
 
 
 def test_an_unknown_host_gets_a_gateway_of_its_own_beside_another_namespaces() -> None:
-    cluster = _of_team_b({"istio": "egw"})
+    cluster = of_team_b({"istio": "egw"})
     facts = facts_about(cluster, "www.y.example", "team-a")
     outcome, faults = next(iter(outcomes(facts, "http", "www.y.example", 80)))
     assert outcome.result is not Result.THROUGH

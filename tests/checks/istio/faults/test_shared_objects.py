@@ -79,7 +79,7 @@ def test_an_envoy_filter_of_the_root_namespace_is_named_and_not_deleted() -> Non
     assert "without a change of EnvoyFilter aks-istio-system/hide" in found[0].fix.title
 
 
-def _in_root(cluster: Cluster, name: str, **spec: Any) -> Cluster:
+def in_root(cluster: Cluster, name: str, **spec: Any) -> Cluster:
     """The cluster with a DestinationRule moved to the root namespace, for its one host."""
 
     def moved(each: Any) -> None:
@@ -103,7 +103,7 @@ ROOT_RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", ROOT_RULES)
 def test_a_rule_of_the_root_namespace_stays_and_the_gateway_gets_one_beside_it(name: str) -> None:
     rule, fault, spec = ROOT_RULES[name]
-    (found,) = _faults(_in_root(named("base"), rule, **spec))
+    (found,) = _faults(in_root(named("base"), rule, **spec))
     assert found.fault.name == fault
     assert found.fix is not None
     (change,) = found.fix.changes
@@ -118,7 +118,7 @@ def test_a_rule_of_the_root_namespace_stays_and_the_gateway_gets_one_beside_it(n
 
 def test_tls_to_a_host_set_in_the_root_namespace_is_set_for_the_gateway_beside_it() -> None:
     policy = {"portLevelSettings": [{"port": {"number": 443}, "tls": {"mode": "DISABLE"}}]}
-    cluster = _in_root(named("tls-origination"), "originate-tls-for-cnn", trafficPolicy=policy)
+    cluster = in_root(named("tls-origination"), "originate-tls-for-cnn", trafficPolicy=policy)
     (found,) = _faults(cluster)
     assert found.fault.name == "plain-to-tls"
     assert found.fix is not None
@@ -132,7 +132,7 @@ def test_tls_to_a_host_set_in_the_root_namespace_is_set_for_the_gateway_beside_i
 
 def test_labels_of_a_subset_in_the_root_namespace_are_named_and_not_removed() -> None:
     subset = {"name": "cnn", "labels": {"version": "none"}}
-    (found,) = _faults(_in_root(named("base"), "egressgateway-for-cnn", subsets=[subset]))
+    (found,) = _faults(in_root(named("base"), "egressgateway-for-cnn", subsets=[subset]))
     assert found.fault.name == "subset-without-pods"
     assert found.fix is not None
     assert found.fix.changes == ()
