@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from checks.engine.check import Check
-from checks.facts.fact import Fact
 from checks.facts.view import Facts
-from checks.istio.faults.reporting import with_route_faults
+from checks.istio.faults.reporting import DecidesAlone, with_route_faults
 from checks.model.findings import Observation
 
 
@@ -18,22 +17,23 @@ def decided_by_router(check: Check) -> Check:
     return _decided(check, None)
 
 
-def decided_by_router_or_without(kind: type[Fact]) -> Callable[[Check], Check]:
-    """As `decided_by_router`, but the check's own result stands without this kind.
+def decided_by_router_or_alone(alone: DecidesAlone) -> Callable[[Check], Check]:
+    """As `decided_by_router`, but some failed reads leave the check's own result as it is.
 
-    Its function raises Unreadable if such an object could change its result (docs/rulings.md#ruling-28).
+    `alone` decides from the facts whether no fault of a route can name the check, whatever the failed read hides
+    (docs/rulings.md#ruling-28).
     """
-    return lambda check: _decided(check, kind)
+    return lambda check: _decided(check, alone)
 
 
-def _decided(check: Check, dispensable: type[Fact] | None) -> Check:
+def _decided(check: Check, alone: DecidesAlone | None) -> Check:
     def run(facts: Facts) -> Iterator[Observation]:
         return with_route_faults(
             facts,
             check.slug,
             check.run,
             reports_unexplained_routes=check.reports_unexplained_routes,
-            dispensable=dispensable,
+            alone=alone,
         )
 
     return replace(check, run=run, decided_by_router=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.engine.route_findings import decided_by_router
+from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import configured_hosts, examined_hosts
@@ -22,7 +22,7 @@ from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, warn
 
 
-@decided_by_router
+@decided_by_router_or_alone(lambda facts, _: not facts.all(AuthorizationPolicy))
 @check(
     code="EG513",
     title="An AuthorizationPolicy denies requests at the gateway",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from checks.engine.check import check
-from checks.engine.route_findings import decided_by_router
+from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
@@ -31,7 +31,7 @@ from checks.model.requested_host import split_host
 _PORTS = frozenset({80, 443})
 
 
-@decided_by_router
+@decided_by_router_or_alone(lambda facts, _: not facts.question.client)
 @check(
     code="EG515",
     title="The client's pods have no sidecar",

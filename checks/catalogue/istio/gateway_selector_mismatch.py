@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.engine.route_findings import decided_by_router_or_without
+from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.gateway_api import KubernetesGateway
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
@@ -20,7 +20,7 @@ from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubect
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
-@decided_by_router_or_without(VirtualService)
+@decided_by_router_or_alone(lambda facts, gap: gap == facts.gap(VirtualService))
 @check(
     code="EG505",
     title="No Gateway selects the egress gateway's pods",

@@ -6,7 +6,7 @@ Either no client can connect to the server's port, or istiod leaves the server o
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.engine.route_findings import decided_by_router_or_without
+from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.services import Service
 from checks.facts.view import Facts
@@ -30,7 +30,7 @@ from checks.model.commands import ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
-@decided_by_router_or_without(VirtualService)
+@decided_by_router_or_alone(lambda facts, gap: gap == facts.gap(VirtualService))
 @check(
     code="EG506",
     title="A server of a Gateway is not reachable on the egress gateway",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.engine.route_findings import decided_by_router
+from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
@@ -18,7 +18,7 @@ from checks.model.raw_values import Raw, items, text, texts
 from checks.model.raw_values import labels as read_labels
 
 
-@decided_by_router
+@decided_by_router_or_alone(lambda facts, _: not _selecting(facts))
 @check(
     code="EG517",
     title="Istiod does not discover a namespace that the gateway needs",
@@ -43,8 +43,7 @@ def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
 
     Source: AKS documentation, "Configure Istio-based service mesh add-on for Azure Kubernetes Service"; Istio's
     MeshConfig reference; docs/domain/istio.md#discovery-selectors; docs/domain/istio.md#b28."""
-    meshes = [settings_of(facts, revision) for revision in facts.gateway.revisions or ("",)]
-    selecting = [mesh for mesh in meshes if discovery_selectors(mesh)]
+    selecting = _selecting(facts)
     own = facts.gateway.namespace
     undiscovered: list[MeshSettings] = []
     if selecting:
@@ -58,6 +57,12 @@ def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
         yield healthy("The mesh has no discoverySelectors: istiod discovers every namespace.")
     elif not undiscovered:
         yield healthy("The mesh's discoverySelectors match every namespace that the gateway needs.")
+
+
+def _selecting(facts: Facts) -> list[MeshSettings]:
+    """The settings of those revisions of the gateway that have discoverySelectors."""
+    meshes = (settings_of(facts, revision) for revision in facts.gateway.revisions or ("",))
+    return [mesh for mesh in meshes if discovery_selectors(mesh)]
 
 
 def _own_namespace(facts: Facts, mesh: MeshSettings) -> Observation:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.engine.route_findings import decided_by_router
+from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.istio_networking import Sidecar
 from checks.facts.view import Facts
 from checks.istio.configured.client_namespaces import client_namespaces
@@ -14,7 +14,7 @@ from checks.model.commands import inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
 
 
-@decided_by_router
+@decided_by_router_or_alone(lambda facts, _: not facts.all(Sidecar))
 @check(
     code="EG516",
     title="A Sidecar object does not import the route for its clients",

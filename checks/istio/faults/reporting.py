@@ -6,7 +6,7 @@ gateway, the check that owns its fault fails; if all requests do, no check fails
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from checks.facts.fact import Fact, Unreadable
+from checks.facts.fact import Gap, Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.configured.cluster_hosts import ClusterHost, cluster_host
@@ -23,6 +23,9 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Statu
 from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
+DecidesAlone = Callable[[Facts, Gap], bool]
+"""Whether the own result of a check does not depend on routes, after this failed read."""
+
 _ByCheck = Mapping[str, list[list[tuple[ResolvedRoute, Proved]]]]
 
 
@@ -32,14 +35,14 @@ def with_route_faults(
     own: _Checked,
     *,
     reports_unexplained_routes: bool,
-    dispensable: type[Fact] | None = None,
+    alone: DecidesAlone | None = None,
 ) -> Iterator[Observation]:
     """The router's faults that name the check `slug`, and the check's own findings.
 
     Its own findings are settings that no route shows. Without a fault, the check's own result stands. The check that
     reports unexplained routes also reports requests that no fault explains, and routes that are not certain.
     Nothing applies to a host inside the cluster, which no egress gateway has to route.
-    If the routes are not known because the `dispensable` kind could not be read, the check's own result stands.
+    The check's own result stands if it does not depend on the read that failed, by `alone`.
     """
     inside = cluster_host(facts)
     if inside is not None:
@@ -49,10 +52,7 @@ def with_route_faults(
     try:
         routes = reported_routes(facts)
     except Unreadable as unread:
-        if dispensable is not None and unread.gap == facts.gap(dispensable):
-            yield from _standing(own(facts))
-        else:
-            yield from _undecided(own(facts), unread)
+        yield from _without_routes(facts, own(facts), unread, alone)
         return
     by_check: _ByCheck = facts.once("faults by check", _by_check, facts.run)
     found = [_finding(facts, alike, routes) for alike in by_check.get(slug, ())]
@@ -63,7 +63,7 @@ def with_route_faults(
         return
     gap = next((each.gap for each in routes if each.gap is not None), None)
     if gap is not None:
-        yield from _undecided(_besides(found, own(facts)), Unreadable(gap))
+        yield from _without_routes(facts, _besides(found, own(facts)), Unreadable(gap), None if found else alone)
         return
     settings = list(_besides(found, own(facts)))
     doubts = list(uncertain_routes(facts, routes)) if reports_unexplained_routes else []
@@ -138,6 +138,16 @@ def _cut(facts: Facts, routes: Sequence[ResolvedRoute]) -> Observation:
         actions=[list_kind(VirtualService)],
         about=[Involved("host", each) for each in hosts],
     )
+
+
+def _without_routes(
+    facts: Facts, own: Iterable[Observation], unread: Unreadable, alone: DecidesAlone | None
+) -> Iterator[Observation]:
+    try:
+        independent = alone is not None and alone(facts, unread.gap)
+    except Unreadable:
+        independent = False
+    yield from _standing(own) if independent else _undecided(own, unread)
 
 
 def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Observation]:
