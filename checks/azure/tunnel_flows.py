@@ -39,7 +39,7 @@ def _required_flows(facts: Facts, port: int, own_subnet: Subnet) -> tuple[list[R
     ports = range(port, port + 1) if port in TUNNEL_PORTS else TUNNEL_PORTS
     wanted = [(own_subnet, Flow("Inbound", "TCP", range(PROBE_PORT, PROBE_PORT + 1), BALANCER, there), "probes")]
     not_read: list[NotRead] = []
-    for subnet in _node_subnets(facts):
+    for subnet in node_subnets(facts):
         if isinstance(subnet, NotRead):
             not_read.append(subnet)
             continue
@@ -56,7 +56,7 @@ def _required_flows(facts: Facts, port: int, own_subnet: Subnet) -> tuple[list[R
     return required, not_read
 
 
-def _node_subnets(facts: Facts) -> list[Subnet | NotRead]:
+def node_subnets(facts: Facts) -> list[Subnet | NotRead]:
     """The subnets of all node pools except gateway node pools.
 
     Their nodes can run gateway pods.

@@ -64,17 +64,24 @@ class UserRoute:
 
         It sets the next hop of a default route to Internet, and removes any other route.
         """
-        if self.is_default:
-            words = ("update", *self._named(), "--name", self.name, "--next-hop-type", "Internet")
-            title = f"Set the next hop of {self.prefix} to Internet"
-        else:
-            words = ("delete", *self._named(), "--name", self.name)
-            title = f"Remove route {self.name} ({self.prefix} to {self.hop})"
+        expect = f"destinations see an address of {egress_prefix}"
+        if not self.is_default:
+            return self.removal(expect)
+        words = ("update", *self._named(), "--name", self.name, "--next-hop-type", "Internet")
         return change(
-            f"{title}, unless other traffic of the subnet needs this route",
+            f"Set the next hop of {self.prefix} to Internet, unless other traffic of the subnet needs this route",
             quoted("az", "network", "route-table", "route", *words),
             FW,
-            f"destinations see an address of {egress_prefix}",
+            expect,
+        )
+
+    def removal(self, expect: str) -> Action:
+        """The action that removes the route."""
+        return change(
+            f"Remove route {self.name} ({self.prefix} to {self.hop}), unless other traffic of the subnet needs this route",
+            quoted("az", "network", "route-table", "route", "delete", *self._named(), "--name", self.name),
+            FW,
+            expect,
         )
 
     def _named(self) -> tuple[str, ...]:
@@ -87,12 +94,12 @@ def default_route(table: RouteTable) -> UserRoute | None:
 
     None if there is none.
     """
-    return next((each for each in _routes(table) if each.is_default and each.changes_path), None)
+    return next((each for each in user_routes(table) if each.is_default and each.changes_path), None)
 
 
 def sends_to_the_internet(table: RouteTable) -> bool:
     """Whether a route for 0.0.0.0/0 leads to the Internet, and none redirects or drops a half."""
-    direct = any(_length(each.prefix) == 0 and each.hop_type.lower() == "internet" for each in _routes(table))
+    direct = any(_length(each.prefix) == 0 and each.hop_type.lower() == "internet" for each in user_routes(table))
     return direct and default_route(table) is None
 
 
@@ -105,7 +112,7 @@ def route_to(table: RouteTable, destination: OutboundDestination) -> UserRoute |
     if destination.address is None:
         return default_route(table)
     covering = [
-        each for each in _routes(table) if any(destination.address in net for net in networks_of([each.prefix]))
+        each for each in user_routes(table) if any(destination.address in net for net in networks_of([each.prefix]))
     ]
     best = max(covering, key=lambda each: _length(each.prefix), default=None)
     if best is None or not best.changes_path or (best.is_default and not destination.is_public):
@@ -139,7 +146,8 @@ def redirected(
     )
 
 
-def _routes(table: RouteTable) -> list[UserRoute]:
+def user_routes(table: RouteTable) -> list[UserRoute]:
+    """The routes of a table for IPv4 ranges."""
     return [UserRoute(table, *each) for each in table.routes if networks_of([each[1]])]
 
 

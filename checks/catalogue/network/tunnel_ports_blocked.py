@@ -13,10 +13,11 @@ from checks.azure.network import (
     show_subnet,
 )
 from checks.azure.security_rules import FlowDecision
-from checks.azure.tunnel_flows import RequiredFlow, required_flows
+from checks.azure.tunnel_flows import RequiredFlow, node_subnets, required_flows
+from checks.azure.tunnel_routes import tunnel_routes
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
-from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule, Subnet
+from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
@@ -25,10 +26,10 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
 
 @check(
     code="EG205",
-    title="An NSG blocks tunnels or load balancer probes to the gateway nodes",
+    title="An NSG or route blocks tunnels or load balancer probes to the gateway nodes",
     severity=Severity.BLOCKS,
     article=("NET-1",),
-    reads=(StaticGatewayConfiguration, AgentPool, Subnet, NetworkSecurityGroup),
+    reads=(StaticGatewayConfiguration, AgentPool, Subnet, NetworkSecurityGroup, RouteTable),
     explains={
         "gateway-dataplane-not-ready": "without tunnel packets no pod reaches a gateway node; without answers to its "
         "probes the load balancer sends the node no traffic"
@@ -38,12 +39,15 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
     """What it checks: the NSGs of the gateway node pool's subnet and of the other node pools' subnets. They must allow
     tunnel packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the gateway
     nodes, and probes (TCP 8082) from the service tag AzureLoadBalancer. It fails if a rule denies one of these flows
-    and warns if a rule denies part of one.
+    and warns if a rule denies part of one. The user-defined routes between these subnets, in both directions: it fails
+    if one drops tunnel packets, and warns if one sends them through an appliance in one direction only. NSGs on network
+    interfaces are not read, which the result states.
 
     Why it matters: gateway pods reach the gateway nodes through WireGuard tunnels that start on their own node and end
     behind an internal load balancer. NetworkPolicies do not apply to these packets, NSGs do.
 
-    What usually fixes it: a rule that allows the flow, with a lower priority number than the rule that denies it.
+    What usually fixes it: a rule that allows the flow, with a lower priority number than the rule that denies it; a
+    direct route (next hop VnetLocal) for the other subnet, or removing the route that drops the packets.
 
     Source: article NET-1; kube-egress-gateway design (ports, probes); Azure documentation, "Network security
     groups"."""
@@ -56,12 +60,16 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
         yield from _not_checked(facts, configuration, [subnet], subnet)
         return
     required, not_read = required_flows(facts, configuration, subnet)
-    found = list(_denials(facts, required))
+    nodes = [each for each in node_subnets(facts) if isinstance(each, Subnet)]
+    routes, tables_not_read = tunnel_routes(facts, nodes, subnet)
+    found = [*_denials(facts, required), *(each.observation() for each in routes)]
     yield from found
-    yield from _not_checked(facts, configuration, not_read, subnet, bool(found))
-    if not found and not not_read:
+    unread = [*not_read, *tables_not_read]
+    yield from _not_checked(facts, configuration, unread, subnet, bool(found))
+    if not found and not unread:
         yield healthy(
-            f"No NSG blocks tunnels or probes to the gateway nodes ({subnet.ref}).",
+            f"No NSG of a subnet and no route blocks tunnels or probes to the gateway nodes ({subnet.ref}). NSGs on network "
+            "interfaces are not read.",
             evidence=[Evidence(each.group.ref, "securityRules", f"allow {each.flow.shown}") for each in required],
         )
 
