@@ -1,4 +1,4 @@
-"""User-defined routes between the nodes' subnets and the gateway nodes' subnet, in both directions.
+"""User-defined routes between the nodes and the gateway nodes, in both directions.
 
 Tunnels run from every node to the gateway nodes and back. Azure's own route for the virtual network applies unless a
 user-defined route is as specific or more specific; a default route never is. The address range of the virtual network is
