@@ -18,14 +18,18 @@ class WebhookOwner:
     only_with_policy: bool = False
 
 
+AZURE_POLICY = "the Azure Policy add-on"
+GENERATED = "azurepolicy-"
+"""The beginning of the names of policies and bindings that Azure Policy generates."""
+
 _OWNERS: tuple[WebhookOwner, ...] = (
     WebhookOwner("aks-webhook-admission-controller", "AKS"),
     WebhookOwner("aks-node-validating-webhook", "AKS"),
     WebhookOwner("aks-node-mutating-webhook", "AKS"),
     WebhookOwner("azure-service-mesh-*", "the Istio add-on"),
     WebhookOwner("istio-*-aks-istio-system", "the Istio add-on"),
-    WebhookOwner("azure-policy-*", "the Azure Policy add-on", only_with_policy=True),
-    WebhookOwner("gatekeeper-*", "the Azure Policy add-on", only_with_policy=True),
+    WebhookOwner("azure-policy-*", AZURE_POLICY, only_with_policy=True),
+    WebhookOwner("gatekeeper-*", AZURE_POLICY, only_with_policy=True),
     WebhookOwner("azure-wi-webhook-*", "workload identity"),
     WebhookOwner("vpa-webhook-config*", "the vertical pod autoscaler add-on"),
     WebhookOwner("keda-admission*", "the KEDA add-on"),

@@ -2,8 +2,9 @@
 
 import json
 
+from checks.knowledge.webhook_owners import AZURE_POLICY
 from checks.kubernetes.admission import GatewayWebhook
-from checks.model.commands import FAQ, TSG, change, inspect, kubectl
+from checks.model.commands import FAQ, POLICY, TSG, change, inspect, kubectl
 from checks.model.findings import Action
 from checks.model.raw_values import items
 
@@ -29,10 +30,25 @@ def webhook_fixes(webhook: GatewayWebhook, silent: bool, namespace: str) -> list
         found.append(
             inspect("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=behind))
         )
+    if webhook.owner == AZURE_POLICY and not silent:
+        return [*found, exempt_in_assignment(namespace)]
     if webhook.owner:
         # AKS reconciles its own webhooks: only their backends can be fixed.
         return found
     return [*found, _exclude(webhook, namespace)]
+
+
+def exempt_in_assignment(namespace: str) -> Action:
+    """Exempt the namespace in Azure Policy.
+
+    The add-on restores what is changed in the cluster (docs/domain/components.md#webhook-owners).
+    """
+    return change(
+        f"Exclude namespace {namespace} in the policy assignment that the denial names (parameter excludedNamespaces), or "
+        "create an exemption: changes in the cluster are reverted",
+        url=POLICY,
+        expect="Azure Policy updates the cluster within 15 minutes, then the pods are created",
+    )
 
 
 def _exclude(webhook: GatewayWebhook, namespace: str) -> Action:

@@ -20,6 +20,11 @@ def deployment_problems(deployment: Deployment) -> Iterator[Evidence]:
             yield Evidence(deployment.ref, f"status.conditions[{kind}]", reason or text(condition, "status"), well)
 
 
+def refused_pods(deployment: Deployment) -> Iterator[Evidence]:
+    """The API server's refusal of its pods, if it reports one."""
+    return (each for each in deployment_problems(deployment) if each.field == "status.conditions[ReplicaFailure]")
+
+
 def deployment_actions(deployment: Deployment) -> list[Action]:
     """Describe the Deployment, list the events of its namespace, and restart it."""
     describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)

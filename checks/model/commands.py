@@ -27,6 +27,7 @@ PODSUBNET = "https://learn.microsoft.com/azure/aks/concepts-network-azure-cni-po
 KEGTS = "https://github.com/Azure/kube-egress-gateway/blob/main/docs/troubleshooting.md"
 NETPOL = "https://learn.microsoft.com/azure/aks/use-network-policies"
 PDB = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
+POLICY = "https://learn.microsoft.com/azure/aks/use-azure-policy"
 PLUGIN_CA = "https://learn.microsoft.com/azure/aks/istio-plugin-ca"
 ISTIO_EGW = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway/"
 ISTIO_TLSO = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway-tls-origination/"

@@ -97,9 +97,19 @@ def _bare(credential: str) -> str:
 
 def _passed(facts: Facts, uses: list[_Use]) -> str:
     names = ", ".join(dict.fromkeys(f"Secret {facts.gateway.namespace}/{use.secret}" for use in uses))
-    secrets = [facts.get(Secret, use.secret, facts.gateway.namespace) for use in uses]
-    unread = any(each is not None and each.keys is None for each in secrets)
-    return f"{names} exist{'' if ',' in names else 's'}{' (keys not read)' if unread else ''}."
+    unread = [use for use in uses if _keys_unread(facts, use.secret)]
+    needed = next((use for use in unread if "MUTUAL" in use.mode and not _exists(facts, f"{use.secret}-cacert")), None)
+    authority = f"; mode {needed.mode} needs ca.crt in it, or Secret {needed.secret}-cacert" if needed else ""
+    return f"{names} exist{'' if ',' in names else 's'}{f' (keys not read{authority})' if unread else ''}."
+
+
+def _exists(facts: Facts, secret: str) -> bool:
+    return facts.get(Secret, secret, facts.gateway.namespace) is not None
+
+
+def _keys_unread(facts: Facts, secret: str) -> bool:
+    found = facts.get(Secret, secret, facts.gateway.namespace)
+    return found is not None and found.keys is None
 
 
 def _rejected(facts: Facts, use: _Use) -> Observation | None:

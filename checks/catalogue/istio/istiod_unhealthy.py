@@ -7,6 +7,7 @@ from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
+from checks.kubernetes.deployment_details import refused_pods
 from checks.model.commands import ADDON, SCALE, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
@@ -71,6 +72,7 @@ def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observa
     else:
         summary = f"{subject} has no ready replica."
         evidence = [Evidence(subject, "status.readyReplicas", "0", str(deployment.replicas or "at least 2"))]
+        evidence += refused_pods(deployment)
     return fail(
         summary,
         subject=subject,
@@ -86,6 +88,7 @@ def _partial(facts: Facts, revision: str, deployment: Deployment) -> Observation
         subject=deployment.ref,
         evidence=[
             Evidence(deployment.ref, "status.readyReplicas", str(deployment.ready), str(deployment.replicas)),
+            *refused_pods(deployment),
             *_pods(facts, revision),
         ],
         actions=_actions(revision, True)[:-1],

@@ -13,6 +13,8 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
+from checks.knowledge.webhook_owners import GENERATED
+from checks.kubernetes.admission_fixes import exempt_in_assignment
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.model.commands import HOWTO, TSG, change, inspect, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
@@ -111,6 +113,8 @@ def _fix(facts: Facts, each: _Refused) -> Action:
             return change(
                 reason.fix, kubectl("label", "namespace", namespace, f"{ENFORCE}=baseline", "--overwrite"), HOWTO
             )
+        case "policy" if each.policy.startswith(GENERATED):
+            return exempt_in_assignment(namespace)
         case _:
             return change(reason.fix, url=HOWTO)
 

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.label_selectors import selects
 from checks.facts.namespaces import ConfigMap
+from checks.facts.view import Facts
 from checks.istio.configured.intended_gateways import gateway_full_name
 from checks.istio.configured.proxy_labels import idle_gateways, selects_other_gateways
 from checks.istio.faults.definition.broken_request import BrokenRequest
@@ -73,7 +75,15 @@ def _not_selected(hop: GatewayHop) -> Iterator[RouteFault]:
         # One that selects other proxies, such as an ingress gateway's, belongs to them.
         if len(selected) < len(labels) and (selected or name in idle):
             sole = name in idle or not selects_other_gateways(hop.broken.facts, gateway, labels)
-            yield NotSelected(gateway, pod_label(labels), hop.broken.facts.gateway.ref, sole)
+            egress = hop.broken.facts.gateway.ref
+            yield NotSelected(gateway, pod_label(labels), egress, sole, _refusing(hop.broken.facts, gateway))
+
+
+def _refusing(facts: Facts, gateway: Gateway) -> tuple[int, int] | None:
+    """(ready pods without its servers, all ready pods), if it selects a part of them."""
+    ready = [pod for pod in facts.pods() if pod.ready]
+    some = sum(1 for pod in ready if not selects(gateway.selector, pod.labels))
+    return (some, len(ready)) if 0 < some < len(ready) else None
 
 
 def _lists(gateway: Gateway, host: str) -> bool:

@@ -74,9 +74,14 @@ class NotSelected(RouteFault):
     egress: str
     sole: bool = True
     """Whether it selects no proxy of another gateway, which would lose its servers."""
+    refusing: tuple[int, int] | None = None
+    """(ready pods that it does not select, all ready pods), if it selects a part of them."""
 
     def sentence(self) -> str:
         selector = written_labels(self.gateway.selector)
+        if self.refusing is not None:
+            some, every = self.refusing
+            return f"{self.gateway.ref} selects {selector}, which {some} of {every} ready pods of {self.egress} do not have"
         return (
             f"{self.gateway.ref} selects {selector}, but the pods of {self.egress} have {written_labels(self.wanted)}"
         )
