@@ -11,6 +11,9 @@ from graphlib import TopologicalSorter
 from checks.engine.check import Because, Check
 from checks.model.findings import Finding, Severity, Status, Verdict
 
+_NAMED_CAUSE = "sandbox"
+"""The kind of involved object whose name is the slug of a cause that the effect's message fits."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Causes:
@@ -65,11 +68,10 @@ def _explain(
         for other in (done[i] for i in by_check.get(cause, ())):
             if other.status is Status.UNKNOWN:
                 unchecked.append(cause)
-            elif not _shares(other, finding, why):
-                continue
             elif other.status is Status.FAIL:
-                failed.append(cause)
-            elif other.status is Status.WARN and other.pending:
+                if _shares(other, finding, why) or _fits_no_failure(finding, why, by_check, done):
+                    failed.append(cause)
+            elif other.status is Status.WARN and other.pending and _shares(other, finding, why):
                 pending.append(cause)
     if finding.status is Status.WARN:
         # A warning keeps its severity and status, whatever explains it.
@@ -84,6 +86,17 @@ def _explain(
         )
     possible = () if failed else tuple(dict.fromkeys(unchecked))
     return replace(finding, explained_by=tuple(dict.fromkeys(failed + pending)), possible_causes=possible)
+
+
+def _fits_no_failure(
+    effect: Finding, why: Because, by_check: Mapping[str, list[int]], done: Mapping[int, Finding]
+) -> bool:
+    """Whether the effect's message fits only causes that have not failed (docs/rulings.md#ruling-27)."""
+    named = {one.name for one in effect.about if one.kind == _NAMED_CAUSE}
+    if why.share != _NAMED_CAUSE or not named:
+        return False
+    found = (done[index] for slug in named for index in by_check.get(slug, ()))
+    return not any(each.status is Status.FAIL or each.pending for each in found)
 
 
 def _shares(cause: Finding, effect: Finding, why: Because) -> bool:

@@ -29,12 +29,19 @@ class SandboxCause(StrEnum):
     DUAL_STACK = "dual-stack-cluster"
 
 
+NO_CHECK = "none"
+"""In place of a cause: the text fits none that a check finds."""
+
+PLUGIN = "kube-egress-cni"
+"""The beginning of the names of the static egress gateway's CNI plugins."""
+
+
 def sandbox(cause: str) -> Involved:
     """The object that a finding about a pod's network shares with its cause.
 
     The cause is given by the slug of the check.
 
-    A text that proves one cause is not explained by another check that also fails (docs/rulings.md#ruling-2).
+    A text that fits a cause that failed is not explained by another check that also fails (docs/rulings.md#ruling-27).
     """
     return Involved("sandbox", cause)
 
@@ -77,8 +84,9 @@ class SandboxFailure:
 
     @property
     def about(self) -> frozenset[Involved]:
-        """The possible causes, as objects for `about`."""
-        return frozenset(sandbox(each) for each in self.causes)
+        """The causes that the text fits, as objects for `about`."""
+        own = (NO_CHECK,) if self.plugin.startswith(PLUGIN) else ()
+        return frozenset(sandbox(each) for each in self.causes or own)
 
 
 def _row(pattern: str, meaning: str, *causes: SandboxCause, fix: str = "") -> _SandboxError:
@@ -194,7 +202,7 @@ def sandbox_failure(message: str) -> SandboxFailure:
         error = _SANDBOX_ID.sub(r"\1…", _RPC.sub("", message, count=1)).strip()
         return SandboxFailure("", error, f"the container runtime could not create its sandbox: {_short(error)}", ())
     plugin, error = found["type"], found["error"].strip()
-    if not plugin.startswith("kube-egress-cni"):
+    if not plugin.startswith(PLUGIN):
         return SandboxFailure(
             plugin, error, f"the cluster's CNI plugin {plugin} failed, not the static egress gateway", ()
         )

@@ -3,6 +3,8 @@
 The texts are as kubelets write them.
 """
 
+from typing import Any
+
 import pytest
 
 from checks.knowledge.sandbox_errors import (
@@ -70,7 +72,7 @@ def test_the_shown_text_is_the_same_at_each_attempt() -> None:
     assert sandbox_failure(first).shown == sandbox_failure(first.replace("3f8a9c0d2b", "77aa0b1c2d")).shown
 
 
-def _report(message: str, since: str) -> Report:
+def _report(message: str, since: str, **other: Any) -> Report:
     """Both gateway pods wait with this message.
 
     The StaticGatewayConfiguration has been without a prefix since then.
@@ -102,7 +104,7 @@ def _report(message: str, since: str) -> Report:
     }
     events = [{"on": pod, "reason": "FailedCreatePodSandBox", "message": message} for pod in PODS]
     patch = {"remove": ["Event */*"], "change": [configuration, pods, deployment], "events": events}
-    cluster = compose(named("base"), patch)
+    cluster = compose(compose(named("base"), patch), other)
     return diagnosed(cluster, question(cluster, "team-egress/egw")).finish(0.0)
 
 
@@ -125,3 +127,37 @@ def test_a_prefix_that_is_pending_does_not_excuse_the_network_of_the_cluster() -
 def test_a_prefix_that_never_came_and_the_network_of_the_cluster_are_two_faults() -> None:
     report = _report(WRAPPER.format(plugin="azure-vnet", error="no addresses available"), "2026-11-23T09:00:00Z")
     assert set(report.root_causes) == {"pod-network-setup-fails", "egress-prefix-unassigned"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "failed to add WireGuard link: operation not supported",
+        "failed to parse cidr: 10.0.0.5",
+        "no enough ipv6 addr",
+        "a text of a later release",
+    ],
+)
+def test_any_text_of_the_plugin_is_explained_by_a_cause_that_failed(error: str) -> None:
+    """Before, the edge was switched off by the words of the message."""
+    report = _report(WRAPPER.format(plugin="kube-egress-cni", error=error), "2026-11-23T09:00:00Z")
+    assert report.root_causes == ("egress-prefix-unassigned",)
+
+
+def test_a_text_that_fits_a_cause_that_failed_has_no_other() -> None:
+    error = "failed to retrieve StaticGatewayConfiguration team-egress/sgc: not found"
+    report = _report(
+        WRAPPER.format(plugin="kube-egress-cni", error=error),
+        "2026-11-23T09:00:00Z",
+        azure={"managed_cluster": {"properties": {"networkProfile": {"ipFamilies": ["IPv4", "IPv6"]}}}},
+        remove=["StaticGatewayConfiguration team-egress/sgc"],
+    )
+    (failed,) = (each for each in report.findings if each.check == "pod-network-setup-fails")
+    assert failed.explained_by == ("gateway-configuration-missing",)
+    assert {"dual-stack-cluster", "gateway-configuration-missing"} <= set(report.root_causes)
+
+
+def test_a_prefix_that_is_pending_explains_no_other_text() -> None:
+    error = 'failed to retrieve StaticGatewayConfiguration team-egress/other: "other" not found'
+    report = _report(WRAPPER.format(plugin="kube-egress-cni", error=error), "2026-11-23T09:58:00Z")
+    assert report.root_causes == ("pod-network-setup-fails",)
