@@ -25,7 +25,7 @@ from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Action, Effect, Report, Status, Verdict
-from checks.reports.wording import VERDICTS, roots_of, warnings_of
+from checks.reports.wording import VERDICTS, acting_causes
 from workers.records.run import Run, RunState
 
 ACTIONS_IN_PARENT = 3
@@ -112,15 +112,13 @@ def _progress(run: Run) -> Escaped:
 
 
 def next_actions(report: Report) -> Iterator[Block]:
-    """At most three actions: the first read-only and the first other one of each root cause.
+    """At most three actions: the first read-only and the first other one of each cause.
 
-    Without a root cause, they are those of the warnings. If the run is inconclusive, the first action for each reason
-    not to check precedes them.
+    If the run is inconclusive, the first action for each reason not to check precedes them.
     """
-    causes = roots_of(report) or warnings_of(report)
     reasons = report.not_checked if report.verdict is Verdict.INCONCLUSIVE else ()
     chosen = list(dict.fromkeys(each.actions[0] for each in reasons if each.actions))
-    for cause in causes:
+    for cause in acting_causes(report):
         reading = [a for a in cause.actions if a.effect is Effect.READS][:1]
         fixing = [a for a in cause.actions if a.effect is not Effect.READS][:1]
         chosen += [a for a in (*reading, *fixing) if a not in chosen]

@@ -12,7 +12,7 @@ from checks.engine.check import Because, Check
 from checks.model.findings import Finding, Severity, Status, Verdict
 
 _NAMED_CAUSE = "sandbox"
-"""The kind of involved object whose name is the slug of a cause that the effect's message fits."""
+"""The kind of involved object that is a cause, by its slug, that a message fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,10 @@ def _explain(
 def _fits_no_failure(
     effect: Finding, why: Because, by_check: Mapping[str, list[int]], done: Mapping[int, Finding]
 ) -> bool:
-    """Whether the effect's message fits only causes that have not failed (docs/rulings.md#ruling-27)."""
+    """Whether the effect's message fits only causes that have not failed.
+
+    Source: docs/rulings.md#ruling-27.
+    """
     named = {one.name for one in effect.about if one.kind == _NAMED_CAUSE}
     if why.share != _NAMED_CAUSE or not named:
         return False

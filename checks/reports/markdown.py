@@ -94,7 +94,7 @@ def _finding(finding: Finding) -> Iterator[str]:
         for each in finding.evidence:
             cells = (escaped(each.resource), code_cell(each.field), code_cell(each.observed), escaped(each.expected))
             yield f"| {' | '.join(cells)} |"
-    for action in finding.actions:
+    for action in () if finding.explained_by else finding.actions:
         yield from _action(action)
 
 

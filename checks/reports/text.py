@@ -93,7 +93,8 @@ def _warning(warning: Finding) -> Iterator[str]:
     yield ""
     yield f"Warning  {warning.code} {warning.title}{because}"
     yield from _wrapped(warning.summary)
-    yield from _actions(warning.actions)
+    if not warning.explained_by:
+        yield from _actions(warning.actions)
 
 
 def _actions(actions: tuple[Action, ...]) -> Iterator[str]:

@@ -81,6 +81,15 @@ def pending_of(report: Report) -> tuple[Finding, ...]:
     return tuple(each for each in warnings_of(report) if each.pending and not each.explained_by)
 
 
+def acting_causes(report: Report) -> tuple[Finding, ...]:
+    """The findings whose actions are the next steps: root causes and pending causes.
+
+    If there are none, they are the warnings that no other finding explains.
+    """
+    causes = (*roots_of(report), *pending_of(report))
+    return causes or tuple(each for each in warnings_of(report) if not each.explained_by)
+
+
 def explains(report: Report, cause: str) -> tuple[Finding, ...]:
     """The findings that this root cause explains, directly or through others."""
     reached = {cause}
