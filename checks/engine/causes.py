@@ -12,7 +12,7 @@ from checks.engine.check import Because, Check
 from checks.model.findings import Finding, Severity, Status, Verdict
 
 _NAMED_CAUSE = "sandbox"
-"""The kind of involved object that is a cause, by its slug, that a message fits."""
+"""The kind of involved object that is a cause, by its slug, that a message matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _explain(
             if other.status is Status.UNKNOWN:
                 unchecked.append(cause)
             elif other.status is Status.FAIL:
-                if _shares(other, finding, why) or _fits_no_failure(finding, why, by_check, done):
+                if _shares(other, finding, why) or _matches_no_failure(finding, why, by_check, done):
                     failed.append(cause)
             elif other.status is Status.WARN and other.pending and _shares(other, finding, why):
                 pending.append(cause)
@@ -88,10 +88,10 @@ def _explain(
     return replace(finding, explained_by=tuple(dict.fromkeys(failed + pending)), possible_causes=possible)
 
 
-def _fits_no_failure(
+def _matches_no_failure(
     effect: Finding, why: Because, by_check: Mapping[str, list[int]], done: Mapping[int, Finding]
 ) -> bool:
-    """Whether the effect's message fits only causes that have not failed.
+    """Whether the effect's message matches only causes that have not failed.
 
     Source: docs/rulings.md#ruling-27.
     """

@@ -30,7 +30,7 @@ class SandboxCause(StrEnum):
 
 
 NO_CHECK = "none"
-"""In place of a cause: the text fits none that a check finds."""
+"""In place of a cause: the text matches none that a check finds."""
 
 PLUGIN = "kube-egress-cni"
 """The beginning of the names of the static egress gateway's CNI plugins."""
@@ -41,7 +41,7 @@ def sandbox(cause: str) -> Involved:
 
     The cause is given by the slug of the check.
 
-    A text that fits a cause that failed is not explained by another check that also fails (docs/rulings.md#ruling-27).
+    A text that matches a cause that failed is not explained by another check that also fails (docs/rulings.md#ruling-27).
     """
     return Involved("sandbox", cause)
 
@@ -84,7 +84,7 @@ class SandboxFailure:
 
     @property
     def about(self) -> frozenset[Involved]:
-        """The causes that the text fits, as objects for `about`."""
+        """The causes that the text matches, as objects for `about`."""
         own = (NO_CHECK,) if self.plugin.startswith(PLUGIN) else ()
         return frozenset(sandbox(each) for each in self.causes or own)
 

@@ -19,7 +19,7 @@ class WebhookOwner:
 
 
 AZURE_POLICY = "the Azure Policy add-on"
-GENERATED = "azurepolicy-"
+GENERATED_POLICY = "azurepolicy-"
 """The beginning of the names of policies and bindings that Azure Policy generates."""
 
 _OWNERS: tuple[WebhookOwner, ...] = (

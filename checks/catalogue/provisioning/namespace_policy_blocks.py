@@ -13,7 +13,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
-from checks.knowledge.webhook_owners import GENERATED
+from checks.knowledge.webhook_owners import GENERATED_POLICY
 from checks.kubernetes.admission_fixes import exempt_in_assignment
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.model.commands import HOWTO, TSG, change, inspect, kubectl, restart
@@ -113,7 +113,7 @@ def _fix(facts: Facts, each: _Refused) -> Action:
             return change(
                 reason.fix, kubectl("label", "namespace", namespace, f"{ENFORCE}=baseline", "--overwrite"), HOWTO
             )
-        case "policy" if each.policy.startswith(GENERATED):
+        case "policy" if each.policy.startswith(GENERATED_POLICY):
             return exempt_in_assignment(namespace)
         case _:
             return change(reason.fix, url=HOWTO)

@@ -144,7 +144,7 @@ def test_any_text_of_the_plugin_is_explained_by_a_cause_that_failed(error: str) 
     assert report.root_causes == ("egress-prefix-unassigned",)
 
 
-def test_a_text_that_fits_a_cause_that_failed_has_no_other() -> None:
+def test_a_text_that_matches_a_cause_that_failed_has_no_other() -> None:
     error = "failed to retrieve StaticGatewayConfiguration team-egress/sgc: not found"
     report = _report(
         WRAPPER.format(plugin="kube-egress-cni", error=error),

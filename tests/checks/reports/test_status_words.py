@@ -26,8 +26,8 @@ def test_the_finding_does_not_apply(finding: Finding) -> None:
 
 
 def test_text(report: Report, finding: Finding) -> None:
-    assert f"Does not apply  EG413 {finding.title}" in list(closing_lines(report))
+    assert "Does not apply  EG413" in list(closing_lines(report))
 
 
 def test_markdown(report: Report, finding: Finding) -> None:
-    assert f"## Does not apply: {finding.title} (EG413)" in markdown(report).splitlines()
+    assert "## Does not apply: EG413" in markdown(report).splitlines()
