@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from checks.actions.plan import ActionKind
 from checks.actions.results import is_in_prefix, probe_sentence
-from checks.azure.outbound_addresses import compare_with_outbound, meaning_of_other_address
+from checks.azure.outbound_addresses import compare_with_outbound, meaning_of_other_address, outbound_evidence
 from checks.facts.probes import ProbeOutcome, ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -21,8 +21,8 @@ def probe_observation(
 ) -> Observation | None:
     """The observation of the newest probe of this kind, None if there is none.
 
-    Requires ProbeResult, StaticGatewayConfiguration and ManagedCluster declared. A probe that says nothing about the
-    gateway, for example because its image could not be pulled, does not decide the check.
+    Requires ProbeResult, StaticGatewayConfiguration, ManagedCluster and PublicIPAddress declared. A probe that says
+    nothing about the gateway, for example because its image could not be pulled, does not decide the check.
     """
     result = newest_probe(facts, kind.value, pods)
     if result is None:
@@ -40,9 +40,9 @@ def probe_observation(
         return healthy(summary, evidence=[evidence])
     other = tuple(each for each in result.addresses if not is_in_prefix(each, prefix))
     return fail(
-        summary + (meaning_of_other_address(facts) if other else ""),
+        summary + (meaning_of_other_address(facts, other) if other else ""),
         subject=gateway.ref,
-        evidence=[evidence],
+        evidence=[evidence, *outbound_evidence(facts, other)],
         actions=(*compare_with_outbound(facts, other), *to_fix),
     )
 

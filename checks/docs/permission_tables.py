@@ -63,6 +63,7 @@ PURPOSES = {
         "the API server's address and certificate authority; not needed with `kubeconfig`"
     ),
     "Microsoft.Network/networkSecurityGroups/read": "rules that block the tunnel or the egress IP prefix",
+    "Microsoft.Network/publicIPAddresses/read": "after a probe: whether traffic left by an outbound address of the cluster",
     "Microsoft.Network/publicIPPrefixes/read": "whether your own public IP prefix can be used",
     "Microsoft.Network/routeTables/read": "routes that send the traffic to another next hop",
     "Microsoft.Network/virtualNetworks/subnets/read": "the network security group and route table of the gateway node pool",

@@ -12,7 +12,13 @@ from checks.engine.readings import record
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import NetworkSecurityGroup, PublicIPPrefix, RouteTable, Subnet
+from checks.facts.network_resources import (
+    NetworkSecurityGroup,
+    PublicIPAddress,
+    PublicIPPrefix,
+    RouteTable,
+    Subnet,
+)
 from checks.facts.store import FactStore
 from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
@@ -25,7 +31,7 @@ SKEW = timedelta(seconds=60)
 Tokens allow some minutes, and Slack refuses requests from 300 s on.
 """
 
-_NETWORK: tuple[type[Fact], ...] = (Subnet, NetworkSecurityGroup, RouteTable, PublicIPPrefix)
+_NETWORK: tuple[type[Fact], ...] = (Subnet, NetworkSecurityGroup, RouteTable, PublicIPPrefix, PublicIPAddress)
 _READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
 
 
@@ -111,7 +117,9 @@ def _reads(
         elif gaps:
             yield AZURE_RIGHT.not_checked("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
         elif not store.known(kind):
-            yield AZURE_RIGHT.passed("not needed: the cluster uses no such resource", subject)
+            unused = "the cluster uses no such resource"
+            why = "it is read only after a probe" if kind is PublicIPAddress else unused
+            yield AZURE_RIGHT.passed(f"not needed: {why}", subject)
         else:
             yield AZURE_RIGHT.passed("allowed", subject)
 

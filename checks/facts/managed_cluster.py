@@ -153,6 +153,12 @@ class ManagedCluster(Fact):
         return text(self.network, "outboundtype")
 
     @derived
+    def outbound_ip_ids(self) -> tuple[str, ...]:
+        """The ARM ids of the public IPs of its load balancer or NAT gateway."""
+        profile = mapping(self.network, "loadbalancerprofile") or mapping(self.network, "natgatewayprofile")
+        return tuple(filter(None, (text(each, "id") for each in items(profile, "effectiveoutboundips"))))
+
+    @derived
     def private(self) -> bool:
         return flag(self.raw, "apiserveraccessprofile", "enableprivatecluster") is True
 

@@ -1,6 +1,6 @@
 """Azure network resources around the gateway node pool.
 
-They are subnets, NSGs, route tables and public IP prefixes.
+They are subnets, NSGs, route tables, public IP prefixes and public IPs.
 """
 
 from collections.abc import Iterable
@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
 from checks.facts.fact import ArmResource, Fact, FactsRead, derived
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.model.raw_values import Raw, items, number, text, texts
 
@@ -187,6 +189,28 @@ class PublicIPPrefix(ArmFact):
     def addresses(self) -> tuple[str, ...]:
         """The ids of the public IP addresses that were taken from it."""
         return tuple(filter(None, (text(each, "id") for each in items(self.raw, "publicipaddresses"))))
+
+
+def _outbound_ips(store: FactsRead) -> Iterable[str]:
+    """The public IPs that a probe's source IP address is compared with; none without a probe."""
+    if not store.known(ProbeResult):
+        return ()
+    return {each for cluster in store.known(ManagedCluster) for each in cluster.outbound_ip_ids}
+
+
+class PublicIPAddress(ArmFact):
+    """A public IP of the cluster's load balancer or NAT gateway."""
+
+    __slots__ = ()
+    origin = ArmResource(f"{NETWORK}/publicIPAddresses/read", (ManagedCluster, ProbeResult), _outbound_ips)
+
+    @derived
+    def ref(self) -> str:
+        return f"public IP address {self.name}"
+
+    @derived
+    def address(self) -> str:
+        return text(self.raw, "ipaddress")
 
 
 def _both(raw: Raw, key: str) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import evaluation, fleets, route, router, runbook, system
+from tests.bench import evaluation, fleets, route, router, runbook, steps, system
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "runbook": runbook.measure,
     "system": system.measure,
+    "steps": steps.measure,
     "evaluation": evaluation.measure,
     "route": route.measure,
     "router": router.measure,

@@ -9,6 +9,7 @@ from checks.actions.plan import ActionKind
 from checks.actions.probe_evidence import probe_observation
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import PublicIPAddress
 from checks.facts.pods import Pod
 from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -27,7 +28,7 @@ _IMAGE = "curlimages/curl"
     severity=Severity.BLOCKS,
     hop="internet",
     article=("SEG-4",),
-    reads=(StaticGatewayConfiguration, Pod, Deployment, ManagedCluster, ProbeResult),
+    reads=(StaticGatewayConfiguration, Pod, Deployment, ManagedCluster, ProbeResult, PublicIPAddress),
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     """What it checks: the result of the last probe from a gateway pod (`egress-diag probe --from gateway`) of the last
@@ -37,8 +38,9 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
 
     Why it matters: only this request proves which address traffic leaves from. An address of the egress IP prefix is right.
     An outbound address of the cluster means that the annotation has no effect. Any other address means that a firewall
-    or NAT gateway translates it. The finding says
-    which of them is possible with the cluster's outbound type. No response points to the static egress layer.
+    or NAT gateway translates it. The finding compares it with the public IPs of the cluster's load balancer or NAT
+    gateway; if they are not readable, it says what is possible with the outbound type. No response points to the static
+    egress layer.
 
     What usually fixes it: the fixes of the other static gateway checks; otherwise a restart of the gateway.
 

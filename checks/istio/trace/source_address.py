@@ -6,7 +6,6 @@ A request through the gateway has its egress IP prefix; one that bypasses it has
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.azure.outbound_addresses import outbound_ip_ids
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -116,4 +115,4 @@ def node_source(facts: Facts) -> NodeAddress:
     if cluster is None or not cluster.outbound_type:
         return NodeAddress()
     kind = _OUTBOUND.get(cluster.outbound_type.lower(), f"outbound type {cluster.outbound_type}")
-    return NodeAddress(kind, tuple(each.rpartition("/")[2] for each in outbound_ip_ids(cluster)))
+    return NodeAddress(kind, tuple(each.rpartition("/")[2] for each in cluster.outbound_ip_ids))
