@@ -54,10 +54,21 @@ def pod_obstacle(pod: Pod, events: Iterable[Event]) -> ProbeObstacle | None:
     network = [each for each in events if each.reason == "FailedCreatePodSandBox"]
     if network:
         return ProbeOutcome.NO_NETWORK, network[-1].message
+    if pod.finished:  # the kubelet refused or evicted it
+        return ProbeOutcome.NOT_SCHEDULED, pod_end(pod)
     scheduled = pod.condition("PodScheduled")
     if text(scheduled, "status") == "False":
         return ProbeOutcome.NOT_SCHEDULED, text(scheduled, "message")
     return None
+
+
+def pod_end(pod: Pod) -> str:
+    """Why a pod ended: the kubelet's reason, or that of a container that did not exit with 0; else ""."""
+    reason = ": ".join(filter(None, (text(pod.raw, "status", "reason"), text(pod.raw, "status", "message"))))
+    ends = (each.ended for each in pod.containers)
+    return reason or ", ".join(
+        f"{text(each, 'reason')}, exit code {number(each, 'exitCode')}" for each in ends if number(each, "exitCode")
+    )
 
 
 def container_obstacle(container: Container) -> ProbeObstacle | None:

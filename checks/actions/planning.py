@@ -9,7 +9,7 @@ from datetime import datetime
 
 from checks.actions.plan import ActionKind, ActionPlan, ApiCall, PlanRefusal, Precondition, RefusalKind
 from checks.actions.probe_objects import ephemeral_container, object_name, probe_job, probe_seconds
-from checks.actions.rollouts import ROLLOUT_SECONDS, deployment_path, restart_patch, takes_last_ready_pod
+from checks.actions.rollouts import ROLLOUT_SECONDS, deployment_path, is_paused, restart_patch, takes_last_ready_pod
 from checks.facts.fact import Fact, Unreadable
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
@@ -265,6 +265,11 @@ def _restart_of(deployment: Deployment, request: PlanRequest, facts: Facts) -> A
         return PlanRefusal(RefusalKind.NO_TARGET, f"{deployment.ref} is scaled to 0: there is no pod to restart.")
     if deployment.deleted is not None:
         return PlanRefusal(RefusalKind.TERMINATING, f"{deployment.ref} is being deleted.")
+    if is_paused(deployment):
+        return PlanRefusal(
+            RefusalKind.NO_TARGET,
+            f"{deployment.ref} is paused: no pod would be replaced. Run kubectl rollout resume first.",
+        )
     last = takes_last_ready_pod(deployment)
     ready = deployment.ready
     notes = [

@@ -76,13 +76,17 @@ def probe_entry(
     }
 
 
-def entry_of_log(plan: ActionPlan, log: str, now: datetime, *, pod: str = "", cut: bool = False) -> dict[str, Any]:
+def entry_of_log(
+    plan: ActionPlan, log: str, now: datetime, *, pod: str = "", cut: bool = False, end: str = ""
+) -> dict[str, Any]:
     """The entry of `probes.yaml` for the log of a probe.
 
-    `cut`: the log was longer than the part that was read.
+    `cut`: the log was longer than the part that was read. `end`: why its container failed, if curl wrote nothing.
     """
     answers = echo_answers(log, plan.id, plan.urls)
     outcome, detail = _judged(answers, cut)
+    if outcome is ProbeOutcome.NO_OUTPUT:
+        detail = end
     answered = [each for each in answers if each.address]
     first = answered[0] if answered else None
     return {

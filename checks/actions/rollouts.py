@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from checks.facts.workloads import Deployment
-from checks.model.raw_values import at, number, text
+from checks.model.raw_values import at, flag, number, text
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 ROLLOUT_SECONDS = 600
@@ -39,6 +39,11 @@ def restart_patch(created: datetime) -> Mapping[str, Any]:
 def is_restarted(deployment: Deployment, created: datetime) -> bool:
     """Whether the restart of this plan has been requested."""
     return deployment.template_annotations.get(RESTARTED_AT) == restart_time(created)
+
+
+def is_paused(deployment: Deployment) -> bool:
+    """Whether its controller replaces no pods, so that `kubectl rollout restart` refuses, too."""
+    return flag(deployment.raw, "spec", "paused") is True
 
 
 def takes_last_ready_pod(deployment: Deployment) -> bool:

@@ -160,7 +160,7 @@ class ActiveSteps:
         for attempt in range(3):
             try:
                 written, cut = self._api.log(plan.namespace, log.pod, log.container, monotonic() + REQUEST_DEADLINE)
-                entry = entry_of_log(plan, written, _now(), pod=log.pod, cut=cut)
+                entry = entry_of_log(plan, written, _now(), pod=log.pod, cut=cut, end=log.end)
                 return probe_action_result(plan, entry, _now(), left_over_of(plan))
             except Failure as failure:
                 if attempt == 2:

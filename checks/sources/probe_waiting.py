@@ -5,7 +5,7 @@ Its log can be read, or an obstacle keeps it from running.
 
 from dataclasses import dataclass
 
-from checks.actions.obstacles import ProbeObstacle, container_obstacle, created_obstacle, pod_obstacle
+from checks.actions.obstacles import ProbeObstacle, container_obstacle, created_obstacle, pod_end, pod_obstacle
 from checks.actions.plan import ACTION_LABEL, ActionPlan
 from checks.actions.probe_objects import CONTAINER, object_name
 from checks.facts.events import Event
@@ -21,6 +21,8 @@ class LogToRead:
 
     pod: str
     container: str
+    end: str = ""
+    """Why it ended, "" if it exited with 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def job_state(api: ActionApi, plan: ActionPlan, deadline: float) -> LogToRead | 
         return Waiting(refused or _NONE, final=failed)
     pod = Pod({"kind": "Pod", **found[-1]})
     if _has_ended(pod.containers, CONTAINER) and pod_obstacle(pod, ()) is None:
-        return LogToRead(pod.name, CONTAINER)
+        return LogToRead(pod.name, CONTAINER, pod_end(pod))
     started = any(each.started for each in pod.containers)
     events = () if started else _events(api, namespace, "Pod", pod.name, deadline)
     obstacle = pod_obstacle(pod, events) or _NONE

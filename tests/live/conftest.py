@@ -16,17 +16,10 @@ from tests.live.scenarios import SCENARIOS
 from tests.loopback.apiserver import ApiServer
 
 OTHERS = (
-    *(
-        "rights",
-        "restarted",
-        "probed-restarted",
-        "last-pod",
-        "stuck",
-        "killed-command",
-        "killed-worker",
-        "killed-restart",
-    ),
-    *("foreign", "terminating", "deleted-job", "replaced", "denying-webhook", "same-labels", "endless", "admission"),
+    *("rights", "admission", "restarted", "probed-restarted", "last-pod", "stuck", "paused"),
+    *("killed-command", "killed-worker", "killed-restart"),
+    *("killed-gateway-create", "killed-gateway-wait", "killed-gateway-read"),
+    *("foreign", "terminating", "deleted-job", "replaced", "denying-webhook", "same-labels", "endless"),
 )
 """Namespaces of tests that are not in the table of scenarios."""
 
@@ -35,6 +28,8 @@ OTHERS = (
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StepCluster]:
     """The cluster, with the Roles of the chart in the namespaces of the tests."""
     program("helm")
+    if not (Path(str(ASSETS)) / "kube-controller-manager").exists():
+        pytest.skip(f"{ASSETS} has no kube-controller-manager")
     namespaces = [*SCENARIOS, *OTHERS]
     folder = tmp_path_factory.mktemp("steps")
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster"), controllers=True) as server:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
+from checks.actions.plan import ACTION_LABEL
 from tests.live.cluster import StepCluster
 from tests.live.node import NodeBehaviour
-from tests.live.webhook import AdmissionWebhook
+from tests.live.webhook import AdmissionWebhook, rule
 
 STAGES = ("create", "wait", "read", "delete")
 
@@ -35,7 +36,8 @@ class HeldStage:
 
     def decide(self, request: dict[str, Any]) -> str:
         """The decision of the webhook: held requests are permitted in the end."""
-        if not request.get("dryRun") and request["operation"] == self._stage.upper():
+        held_operations = {"create": ("CREATE", "UPDATE"), "delete": ("DELETE",)}.get(self._stage, ())
+        if not request.get("dryRun") and request["operation"] in held_operations:
             self._requested.set()
             self._released.wait(8)
         return ""
@@ -44,9 +46,16 @@ class HeldStage:
         if self._stage == "read":
             return len(self._cluster.node.logs_read) > self._read_before
         if self._stage == "wait":
-            path = f"/api/v1/namespaces/{self._namespace}/pods?labelSelector=egress-diag/action"
-            return any(each["status"]["phase"] == "Running" for each in self._cluster.ok("GET", path)["items"])
+            return self._runs()
         return self._requested.is_set()
+
+    def _runs(self) -> bool:
+        """Whether the container of a probe runs, in a pod of its own or in a gateway pod."""
+        for pod in self._cluster.ok("GET", f"/api/v1/namespaces/{self._namespace}/pods")["items"]:
+            key = "containerStatuses" if ACTION_LABEL in pod["metadata"]["labels"] else "ephemeralContainerStatuses"
+            if any("running" in each["state"] for each in pod["status"].get(key, ())):
+                return True
+        return False
 
 
 @contextmanager
@@ -56,7 +65,9 @@ def held(cluster: StepCluster, namespace: str, stage: str) -> Iterator[HeldStage
     behaviours = {"wait": NodeBehaviour(seconds=3600), "read": NodeBehaviour(log_seconds=6)}
     cluster.node.behaviours[namespace] = behaviours.get(stage, NodeBehaviour())
     with AdmissionWebhook(hold.decide) as webhook:
-        configuration = webhook.configuration(namespace, "jobs.batch", "CREATE", "DELETE")
+        configuration = webhook.configuration(
+            namespace, rule("jobs.batch", "CREATE", "DELETE"), rule("pods/ephemeralcontainers", "UPDATE")
+        )
         cluster.chart.server.create([configuration])
         path = (
             f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{configuration['metadata']['name']}"

@@ -38,8 +38,9 @@ class NodeBehaviour:
 
     `log` is that of a probe, with {id} in place of the plan's ID; the probe runs for `seconds` and ends with `exit_code`.
     `waiting` is the reason and message for which its container does not start, `terminated` replaces the end of it,
-    `unscheduled` is the scheduler's message, and `sandbox` that of a pod without a network. The log is served after
-    `log_seconds` with `log_status`. Other pods run and, with `ready`, become ready after `ready_seconds`.
+    `rejected` is the reason and message for which the kubelet refuses the pod, `unscheduled` is the scheduler's message,
+    and `sandbox` that of a pod without a network. The log is served after `log_seconds` with `log_status`. Other pods run
+    and, with `ready`, become ready after `ready_seconds`.
     """
 
     log: bytes = ADDRESS_OF_PREFIX
@@ -49,6 +50,7 @@ class NodeBehaviour:
     terminated: tuple[str, str] | None = None
     unscheduled: str = ""
     sandbox: str = ""
+    rejected: tuple[str, str] | None = None
     log_status: int = 200
     log_seconds: float = 0.0
     ready: bool = True
@@ -150,6 +152,10 @@ class NodeStandIn:
             body = {"metadata": {"name": name}, "target": target}
             self._api.create_namespaced_pod_binding(name, namespace, body, _preload_content=False)
         elif status.get("phase") not in _ENDED:
+            if plan and behaviour.rejected is not None:
+                why = dict(zip(("reason", "message"), behaviour.rejected, strict=True))
+                self._write(pod, {"phase": "Failed", **why})
+                return
             if plan and behaviour.sandbox:
                 self._report_sandbox(pod, behaviour.sandbox)
             self._write(pod, self._status(pod, plan, behaviour))

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.clusters.compose import Manifest
 from tests.live.node import NodeBehaviour
-from tests.live.webhook import webhook_configuration
+from tests.live.webhook import rule, webhook_configuration
 
 Json = dict[str, Any]
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
@@ -50,12 +50,6 @@ def limits(namespace: str) -> list[Manifest]:
     return [_object("LimitRange", "v1", namespace, {"limits": [{"type": "Container", "max": {"memory": "32Mi"}}]})]
 
 
-def rule(resource: str, *operations: str) -> Json:
-    """A rule of a webhook or policy for one resource."""
-    plural, _, group = resource.partition(".")
-    return {"operations": list(operations), "apiGroups": [group], "apiVersions": ["v1"], "resources": [plural]}
-
-
 def policy(namespace: str) -> list[Manifest]:
     """A ValidatingAdmissionPolicy that denies pods of this namespace."""
     version = "admissionregistration.k8s.io/v1"
@@ -80,7 +74,7 @@ def policy(namespace: str) -> list[Manifest]:
 def dead_webhook(resource: str) -> Callable[[str], list[Manifest]]:
     """A webhook to which nothing listens."""
     client = {"url": "https://127.0.0.1:1/"}
-    return lambda namespace: [webhook_configuration(namespace, client, rule(resource, "CREATE", "UPDATE"))]
+    return lambda namespace: [webhook_configuration(namespace, client, [rule(resource, "CREATE", "UPDATE")])]
 
 
 _FROM_GATEWAY = ("--from", "gateway")
@@ -118,6 +112,16 @@ SCENARIOS: dict[str, Scenario] = {
         3,
         "has no curl command",
         NodeBehaviour(terminated=("StartError", 'exec: "curl": executable file not found in $PATH')),
+    ),
+    "refused-by-node": Scenario(
+        3,
+        "No node accepts the probe pod (OutOfcpu: Pod was rejected",
+        NodeBehaviour(rejected=("OutOfcpu", "Pod was rejected: Node didn't have enough resource: cpu")),
+    ),
+    "killed-container": Scenario(
+        3,
+        "without the output of curl: the image may not contain curl 7.75 or later (Error, exit code 137)",
+        NodeBehaviour(log=b"", exit_code=137),
     ),
     "no-log": Scenario(3, "its log could not be read", NodeBehaviour(log_status=500)),
     "quota-pods": Scenario(3, "The quota of the namespace is exhausted", objects=quota("pods"), denied="pods"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.actions.plan import ActionKind
+from checks.actions.probe_objects import object_name
 from checks.actions.results import ActionOutcome
 from tests.helm.installed import LIVE
 from tests.live.cluster import DEPLOYMENT, StepCluster
@@ -87,6 +88,32 @@ def test_a_worker_that_starts_again_ends_the_probe_once_and_removes_it(
     assert (ended.state, ended.result and ended.result.outcome) == (ActionState.DONE, ActionOutcome.AS_EXPECTED)
     assert len(cluster.node.probes(action.id)) == 1, "the request was sent once"
     cluster.wait_until_removed(WORKER, 10)
+
+
+@pytest.mark.parametrize("stage", ["create", "wait", "read"])
+def test_a_worker_that_starts_again_ends_a_probe_from_the_gateway(
+    cluster: StepCluster, redis_server: RedisServer, redis_url: str, tmp_path: Path, stage: str
+) -> None:
+    namespace = f"killed-gateway-{stage}"
+    cluster.add_gateway(namespace, replicas=1)
+    client = connected(redis_url, cluster.config)
+    actions = ActionClient(client.stores)
+    worker = KilledWorker(tmp_path, redis_server, cluster.config)
+    try:
+        action, _ = actions.request(order(namespace, ActionKind.PROBE_GATEWAY))
+        until(client, action.id, ActionState.PLANNED)
+        with held(cluster, namespace, stage) as hold:
+            assert isinstance(actions.approve(action.id, "U0ALICE"), ActionRecord)
+            hold.wait()
+            worker.kill()
+            hold.release()
+            worker.start()
+            ended = until(client, action.id, ActionState.DONE, ActionState.FAILED)
+    finally:
+        worker.kill()
+        client.close()
+    assert (ended.state, ended.result and ended.result.outcome) == (ActionState.DONE, ActionOutcome.AS_EXPECTED)
+    assert cluster.ephemeral_containers(namespace) == [object_name(action.id)]
 
 
 def test_a_worker_that_is_killed_during_a_rollout_follows_it_afterwards(

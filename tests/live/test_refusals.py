@@ -24,7 +24,7 @@ from checks.sources.live import open_source
 from tests.helm.installed import LIVE
 from tests.live.cluster import URL, StepCluster
 from tests.live.node import NodeBehaviour
-from tests.live.webhook import AdmissionWebhook
+from tests.live.webhook import AdmissionWebhook, rule
 
 pytestmark = LIVE
 
@@ -116,7 +116,7 @@ def test_a_gateway_pod_that_is_replaced_ends_the_probe(cluster: StepCluster) -> 
 def test_a_webhook_that_denies_the_probe_is_quoted(cluster: StepCluster) -> None:
     cluster.add_gateway("denying-webhook")
     with AdmissionWebhook(lambda request: "" if request.get("dryRun") else "no probes before noon") as webhook:
-        configuration = webhook.configuration("denying-webhook", "jobs.batch", "CREATE")
+        configuration = webhook.configuration("denying-webhook", rule("jobs.batch", "CREATE"))
         cluster.chart.server.create([configuration])
         cluster.wait_until_called(webhook, "denying-webhook")
         answer = cluster.take("probe", "denying-webhook")

@@ -42,6 +42,14 @@ def test_the_last_ready_pod_is_only_restarted_with_the_name_of_its_deployment(cl
     cluster.wait(lambda: not before & cluster.names("last-pod", probes=False), "the old pod is deleted")
 
 
+def test_a_paused_deployment_is_not_restarted(cluster: StepCluster) -> None:
+    cluster.add_gateway("paused", replicas=2)
+    path = f"/apis/apps/v1/namespaces/paused/deployments/{DEPLOYMENT}"
+    cluster.ok("PATCH", path, {"spec": {"paused": True}}, kind="application/merge-patch+json")
+    answer = cluster.take("restart", "paused")
+    assert (answer.code, "is paused: no pod would be replaced" in answer.document["result"]["summary"]) == (2, True)
+
+
 def test_a_rollout_without_progress_is_reported_and_keeps_the_old_pods(cluster: StepCluster) -> None:
     cluster.add_gateway("stuck", replicas=2, progressDeadlineSeconds=4)
     before = cluster.names("stuck", probes=False)

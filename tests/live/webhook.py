@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Any, Self
 
@@ -42,17 +42,14 @@ class AdmissionWebhook:
         self._server.stop()
         self._thread.join(10)
 
-    def configuration(self, namespace: str, resource: str, *operations: str) -> Json:
-        """The ValidatingWebhookConfiguration for one resource (`jobs.batch`) of one namespace."""
-        plural, _, group = resource.partition(".")
+    def configuration(self, namespace: str, *rules: Json) -> Json:
+        """The ValidatingWebhookConfiguration for requests in one namespace."""
         bundle = base64.b64encode(self._authority.cert_pem.bytes()).decode()
-        return webhook_configuration(
-            namespace, {"url": f"https://127.0.0.1:{self._server.server_address[1]}/", "caBundle": bundle},
-            {"operations": list(operations), "apiGroups": [group], "apiVersions": ["v1"], "resources": [plural]},
-        )  # fmt: skip
+        client = {"url": f"https://127.0.0.1:{self._server.server_address[1]}/", "caBundle": bundle}
+        return webhook_configuration(namespace, client, rules)
 
 
-def webhook_configuration(namespace: str, client: Json, rule: Json) -> Json:
+def webhook_configuration(namespace: str, client: Json, rules: Sequence[Json]) -> Json:
     """A ValidatingWebhookConfiguration that fails requests if the webhook does not answer."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -62,7 +59,7 @@ def webhook_configuration(namespace: str, client: Json, rule: Json) -> Json:
             {
                 "name": "probes.example.com",
                 "clientConfig": client,
-                "rules": [rule],
+                "rules": list(rules),
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
                 "failurePolicy": "Fail",
                 "sideEffects": "None",
@@ -71,6 +68,12 @@ def webhook_configuration(namespace: str, client: Json, rule: Json) -> Json:
             }
         ],
     }
+
+
+def rule(resource: str, *operations: str) -> Json:
+    """A rule of a webhook or policy for one resource."""
+    plural, _, group = resource.partition(".")
+    return {"operations": list(operations), "apiGroups": [group], "apiVersions": ["v1"], "resources": [plural]}
 
 
 class _WebhookServer(LoopbackServer):

@@ -106,7 +106,7 @@ class ApiServer:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             found = self.ask("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
-            if all(_established(each) for each in found):
+            if all(_established(each) and self._serves(each) for each in found):
                 return
             time.sleep(0.2)
         raise TimeoutError("the definitions are not served")
@@ -122,6 +122,14 @@ class ApiServer:
         answer = self.http.request(verb, self.url + path, body=orjson.dumps(body) if body else None, headers=headers)
         assert answer.status < 300, f"{verb} {path}: {answer.status} {answer.data[:600]!r}"
         return orjson.loads(answer.data)
+
+    def _serves(self, definition: Manifest) -> bool:
+        """Whether a new kind can be listed: its storage needs a moment, in which the answer is 429."""
+        group, plural = definition["spec"]["group"], definition["spec"]["names"]["plural"]
+        version = next(each["name"] for each in definition["spec"]["versions"] if each["served"])
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        url = f"{self.url}/apis/{group}/{version}/{plural}"
+        return self.http.request("GET", url, headers=headers, retries=False).status == 200
 
     def _create(self, manifest: Manifest) -> Manifest:
         wanted = copy.deepcopy(manifest)

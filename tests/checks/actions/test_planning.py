@@ -128,6 +128,8 @@ def test_plans_are_refused_with_the_reason() -> None:
     ending = {"kind": "Namespace", "metadata": {"name": "team-egress"}, "status": {"phase": "Terminating"}}
     assert refused(ActionKind.PROBE_POD, ending).kind is RefusalKind.TERMINATING
     assert refused(ActionKind.RESTART, {**DEPLOYMENT, "spec": {"replicas": 0}}).kind is RefusalKind.NO_TARGET
+    paused = refused(ActionKind.RESTART, deployment(2, 2, paused=True))
+    assert (paused.kind, "kubectl rollout resume" in paused.sentence) == (RefusalKind.NO_TARGET, True)
     assert refused(ActionKind.PROBE_GATEWAY, {**PODS, "status": {"phase": "Pending"}}).kind is RefusalKind.NO_TARGET
     assert refused(ActionKind.RESTART, deployment="another").kind is RefusalKind.NO_TARGET
     unreadable = facts(errors=({"source": "kubernetes", "resource": "pods", "status": 403, "message": "forbidden"},))

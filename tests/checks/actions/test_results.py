@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from checks.actions.echo_requests import curl_command
-from checks.actions.obstacles import pod_obstacle, refusal_obstacle
+from checks.actions.obstacles import pod_end, pod_obstacle, refusal_obstacle
 from checks.actions.plan import ActionKind, ActionPlan
 from checks.actions.results import ActionOutcome, entry_of_log, probe_action_result, probe_entry, probe_sentence
 from checks.facts.events import Event
@@ -126,6 +126,13 @@ def test_every_outcome_has_a_sentence_of_its_own() -> None:
     assert len(sentences) == len(ProbeOutcome)
 
 
+def test_a_probe_without_output_has_the_end_of_its_container() -> None:
+    killed = pod({"terminated": {"reason": "OOMKilled", "exitCode": 137}}, phase="Failed")
+    entry = entry_of_log(plan(), "", NOW, pod="p", end=pod_end(killed))
+    assert (entry["outcome"], entry["detail"]) == ("no-output", "OOMKilled, exit code 137")
+    assert pod_end(pod({"terminated": {"reason": "Completed", "exitCode": 0}})) == ""
+
+
 def test_the_command_needs_no_shell_and_bounds_each_request() -> None:
     command = curl_command(ID, TWO)
     assert command[:2] == ("curl", "-q")
@@ -169,6 +176,9 @@ def test_the_problem_of_the_pod_is_found_in_its_status_and_events() -> None:
     assert pod_obstacle(waiting, (sandbox,)) == (ProbeOutcome.NO_NETWORK, "kube-egress-cni failed")
     unplaced = pod({}, conditions=[{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}])
     assert pod_obstacle(unplaced, ()) == (ProbeOutcome.NOT_SCHEDULED, "0/3 nodes are available")
+    evicted = pod({}, phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    evicted_why = "Evicted: The node was low on resource: memory."
+    assert pod_obstacle(evicted, ()) == (ProbeOutcome.NOT_SCHEDULED, evicted_why)
     no_curl = pod({"terminated": {"reason": "StartError", "exitCode": 128, "message": "curl: not found"}})
     assert pod_obstacle(no_curl, ()) == (ProbeOutcome.NO_CURL, "curl: not found")
     assert pod_obstacle(pod({"running": {"startedAt": "2026-11-23T10:00:00Z"}}), (sandbox,)) is None
