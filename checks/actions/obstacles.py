@@ -63,7 +63,10 @@ def pod_obstacle(pod: Pod, events: Iterable[Event]) -> ProbeObstacle | None:
 
 
 def pod_end(pod: Pod) -> str:
-    """Why a pod ended: the kubelet's reason, or that of a container that did not exit with 0; else ""."""
+    """The reason for which a pod ended.
+
+    It is the kubelet's, or that of a container that did not exit with 0; else "".
+    """
     reason = ": ".join(filter(None, (text(pod.raw, "status", "reason"), text(pod.raw, "status", "message"))))
     ends = (each.ended for each in pod.containers)
     return reason or ", ".join(
