@@ -33,8 +33,13 @@ class KubernetesGateway(KubernetesObject):
         return tuple((text(a, "type"), text(a, "value")) for a in items(self.raw, "spec", "addresses"))
 
     def has_address(self, host: str) -> bool:
-        """Whether a host name is one of its requested addresses."""
-        return any(kind == "Hostname" and value.lower() == host.lower() for kind, value in self.addresses)
+        """Whether the host name of a Service is one of its requested addresses.
+
+        A name without a dot is a Service of its namespace.
+        """
+        named = (value.lower() for kind, value in self.addresses if kind == "Hostname")
+        own = f".{self.namespace}.svc.cluster.local"
+        return any(host.lower() == (each if "." in each else each + own) for each in named)
 
 
 class GatewayRoute(KubernetesObject):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
 from checks.facts.gateway_api import KubernetesGateway
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.configured.intended_gateways import gateway_full_name, intended_gateways
 from checks.istio.configured.other_gateways import other_gateway_of
@@ -57,7 +58,19 @@ def nothing_configured(facts: Facts) -> str:
     for each in facts.readable(KubernetesGateway):
         if each.has_address(facts.gateway.service_host):
             return f"No listener and no route of the Gateway API sends a host through {each.ref} to {facts.gateway.ref} yet."
+    for each in facts.readable(KubernetesGateway):
+        if unknown := _unknown_service(facts, each):
+            stated = f"No host is routed through {facts.gateway.ref} yet"
+            return f"{stated}: {each.ref} has the address {unknown}, which is no Service."
     return f"No Gateway and no VirtualService routes a host through {facts.gateway.ref} yet."
+
+
+def _unknown_service(facts: Facts, gateway: KubernetesGateway) -> str:
+    """The address of a Gateway that is no Service of the cluster; "" for none."""
+    known = {each.host for each in facts.readable(Service)}
+    named = [value for kind, value in gateway.addresses if kind == "Hostname" and value.endswith(f".svc.{DOMAIN}")]
+    unread = facts.gap(Service) is not None or gateway.gateway_class != "istio"
+    return next((each for each in named if each not in known), "") if not unread and not known & {*named} else ""
 
 
 def hosts_listed(hosts: Sequence[str]) -> str:

@@ -4,9 +4,11 @@ import copy
 
 import pytest
 
+from checks.catalogue import catalogue
 from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.request.outcome import Result
+from checks.model.findings import Stage, Status
 from checks.model.route import HopName
 from tests.checks.istio.faults.test_gateway_api_routes import (
     HTTP,
@@ -21,6 +23,7 @@ from tests.checks.istio.faults.test_gateway_api_routes import (
     spec_of,
     without,
 )
+from tests.recordings import diagnosed, question
 
 REDIRECT = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}
 HEADERS = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"add": [{"name": "x-egress", "value": "1"}]}}
@@ -139,3 +142,31 @@ def test_a_copied_service_gets_the_gateways_own_name_in_route_and_gateway(
     assert [each.fault.name for each in found] == ["elsewhere", "address-elsewhere"]
     assert found[-1].after is not None
     assert found[-1].after.result is Result.THROUGH
+
+
+def test_a_gateway_at_a_service_that_does_not_exist_is_named_without_a_host() -> None:
+    copied = copy.deepcopy(HTTP)
+    backend("mesh", name="istio-egressgateway", namespace="istio-system")(copied)
+    unknown = "istio-egressgateway.istio-system.svc.cluster.local"
+    spec_of("gateway", addresses=[{"type": "Hostname", "value": unknown}])(copied)
+    cluster = cluster_with(copied, "base")
+    every = [each for each in catalogue() if each.stage is Stage.ISTIO]
+    found = diagnosed(cluster, question(cluster, "team-egress/egw", None), every).finish(0.0).findings
+    (warned,) = [each.summary for each in found if each.status is Status.WARN]
+    assert warned == (
+        f"No host is routed through egress gateway team-egress/egw yet: Gateway team-egress/cnn has the address {unknown}, "
+        "which is no Service."
+    )
+
+
+@pytest.mark.parametrize(("objects", "on", "scheme", "port"), KINDS)
+def test_the_short_name_of_the_service_is_the_gateways_address(
+    objects: dict[str, Patch], on: str, scheme: str, port: int
+) -> None:
+    short = copy.deepcopy(objects)
+    spec_of("gateway", addresses=[{"type": "Hostname", "value": "egw"}])(short)
+    del short["forward"]
+    (proved,) = first_fault(cluster_with(short, on), scheme, port)
+    assert proved.fault.name == "no-gateway-rule"
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
