@@ -116,20 +116,20 @@ def _parts(digest: Digest) -> Iterator[Block]:
 
 def _broke(line: GatewayLine) -> str:
     often = f" · {line.times} times" if line.times > 1 else ""
-    since = f"since {local_time(line.since, DATE_AND_TIME)}"
-    return f"• {gateway_on(line.cluster, line.gateway)} {since}{often}{_unsure(line)}: {cause_of(line)}"
+    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}"
+    return f"• {gateway_on(line.cluster, line.gateway)} {seen}{often}{_unsure(line)}: {cause_of(line)}"
 
 
 def starting_line(line: GatewayLine) -> str:
     """A gateway that does not serve yet, with what it waits for."""
-    since = f"since {local_time(line.since, DATE_AND_TIME)}"
-    return f"• {gateway_on(line.cluster, line.gateway)} {since}{_unsure(line)}: {cause_of(line)}"
+    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}"
+    return f"• {gateway_on(line.cluster, line.gateway)} {seen}{_unsure(line)}: {cause_of(line)}"
 
 
 def still_broken_line(line: GatewayLine) -> str:
-    """A gateway that is still broken, with the time since, the day and the owner."""
-    since = f"since {local_time(line.since, DATE_AND_TIME)}, day {line.day}"
-    return f"• {gateway_on(line.cluster, line.gateway)} {since}{owner_of(line)}{_unsure(line)}: {cause_of(line)}"
+    """A gateway that is still broken: when a check first found it, the day and the owner."""
+    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}, day {line.day}"
+    return f"• {gateway_on(line.cluster, line.gateway)} {seen}{owner_of(line)}{_unsure(line)}: {cause_of(line)}"
 
 
 def fixed_line(line: GatewayLine) -> str:

@@ -113,8 +113,8 @@ def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
     link = links.get(f"{line.cluster} {line.gateway}", "")
     thread = f" · <{link}|thread>" if link.startswith(("https://", "http://")) else ""
     unsure = " · last known state, not checked now" if line.uncertain else ""
-    since = f"since {local_time(line.since, DATE_AND_TIME)}"
-    return f"• {gateway_on(line.cluster, line.gateway)} {since}{owner_of(line)}{unsure}{thread}\n   {cause_of(line)}"
+    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}"
+    return f"• {gateway_on(line.cluster, line.gateway)} {seen}{owner_of(line)}{unsure}{thread}\n   {cause_of(line)}"
 
 
 def _fixed(each: Fixed) -> str:
