@@ -145,23 +145,25 @@ class Step:
 
     def _requested(self, deadline: float) -> ActionRecord | None:
         while time.monotonic() < deadline:
-            before = {each.id for each in self._found.actions()}
             answers = len(self._found.slack.ephemerals(user=self._user))
-            if not self._found.slack.say(self._command, user=self._user).ok:
-                time.sleep(1)
-                continue
-            until = time.monotonic() + ANSWERED_WITHIN
+            # A command that was not acknowledged in time may be accepted all the same: its message shows it.
+            acknowledged = self._found.slack.say(self._command, user=self._user).ok
+            until = time.monotonic() + (ANSWERED_WITHIN if acknowledged else 2)
             while time.monotonic() < until:
-                mine = [each for each in self._found.actions() if each.id not in before]
-                if accepted := next((each for each in mine if each.order.user == self._user), None):
+                if accepted := self._accepted():
                     return accepted
                 if len(self._found.slack.ephemerals(user=self._user)) > answers:
                     break
                 time.sleep(0.1)
             else:
-                self._tally.silent.append(f"{self._command}: acknowledged, and never answered")
-            time.sleep(1)
+                if acknowledged:
+                    self._tally.silent.append(f"{self._command}: acknowledged, and never answered")
         return None
+
+    def _accepted(self) -> ActionRecord | None:
+        """The step of this person that they have not followed yet."""
+        mine = (each for each in self._found.actions() if each.order.user == self._user)
+        return next((each for each in mine if each.id not in self._tally.ids), None)
 
     def _confirm(self, action: ActionRecord) -> None:
         """Press the button and submit the form; a press that was lost is made again."""
