@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.logs import IstiodLog
 from checks.facts.view import Facts
-from checks.knowledge.istiod_logs import MERGE, PRIVILEGED_PORT, Rejection, pushed, rejection
+from checks.knowledge.istiod_logs import ANALYSIS, MERGE, PRIVILEGED_PORT, Rejection, pushed, rejection
 from checks.knowledge.proxy_logs import LogLine
 
 _ACCEPTED_AFTER = timedelta(seconds=10)
@@ -30,6 +30,8 @@ class IstiodLogLines:
 
     The namespace is "" if the line has none.
     """
+    analysis: dict[tuple[str, str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)
+    """By (kind, namespace, name): each message of istiod's analysis, its code and its log."""
     ports: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)
     """By pod: each skipped privileged port, the text and its log."""
 
@@ -45,12 +47,20 @@ def read_istiod_logs(facts: Facts) -> IstiodLogLines:
                 _note(found_lines, rejection(line.message), line.at, log.ref)
             elif "PUSH" in line.text:
                 pushes.append((pushed(line.message), line.at))
+            elif " [IST" in line.text:
+                _analysed(found_lines, line.message, log.ref)
             elif "skipping" in line.text:
                 _skipped(found_lines, line.message.replace("\t", " "), log.ref)
     # A proxy may reconnect to another istiod, so pushes of all logs count.
     for push, at in pushes:
         _accepted(found_lines, push, at)
     return found_lines
+
+
+def _analysed(found_lines: IstiodLogLines, message: str, source: str) -> None:
+    if found := ANALYSIS.search(message.replace("\t", " ")):
+        key = (found["kind"], found["namespace"], found["name"])
+        found_lines.analysis.setdefault(key, {})[found["text"].strip()] = (found["code"], source)
 
 
 def _note(found_lines: IstiodLogLines, found: Rejection | None, at: datetime | None, source: str) -> None:

@@ -67,6 +67,14 @@ MERGE: tuple[LogLine, ...] = (
 They name the Gateway, sometimes without its namespace.
 """
 
+ANALYSIS = re.compile(
+    r"\b(?:Error|Warning) \[(?P<code>IST\d{4})\] \((?P<kind>\w+) (?P<namespace>[\w.-]+)/(?P<name>[\w.-]+)[^)]*\) (?P<text>.+)"
+)
+"""A message of Istio's analysis about an object, which istiod logs from 1.30 on.
+
+Source: Istio's release note 59105; docs/domain/istio.md#istiod-other-lines.
+"""
+
 PRIVILEGED_PORT = LogLine(
     re.compile(r"skipping privileged gateway port (?P<port>\d+) for node (?P<proxy>\S+) as it is an unprivileged pod"),
     "istiod opens no listener below port 1024: the pod may not bind it",

@@ -29,7 +29,8 @@ def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
     """What it checks: the last 2,000 log lines of each istiod pod of the gateway's revisions. `ADS:…: ACK ERROR` (NACK) of
     one of the gateway's pods fails, unless a later push of the same type was accepted. A line about an ignored server of a
     Gateway in the gateway's namespace, or about a port that the pods may not bind, warns. Lines about credentials belong to
-    credential-secret-missing. It does not apply while no proxy has ever started.
+    credential-secret-missing. Messages of istiod's own analysis (from 1.30 on) about objects of the namespace are evidence:
+    other checks decide about these objects. It does not apply while no proxy has ever started.
 
     Why it matters: a proxy that rejects configuration keeps the last accepted one, so a change has no effect or a listener
     never opens.
@@ -65,7 +66,19 @@ def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
     facts.in_namespace(IstiodLog, ROOT_NAMESPACE)
     if not count:
         where = "the log of 1 istiod pod" if len(logs) == 1 else f"the logs of {len(logs)} istiod pods"
-        yield healthy(f"No rejected configuration (NACK) in {where}.")
+        analysis = list(_analysis(facts, found_lines))
+        note = (
+            f"; istiod's analysis has messages about objects of namespace {facts.gateway.namespace}" if analysis else ""
+        )
+        yield healthy(f"No rejected configuration (NACK) in {where}{note}.", evidence=analysis[:20])
+
+
+def _analysis(facts: Facts, found_lines: IstiodLogLines) -> Iterator[Evidence]:
+    """The messages of istiod's own analysis about objects of the gateway's namespace."""
+    for (kind, namespace, name), messages in sorted(found_lines.analysis.items()):
+        if namespace == facts.gateway.namespace:
+            for text, (code, source) in sorted(messages.items()):
+                yield Evidence(f"{kind} {namespace}/{name}", f"{code} in {source}", text)
 
 
 @dataclass(frozen=True, slots=True)
