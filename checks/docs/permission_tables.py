@@ -57,6 +57,9 @@ PURPOSES = {
     "authorizationpolicies": "policies that deny requests at the gateway",
     "peerauthentications": "the mutual TLS mode of a namespace",
     "telemetries": "whether access logging is enabled",
+    "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read": (
+        "whether each gateway node still has its address of the egress IP prefix"
+    ),
     "Microsoft.ContainerService/managedClusters/read": "the mesh profile: add-on, revision, gateways, network profile",
     "Microsoft.ContainerService/managedClusters/agentPools/read": "the gateway node pool: mode, prefix size, state",
     "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action": (

@@ -13,6 +13,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import (
+    NetworkInterface,
     NetworkSecurityGroup,
     PublicIPAddress,
     PublicIPPrefix,
@@ -31,7 +32,14 @@ SKEW = timedelta(seconds=60)
 Tokens allow some minutes, and Slack refuses requests from 300 s on.
 """
 
-_NETWORK: tuple[type[Fact], ...] = (Subnet, NetworkSecurityGroup, RouteTable, PublicIPPrefix, PublicIPAddress)
+_NETWORK: tuple[type[Fact], ...] = (
+    Subnet,
+    NetworkSecurityGroup,
+    RouteTable,
+    PublicIPPrefix,
+    PublicIPAddress,
+    NetworkInterface,
+)
 _READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
 
 

@@ -66,6 +66,11 @@ class AgentPool(Fact):
     def os_sku(self) -> str:
         return text(self.raw, "ossku")
 
+    @property
+    def has_local_dns(self) -> bool:
+        """Whether its nodes answer DNS lookups of their pods themselves (LocalDNS)."""
+        return text(self.raw, "localdnsprofile", "state").lower() == "enabled"
+
     @derived
     def provisioning_state(self) -> str:
         return text(self.raw, "provisioningstate")

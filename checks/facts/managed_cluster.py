@@ -136,6 +136,10 @@ class ManagedCluster(Fact):
         dataplane = text(self.network, "networkdataplane").lower()
         return named if named not in ("", "none") else "cilium" if dataplane == "cilium" else ""
 
+    @property
+    def network_dataplane(self) -> str:
+        return text(self.network, "networkdataplane").lower()
+
     @derived
     def ip_families(self) -> tuple[str, ...]:
         return texts(self.network, "ipfamilies")

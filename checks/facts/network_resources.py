@@ -10,6 +10,7 @@ from checks.facts.azure_json import arm_segment
 from checks.facts.fact import ArmResource, Fact, FactsRead, derived
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.probes import ProbeResult
+from checks.facts.nodes import Node
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.model.raw_values import Raw, items, number, text, texts
 
@@ -211,6 +212,40 @@ class PublicIPAddress(ArmFact):
     @derived
     def address(self) -> str:
         return text(self.raw, "ipaddress")
+
+
+def _interface_lists(store: FactsRead) -> Iterable[str]:
+    return {
+        f"{node.scale_set_machine}/networkInterfaces"
+        for node in store.known(Node)
+        if node.mode == "gateway" and node.scale_set_machine
+    }
+
+
+class NetworkInterface(ArmFact):
+    """A network interface of a gateway node in a scale set.
+
+    It is read with the list of its machine's interfaces.
+    """
+
+    __slots__ = ()
+    origin = ArmResource(
+        "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read", (Node,), _interface_lists
+    )
+
+    @property
+    def ref(self) -> str:
+        return f"network interface {self.name} of {self.machine.rsplit('/', 3)[-3]} instance {self.machine.rsplit('/', 1)[-1]}"
+
+    @property
+    def machine(self) -> str:
+        """The id of its virtual machine in lower case."""
+        return self.id.lower().rpartition("/networkinterfaces/")[0]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The private addresses of its ipConfigurations."""
+        return tuple(text(each, "privateipaddress") for each in items(self.raw, "ipconfigurations"))
 
 
 def _both(raw: Raw, key: str) -> tuple[str, ...]:

@@ -110,6 +110,14 @@ class GatewayVMConfiguration(KubernetesObject):
             return None
         return len(items(self.raw, "status", "gatewayVMProfiles"))
 
+    @property
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """The node's name and its private address for egress, of each node of a scale set."""
+        return tuple(
+            (text(each, "nodeName"), text(each, "secondaryIP"))
+            for each in items(self.raw, "status", "gatewayVMProfiles")
+        )
+
 
 class GatewayStatus(KubernetesObject):
     """The StaticGatewayConfigurations and peers that the daemon of one gateway node serves.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.facts.label_selectors import selects
-from checks.model.raw_values import Raw, at, labels, mapping, number, text
+from checks.model.raw_values import Raw, at, items, labels, mapping, number, text
 
 
 class Workload(KubernetesObject):
@@ -23,6 +23,11 @@ class Workload(KubernetesObject):
     @derived
     def template_annotations(self) -> dict[str, str]:
         return labels(self.raw, "spec", "template", "metadata", "annotations")
+
+    @property
+    def template_containers(self) -> tuple[Raw, ...]:
+        """The containers of its pod template, with image and arguments."""
+        return items(self.raw, "spec", "template", "spec", "containers")
 
     @derived
     def template_configuration(self) -> str:

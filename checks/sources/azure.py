@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from checks.facts.fact import AzureCall, Credentials, Gap
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import items, text
-from checks.sources.expected_answers import managed_cluster, network_resource, node_pool_page
+from checks.sources.expected_answers import managed_cluster, network_interfaces, network_resource, node_pool_page
 from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import Answer, Objects
@@ -27,6 +27,8 @@ AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 Source: docs/domain/azure.md#api-server-authentication.
 """
 NETWORK_API = "2024-05-01"
+_INTERFACES_API = "2018-10-01"
+"""The version in which Azure lists the network interfaces of scale sets."""
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
 _MOST_PAGES = 100
@@ -35,6 +37,12 @@ _EARLY = 300
 """Seconds before its expiry that a token is renewed."""
 _ARM_ID = re.compile(
     r"(/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network)((/[\w.-]+){2,6})", re.IGNORECASE
+)
+
+_INTERFACES_ID = re.compile(
+    r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Compute/virtualMachineScaleSets/[\w.-]+"
+    r"/virtualMachines/\d+/networkInterfaces",
+    re.IGNORECASE,
 )
 
 _ATTEMPT = re.compile(r"\w+Credential: ")
@@ -150,21 +158,25 @@ class AzureReader:
             return failure.gap("azure", "get" if single else "list", what.resource)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
-        """One network resource by its ID."""
-        if not _ARM_ID.fullmatch(resource_id) or "/.." in resource_id:
+        """One network resource by its ID, or the network interfaces of a machine in a scale set."""
+        listed = _INTERFACES_ID.fullmatch(resource_id) is not None
+        if not (listed or _ARM_ID.fullmatch(resource_id)) or "/.." in resource_id:
             # IDs come from objects in the cluster: only a plain ID may become part of a request.
             return Gap("azure", "get", resource_id, 400, "is not the ID of a network resource")
 
-        def ask(client: Any, limits: Mapping[str, Any]) -> Any:
-            request = azure_library().HttpRequest("GET", resource_id, params={"api-version": NETWORK_API})
+        def ask(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
+            request = azure_library().HttpRequest(
+                "GET", resource_id, params={"api-version": _INTERFACES_API if listed else NETWORK_API}
+            )
             response = client.send_request(request, **limits)
             response.raise_for_status()
-            return network_resource(response.json(), resource_id)
+            found = response.json()
+            return network_interfaces(found) if listed else (network_resource(found, resource_id),)
 
         try:
-            return Objects((self.account.call(deadline, ask),))
+            return Objects(self.account.call(deadline, ask))
         except Failure as failure:
-            return failure.gap("azure", "get", resource_id)
+            return failure.gap("azure", "list" if listed else "get", resource_id)
 
 
 def cluster_login(

@@ -64,6 +64,14 @@ def network_resource(found: Any, resource_id: str) -> Json:
     return resource
 
 
+def network_interfaces(found: Any) -> tuple[Json, ...]:
+    """Azure's list of a machine's network interfaces. Raises Failure (502)."""
+    listed = found.get("value") if isinstance(found, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(each, dict) and each.get("id") for each in listed):
+        raise Failure(_WRONG, "Azure's answer is not a list of network interfaces")
+    return tuple(listed)
+
+
 def node_pool_page(response: Any) -> None:
     """Check a page of Azure's list of node pools. Raises Failure (502)."""
     answer = response.http_response

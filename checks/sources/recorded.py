@@ -94,7 +94,11 @@ class RecordedSource:
         del deadline
         if gap := self._error("azure", resource_id, "get"):
             return gap
-        found = self.recording.resources_by_id.get(resource_id.lower())
+        wanted = resource_id.lower()
+        if wanted.endswith("/networkinterfaces"):
+            listed = tuple(each for key, each in self.recording.resources_by_id.items() if key.startswith(f"{wanted}/"))
+            return Objects(listed) if listed else NotCovered()
+        found = self.recording.resources_by_id.get(wanted)
         return NotCovered() if found is None else Objects((found,))
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:

@@ -229,6 +229,10 @@ class _Handler(LoopbackHandler):
                 self._recorded("agentPools", None if pools is None else {"value": list(pools)})
             case "POST", "/listclusterusercredential":
                 self._json(200, {"kubeconfigs": [owner.login()]})
+            case _ if path.lower().endswith("/networkinterfaces"):
+                below = f"{path.lower()}/"
+                found = [each for each in owner.cluster.resources or () if str(each["id"]).lower().startswith(below)]
+                self._recorded(path, {"value": found})
             case _:
                 found = [each for each in owner.cluster.resources or () if str(each["id"]).lower() == path.lower()]
                 self._recorded(path, found[0] if found else None)

@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.istio_networking import ServiceEntry
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.nodes import Node
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet
 from checks.istio.configured.configured_hosts import examined_hosts
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
 from checks.istio.request.destinations import fixed_addresses
@@ -14,12 +18,13 @@ from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
-from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.static_egress.configuration_spec import SpecFault, spec_faults
 from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import containing
 from checks.static_egress.procedures import describe, patch_spec
+from checks.static_egress.tunnel_findings import tunnel_findings
 
 
 @check(
@@ -27,7 +32,7 @@ from checks.static_egress.procedures import describe, patch_spec
     title="The StaticGatewayConfiguration's spec is invalid",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
-    reads=(StaticGatewayConfiguration, Event, *ROUTER_READS),
+    reads=(StaticGatewayConfiguration, Event, DaemonSet, Node, AgentPool, ManagedCluster, *ROUTER_READS),
     explains={
         "egress-prefix-unassigned": Because(
             "the controller does not reconcile a spec that it rejects, so it assigns no prefix", share="component"
@@ -41,6 +46,9 @@ from checks.static_egress.procedures import describe, patch_spec
         "gateway-dataplane-not-ready": Because(
             "gateway nodes serve only what the controller has reconciled", share="component"
         ),
+        "proxy-not-ready": Because(
+            "a pod whose lookups or requests to istiod are in the tunnel gets no configuration", share="pod"
+        ),
         "source-address-wrong": "with the routes in the spec traffic bypasses the gateway",
         "uninjected-pod-fails": "with the routes in the spec traffic bypasses the gateway",
     },
@@ -50,7 +58,9 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     entry of excludeCidrs, the default route, and a current InvalidSpec event. An entry of excludeCidrs needs a mask: the
     API server accepts `10.0.0.5`, and then the network setup of every new pod fails. With defaultRoute azureNetworking the
     meaning of excludeCidrs is reversed: only the listed ranges go through the gateway. This warns, and fails if no range is
-    listed. It also warns if a ServiceEntry has a fixed address in excludeCidrs for a host that is routed through the gateway.
+    listed. It also warns if a ServiceEntry has a fixed address in excludeCidrs for a host that is routed through the gateway,
+    and if neither excludeCidrs nor the cni-manager's --exception-cidrs keep Services, LocalDNS, the API server or the
+    virtual network out of the tunnel. If this cuts off the gateway's pods, and none of them is ready, it fails.
 
     Why it matters: the controller does nothing with a spec that it rejects. Pods get no network from invalid ranges, and
     with routes that exclude everything all traffic bypasses the gateway and has another source IP address.
@@ -63,9 +73,14 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
         return
+    tunnelled = list(tunnel_findings(facts, configuration))
     faults = list(spec_faults(configuration))
+    if any(each.status is Status.FAIL for each in tunnelled):
+        # The fix of the failure corrects such a default route, too.
+        faults = [fault for fault in faults if not (fault.works and fault.routes)]
     for fault in faults:
         yield _finding(facts, configuration, fault)
+    yield from tunnelled
     if any(fault.rejected for fault in faults):
         # The controller rejects this spec, whatever its events say.
         return
@@ -74,7 +89,7 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     rejection = _rejected(facts, configuration)
     if rejection is not None:
         yield rejection
-    elif not faults and not excluded:
+    elif not faults and not excluded and not tunnelled:
         yield healthy(f"The spec of {configuration.ref} is valid.")
 
 

@@ -23,7 +23,7 @@ from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.live import open_source
 from checks.sources.source import Answer, NotCovered, Objects, SourceError
 from tests.checks.conftest import UseAzure
-from tests.clusters.compose import named
+from tests.clusters.compose import compose, named
 from tests.loopback.azure import ARM, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
@@ -31,6 +31,10 @@ from tests.loopback.kube import KubeServer
 pytestmark = pytest.mark.slow
 
 CLUSTER = r"managedClusters/aks1$"
+INTERFACES = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/mc_rg1_aks1_westeurope/providers/Microsoft.Compute"
+    "/virtualMachineScaleSets/aks-gwpool-vmss/virtualMachines/0/networkInterfaces"
+)
 SUBNET = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1/providers/Microsoft.Network"
 
 
@@ -72,6 +76,27 @@ def test_a_network_resource_by_its_id(use_azure: UseAzure, account: AzureAccount
         use_azure(server)
         for expected in base.resources or ():
             assert reader(account).arm(expected["id"], soon()) == Objects((expected,))
+
+
+def test_the_network_interfaces_of_a_gateway_node(use_azure: UseAzure, account: AzureAccount) -> None:
+    base, interface = named("base"), f"{INTERFACES}/aks-gwpool-vmss"
+    cluster = compose(base, {"azure": {"resources": {interface: {"id": interface, "name": "aks-gwpool-vmss"}}}})
+    with AzureServer(cluster) as server:
+        use_azure(server)
+        answer = reader(account).arm(INTERFACES, soon())
+    assert isinstance(answer, Objects)
+    assert [each["id"] for each in answer.raw] == [interface]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"value": null}'])
+def test_an_answer_without_a_list_of_interfaces_is_a_gap(
+    body: bytes, use_azure: UseAzure, account: AzureAccount
+) -> None:
+    with AzureServer(named("base"), faults=[Fault("networkInterfaces$", body=body)]) as server:
+        use_azure(server)
+        answer = reader(account).arm(INTERFACES, soon())
+    assert isinstance(answer, Gap)
+    assert (answer.verb, answer.status) == ("list", 502)
 
 
 @pytest.mark.parametrize(
