@@ -9,8 +9,8 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
 from checks.facts.fact import ArmResource, Fact, FactsRead, derived
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.probes import ProbeResult
 from checks.facts.nodes import Node
+from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.model.raw_values import Raw, items, number, text, texts
 
