@@ -1,5 +1,7 @@
 """Admission webhook configurations."""
 
+from functools import cached_property
+
 from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, mapping, text
 
@@ -10,31 +12,31 @@ class Webhook:
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
 
-    @property
+    @cached_property
     def name(self) -> str:
         return text(self.raw, "name")
 
-    @property
+    @cached_property
     def failure_policy(self) -> str:
         return text(self.raw, "failurePolicy") or "Fail"
 
-    @property
+    @cached_property
     def rules(self) -> tuple[Raw, ...]:
         return items(self.raw, "rules")
 
-    @property
+    @cached_property
     def namespace_selector(self) -> Raw:
         return mapping(self.raw, "namespaceSelector")
 
-    @property
+    @cached_property
     def object_selector(self) -> Raw:
         return mapping(self.raw, "objectSelector")
 
-    @property
+    @cached_property
     def has_match_conditions(self) -> bool:
         return bool(items(self.raw, "matchConditions"))
 
-    @property
+    @cached_property
     def service(self) -> tuple[str, str] | None:
         """(namespace, name) of its backend Service; None if it is called by URL."""
         found = mapping(self.raw, "clientConfig", "service")

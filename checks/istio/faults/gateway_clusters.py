@@ -36,8 +36,12 @@ class GatewayCluster:
 def gateway_clusters(facts: Facts) -> tuple[GatewayCluster, ...]:
     """The clusters that the routes of this run reach at the gateway, each once.
 
-    Raises Unreadable.
+    They are found once for a run. Raises Unreadable.
     """
+    return facts.once("clusters of the gateway", _found, facts.run)
+
+
+def _found(facts: Facts) -> tuple[GatewayCluster, ...]:
     proxies = {each.name: each for each in routing_of_run(facts).gateway_proxies()}
     found: dict[object, list[tuple[ResolvedRoute, ProxyConfiguration, Cluster]]] = {}
     for route in resolved_routes(facts):

@@ -15,6 +15,7 @@ class HostIndex(Generic[_V]):
         self._values: list[_V] = []
         self._exact: dict[str, list[int]] = {}
         self._wildcards: dict[str, list[int]] = {}
+        self._known: dict[str, frozenset[int]] = {}
         for position, (value, hosts) in enumerate(values):
             self._values.append(value)
             for host in hosts:
@@ -23,13 +24,19 @@ class HostIndex(Generic[_V]):
 
     def overlapping(self, host: str) -> list[_V]:
         """The values with a host that overlaps, in the order in which they were given."""
-        return self.overlapping_any((host,))
+        return [self._values[at] for at in sorted(self._places(host))]
 
     def overlapping_any(self, hosts: Iterable[str]) -> list[_V]:
         """The values with a host that overlaps one of the hosts."""
         return [self._values[at] for at in sorted({at for host in hosts for at in self._places(host)})]
 
-    def _places(self, host: str) -> Iterator[int]:
+    def _places(self, host: str) -> frozenset[int]:
+        """The positions of the values with a host that overlaps, found once for a host."""
+        if host not in self._known:
+            self._known[host] = frozenset(self._overlapping(host))
+        return self._known[host]
+
+    def _overlapping(self, host: str) -> Iterator[int]:
         if is_wildcard(host):
             yield from (at for name, places in self._exact.items() if hosts_overlap(name, host) for at in places)
         else:

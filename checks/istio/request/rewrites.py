@@ -13,6 +13,8 @@ from checks.model.raw_values import Raw, at, mapping, text, texts
 def rewritten(request: Http, route: HttpRoute, destination: Raw, *, single: bool) -> Http:
     """The request as it leaves the proxy."""
     raw: Raw = route.rule.raw if route.rule is not None else {}
+    if "rewrite" not in raw and "headers" not in raw and "headers" not in destination:
+        return request
     authority = ""
     headers = dict(request.headers)
     for part in (raw, destination):
