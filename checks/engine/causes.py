@@ -45,9 +45,10 @@ def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Fin
     done: dict[int, Finding] = {}
     by_check: dict[str, list[int]] = {}
     for index, finding in enumerate(findings):
-        by_check.setdefault(finding.check, []).append(index)
-    for slug in causes.order:
-        for index in by_check.get(slug, ()):
+        if finding.status in (Status.FAIL, Status.WARN, Status.UNKNOWN):  # the others explain nothing
+            by_check.setdefault(finding.check, []).append(index)
+    for slug in [each for each in causes.order if each in by_check]:
+        for index in by_check[slug]:
             done[index] = _explain(findings[index], slug, causes.of_fault, by_check, done)
     return tuple(done.get(index, finding) for index, finding in enumerate(findings))
 
@@ -146,7 +147,8 @@ def warning_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tupl
         return ()
     causes = _declared_by(tuple(checks))
     depths: dict[int, int] = {}
-    for slug in causes.order:
+    checked = {f.check for f in warned}
+    for slug in [each for each in causes.order if each in checked]:
         for finding in (f for f in warned if f.check == slug):
             explaining = (
                 depths[id(cause)]

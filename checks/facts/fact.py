@@ -160,7 +160,7 @@ class Fact:
     def __hash__(self) -> int:
         return id(self)
 
-    @derived
+    @property
     def key(self) -> tuple[str, str]:
         """The key of this fact in the store: (namespace, name).
 
@@ -180,7 +180,7 @@ class KubernetesObject(Fact):
         self.name = text(raw, "metadata", "name")
         self.namespace = text(raw, "metadata", "namespace")
 
-    @derived
+    @property
     def key(self) -> tuple[str, str]:
         return (self.namespace, self.name)
 

@@ -22,7 +22,7 @@ class ArmFact(Fact):
 
     __slots__ = ()
 
-    @derived
+    @property
     def key(self) -> tuple[str, str]:
         return ("", self.id.lower())
 
