@@ -71,9 +71,8 @@ class Console:
         if self.form == "text":
             for finding in step.findings:
                 self.shown[finding.check, finding.subject, finding.summary] = finding.status
-                # Failed reads are reported at the end, each reason once.
-                failed_read = finding.status is Status.UNKNOWN and finding.reason
-                if finding.status is not Status.SKIPPED and not failed_read:
+                # Checks that were not made are reported at the end, each reason once.
+                if finding.status not in (Status.SKIPPED, Status.UNKNOWN):
                     write_out(text.line(finding))
 
     def _corrected(self, report: Report) -> None:

@@ -15,7 +15,7 @@ from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.engine.starting import while_starting
-from checks.engine.unmade_checks import reasons_not_checked
+from checks.engine.unmade_checks import reasons_not_checked, without_unusable_actions
 from checks.facts.egress_gateway import (
     EgressGateway,
     UnknownGateway,
@@ -107,7 +107,7 @@ class Diagnosis:
         """The report, after every kind has been closed. `duration` is in seconds."""
         found = ((each, self._findings.get(each.slug, ())) for each in self.checks)
         gated = [f for c, of_check in found for f in (self._gated(c, of_check) if self._stopping else of_check)]
-        findings = explained(gated, self.checks)
+        findings = without_unusable_actions(explained(gated, self.checks), self.checks)
         result = verdict(findings)
         if result is Verdict.STARTING:
             findings = while_starting(findings)

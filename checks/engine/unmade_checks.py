@@ -32,6 +32,17 @@ def reasons_not_checked(
     return tuple(sorted(found.values(), key=lambda each: -len(each.checks)))
 
 
+def without_unusable_actions(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """The findings without commands that cannot be run while the API server is not reachable.
+
+    They are those of checks that do not apply, such as a probe.
+    """
+    slugs = {each.slug for each in checks if each.reports_api_server}
+    if all(each.status is not Status.UNKNOWN for each in findings if each.check in slugs):
+        return tuple(findings)
+    return tuple(replace(each, actions=()) if each.status is Status.SKIPPED else each for each in findings)
+
+
 def _by_server(group: FailedReads, server: Finding | None) -> FailedReads:
     """The failed reads, as the check of the API server describes them."""
     if server is None:

@@ -46,6 +46,7 @@ _INTERFACES_ID = re.compile(
 )
 
 _ATTEMPT = re.compile(r"\w+Credential: ")
+_REPEATED_NAME = re.compile(r"\b(\w+Credential): \1\b")
 _REQUEST = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 
 _T = TypeVar("_T")
@@ -257,4 +258,5 @@ def _first_line(message: str) -> str:
     failed = [line for line in tried if "unavailable" not in line and "not found" not in line.lower()]
     chosen = failed or tried or lines or ["no reason given"]
     # Entra adds IDs and times of the request, which differ each time.
+    chosen = [_REPEATED_NAME.sub(r"\1", line) for line in chosen]
     return shortened("; ".join(_REQUEST.sub("", line) for line in (chosen if tried else chosen[:1])))

@@ -112,6 +112,12 @@ def test_a_missing_sign_in_does_not_prove_that_the_api_server_answers() -> None:
     assert "although its API server answers" not in stopped.summary
 
 
+def test_no_command_is_offered_that_could_not_be_run() -> None:
+    offered = [each.check for each in report_of(API_SERVER_DOWN).of(Status.SKIPPED) if each.actions]
+    assert offered == []
+    assert [each.check for each in report_of(LOGS_FORBIDDEN).of(Status.SKIPPED) if each.actions] != []
+
+
 def test_two_causes_are_two_reasons_the_larger_first() -> None:
     report = report_of((*LOGS_FORBIDDEN, *ONE_KIND))
     assert len(report.not_checked) == 2

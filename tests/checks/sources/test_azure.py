@@ -224,7 +224,7 @@ def test_no_identity_at_all(use_azure: UseAzure, account: AzureAccount, monkeypa
         assert not server.requests
     assert isinstance(answer, Gap)
     assert answer.status == 401
-    assert answer.message.startswith("EnvironmentCredential: ")
+    assert answer.message.startswith("EnvironmentCredential authentication unavailable")
     assert "\n" not in answer.message
 
 
