@@ -124,16 +124,20 @@ def _with_declared_ports(routing: Routing, host: str, ruled: set[RequestKind]) -
 
     If all ports of a scheme are wrong, they are the declared ports of that scheme.
     """
-    declared = list(_declared_ports(routing, host))
     for scheme in {each.scheme for each in ruled}:
         named = {each.port for each in ruled if each.scheme == scheme}
-        ports = {each.number for each in declared if _is_declared_for(scheme, each.protocol)}
-        known = named & {
-            USUAL_PORTS.get(scheme, 0),
-            *_destination_ports(routing, host),
-            *(each.number for each in declared if not _is_for_other(scheme, each.protocol)),
-        }
-        yield from (RequestKind(scheme, each) for each in (named if known or not ports else ports))
+        right = USUAL_PORTS.get(scheme) in named or named & {*_destination_ports(routing, host)}
+        yield from (
+            RequestKind(scheme, each) for each in (named if right else _right_ports(routing, host, scheme, named))
+        )
+
+
+def _right_ports(routing: Routing, host: str, scheme: str, named: set[int]) -> set[int]:
+    """The declared ports of a scheme if no named port can get its requests, else those."""
+    declared = list(_declared_ports(routing, host))
+    known = named & {each.number for each in declared if not _is_for_other(scheme, each.protocol)}
+    ports = {each.number for each in declared if _is_declared_for(scheme, each.protocol)}
+    return named if known or not ports else ports
 
 
 def _destination_ports(routing: Routing, host: str) -> Iterator[int]:
