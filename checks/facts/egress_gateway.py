@@ -57,6 +57,10 @@ class AmbiguousGateway(Exception):
         self.choices = choices
 
 
+_LISTED = 5
+"""The gateways that are listed if no name is similar."""
+
+
 class UnknownGateway(Exception):
     """No such gateway exists; `nearest` are the full names of gateways with a similar name."""
 
@@ -64,11 +68,13 @@ class UnknownGateway(Exception):
         names = {each: each.partition("/")[2] for each in shown}
         close = get_close_matches(name.lower(), list(names.values()), n=3, cutoff=0.5)
         self.nearest = tuple(each for each, own in names.items() if own in close)
-        hint = (
-            f"did you mean {' or '.join(self.nearest)}?"
-            if self.nearest
-            else "no gateway of the cluster has a similar name"
-        )
+        if self.nearest:
+            hint = f"did you mean {' or '.join(self.nearest)}?"
+        elif shown:
+            more = f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""
+            hint = f"the cluster has {', '.join(shown[:_LISTED])}{more}"
+        else:
+            hint = "no gateway of the cluster has a similar name"
         super().__init__(f'no egress gateway "{f"{namespace}/" if namespace else ""}{name}": {hint}')
 
 

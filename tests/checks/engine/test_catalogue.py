@@ -35,6 +35,7 @@ TITLES = {
     "Network security groups",
     "Plug in CA certificates for Istio-based service mesh add-on on Azure Kubernetes Service",
     "Pod Security Admission",
+    "Public IP address prefix",
     "Secure access to the API server using authorized IP address ranges in Azure Kubernetes Service (AKS)",
     "Secure traffic between pods by using network policies in AKS",
     "Specifying a Disruption Budget for your Application",

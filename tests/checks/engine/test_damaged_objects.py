@@ -8,6 +8,7 @@ field in every way.
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -280,6 +281,6 @@ def test_findings_made_before_a_check_crashed_are_kept() -> None:
         raise ValueError(facts.gateway.name)
 
     cluster = named("base")
-    check = Check(**{**{name: getattr(BROKEN, name) for name in BROKEN.__slots__}, "run": half})
+    check = replace(BROKEN, run=half)
     report = diagnosed(cluster, question(cluster, "team-egress/egw"), (check,)).finish(0.0)
     assert [f.status for f in report.findings] == [Status.FAIL, Status.UNKNOWN]
