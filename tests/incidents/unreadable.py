@@ -72,7 +72,8 @@ def judge(name: str, resource: str, reply: str) -> None:
     after = diagnose(STORIES[name], without(STORIES[name].cluster, READS[resource], reply))
     where = f"{name} without {resource} ({reply})"
     if before.verdict is Verdict.BROKEN:
-        assert after.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE), where
+        # With a pending finding, a gateway whose failure is hidden is starting (docs/contract.md#verdict).
+        assert after.verdict in (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE), where
     was, now = statuses(before.findings), statuses(after.findings)
     passed = {slug for slug, its in now.items() if its is Status.PASS and was[slug] in (Status.FAIL, Status.WARN)}
     assert not passed, f"{where}: {', '.join(sorted(passed))} passes"
