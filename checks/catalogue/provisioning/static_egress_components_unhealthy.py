@@ -72,6 +72,8 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
         quiet = False
         yield each
     if quiet:
+        # Only the StaticGatewayConfiguration shows which nodes need the daemon.
+        facts.in_namespace(StaticGatewayConfiguration, facts.gateway.namespace)
         note = f". Daemon not checked: {no_pool.clause}" if no_pool else f", {_count(gateway_daemon)}"
         yield healthy(f"{_count(manager)}{note}.")
 
