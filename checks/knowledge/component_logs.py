@@ -6,8 +6,9 @@ Source: docs/domain/operator-messages.md#cni-manager-log and #daemon-manager-log
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import orjson
 
@@ -174,13 +175,33 @@ def log_message(written: str) -> str:
     return Line(None, written).message
 
 
+_REWRITTEN = re.compile(r"detected changes in cni configuration directory, regenerating", re.IGNORECASE)
+_REWRITES = 5
+"""More changes of the CNI configuration than this in ten minutes are not a start."""
+_WINDOW = timedelta(minutes=10)
+
+
+def _rewritten(lines: Sequence[Line]) -> LogFault | None:
+    """The fault that another program keeps writing the CNI configuration."""
+    found = [line for line in lines if line.at is not None and _REWRITTEN.search(line.text)]
+    newest = found[-1].at if found else None
+    if newest is None or sum(1 for line in found if line.at is not None and newest - line.at < _WINDOW) <= _REWRITES:
+        return None
+    return LogFault(
+        found[-1],
+        "another program keeps writing the CNI configuration in /etc/cni/net.d",
+        "Move the program that writes to /etc/cni/net.d off the node, such as another network agent",
+    )
+
+
 def log_fault(component: str, lines: Iterable[Line]) -> LogFault | None:
     """The fault that a component's log reports at its end, None if it reports none."""
     table = _CNI_MANAGER_LINES if component == _CNI_MANAGER else _DAEMON_LINES
     newest: LogFault | None = None
+    lines = tuple(lines)
     for line in lines:
         for known in table:
             if known.pattern.search(line.text):
                 newest = LogFault(line, known.meaning, known.fix, known.of_node, known.of_one) if known.bad else None
                 break
-    return newest
+    return newest or (_rewritten(lines) if component == _CNI_MANAGER else None)

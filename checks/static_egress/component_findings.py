@@ -115,8 +115,8 @@ def _actions(component: Component, fault: NodeFault | None) -> list[Action]:
         return [*found, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
     logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
     found.append(inspect(f"Show its log on {pod.node}", logs, KEGTS))
-    if fault.reported is not None and fault.reported.fix:
-        return [*found, change(fault.reported.fix, url=KEGTS)]
+    if fault.fix:
+        return [*found, change(fault.fix, url=KEGTS)]
     delete = kubectl("delete", "pod", pod.name, namespace=namespace)
     expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
     if component.short == "cni-manager":

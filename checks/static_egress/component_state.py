@@ -9,8 +9,10 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import LogFault, log_fault
+from checks.kubernetes.pod_obstacles import pod_obstacle
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
 from checks.model.findings import Evidence, Involved
+from checks.model.raw_values import text
 from checks.static_egress.components import Component
 
 _RECENT = timedelta(minutes=10)
@@ -31,6 +33,8 @@ class NodeFault:
     pod: Pod | None = None
     reported: LogFault | None = None
     """The fault that its log reports now."""
+    fix: str = ""
+    """The fix of the reason, "" if a new pod ends the fault."""
 
 
 def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: type[LogText]) -> list[NodeFault]:
@@ -62,16 +66,38 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
     if problem is not None:
         if problem.starting:
             return None
-        evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *_lines(log, reported)]
-        what = f"a {component.short} that is not ready ({problem.meaning})"
-        return NodeFault(pod.node, what, tuple(evidence), True, pod)
+        why, message = pod_obstacle(facts, pod)
+        evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *message, *_lines(log, reported)]
+        meaning = f"{problem.meaning}: {why.meaning}" if why is not None else problem.meaning
+        fix = why.fix if why is not None else _reason_fix(component, problem)
+        return NodeFault(
+            pod.node, f"a {component.short} that is not ready ({meaning})", tuple(evidence), True, pod, fix=fix
+        )
     if restarts_often(pod, facts.now):
         evidence = [*_ends(pod), *_lines(log, reported)]
         return NodeFault(pod.node, f"a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
     if reported is not None and reported.line.at is not None and facts.now - reported.line.at < _RECENT:
         what = f"a {component.short} that reports: {reported.meaning}"
-        return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod, reported)
+        return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod, reported, reported.fix)
     return None
+
+
+_ENOUGH_MEMORY = "3000Mi"
+"""The memory limit of the cni-manager in AKS since 2025-06-17.
+
+Source: docs/domain/components.md#cni-manager.
+"""
+
+
+def _reason_fix(component: Component, problem: PodProblem) -> str:
+    """The fix of a pod's reason that a new pod does not end."""
+    if problem.reason != "OOMKilled":
+        return problem.fix
+    containers = component.daemon_set.template_containers if component.daemon_set is not None else ()
+    limit = next((text(c, "resources", "limits", "memory") for c in containers), "")
+    if component.short == "cni-manager" and limit and limit != _ENOUGH_MEMORY:
+        return f"Upgrade the cluster: newer operators have a memory limit of {_ENOUGH_MEMORY} instead of {limit}"
+    return ""
 
 
 def _ends(pod: Pod) -> Iterator[Evidence]:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.facts.events import Event
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
+from checks.knowledge.refusals import refusal_reason
 from checks.kubernetes.deployment_details import refused_pods
-from checks.model.commands import ADDON, SCALE, change, inspect, istiod_log, kubectl, restart
+from checks.kubernetes.pod_obstacles import pod_obstacle
+from checks.model.commands import ADDON, PLUGIN_CA, SCALE, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
 
@@ -19,7 +22,7 @@ from checks.model.raw_values import text
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(Deployment, Pod, HorizontalPodAutoscaler),
+    reads=(Deployment, Pod, HorizontalPodAutoscaler, Event),
     explains={
         "proxy-not-ready": Because(
             "without istiod a proxy gets neither configuration nor certificate", share="revision"
@@ -34,7 +37,7 @@ from checks.model.raw_values import text
 def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
     """What it checks: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway. It fails
     if no replica is ready, and warns if only some are. It also warns if the autoscaler is at its maximum and needs more
-    replicas.
+    replicas. The events of its pods and of its ReplicaSet show why they do not start.
 
     Why it matters: without istiod running proxies keep their configuration, but no new gateway pod can be created
     (injection fails closed), no restarted proxy becomes ready, and no change to Istio objects takes effect.
@@ -76,8 +79,10 @@ def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observa
     return fail(
         summary,
         subject=subject,
-        evidence=[*evidence, *_pods(facts, revision)],
-        actions=_actions(revision, deployment is not None),
+        evidence=[*evidence, *_pods(facts, revision), *_reasons(facts, revision)],
+        actions=_with_fixes(
+            _actions(revision, deployment is not None), _fixes(facts, revision), deployment is not None
+        ),
         about=_about(revision),
     )
 
@@ -90,8 +95,11 @@ def _partial(facts: Facts, revision: str, deployment: Deployment) -> Observation
             Evidence(deployment.ref, "status.readyReplicas", str(deployment.ready), str(deployment.replicas)),
             *refused_pods(deployment),
             *_pods(facts, revision),
+            *_reasons(facts, revision),
         ],
-        actions=_actions(revision, True)[:-1],
+        actions=_with_fixes(_actions(revision, True), _fixes(facts, revision), True)
+        if _fixes(facts, revision)
+        else _actions(revision, True)[:-1],
         about=_about(revision),
         severity=Severity.DEGRADES,
     )
@@ -142,12 +150,55 @@ def _pods(facts: Facts, revision: str) -> Iterator[Evidence]:
     """Evidence of why each pod is not ready; none if pods are unreadable."""
     if facts.gap(Pod, ROOT_NAMESPACE):
         return
-    for pod in facts.in_namespace(Pod, ROOT_NAMESPACE):
-        if pod.labels.get("app") != "istiod" or pod.revision != revision or pod.ready or pod.deleted is not None:
-            continue
+    for pod in _unready(facts, revision):
         waiting = next((c.waiting for c in pod.containers if c.waiting), "")
         unscheduled = text(pod.condition("PodScheduled"), "message")
         yield Evidence(pod.ref, "status", waiting or unscheduled or pod.phase or "not ready", "Ready")
+
+
+def _unready(facts: Facts, revision: str) -> Iterator[Pod]:
+    for pod in facts.readable(Pod, ROOT_NAMESPACE):
+        own = pod.labels.get("app") == "istiod" and pod.revision == revision
+        if own and not pod.ready and pod.deleted is None:
+            yield pod
+
+
+def _refusals(facts: Facts, revision: str) -> list[Event]:
+    """The newest refusal of its pods, if there are fewer than wanted."""
+    deployment = (
+        None if facts.gap(Deployment, ROOT_NAMESPACE) else facts.get(Deployment, f"istiod-{revision}", ROOT_NAMESPACE)
+    )
+    if deployment is None or deployment.existing >= deployment.replicas or facts.gap(Event, ROOT_NAMESPACE):
+        return []
+    events = [
+        each
+        for each in facts.in_namespace(Event, ROOT_NAMESPACE)
+        if each.reason == "FailedCreate" and each.message and each.object_key[2].startswith(f"istiod-{revision}")
+    ]
+    return sorted(events, key=lambda each: each.last or facts.now)[-1:]
+
+
+def _reasons(facts: Facts, revision: str) -> Iterator[Evidence]:
+    """The events that show why its pods do not start, or are not created."""
+    for event in _refusals(facts, revision):
+        yield Evidence(
+            f"{event.object_key[0]} {ROOT_NAMESPACE}/{event.object_key[2]}", "event FailedCreate", event.message
+        )
+    for pod in _unready(facts, revision):
+        yield from pod_obstacle(facts, pod)[1]
+
+
+def _fixes(facts: Facts, revision: str) -> list[Action]:
+    """The fix of each reason; a restart ends none of them."""
+    refused = (refusal_reason(event.message) for event in _refusals(facts, revision))
+    found = [change(known[0].fix, url=ADDON) for known in refused if known is not None and known[0].fix]
+    obstacles = (pod_obstacle(facts, pod)[0] for pod in _unready(facts, revision))
+    return [*found, *(change(fix, url=PLUGIN_CA) for fix in dict.fromkeys(o.fix for o in obstacles if o is not None))]
+
+
+def _with_fixes(actions: list[Action], fixes: list[Action], exists: bool) -> list[Action]:
+    """The actions with the fixes of the reasons, instead of a restart."""
+    return [*actions[:-1], *fixes] if fixes and exists else actions
 
 
 def _about(revision: str) -> list[Involved]:

@@ -1,0 +1,22 @@
+"""Why a pod cannot start, with the event or waiting container that shows it."""
+
+from checks.facts.events import Event
+from checks.facts.pods import Pod
+from checks.facts.view import Facts
+from checks.knowledge.start_obstacles import StartObstacle, start_obstacle
+from checks.model.findings import Evidence
+
+
+def pod_obstacle(facts: Facts, pod: Pod) -> tuple[StartObstacle | None, tuple[Evidence, ...]]:
+    """The newest known reason and its message; (None, ()) without one.
+
+    Requires Event declared; without a right to read events, only the containers are used.
+    """
+    events = [] if facts.gap(Event, pod.namespace) else facts.events_on(pod)
+    for event in reversed([each for each in events if each.type == "Warning" and each.message]):
+        if (found := start_obstacle(event.message)) is not None:
+            return found, (Evidence(pod.ref, f"event {event.reason}", event.message),)
+    for container in (*pod.init_containers, *pod.containers):
+        if (found := start_obstacle(container.waiting_message)) is not None:
+            return found, ()
+    return None, ()
