@@ -7,7 +7,7 @@ from checks.knowledge.start_obstacles import StartObstacle, start_obstacle
 from checks.model.findings import Evidence
 
 
-def pod_obstacle(facts: Facts, pod: Pod) -> tuple[StartObstacle | None, tuple[Evidence, ...]]:
+def start_obstacle_of(facts: Facts, pod: Pod) -> tuple[StartObstacle | None, tuple[Evidence, ...]]:
     """The newest known reason and its message; (None, ()) without one.
 
     Requires Event declared; without a right to read events, only the containers are used.

@@ -9,7 +9,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import LogFault, log_fault
-from checks.kubernetes.pod_obstacles import pod_obstacle
+from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import text
@@ -66,7 +66,7 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
     if problem is not None:
         if problem.starting:
             return None
-        why, message = pod_obstacle(facts, pod)
+        why, message = start_obstacle_of(facts, pod)
         evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *message, *_lines(log, reported)]
         meaning = f"{problem.meaning}: {why.meaning}" if why is not None else problem.meaning
         fix = why.fix if why is not None else _reason_fix(component, problem)

@@ -10,7 +10,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
 from checks.knowledge.refusals import refusal_reason
 from checks.kubernetes.deployment_details import refused_pods
-from checks.kubernetes.pod_obstacles import pod_obstacle
+from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.model.commands import ADDON, PLUGIN_CA, SCALE, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
@@ -185,14 +185,14 @@ def _reasons(facts: Facts, revision: str) -> Iterator[Evidence]:
             f"{event.object_key[0]} {ROOT_NAMESPACE}/{event.object_key[2]}", "event FailedCreate", event.message
         )
     for pod in _unready(facts, revision):
-        yield from pod_obstacle(facts, pod)[1]
+        yield from start_obstacle_of(facts, pod)[1]
 
 
 def _fixes(facts: Facts, revision: str) -> list[Action]:
     """The fix of each reason; a restart ends none of them."""
     refused = (refusal_reason(event.message) for event in _refusals(facts, revision))
     found = [change(known[0].fix, url=ADDON) for known in refused if known is not None and known[0].fix]
-    obstacles = (pod_obstacle(facts, pod)[0] for pod in _unready(facts, revision))
+    obstacles = (start_obstacle_of(facts, pod)[0] for pod in _unready(facts, revision))
     return [*found, *(change(fix, url=PLUGIN_CA) for fix in dict.fromkeys(o.fix for o in obstacles if o is not None))]
 
 
