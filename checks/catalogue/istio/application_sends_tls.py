@@ -37,6 +37,7 @@ from checks.model.raw_values import items, text
     reads=(*ROUTER_READS, ProxyLog),
     explains={
         "tls-contract-broken": Because("the application's TLS is wrapped in TLS again", share="host"),
+        "traffic-failing": Because("the destination receives TLS in TLS, or the gateway plain text", share="host"),
     },
 )
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:

@@ -30,6 +30,7 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, hea
     hop="egress gateway",
     article=("IST-6",),
     reads=ROUTER_READS,
+    explains={"traffic-failing": "an AuthorizationPolicy denies the requests"},
 )
 def authorization_denies(facts: Facts) -> Iterator[Observation]:
     """What it checks: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that apply to its pods. It

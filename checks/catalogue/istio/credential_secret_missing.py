@@ -35,6 +35,7 @@ _FILES = ("clientCertificate", "privateKey", "caCertificates")
     reads=(*ROUTER_READS, IstiodLog),
     explains={
         "proxy-configuration-rejected": "a listener or cluster without its Secret never finishes warming",
+        "traffic-failing": "the gateway has no certificate for the TLS connection",
     },
 )
 def credential_secret_missing(facts: Facts) -> Iterator[Observation]:

@@ -35,6 +35,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
         "virtual-service-route-broken": Because(
             "a VirtualService applies at the gateway only through a Gateway that selects its pods", share="server"
         ),
+        "traffic-failing": "the gateway has no listener for the requests",
     },
 )
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:

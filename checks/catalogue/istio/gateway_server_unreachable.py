@@ -46,6 +46,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
             "the plain TCP server that istiod opens instead sends all connections on its port to one destination",
             share="host",
         ),
+        "traffic-failing": "the gateway has no server for the requests",
     },
 )
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:

@@ -32,6 +32,7 @@ from checks.model.raw_values import text
         "admission-webhook-blocks": Because(
             "istiod answers the injection webhook, which rejects pods while istiod is down", share="webhook"
         ),
+        "traffic-failing": "without istiod the proxies have no current endpoints, routes or certificates",
     },
 )
 def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:

@@ -29,6 +29,7 @@ from checks.model.raw_values import labels as read_labels
         "gateway-selector-mismatch": Because("istiod ignores Gateways of the namespace", share="namespace"),
         "service-entry-missing": Because("istiod ignores ServiceEntries of the namespace", share="namespace"),
         "virtual-service-route-broken": Because("istiod ignores VirtualServices of the namespace", share="namespace"),
+        "traffic-failing": "istiod ignores the objects of the namespace",
     },
 )
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:

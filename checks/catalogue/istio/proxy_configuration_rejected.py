@@ -24,6 +24,7 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, fai
     hop="egress gateway",
     article=("IST-2",),
     reads=(Pod, Deployment, IstiodLog, Gateway),
+    explains={"traffic-failing": "the proxies use older configuration, or none, for what was rejected"},
 )
 def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
     """What it checks: the last 2,000 log lines of each istiod pod of the gateway's revisions. `ADS:…: ACK ERROR` (NACK) of

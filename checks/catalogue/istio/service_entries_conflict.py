@@ -31,6 +31,7 @@ _HOST = "host"
             "the entry that a proxy uses lacks the destination's port", share=_HOST
         ),
         "tls-contract-broken": Because("the entry that a proxy uses declares another protocol", share=_HOST),
+        "traffic-failing": Because("the entry that a proxy uses has other ports or endpoints", share="host"),
     },
 )
 def service_entries_conflict(facts: Facts) -> Iterator[Observation]:

@@ -23,6 +23,7 @@ from checks.model.findings import Observation, Severity, healthy, skip
             "the destination of a route is unknown if no visible ServiceEntry declares it",
             share="destination",
         ),
+        "traffic-failing": Because("the gateway does not know the destination of the host", share="host"),
     },
 )
 def service_entry_missing(facts: Facts) -> Iterator[Observation]:

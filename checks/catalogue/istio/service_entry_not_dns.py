@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from checks.engine.check import check
+from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router
 from checks.facts.changes import MergePatch
 from checks.facts.istio_networking import ServiceEntry
@@ -33,6 +33,7 @@ _ALSO_WORK = {
     severity=Severity.BLOCKS,
     article=("IST-4",),
     reads=ROUTER_READS,
+    explains={"traffic-failing": Because("the gateway has no address for the host", share="host")},
 )
 def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
     """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes. It

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from checks.engine.check import check
+from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.istio_networking import Sidecar
 from checks.facts.view import Facts
@@ -21,6 +21,7 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, hea
     severity=Severity.BLOCKS,
     article=("IST-4",),
     reads=ROUTER_READS,
+    explains={"traffic-failing": Because("a Sidecar does not import the objects of the route", share="host")},
 )
 def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
     """What it checks: the Sidecar object that applies to each client (its own, otherwise that of aks-istio-system). It fails

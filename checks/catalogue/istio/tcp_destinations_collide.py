@@ -23,6 +23,7 @@ from checks.model.findings import Observation, Severity, healthy, skip
         "virtual-service-route-broken": Because(
             "connections on a shared TCP port match the rule of the other destination", share="host"
         ),
+        "traffic-failing": Because("connections to the host arrive at another destination", share="host"),
     },
 )
 def tcp_destinations_collide(facts: Facts) -> Iterator[Observation]:

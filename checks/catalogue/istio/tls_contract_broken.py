@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from checks.engine.check import check
+from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
@@ -30,6 +30,7 @@ from checks.model.raw_values import flag, text
     severity=Severity.BLOCKS,
     article=("IST-5", "IST-6"),
     reads=ROUTER_READS,
+    explains={"traffic-failing": Because("the TLS settings of two hops differ", share="host")},
 )
 def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for each host, the DestinationRule that applies at sidecars for the gateway's Service against the

@@ -5,7 +5,7 @@ The check follows the route from sidecars to the destination of the gateway.
 
 from collections.abc import Iterator
 
-from checks.engine.check import check
+from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry, VirtualService
@@ -33,6 +33,7 @@ from checks.model.raw_values import items, mapping, number
     article=("IST-3", "IST-4"),
     reads=ROUTER_READS,
     reports_unexplained_routes=True,
+    explains={"traffic-failing": Because("the route of the host does not lead to its destination", share="host")},
 )
 def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for every external host for which the gateway is configured, and every client with the route, both

@@ -41,6 +41,7 @@ from checks.static_egress.prefixes import containing
     explains={
         "source-address-wrong": "a route sends the traffic through an appliance, whose address destinations see",
         "uninjected-pod-fails": "a rule or a route of the subnet blocks the traffic, or sends it through an appliance",
+        "traffic-failing": "a rule or a route of the gateway subnet blocks the requests",
     },
 )
 def egress_range_blocked(facts: Facts) -> Iterator[Observation]:

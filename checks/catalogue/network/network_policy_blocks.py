@@ -26,6 +26,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     explains={
         "proxy-not-ready": Because("a proxy without a connection to istiod or DNS gets no configuration", share="pod"),
         "gateway-server-unreachable": Because("a NetworkPolicy closes the server's port to clients", share="host"),
+        "traffic-failing": "a NetworkPolicy blocks connections that the requests need",
     },
 )
 def network_policy_blocks(facts: Facts) -> Iterator[Observation]:

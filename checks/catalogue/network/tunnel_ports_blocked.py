@@ -32,7 +32,8 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
     reads=(StaticGatewayConfiguration, AgentPool, Subnet, NetworkSecurityGroup, RouteTable),
     explains={
         "gateway-dataplane-not-ready": "without tunnel packets no pod reaches a gateway node; without answers to its "
-        "probes the load balancer sends the node no traffic"
+        "probes the load balancer sends the node no traffic",
+        "traffic-failing": "the packets of the gateway pods do not reach a gateway node",
     },
 )
 def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:

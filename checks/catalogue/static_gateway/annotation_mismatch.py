@@ -30,6 +30,7 @@ from checks.static_egress.procedures import pods_with_configuration, restart_gat
         "source-address-wrong": (
             "a pod's StaticGatewayConfiguration decides its source IP address; without one it is the cluster's default"
         ),
+        "traffic-failing": "without the annotation the requests leave from an address that destinations do not allow",
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:

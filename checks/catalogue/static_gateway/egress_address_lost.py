@@ -36,6 +36,7 @@ from checks.static_egress.prefixes import capacity
             "a node without its address of the prefix forwards no traffic", share="pool"
         ),
         "source-address-wrong": "a node without its address of the prefix forwards no traffic",
+        "traffic-failing": "the gateway node sends packets without the address of the prefix, so that no answer comes back",
     },
 )
 def egress_address_lost(facts: Facts) -> Iterator[Observation]:

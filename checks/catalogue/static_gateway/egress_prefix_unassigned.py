@@ -57,6 +57,7 @@ It counts from creation or the last edit of the spec.
         "deployment-not-available": "no gateway pod starts before the prefix is assigned, so none becomes available",
         "gateway-server-profile-incomplete": "the controller writes the prefix last, after the server profile",
         "gateway-dataplane-not-ready": "gateway nodes serve a StaticGatewayConfiguration only after it has a prefix",
+        "traffic-failing": "gateway nodes serve a StaticGatewayConfiguration only after it has a prefix",
     },
 )
 def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:

@@ -51,6 +51,7 @@ from checks.static_egress.tunnel_findings import tunnel_findings
         ),
         "source-address-wrong": "with the routes in the spec traffic bypasses the gateway",
         "uninjected-pod-fails": "with the routes in the spec traffic bypasses the gateway",
+        "traffic-failing": "the pods send to the destinations without the static egress gateway",
     },
 )
 def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:

@@ -46,6 +46,7 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
         "deployment-not-available": "no gateway pod starts without the StaticGatewayConfiguration, so none becomes available",
         "annotation-mismatch": "AKS does not point a gateway at a StaticGatewayConfiguration that does not exist",
         "gateway-dataplane-not-ready": "gateway nodes serve a StaticGatewayConfiguration, and this one does not exist",
+        "traffic-failing": "no gateway node serves a StaticGatewayConfiguration that does not exist",
     },
 )
 def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:

@@ -28,6 +28,7 @@ from checks.static_egress.serving_nodes import daemon_actions, not_serving, serv
     explains={
         "source-address-wrong": "traffic that no gateway node forwards leaves from another address, or fails",
         "uninjected-pod-fails": "traffic that no gateway node forwards leaves from another address, or fails",
+        "traffic-failing": "gateway nodes do not forward the requests of the gateway pods",
     },
 )
 def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:

@@ -33,6 +33,7 @@ from checks.static_egress.pool_fixes import failed_pool_fixes, show_pool_setting
             "the gateway daemon runs only on the pool's nodes, and there are none", share="pool"
         ),
         "gateway-dataplane-not-ready": "the pool has no node to serve the StaticGatewayConfiguration",
+        "traffic-failing": "the pool has no node that forwards the requests",
     },
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:

@@ -38,6 +38,7 @@ _PREFIX_SIZES = range(28, 32)
             "a node that is not ready or has no address of the prefix does not serve the StaticGatewayConfiguration",
             share="pool",
         ),
+        "traffic-failing": "no gateway node forwards the requests",
     },
 )
 def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:

@@ -30,6 +30,7 @@ from checks.static_egress.procedures import describe, new_configuration
     reads=(StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix),
     explains={
         "egress-prefix-unassigned": "the controller takes the addresses from this prefix, which it cannot use",
+        "traffic-failing": "gateway nodes have no address of this prefix",
     },
 )
 def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:

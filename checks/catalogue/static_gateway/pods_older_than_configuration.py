@@ -24,6 +24,7 @@ from checks.static_egress.procedures import restart_gateway
     reads=(StaticGatewayConfiguration, GatewayLBConfiguration, Secret, Pod, Deployment, PodEndpoint),
     explains={
         "source-address-wrong": "a pod keeps the key, prefix and routes with which its network was set up",
+        "traffic-failing": "the tunnels of older pods use settings that the gateway nodes no longer accept",
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:

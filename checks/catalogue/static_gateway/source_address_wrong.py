@@ -29,6 +29,7 @@ _IMAGE = "curlimages/curl"
     hop="internet",
     article=("SEG-4",),
     reads=(StaticGatewayConfiguration, Pod, Deployment, ManagedCluster, ProbeResult, PublicIPAddress),
+    explains={"traffic-failing": "destinations reject requests from an address that they do not allow"},
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     """What it checks: the result of the last probe from a gateway pod (`egress-diag probe --from gateway`) of the last

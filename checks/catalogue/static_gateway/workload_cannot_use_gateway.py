@@ -19,6 +19,7 @@ from checks.static_egress.misplaced_workloads import Misplaced, Obstacle, mispla
     severity=Severity.BLOCKS,
     article=("SEG-1",),
     reads=(StaticGatewayConfiguration, Pod, Node),
+    explains={"traffic-failing": "the pods of these workloads cannot use the static egress gateway"},
 )
 def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
     """What it checks: the pods of all namespaces whose annotation names this gateway's StaticGatewayConfiguration. It

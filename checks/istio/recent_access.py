@@ -1,0 +1,108 @@
+"""The requests of the last minutes by host, from the gateway's access logs.
+
+Source: docs/domain/istio.md#log-lines; Istio's default access log format, as text and as JSON.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from checks.facts.logs import ProxyLog
+from checks.facts.view import Facts
+from checks.knowledge.response_flags import ResponseFlag, failed_response
+from checks.model.raw_values import number, parse_moment, text
+
+WINDOW = timedelta(minutes=15)
+"""The age up to which lines count."""
+_NOW = timedelta(minutes=5)
+"""If a host has lines this young, older ones do not count: the failure may have ended."""
+_TEXT = re.compile(
+    r'"[^"]*" (?P<code>\d{1,3}) (?P<flags>[A-Z][A-Z0-9,]*|-) (?P<details>\S+) \S+ "(?P<reason>[^"]*)" \d+ \d+ \d+ \S+ '
+    r'"[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "[^"]*" (?P<cluster>\S+)'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRequest:
+    """One line: the host, its time, and its failure, None if it succeeded."""
+
+    host: str
+    at: datetime
+    failure: ResponseFlag | None
+    log: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostRequests:
+    """The recent requests to a host, newest first."""
+
+    host: str
+    requests: tuple[RecentRequest, ...]
+
+    @property
+    def failed(self) -> tuple[RecentRequest, ...]:
+        return tuple(each for each in self.requests if each.failure is not None)
+
+
+def recent_requests(facts: Facts) -> tuple[HostRequests, ...]:
+    """The hosts with lines of the last 15 minutes. Reads ProxyLog.
+
+    Only the last 5 minutes count for a host that has lines in them.
+    """
+    by_host: dict[str, list[RecentRequest]] = {}
+    for log in facts.readable(ProxyLog, facts.gateway.namespace):
+        for each in _lines(log, facts.now):
+            by_host.setdefault(each.host, []).append(each)
+    found = []
+    for host, requests in sorted(by_host.items()):
+        current = [each for each in requests if facts.now - each.at <= _NOW] or requests
+        found.append(HostRequests(host, tuple(sorted(current, key=lambda each: each.at, reverse=True))))
+    return tuple(found)
+
+
+def _lines(log: ProxyLog, now: datetime) -> Iterator[RecentRequest]:
+    written = text(log.raw, "text").splitlines()
+    for each in reversed(written):
+        if not each.startswith(("[", "{")):
+            continue
+        request = _json(log, each) if each.startswith("{") else _plain(log, each)
+        if request is not None and timedelta() <= now - request.at <= WINDOW:
+            yield request
+
+
+def _plain(log: ProxyLog, written: str) -> RecentRequest | None:
+    at = parse_moment(written[1 : written.find("]")])
+    found = _TEXT.search(written)
+    if at is None or found is None:
+        return None
+    details = f"{found['details']} {found['reason']}"
+    failure = failed_response(int(found["code"]), tuple(found["flags"].split(",")), details)
+    host = _host(found["authority"], found["cluster"])
+    return RecentRequest(host, at, failure, log.ref, written) if host else None
+
+
+def _json(log: ProxyLog, written: str) -> RecentRequest | None:
+    try:
+        raw = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return None
+    at = parse_moment(text(raw, "start_time"))
+    if at is None or "response_code" not in raw:
+        return None
+    flags = tuple(text(raw, "response_flags").split(","))
+    details = f"{text(raw, 'response_code_details')} {text(raw, 'upstream_transport_failure_reason')}"
+    failure = failed_response(number(raw, "response_code") or 0, flags, details)
+    host = _host(text(raw, "authority"), text(raw, "upstream_cluster"))
+    return RecentRequest(host, at, failure, log.ref, written) if host else None
+
+
+def _host(authority: str, cluster: str) -> str:
+    """The host of the cluster `outbound|PORT|SUBSET|HOST`, else the authority without port."""
+    parts = cluster.split("|")
+    if len(parts) == 4 and parts[0] == "outbound":
+        return parts[3].lower()
+    return "" if authority in ("", "-") else authority.rpartition(":")[0].lower() or authority.lower()

@@ -1,0 +1,70 @@
+"""Envoy's response flags, with their meaning and where the failure is.
+
+Source: Envoy documentation, "Access logging" (response flags); docs/domain/istio.md#log-lines.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureSide(StrEnum):
+    """The location of a failure."""
+
+    CLUSTER = "in the cluster"
+    NETWORK = "in the network between the gateway nodes and the destination"
+    DESTINATION = "at the destination"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFlag:
+    """A response flag: its meaning and side."""
+
+    name: str
+    meaning: str
+    side: FailureSide
+
+
+_FLAGS = (
+    ResponseFlag("NR", "the gateway has no route for the request", FailureSide.CLUSTER),
+    ResponseFlag("NC", "the gateway does not know the destination's cluster", FailureSide.CLUSTER),
+    ResponseFlag("UH", "the gateway has no healthy address for the host", FailureSide.CLUSTER),
+    ResponseFlag("DF", "the gateway could not resolve the host's name", FailureSide.CLUSTER),
+    ResponseFlag("UAEX", "the external authorizer denied the request", FailureSide.CLUSTER),
+    ResponseFlag("UO", "the circuit breaker of the DestinationRule rejected the request", FailureSide.CLUSTER),
+    ResponseFlag("LR", "the gateway reset the connection", FailureSide.CLUSTER),
+    ResponseFlag("UF", "the connection to the destination failed", FailureSide.NETWORK),
+    ResponseFlag("UT", "the destination did not answer in time", FailureSide.NETWORK),
+    ResponseFlag("UC", "the destination closed the connection", FailureSide.DESTINATION),
+    ResponseFlag("UR", "the destination reset the connection", FailureSide.DESTINATION),
+    ResponseFlag("UPE", "the destination's answer is no valid HTTP", FailureSide.DESTINATION),
+    ResponseFlag("URX", "all retries failed", FailureSide.NETWORK),
+)
+"""The flags of failures; a combination has the meaning of the first.
+
+DC, a client that went away, is no failure.
+"""
+
+_DETAILS = (
+    ("rbac_access_denied", "an AuthorizationPolicy denied the request", FailureSide.CLUSTER),
+    ("TLS_error", "the TLS handshake with the destination failed", FailureSide.DESTINATION),
+    ("connection_refused", "the destination refused the connection", FailureSide.DESTINATION),
+    ("Connection_refused", "the destination refused the connection", FailureSide.DESTINATION),
+    ("connection_timeout", "the connection to the destination timed out", FailureSide.NETWORK),
+    ("dns_resolution_failure", "the gateway could not resolve the host's name", FailureSide.CLUSTER),
+)
+"""Texts in Envoy's response code details, which are more specific than the flag."""
+
+
+def failed_response(code: int, flags: tuple[str, ...], details: str) -> ResponseFlag | None:
+    """The failure of a request, None if it succeeded or the client went away.
+
+    The name is the flag, or the code for an answer without one.
+    """
+    known = next((each for each in _FLAGS if each.name in flags), None)
+    shown = known.name if known else str(code)
+    for text, meaning, side in _DETAILS:
+        if text in details:
+            return ResponseFlag(shown, meaning, side)
+    if known is None and code >= 500:
+        return ResponseFlag(shown, f"the destination answered {code}", FailureSide.DESTINATION)
+    return known
