@@ -86,7 +86,9 @@ def test_the_comments_on_a_run_are_bounded_and_no_key_lists_all(
         client.remark(run, "U0BOB", f"comment {number}")
     found = [each.comment for each in client.stores.runs.remarks(run.id)]
     assert (len(found), found[0], found[-1]) == (MOST_REMARKS, "comment 5", f"comment {MOST_REMARKS + 4}")
-    endless = [key for key in redis_client.scan_iter(f"{PREFIX}*") if redis_client.ttl(key) < 0]
+    # The transport keeps one set of bindings for each queue; it declares them before the first message of a process.
+    kept = [key for key in redis_client.scan_iter(f"{PREFIX}*") if not key.startswith(f"{PREFIX}_kombu.".encode())]
+    endless = [key for key in kept if redis_client.ttl(key) < 0]
     assert set(endless) <= {f"{PREFIX}{name}".encode() for name in ("active", "due", "courier", "diagnose")}
 
 
