@@ -9,6 +9,7 @@ from checks.facts.changes import ObjectChange
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.events import Event
 from checks.facts.fact import Fact, Gap, KubernetesObject, UndeclaredRead, Unreadable
+from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.overlay import laid_over
 from checks.facts.pods import Pod
@@ -204,6 +205,15 @@ class Facts:
         self._touch(Deployment)
         self._demand(Pod, gateway.namespace)
         return self._store.gateway_pods(gateway)
+
+    def proxy_logs(self) -> list[ProxyLog]:
+        """The readable logs of the gateway's own pods; another gateway may share the namespace.
+
+        Requires Pod and ProxyLog declared.
+        """
+        gateway = self.gateway
+        own = {pod.key for pod in self.readable(Pod, gateway.namespace) if pod.deployment in gateway.deployments}
+        return [log for log in self.readable(ProxyLog, gateway.namespace) if log.key in own]
 
     def with_changes(self, changes: Iterable[ObjectChange]) -> "Facts":
         """The same view as it would be after these changes; its reads count as reads of this one.

@@ -54,7 +54,7 @@ def recent_requests(facts: Facts) -> tuple[HostRequests, ...]:
     Only the last 5 minutes count for a host that has lines in them.
     """
     by_host: dict[str, list[RecentRequest]] = {}
-    for log in facts.readable(ProxyLog, facts.gateway.namespace):
+    for log in facts.proxy_logs():
         for each in _lines(log, facts.now):
             by_host.setdefault(each.host, []).append(each)
     found = []

@@ -194,8 +194,4 @@ def _show_plain_route(facts: Facts, host: str) -> Action:
 def _tls_lines(facts: Facts, host: str) -> list[tuple[str, str]]:
     """Access log lines of TLS connections without method and path, with the host as SNI."""
     sni = re.compile(rf'"- - -".*(?<![\w.|-]){re.escape(host.removeprefix("*"))}(?![\w.-])')
-    return [
-        (log.ref, line.message)
-        for log in facts.readable(ProxyLog, facts.gateway.namespace)
-        for line in log.matching(sni)
-    ]
+    return [(log.ref, line.message) for log in facts.proxy_logs() for line in log.matching(sni)]

@@ -32,7 +32,7 @@ def disruption_budget_blocks(facts: Facts) -> Iterator[Observation]:
     if not deployments:
         yield skip(f"Egress gateway {facts.gateway} has no Deployment (deployment-not-available).")
         return
-    budgets = facts.in_namespace(PodDisruptionBudget, facts.gateway.namespace)
+    budgets = sorted(facts.in_namespace(PodDisruptionBudget, facts.gateway.namespace), key=lambda each: each.name)
     own = [(each, [d for d in deployments if each.selects_pods(d.template_labels)]) for each in budgets]
     own = [(budget, selected) for budget, selected in own if selected]
     found = [each for budget, selected in own for each in _judge(facts, budget, selected)]

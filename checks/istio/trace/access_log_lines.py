@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
 from checks.istio.trace.source_address import SourceAddress
 from checks.model.route import Decision, Hop, HopName, Mark, Outcome
@@ -77,7 +76,7 @@ class NewestAccess:
 def newest_access(facts: Facts, host: str, port: int) -> NewestAccess:
     """The newest line about a cluster's host and port over all pods. Reads ProxyLog."""
     newest, found = "", NewestAccess(host, port)
-    for log in sorted(facts.readable(ProxyLog, facts.gateway.namespace), key=lambda each: each.ref):
+    for log in sorted(facts.proxy_logs(), key=lambda each: each.ref):
         line = next((each for each in log.containing(f"|{host}") if f"outbound|{port}|" in each.text), None)
         if line is None:
             continue

@@ -6,11 +6,12 @@ diagnose it in C0PAY; no one but Alice may use `bank`. Both clusters are broken,
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from checks.model.recurrence import recurrence
 from tests.bot.conftest import broken_cluster
 from tests.bot.conversation import Conversation, conversation
 from tests.checks.actions.test_planning import planned
-from tests.clusters.compose import write_bundle
+from tests.clusters.compose import Cluster, write_bundle
 from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
@@ -257,10 +258,19 @@ class Office:
         return view.shown if view is not None else ""
 
 
+def with_another_gateway(cluster: Cluster) -> Cluster:
+    """The cluster with `secret-egw` in its mesh profile, of which nothing exists yet."""
+    profile = copy.deepcopy(cluster.managed_cluster)
+    assert profile is not None
+    gateways = profile["properties"]["serviceMeshProfile"]["istio"]["components"]["egressGateways"]
+    gateways.append({**gateways[0], "name": "secret-egw"})
+    return replace(cluster, managed_cluster=profile)
+
+
 @contextmanager
 def office(slack: SandboxServer, redis_url: str, folder: Path, rules: str = RULES) -> Iterator[Office]:
     """Alice's records: runs, watches, schedules, handoffs, mutes, owners, evidence."""
-    write_bundle(broken_cluster(), folder / "broken")
+    write_bundle(with_another_gateway(broken_cluster()), folder / "broken")
     config_file = folder / "egress-diag.yaml"
     rows = "".join(f"  - {{name: {name}, bundle: '{folder / 'broken'}'}}\n" for name in ("bank", "shared"))
     config_file.write_text(f"clusters:\n{rows}{rules}probe: {{namespaces: [team-egress]}}\n", encoding="utf-8")
