@@ -36,9 +36,11 @@ CLIENTS = (None, "team-a/curl", "team-b", "nowhere/nobody")
 
 def diagnose(cluster: Cluster, host: str | None = None, client: str | None = None) -> Report | None:
     try:
-        return diagnosed(cluster, question(cluster, "team-egress/egw", host, client)).finish(0.0)
+        done = diagnosed(cluster, question(cluster, "team-egress/egw", host, client))
     except AmbiguousGateway:
         return None
+    # A gateway that neither the profile nor the cluster has any longer is an error in the command, without findings.
+    return None if done.missing_gateway() is not None else done.finish(0.0)
 
 
 def crashes(report: Report | None) -> list[str]:
