@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+BROAD = ("Exception", "BaseException")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONTRACTS = {contract["id"]: contract["name"] for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
 PROGRAMS = Path(sys.executable).parent
@@ -251,3 +252,22 @@ def test_every_dependency_has_a_reason() -> None:
 def test_the_pinned_requirements_contain_no_download_address() -> None:
     for file in (ROOT / "requirements").glob("*.txt"):
         assert re.findall(r"https?:|--index|--extra-index|--find-links|file:| @ ", file.read_text()) == [], file
+
+
+def test_unexpected_exceptions_are_caught_in_three_places() -> None:
+    """The engine, the sources and the workers have one each, and show what they caught.
+
+    A thread of a pool only passes exceptions on to whoever waits for its result.
+    """
+    found = {
+        str(file.relative_to(ROOT))
+        for folder in ("bot", "checks", "workers")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in BROAD)
+    }
+    assert found - {"checks/sources/background.py"} == {
+        "checks/engine/defects.py",
+        "checks/sources/client_errors.py",
+        "workers/telemetry/error_tokens.py",
+    }

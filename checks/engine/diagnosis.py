@@ -4,13 +4,13 @@ A check is evaluated as soon as all kinds of facts that it reads have arrived. A
 the check is `unknown`, or `skipped` after a failure that makes it meaningless.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
-from checks.engine.check_run import defect_token, run_check
+from checks.engine.check_run import run_check
+from checks.engine.defects import Defect, result_or_defect
 from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
@@ -34,8 +34,6 @@ from checks.facts.workloads import Deployment
 from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
 from checks.model.route import Route
-
-log = logging.getLogger(__name__)
 
 _Results = tuple[tuple[Finding, ...], frozenset[type[Fact]]]
 """The findings of a check and the kinds of facts that it read."""
@@ -159,25 +157,18 @@ class Diagnosis:
 
     def _route(self, findings: tuple[Finding, ...]) -> Route | None:
         """The route of the question's host, or one that only holds the error."""
-        try:
-            codes = {check.slug: check.code for check in self.checks}
-            return traced_route(self.store, self.question, self.target, self._target_gap, findings, codes)
-        except Exception as error:  # a defect of route tracing must not lose the findings
-            token = defect_token("route", error)
-            log.exception("tracing the route failed, error %s", token)
-            return crashed_trace(self.question, token, type(error).__name__)
+        codes = {check.slug: check.code for check in self.checks}
+        given = (self.store, self.question, self.target, self._target_gap, findings, codes)
+        found = result_or_defect("route", "tracing the route", lambda: traced_route(*given))
+        return crashed_trace(self.question, found) if isinstance(found, Defect) else found
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
         """(recent changes, errors of finding them)."""
         if self.target is None:
             return (), ()
         facts = Facts(self.store, self.target, self.question, TIMELINE_READS)
-        try:
-            return changes(facts), ()
-        except Exception as error:  # a defect of the timeline must not lose the findings
-            token = defect_token("timeline", error)
-            log.exception("the timeline failed, error %s", token)
-            return (), (f"recent changes: not checked (error {token}, {type(error).__name__})",)
+        found = result_or_defect("timeline", "finding recent changes", lambda: changes(facts))
+        return ((), (f"recent changes: not checked ({found})",)) if isinstance(found, Defect) else (found, ())
 
     def reads_of(self, slug: str) -> frozenset[type[Fact]]:
         """The kinds of facts that the check read in this run."""

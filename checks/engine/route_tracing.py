@@ -5,6 +5,7 @@ The facts that it needs, and the reason if it is not traced.
 
 from collections.abc import Iterable, Mapping
 
+from checks.engine.defects import Defect
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import Fact, Gap, Unreadable
 from checks.facts.store import FactStore
@@ -52,7 +53,7 @@ def _untraced(question: Question, problem: str) -> Route:
     return Route(host, gateway, problem, problem=problem)
 
 
-def crashed_trace(question: Question, token: str, kind: str) -> Route:
-    """A route that holds only the error with which tracing crashed."""
-    problem = f"Not traced: tracing crashed (error {token}, {kind}); the log of this run has the details."
+def crashed_trace(question: Question, defect: Defect) -> Route:
+    """A route that holds only the defect with which tracing crashed."""
+    problem = f"Not traced: tracing crashed ({defect}); the log of this run has the details."
     return _untraced(question, problem)

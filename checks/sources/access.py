@@ -18,6 +18,7 @@ from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
 from checks.sources.background import BackgroundThreads
+from checks.sources.client_errors import result_or_error
 from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import TOO_LATE, SourceError
@@ -202,9 +203,7 @@ def _bounded(act: Callable[[], None], what: str, seconds: float) -> None:
     failed: list[Exception] = []
 
     def body() -> None:
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - in a source, any exception of a log-in becomes a gap
+        if isinstance(error := result_or_error(act), Exception):
             failed.append(error)
 
     thread = Thread(target=body, name="log-in", daemon=True)

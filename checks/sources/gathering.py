@@ -3,7 +3,6 @@
 Reads that do not depend on one another run in parallel.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -26,10 +25,9 @@ from checks.facts.fact import (
 )
 from checks.facts.store import FactStore
 from checks.sources.background import BackgroundThreads
+from checks.sources.client_errors import answer_or_gap
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import TOO_LATE, Answer, NotCovered, NotInstalled, Objects, Source
-
-log = logging.getLogger(__name__)
 
 Request = tuple[type[Fact], object]
 """A kind of fact, and the object of the read: an ARM ID, a PodName, or None."""
@@ -178,12 +176,7 @@ def _inherited(origin: Origin, store: FactStore) -> Iterator[Gap]:
 
 
 def _answer(future: Future[Answer], kind: type[Fact], detail: object) -> Answer:
-    try:
-        return future.result()
-    except Exception as error:  # in a source, any exception of a client library becomes a gap
-        log.warning("reading %s failed", kind.__name__, exc_info=error)
-        gap = _late(kind.origin, detail)
-        return Gap(gap.source, gap.verb, gap.resource, 0, f"{type(error).__name__}", gap.namespace, gap.name)
+    return answer_or_gap(future.result, _late(kind.origin, detail))
 
 
 def _readings(kind: type[Fact], detail: object, answer: Answer) -> Iterator[Reading]:

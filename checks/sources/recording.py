@@ -3,7 +3,6 @@
 Every answer is redacted when it arrives: no secret is kept, and the recorded run reads exactly what its replay reads.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -20,14 +19,13 @@ from checks.model.inert_text import inert
 from checks.model.raw_values import Raw, text
 from checks.model.redaction import redact, redact_object
 from checks.sources.bundle import API_VERSION
+from checks.sources.client_errors import answer_or_gap
 from checks.sources.packing import write_files
 from checks.sources.readable_yaml import yaml_stream
 from checks.sources.source import TOO_LATE, Answer, NotInstalled, Objects, Source
 
 _Read = tuple[str, str, str, str, str]
 """(source, resource, namespace, name, container) of a read."""
-
-log = logging.getLogger(__name__)
 
 
 class RecordingSource:
@@ -95,11 +93,7 @@ class RecordingSource:
         key = (request.source, request.resource, request.namespace or "", request.name or "", detail)
         with self._lock:
             self._reads.setdefault(key, request)
-        try:
-            clean = _clean(read())
-        except Exception as error:
-            log.warning("reading %s failed", request.resource, exc_info=error)
-            clean = replace(request, status=0, message=type(error).__name__)
+        clean = answer_or_gap(lambda: _clean(read()), request)
         if monotonic() > deadline:
             return request
         with self._lock:
