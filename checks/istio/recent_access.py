@@ -12,7 +12,7 @@ import orjson
 
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
-from checks.knowledge.response_flags import ResponseFlag, failed_response
+from checks.knowledge.response_flags import FailureSide, ResponseFlag, failed_response
 from checks.model.raw_values import number, parse_moment, text
 
 WINDOW = timedelta(minutes=15)
@@ -62,6 +62,15 @@ def recent_requests(facts: Facts) -> tuple[HostRequests, ...]:
         current = [each for each in requests if facts.now - each.at <= _NOW] or requests
         found.append(HostRequests(host, tuple(sorted(current, key=lambda each: each.at, reverse=True))))
     return tuple(found)
+
+
+def no_request_succeeds(facts: Facts) -> bool:
+    """Whether all recent requests fail before the destination answers; False without any.
+
+    Reads ProxyLog.
+    """
+    failures = [each.failure for host in recent_requests(facts) for each in host.requests]
+    return bool(failures) and all(each is not None and each.side is not FailureSide.DESTINATION for each in failures)
 
 
 def _lines(log: ProxyLog, now: datetime) -> Iterator[RecentRequest]:

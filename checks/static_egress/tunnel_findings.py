@@ -20,10 +20,12 @@ from checks.static_egress.tunnelled_ranges import (
 )
 
 
-def tunnel_findings(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
+def tunnel_findings(
+    facts: Facts, configuration: StaticGatewayConfiguration, *, requests_fail: bool
+) -> Iterator[Observation]:
     """A finding for each kind of address.
 
-    It fails if it blocks and no pod of the gateway is ready.
+    `requests_fail`: no recent request succeeds. A finding fails if it blocks, and requests fail or no pod is ready.
 
     A ready pod shows that its own network still works, for example because it is older than the setting.
     """
@@ -35,7 +37,7 @@ def tunnel_findings(facts: Facts, configuration: StaticGatewayConfiguration) -> 
         evidence = list(_evidence(facts, configuration, each))
         actions = _actions(facts, configuration, each, add)
         about = [Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods]
-        if each.severity is Severity.BLOCKS and not any(pod.ready for pod in pods):
+        if each.severity is Severity.BLOCKS and (requests_fail or not any(pod.ready for pod in pods)):
             yield fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
         else:
             severity = Severity.RISKS if each.severity is Severity.RISKS else Severity.DEGRADES

@@ -6,6 +6,7 @@ from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.istio_networking import ServiceEntry
+from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.nodes import Node
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -13,6 +14,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.istio.configured.configured_hosts import examined_hosts
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
+from checks.istio.recent_access import no_request_succeeds
 from checks.istio.request.destinations import fixed_addresses
 from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause
@@ -32,7 +34,7 @@ from checks.static_egress.tunnel_findings import tunnel_findings
     title="The StaticGatewayConfiguration's spec is invalid",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
-    reads=(StaticGatewayConfiguration, Event, DaemonSet, Node, AgentPool, ManagedCluster, *ROUTER_READS),
+    reads=(StaticGatewayConfiguration, Event, DaemonSet, Node, AgentPool, ManagedCluster, ProxyLog, *ROUTER_READS),
     explains={
         "egress-prefix-unassigned": Because(
             "the controller does not reconcile a spec that it rejects, so it assigns no prefix", share="component"
@@ -51,7 +53,7 @@ from checks.static_egress.tunnel_findings import tunnel_findings
         ),
         "source-address-wrong": "with the routes in the spec traffic bypasses the gateway",
         "uninjected-pod-fails": "with the routes in the spec traffic bypasses the gateway",
-        "traffic-failing": "the pods send to the destinations without the static egress gateway",
+        "traffic-failing": "the routes send the requests, or the DNS lookups for them, out of the wrong interface",
     },
 )
 def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
@@ -61,7 +63,8 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     meaning of excludeCidrs is reversed: only the listed ranges go through the gateway. This warns, and fails if no range is
     listed. It also warns if a ServiceEntry has a fixed address in excludeCidrs for a host that is routed through the gateway,
     and if neither excludeCidrs nor the cni-manager's --exception-cidrs keep Services, LocalDNS, the API server or the
-    virtual network out of the tunnel. If this cuts off the gateway's pods, and none of them is ready, it fails.
+    virtual network out of the tunnel. If this cuts off the gateway's pods, and none of them is ready or no request of the
+    last minutes succeeded, it fails.
 
     Why it matters: the controller does nothing with a spec that it rejects. Pods get no network from invalid ranges, and
     with routes that exclude everything all traffic bypasses the gateway and has another source IP address.
@@ -74,7 +77,7 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
         return
-    tunnelled = list(tunnel_findings(facts, configuration))
+    tunnelled = list(tunnel_findings(facts, configuration, requests_fail=no_request_succeeds(facts)))
     faults = list(spec_faults(configuration))
     if any(each.status is Status.FAIL for each in tunnelled):
         # The fix of the failure corrects such a default route, too.
