@@ -9,23 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from checks.knowledge.curl_exit_codes import CurlFailure, curl_failure
+
 REQUEST_SECONDS = 10
 """The time limit of one request."""
 
 MAX_ANSWER = 4096
 """Bytes of an answer that curl accepts; an IP address has at most 45."""
 
-_DNS = (5, 6)
-_CONNECTION = (7, 28, 52, 55, 56)
-_TLS = (35, 51, 53, 54, 58, 59, 60, 77, 80, 82, 83, 90, 91)
-_TOO_LARGE = 63
-
 
 @dataclass(frozen=True, slots=True)
 class EchoAnswer:
     """The outcome of one request, as curl reports it.
 
-    `exit_code` is curl's; `status` is the HTTP status, 0 without an answer.
+    `exit_code` is curl's; `status` is the HTTP status, 0 without an answer. `resolved` and `connected` are the seconds
+    after which the name was resolved and the connection was made, 0 if it was not; None if curl did not report them.
     """
 
     url: str
@@ -34,6 +32,8 @@ class EchoAnswer:
     seconds: float
     body: str
     error: str
+    resolved: float | None = None
+    connected: float | None = None
 
     @property
     def address(self) -> str:
@@ -46,20 +46,19 @@ class EchoAnswer:
             return ""
 
     @property
-    def is_dns_failure(self) -> bool:
-        return self.exit_code in _DNS
+    def failure(self) -> CurlFailure | None:
+        """The part of the request that failed, None if curl got an answer.
 
-    @property
-    def is_connection_failure(self) -> bool:
-        return self.exit_code in _CONNECTION
-
-    @property
-    def is_tls_failure(self) -> bool:
-        return self.exit_code in _TLS
-
-    @property
-    def is_too_large(self) -> bool:
-        return self.exit_code == _TOO_LARGE
+        A time limit is attributed to the step at which the request was: curl reports the same code for each.
+        """
+        if not self.exit_code:
+            return None
+        found = curl_failure(self.exit_code)
+        if found is not CurlFailure.TIME_OUT:
+            return found
+        if self.connected:
+            return CurlFailure.NO_ANSWER
+        return CurlFailure.DNS if self.resolved == 0 else CurlFailure.TIME_OUT
 
     @property
     def is_page(self) -> bool:
@@ -68,13 +67,18 @@ class EchoAnswer:
 
 
 def curl_command(plan_id: str, urls: Sequence[str]) -> tuple[str, ...]:
-    """A command that requests each URL once, without a shell."""
+    """A command that requests each URL once, without a shell.
+
+    Proxies of the environment are not used, because Envoy does not use them: AKS adds them to each pod of a cluster with an
+    HTTP proxy. Braces and brackets in a URL are no patterns.
+    """
     words: list[str] = ["curl", "-q"]
+    fields = ("exitcode", "http_code", "time_total", "time_namelookup", "time_connect", "errormsg")
+    marker = f"\\n{plan_id} {' '.join(f'%{{{each}}}' for each in fields)}\\n"
     for number, url in enumerate(urls):
         words += ["--next"] if number else []
-        marker = f"\\n{plan_id} %{{exitcode}} %{{http_code}} %{{time_total}} %{{errormsg}}\\n"
-        words += ["--silent", "--max-time", str(REQUEST_SECONDS), "--max-filesize", str(MAX_ANSWER)]
-        words += ["--write-out", marker, "--url", url]
+        words += ["--silent", "--globoff", "--noproxy", "*", "--max-time", str(REQUEST_SECONDS)]
+        words += ["--max-filesize", str(MAX_ANSWER), "--write-out", marker, "--url", url]
     return tuple(words)
 
 
@@ -84,7 +88,8 @@ def echo_answers(log: str, plan_id: str, urls: Sequence[str]) -> tuple[EchoAnswe
     () if curl did not write the log.
     """
     marker = re.compile(
-        rf"^{re.escape(plan_id)} (?P<code>\d{{1,3}}) (?P<status>\d{{3}}) (?P<seconds>\d{{1,4}}(?:\.\d+)?)(?: (?P<error>.*))?$",
+        rf"^{re.escape(plan_id)} (?P<code>\d{{1,3}}) (?P<status>\d{{3}}) (?P<seconds>\d{{1,4}}(?:\.\d+)?)"
+        r"(?: (?P<resolved>\d{1,4}\.\d+) (?P<connected>\d{1,4}\.\d+))?(?: (?P<error>.*))?$",
         re.MULTILINE,
     )
     found: list[EchoAnswer] = []
@@ -92,6 +97,17 @@ def echo_answers(log: str, plan_id: str, urls: Sequence[str]) -> tuple[EchoAnswe
     for url, line in zip(urls, marker.finditer(log), strict=False):
         body = log[start : line.start()].strip("\r\n")
         error = (line["error"] or "").strip()
-        found.append(EchoAnswer(url, int(line["code"]), int(line["status"]), float(line["seconds"]), body, error))
+        found.append(
+            EchoAnswer(
+                url,
+                int(line["code"]),
+                int(line["status"]),
+                float(line["seconds"]),
+                body,
+                error,
+                None if line["resolved"] is None else float(line["resolved"]),
+                None if line["connected"] is None else float(line["connected"]),
+            )
+        )
         start = line.end()
     return tuple(found)

@@ -107,6 +107,10 @@ class ActionPlan:
     urls: tuple[str, ...] = ()
     prefix: str = ""
     """The egress IP prefix that the source IP address is compared with."""
+    configuration: str = ""
+    """The name of the StaticGatewayConfiguration that a probe is about."""
+    configuration_uid: str = ""
+    configuration_generation: int | None = None
     confirm_name: str = ""
     """The name that must be typed to confirm the plan.
 

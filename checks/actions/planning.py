@@ -187,6 +187,9 @@ def _plan_probe_pod(request: PlanRequest, facts: Facts) -> ActionPlan | PlanRefu
         image=request.image,
         urls=request.urls,
         prefix=found.egress_prefix,
+        configuration=found.name,
+        configuration_uid=found.uid,
+        configuration_generation=found.generation,
         owner=request.owner,
     )
 
@@ -234,6 +237,9 @@ def _plan_probe_gateway(request: PlanRequest, facts: Facts) -> ActionPlan | Plan
         image=request.image,
         urls=request.urls,
         prefix=found.egress_prefix,
+        configuration=found.name,
+        configuration_uid=found.uid,
+        configuration_generation=found.generation,
         owner=request.owner,
     )
 

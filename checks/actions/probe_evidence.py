@@ -9,7 +9,7 @@ from checks.facts.probes import ProbeOutcome, ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Evidence, Observation, fail, healthy, skip
-from checks.static_egress.probe_results import newest_probe
+from checks.static_egress.probe_results import UnusedProbe, newest_probe
 
 
 def probe_observation(
@@ -22,11 +22,14 @@ def probe_observation(
     """The observation of the newest probe of this kind, None if there is none.
 
     Requires ProbeResult, StaticGatewayConfiguration, ManagedCluster and PublicIPAddress declared. A probe that says
-    nothing about the gateway, for example because its image could not be pulled, does not decide the check.
+    nothing about the gateway, for example because its image could not be pulled, does not decide the check, and neither does
+    one about another StaticGatewayConfiguration or prefix.
     """
     result = newest_probe(facts, kind.value, pods)
     if result is None:
         return None
+    if isinstance(result, UnusedProbe):
+        return skip(result.sentence, actions=tuple(to_repeat))
     gateway = facts.gateway
     configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
     prefix = configuration.egress_prefix if configuration is not None else ""

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from checks.actions.echo_requests import EchoAnswer, echo_answers
 from checks.actions.plan import ActionKind, ActionPlan, PlanRefusal
 from checks.facts.probes import ProbeOutcome, ProbeResult
+from checks.knowledge.curl_exit_codes import CurlFailure
 from checks.model.raw_values import Moment
 from checks.model.redaction import redact
 from checks.static_egress.prefixes import parse_egress_prefix
@@ -62,7 +63,10 @@ def refused_result(refusal: PlanRefusal, now: datetime) -> ActionResult:
 def probe_entry(
     plan: ActionPlan, outcome: ProbeOutcome, now: datetime, *, detail: str = "", pod: str = ""
 ) -> dict[str, Any]:
-    """The entry of `probes.yaml` for a probe that sent no request."""
+    """The entry of `probes.yaml` for a probe that sent no request.
+
+    It identifies the StaticGatewayConfiguration that was probed, because another one needs another probe.
+    """
     return {
         "kind": plan.kind.value,
         "gateway": plan.gateway_ref,
@@ -73,6 +77,10 @@ def probe_entry(
         "seconds": 0.0,
         "url": plan.urls[0] if plan.urls else "",
         "detail": _short(detail),
+        "prefix": plan.prefix,
+        "configuration": plan.configuration,
+        "configuration_uid": plan.configuration_uid,
+        "configuration_generation": plan.configuration_generation,
     }
 
 
@@ -105,32 +113,48 @@ def _judged(answers: Sequence[EchoAnswer], cut: bool) -> tuple[ProbeOutcome, str
     if not answers:
         return (ProbeOutcome.TOO_LARGE if cut else ProbeOutcome.NO_OUTPUT), ""
     failed = [each for each in answers if not each.address]
-    if len(failed) < len(answers):
-        return ProbeOutcome.ANSWERED, "; ".join(_why(each) for each in failed)
     why = "; ".join(_why(each) for each in failed)
-    kinds = [_failure(each) for each in failed]
-    # The failure that is furthest from the gateway: a request that got an answer went out.
-    order = (
-        ProbeOutcome.HTML_PAGE,
-        ProbeOutcome.TOO_LARGE,
-        ProbeOutcome.NOT_AN_ADDRESS,
-        ProbeOutcome.ECHO_DOWN,
-        ProbeOutcome.TLS,
-        ProbeOutcome.NO_EGRESS,
-        ProbeOutcome.DNS,
-    )
-    return next(each for each in order if each in kinds), why
+    if len(failed) < len(answers):
+        return ProbeOutcome.ANSWERED, why
+    kinds = {_failure(each) for each in failed}
+    if len([each for each in failed if each.failure is CurlFailure.NOT_CONNECTED]) > 1:
+        kinds.add(ProbeOutcome.NO_EGRESS)  # several services do not reject connections at the same time
+    return next(each for each in _FURTHEST_FIRST if each in kinds), why
+
+
+_OF_CURL: Mapping[CurlFailure, ProbeOutcome] = {
+    CurlFailure.NOT_SENT: ProbeOutcome.NOT_SENT,
+    CurlFailure.PROXY: ProbeOutcome.PROXY,
+    CurlFailure.DNS: ProbeOutcome.DNS,
+    CurlFailure.NOT_CONNECTED: ProbeOutcome.NO_CONNECTION,
+    CurlFailure.TIME_OUT: ProbeOutcome.NO_EGRESS,
+    CurlFailure.TLS: ProbeOutcome.TLS,
+    CurlFailure.NO_ANSWER: ProbeOutcome.NO_ANSWER,
+    CurlFailure.SERVICE: ProbeOutcome.ECHO_DOWN,
+    CurlFailure.TOO_LARGE: ProbeOutcome.TOO_LARGE,
+}
+_FURTHEST_FIRST = (
+    ProbeOutcome.HTML_PAGE,
+    ProbeOutcome.TOO_LARGE,
+    ProbeOutcome.NOT_AN_ADDRESS,
+    ProbeOutcome.ECHO_DOWN,
+    ProbeOutcome.NO_ANSWER,
+    ProbeOutcome.TLS,
+    ProbeOutcome.NO_EGRESS,
+    ProbeOutcome.NO_CONNECTION,
+    ProbeOutcome.PROXY,
+    ProbeOutcome.DNS,
+    ProbeOutcome.NOT_SENT,
+)
+"""The outcomes of failed requests, the failure that is furthest from the gateway first.
+
+A request that made a connection went out, whatever the others did.
+"""
 
 
 def _failure(answer: EchoAnswer) -> ProbeOutcome:
-    if answer.is_dns_failure:
-        return ProbeOutcome.DNS
-    if answer.is_tls_failure:
-        return ProbeOutcome.TLS
-    if answer.is_too_large:
-        return ProbeOutcome.TOO_LARGE
-    if answer.exit_code:
-        return ProbeOutcome.NO_EGRESS
+    if (failure := answer.failure) is not None:
+        return _OF_CURL[failure]
     if not 200 <= answer.status <= 299:
         return ProbeOutcome.ECHO_DOWN
     return ProbeOutcome.HTML_PAGE if answer.is_page else ProbeOutcome.NOT_AN_ADDRESS
@@ -155,12 +179,22 @@ def is_in_prefix(address: str, prefix: str) -> bool:
 
 _SENTENCES: Mapping[ProbeOutcome, str] = {
     ProbeOutcome.NO_EGRESS: "No request got an answer: {from_} has no egress",
+    ProbeOutcome.NO_CONNECTION: (
+        "The connection from {from_} to the echo service was rejected or had no route: the service may be down, or a "
+        "firewall rejects it"
+    ),
+    ProbeOutcome.NO_ANSWER: (
+        "A connection to the echo service was made, but it returned no answer: the service, or a firewall, closed or "
+        "delayed it"
+    ),
+    ProbeOutcome.PROXY: "A proxy in the environment of the probe could not be used; no request was sent to the echo service",
     ProbeOutcome.DNS: "The name of the echo service could not be resolved from {from_}; no request was sent",
     ProbeOutcome.TLS: "A connection was made, but TLS with the echo service failed",
     ProbeOutcome.ECHO_DOWN: "The request got out, but the echo service returned an error: it is down or lacks this URL",
     ProbeOutcome.HTML_PAGE: "The echo service returned an HTML page in place of an address: a proxy or a login page may answer",
     ProbeOutcome.NOT_AN_ADDRESS: "The echo service returned text that is not an IP address",
     ProbeOutcome.TOO_LARGE: "The answer is longer than an address can be, so it was not read to its end",
+    ProbeOutcome.NOT_SENT: "curl could not send the request; check probe.urls and probe.image",
     ProbeOutcome.NO_OUTPUT: "The probe ended without the output of curl: the image may not contain curl 7.75 or later",
     ProbeOutcome.IMAGE: "The image of the probe could not be pulled; use one from your own registry (probe.image)",
     ProbeOutcome.NO_CURL: "The image of the probe has no curl command; use another one (probe.image)",
@@ -203,7 +237,8 @@ def probe_sentence(result: ProbeResult, prefix: str) -> str:
 
 
 def _alone(result: ProbeResult) -> bool:
-    return result.outcome is ProbeOutcome.NO_EGRESS and "; " not in result.detail
+    unclear = (ProbeOutcome.NO_EGRESS, ProbeOutcome.NO_CONNECTION, ProbeOutcome.NO_ANSWER)
+    return result.outcome in unclear and "; " not in result.detail
 
 
 def probe_action_result(plan: ActionPlan, entry: Mapping[str, Any], now: datetime, left_over: str = "") -> ActionResult:
@@ -219,6 +254,9 @@ def probe_action_result(plan: ActionPlan, entry: Mapping[str, Any], now: datetim
 
 
 _ANSWERED_WRONGLY = (
+    ProbeOutcome.NO_CONNECTION,
+    ProbeOutcome.NO_ANSWER,
+    ProbeOutcome.PROXY,
     ProbeOutcome.DNS,
     ProbeOutcome.TLS,
     ProbeOutcome.ECHO_DOWN,

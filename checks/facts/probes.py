@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from checks.facts.fact import Fact, ProbeResults
-from checks.model.raw_values import moment, text, texts
+from checks.model.raw_values import moment, number, text, texts
 
 
 class ProbeOutcome(StrEnum):
@@ -18,12 +18,16 @@ class ProbeOutcome(StrEnum):
 
     ANSWERED = "answered"
     NO_EGRESS = "no-egress"
+    NO_CONNECTION = "no-connection"
+    NO_ANSWER = "no-answer"
     DNS = "dns"
+    PROXY = "proxy"
     TLS = "tls"
     ECHO_DOWN = "echo-down"
     HTML_PAGE = "html-page"
     NOT_AN_ADDRESS = "not-an-address"
     TOO_LARGE = "too-large"
+    NOT_SENT = "not-sent"
     NO_OUTPUT = "no-output"
     IMAGE = "image"
     NO_CURL = "no-curl"
@@ -50,7 +54,7 @@ class ProbeResult(Fact):
     """The result of one probe.
 
     `raw` holds kind (`probe-pod` or `probe-gateway`), gateway (`namespace/name`), at, pod, outcome, addresses, seconds,
-    url and detail.
+    url, detail, and what was probed: prefix, configuration, configuration_uid and configuration_generation.
     """
 
     __slots__ = ()
@@ -105,3 +109,21 @@ class ProbeResult(Fact):
     def detail(self) -> str:
         """The message of the API server, the kubelet or curl."""
         return text(self.raw, "detail")
+
+    @property
+    def prefix(self) -> str:
+        """`status.egressIpPrefix` when the request was sent; "" if it was not recorded."""
+        return text(self.raw, "prefix")
+
+    @property
+    def configuration(self) -> str:
+        """The name of the StaticGatewayConfiguration that was probed; "" if it was not recorded."""
+        return text(self.raw, "configuration")
+
+    @property
+    def configuration_uid(self) -> str:
+        return text(self.raw, "configuration_uid")
+
+    @property
+    def configuration_generation(self) -> int | None:
+        return number(self.raw, "configuration_generation")

@@ -8,7 +8,8 @@ from checks.facts.probes import ProbeOutcome, ProbeResult
 from checks.model.raw_values import Raw
 from checks.sources.source import Answer, Objects, Source
 
-PROBE_KEYS = ("kind", "gateway", "at", "pod", "outcome", "addresses", "seconds", "url", "detail")
+_PROBED_KEYS = ("prefix", "configuration", "configuration_uid", "configuration_generation")
+PROBE_KEYS = ("kind", "gateway", "at", "pod", "outcome", "addresses", "seconds", "url", "detail", *_PROBED_KEYS)
 """The keys of an entry."""
 _KINDS = ("probe-pod", "probe-gateway")
 

@@ -25,7 +25,7 @@ from checks.actions.plan import ACTION_LABEL
 from tests.loopback.server import LoopbackHandler, LoopbackServer
 
 NODE = "aks-apps-0"
-ADDRESS_OF_PREFIX = b"20.50.60.1\n{id} 0 200 0.420000 \n"
+ADDRESS_OF_PREFIX = b"20.50.60.1\n{id} 0 200 0.420000 0.010000 0.020000 \n"
 _PROBE = "egress-diag-probe-"
 _ENDED = ("Succeeded", "Failed")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ANSWER = "20.50.60.1\n{id} 0 200 0.420000 \n"
+ANSWER = "20.50.60.1\n{id} 0 200 0.420000 0.010000 0.020000 \n"
 """The log of a probe that left by the egress IP prefix of the test clusters."""
 
 

@@ -33,8 +33,9 @@ _IMAGE = "curlimages/curl"
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     """What it checks: the result of the last probe from a gateway pod (`egress-diag probe --from gateway`) of the last
-    hour, if this pod still exists: the source IP address that a destination returned, against the egress IP prefix. It
-    fails for another address, and if no request got an answer. Without a probe it does not apply, and offers the
+    hour, if this pod still exists, and the StaticGatewayConfiguration and its prefix are those that were probed: the
+    source IP address that a destination returned, against the egress IP prefix. It fails for another address, and if no
+    connection could be made. Without a probe it does not apply, and offers the
     article's request from inside a gateway pod.
 
     Why it matters: only this request proves which address traffic leaves from. An address of the egress IP prefix is right.
@@ -55,7 +56,8 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
         if unreadable
         else "no egress IP prefix is assigned to compare it with"
     )
-    pods = () if facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace) else facts.pods()
+    unread = facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace)
+    pods = () if unread else facts.pods()
     pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
     by_hand = [
         change(
@@ -75,7 +77,7 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
             "is replaced",
         )
     ]
-    living = {each.name for each in pods} or None
+    living = None if unread else {each.name for each in pods}
     yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(gateway), living) or skip(
         "The source IP address is not probed; the command below shows it"
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),

@@ -64,8 +64,9 @@ spec:
 )
 def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
     """What it checks: the result of the last probe from a pod outside the mesh (`egress-diag probe`) of the last hour. The
-    pod has the gateway's annotation and no sidecar. It fails if no request got an answer, if the pod got no network, and
-    if a destination returned an address outside the egress IP prefix. Without a probe it does not apply, and offers the
+    pod has the gateway's annotation and no sidecar. It fails if no connection could be made, if the pod got no network, and
+    if a destination returned an address outside the egress IP prefix. A result about another StaticGatewayConfiguration,
+    prefix or specification is not used. Without a probe it does not apply, and offers the
     article's second request.
 
     Why it matters: it distinguishes the two layers. If the request fails, the static egress gateway is at fault. If it

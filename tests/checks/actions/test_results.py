@@ -1,6 +1,7 @@
 """The outcome of a probe by its log and by its pod, and the sentence of each outcome."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -41,12 +42,15 @@ def plan(urls: Sequence[str] = TWO) -> ActionPlan:
     )
 
 
-def answer(body: str, code: int = 0, status: int = 200, error: str = "") -> str:
-    return f"{body}\n{ID} {code} {status:03} 0.420000 {error}\n"
+def answer(
+    body: str, code: int = 0, status: int = 200, error: str = "", *, resolved: float = 0.01, connected: float = 0.02
+) -> str:
+    return f"{body}\n{ID} {code} {status:03} 0.420000 {resolved:.6f} {connected:.6f} {error}\n"
 
 
-UNRESOLVED = answer("", 6, 0, "Could not resolve host: ifconfig.me")
-TIMED_OUT = answer("", 28, 0, "Connection timed out after 10001 milliseconds")
+UNRESOLVED = answer("", 6, 0, "Could not resolve host: ifconfig.me", resolved=0, connected=0)
+TIMED_OUT = answer("", 28, 0, "Connection timed out after 10001 milliseconds", connected=0)
+REJECTED = answer("", 7, 0, "Failed to connect to ifconfig.me port 443 after 4 ms", connected=0)
 EVERY_LOG = [
     (answer("20.50.60.1") * 2, ProbeOutcome.ANSWERED, ActionOutcome.AS_EXPECTED, "an address of the egress IP prefix"),
     (
@@ -94,6 +98,88 @@ EVERY_LOG = [
 ]
 
 
+UNPROVEN = [
+    (5, ProbeOutcome.PROXY, "Could not resolve proxy: proxy.internal"),
+    (6, ProbeOutcome.DNS, "Could not resolve host: ifconfig.me"),
+    (7, ProbeOutcome.NO_CONNECTION, "Failed to connect to ifconfig.me port 443 after 4 ms: Couldn't connect to server"),
+    (8, ProbeOutcome.ECHO_DOWN, "Weird server reply"),
+    (16, ProbeOutcome.ECHO_DOWN, "Error in the HTTP2 framing layer"),
+    (18, ProbeOutcome.ECHO_DOWN, "transfer closed with 9 bytes remaining to read"),
+    (22, ProbeOutcome.ECHO_DOWN, "The requested URL returned error: 503"),
+    (35, ProbeOutcome.TLS, "Recv failure: Connection reset by peer"),
+    (47, ProbeOutcome.ECHO_DOWN, "Maximum (50) redirects followed"),
+    (52, ProbeOutcome.NO_ANSWER, "Empty reply from server"),
+    (55, ProbeOutcome.NO_ANSWER, "Send failure: Broken pipe"),
+    (56, ProbeOutcome.NO_ANSWER, "Recv failure: Connection reset by peer"),
+    (60, ProbeOutcome.TLS, "SSL certificate problem: unable to get local issuer certificate"),
+    (61, ProbeOutcome.ECHO_DOWN, "Unrecognized content encoding type"),
+    (63, ProbeOutcome.TOO_LARGE, "Maximum file size exceeded"),
+    (77, ProbeOutcome.TLS, "error setting certificate file"),
+    (92, ProbeOutcome.ECHO_DOWN, "HTTP/2 stream was not closed cleanly"),
+    (97, ProbeOutcome.PROXY, "Proxy handshake error"),
+    (98, ProbeOutcome.TLS, "client certificate required"),
+    (1, ProbeOutcome.NOT_SENT, 'Protocol "gopher" not supported'),
+    (2, ProbeOutcome.NOT_SENT, "Failed initialization"),
+    (3, ProbeOutcome.NOT_SENT, "URL using bad/illegal format or missing URL"),
+    (4, ProbeOutcome.NOT_SENT, "A requested feature was not found built-in in this libcurl"),
+    (23, ProbeOutcome.NOT_SENT, "Failure writing output to destination"),
+    (27, ProbeOutcome.NOT_SENT, "Out of memory"),
+    (48, ProbeOutcome.NOT_SENT, "An unknown option was passed in to libcurl"),
+]
+
+
+@pytest.mark.parametrize(("code", "outcome", "error"), UNPROVEN)
+def test_an_exit_code_that_does_not_prove_missing_egress_is_no_failure_of_the_gateway(
+    code: int, outcome: ProbeOutcome, error: str
+) -> None:
+    entry = entry_of_log(plan(ONE), answer("", code, 0, error, connected=0), NOW, pod="p")
+    assert (entry["outcome"], outcome.about_egress) == (outcome.value, False)
+    assert error in probe_sentence(ProbeResult(entry), "20.50.60.0/30")
+
+
+def test_every_exit_code_of_curl_has_an_outcome_and_only_a_missing_connection_is_about_egress() -> None:
+    outcomes = {code: entry_of_log(plan(ONE), answer("", code, 0), NOW)["outcome"] for code in range(1, 102)}
+    assert not [code for code, found in outcomes.items() if ProbeOutcome(found).about_egress]
+
+
+@pytest.mark.parametrize(
+    ("log", "outcome"),
+    [
+        (answer("", 28, 0, "Resolving timed out after 10000 milliseconds", resolved=0, connected=0), ProbeOutcome.DNS),
+        (answer("", 28, 0, "Connection timed out after 10001 milliseconds", connected=0), ProbeOutcome.NO_EGRESS),
+        (answer("", 28, 0, "SSL connection timeout"), ProbeOutcome.NO_ANSWER),
+        (answer("", 28, 0, "Operation timed out with 0 bytes received"), ProbeOutcome.NO_ANSWER),
+        # An image with an older probe command, whose line has no times.
+        (f"\n{ID} 28 000 10.000000 Connection timed out\n", ProbeOutcome.NO_EGRESS),
+    ],
+)
+def test_a_time_limit_belongs_to_the_step_at_which_the_request_was(log: str, outcome: ProbeOutcome) -> None:
+    assert entry_of_log(plan(ONE), log, NOW)["outcome"] == outcome.value
+
+
+@pytest.mark.parametrize(
+    ("log", "outcome"),
+    [
+        (REJECTED * 2, ProbeOutcome.NO_EGRESS),
+        (REJECTED + TIMED_OUT, ProbeOutcome.NO_EGRESS),
+        (REJECTED + UNRESOLVED, ProbeOutcome.NO_CONNECTION),
+        (answer("", 56, 0, "Connection reset by peer") + TIMED_OUT, ProbeOutcome.NO_ANSWER),
+        (answer("", 3, 0, "URL using bad/illegal format") + TIMED_OUT, ProbeOutcome.NO_EGRESS),
+    ],
+)
+def test_several_services_that_reject_the_connection_are_missing_egress_and_one_may_be_down(
+    log: str, outcome: ProbeOutcome
+) -> None:
+    assert entry_of_log(plan(TWO), log, NOW)["outcome"] == outcome.value
+
+
+def test_the_entry_of_a_probe_identifies_the_configuration_that_was_probed() -> None:
+    probed = replace(plan(ONE), configuration="sgc", configuration_uid="u-1", configuration_generation=3)
+    result = ProbeResult(entry_of_log(probed, answer("20.50.60.1"), NOW))
+    assert (result.prefix, result.configuration) == ("20.50.60.0/30", "sgc")
+    assert (result.configuration_uid, result.configuration_generation) == ("u-1", 3)
+
+
 @pytest.mark.parametrize(("log", "outcome", "ended", "sentence"), EVERY_LOG)
 def test_each_log_has_its_own_outcome_and_sentence(
     log: str, outcome: ProbeOutcome, ended: ActionOutcome, sentence: str
@@ -138,6 +224,7 @@ def test_the_command_needs_no_shell_and_bounds_each_request() -> None:
     assert command[:2] == ("curl", "-q")
     assert command.count("--max-time") == command.count("--max-filesize") == 2
     assert command.count("--next") == 1
+    assert command.count("--globoff") == command.count("--noproxy") == 2
 
 
 @pytest.mark.parametrize(
