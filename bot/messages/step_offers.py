@@ -1,4 +1,4 @@
-"""The buttons that request the plan of an active step.
+"""The buttons that request the plan of an active step, and the one that checks a step that a person has run.
 
 They are on the parent message, and on the findings that a step is about."""
 
@@ -8,10 +8,14 @@ from collections.abc import Collection, Iterator
 from bot.messages.blocks import Block, button
 from bot.messages.interaction_values import StepValue
 from checks.actions.plan import ActionKind
+from checks.facts.static_egress import REPLACES
 from checks.model.findings import Finding, Report, Stage, Status, Verdict
 from workers.records.run import Run
 
 REQUEST_STEP = "step"
+CHECK_AGAIN = "check_again"
+
+_MOVE = "configuration-move-unfinished"
 
 _PROBES = {each.check: each for each in ActionKind if each.check}
 """The probes by the check that evaluates their result, in the order of their offers."""
@@ -28,9 +32,15 @@ def next_probe(run: Run, offered: Collection[str]) -> Iterator[Block]:
 
 
 def steps_for(run: Run, finding: Finding, offered: Collection[str]) -> Iterator[Block]:
-    """The buttons on a finding that no other explains; none while the gateway is starting."""
+    """The buttons on a finding that no other explains; none while the gateway is starting.
+
+    "I ran it" is on findings with a step of a move to a new StaticGatewayConfiguration (SEG-7).
+    """
     if run.report is None or run.report.verdict is Verdict.STARTING:
         return
+    if finding.check == _MOVE or any(REPLACES in each.command for each in finding.actions):
+        # The next run reads from the cluster which step of the move is done.
+        yield button("I ran it", f"{CHECK_AGAIN}/ran", run.id)
     kind = _PROBES.get(finding.check)
     if kind is not None and "probe" in offered:
         yield _button("Probe again…", run, kind)

@@ -35,6 +35,10 @@ class ServerProfile:
         return tuple(name for name, missing in absent.items() if missing)
 
 
+REPLACES = "egress-diag/replaces"
+"""The annotation of a StaticGatewayConfiguration that was created to replace another one of its namespace (SEG-7)."""
+
+
 class StaticGatewayConfiguration(KubernetesObject):
     """The node pool and the public IP prefix through which traffic of annotated pods is routed."""
 
@@ -45,6 +49,11 @@ class StaticGatewayConfiguration(KubernetesObject):
     @derived
     def pool(self) -> str:
         return text(self.raw, "spec", "gatewayNodepoolName")
+
+    @derived
+    def replaces(self) -> str:
+        """The name of the StaticGatewayConfiguration that it was created to replace, "" if none."""
+        return self.annotations.get(REPLACES, "")
 
     @derived
     def scale_set(self) -> Raw:

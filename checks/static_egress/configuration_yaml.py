@@ -7,7 +7,7 @@ import json
 import re
 
 from checks.facts.agent_pools import AgentPool
-from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.static_egress import REPLACES, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.static_egress.prefixes import parse_cidr
 
@@ -20,8 +20,15 @@ def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespa
     """The YAML of a new StaticGatewayConfiguration with the old one's routes, but without:
 
     - a public IP prefix of your own, whose addresses stay attached to the old SGC;
-    - entries of excludeCidrs that are not a CIDR, with which pod network setup fails."""
+    - entries of excludeCidrs that are not a CIDR, with which pod network setup fails.
+
+    In the namespace of the old one it has the annotation by which EG416 follows the move."""
     lines = manifest_head(namespace or old.namespace, name, pool)
+    if namespace in ("", old.namespace):
+        lines[lines.index("spec:") : lines.index("spec:")] = [
+            "  annotations:",
+            f"    {REPLACES}: {yaml_string(old.name)}",
+        ]
     if not old.provisions_public_ips:
         lines[-1] = "  provisionPublicIps: false"
     lines.append(f"  defaultRoute: {yaml_string(old.default_route)}")

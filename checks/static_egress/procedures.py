@@ -67,10 +67,12 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
     allow-lists, point the gateway at it, verify the pods, and delete the old one.
 
     `pool` is the node pool to use instead of the one that the old SGC and Azure's list suggest. A check that offers
-    this reads StaticGatewayConfiguration, AgentPool and ManagedCluster.
+    this reads StaticGatewayConfiguration, AgentPool and ManagedCluster. If the new one was created already, the steps
+    continue with it.
     """
-    gateway, cluster, namespace = facts.gateway, facts.cluster, old.namespace
-    name = free_name(facts, old)
+    cluster, namespace = facts.cluster, old.namespace
+    created = replacement_of(facts, old.name, namespace)
+    name = created.name if created is not None else free_name(facts, old)
     pool = pool or pool_for(facts, old.pool)
     others = other_gateways(facts, old)
     return (
@@ -87,28 +89,57 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
             ),
             TSG,
         ),
-        change(
-            f"Create StaticGatewayConfiguration {namespace}/{name} with the fields of {old.name}{pool_note(pool)}",
-            kubectl_apply(manifest_like(old, name, pool)),
-            SEGDOC,
-            f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it. To go back, delete it: "
-            "nothing uses it before the gateway names it",
-        ),
+        describe(created) if created is not None else _create_like(old, name, pool),
         wait_for_prefix(namespace, name, old.egress_prefix),
-        disrupt(
-            f"Point {gateway.ref} at {name}; replaces its pods, open connections are closed ({AZ_VERSION})",
-            enable_gateway(cluster, gateway.namespace, gateway.name, name),
-            TSG,
-            "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix. "
-            + _return_to(old),
-        ),
-        Action(
-            f"Show that every gateway pod names {name}",
-            pods_with_configuration(gateway.namespace),
-            url=TSG,
-            expect=f"each pod of the gateway names {name}, and no pod names {old.name}; a pod that does uses the old prefix",
-        ),
-        *_delete_old(old, others),
+        point_to(facts, name, old),
+        show_pods(namespace, name, old.name),
+        *delete_old(old, others),
+    )
+
+
+def replacement_of(facts: Facts, old: str, namespace: str) -> StaticGatewayConfiguration | None:
+    """The newest StaticGatewayConfiguration that was created to replace another one, None if there is none.
+
+    One that is being deleted does not count: deleting it is the way back.
+    """
+    found = [
+        each
+        for each in facts.readable(StaticGatewayConfiguration, namespace)
+        if each.replaces == old and each.name != old and each.deleted is None
+    ]
+    return max(found, key=lambda each: (str(each.created or ""), each.name), default=None)
+
+
+def _create_like(old: StaticGatewayConfiguration, name: str, pool: str) -> Action:
+    namespace = old.namespace
+    return change(
+        f"Create StaticGatewayConfiguration {namespace}/{name} with the fields of {old.name}{pool_note(pool)}",
+        kubectl_apply(manifest_like(old, name, pool)),
+        SEGDOC,
+        f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it. To go back, delete it: "
+        "nothing uses it before the gateway names it",
+    )
+
+
+def point_to(facts: Facts, name: str, old: StaticGatewayConfiguration | None) -> Action:
+    """Point the gateway at the StaticGatewayConfiguration `name` in place of `old`, None if that does not exist any more."""
+    gateway = facts.gateway
+    return disrupt(
+        f"Point {gateway.ref} at {name}; replaces its pods, open connections are closed ({AZ_VERSION})",
+        enable_gateway(facts.cluster, gateway.namespace, gateway.name, name),
+        TSG,
+        "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix. "
+        + _return_to(old),
+    )
+
+
+def show_pods(namespace: str, name: str, old: str) -> Action:
+    """Show that every gateway pod names the new StaticGatewayConfiguration."""
+    return Action(
+        f"Show that every gateway pod names {name}",
+        pods_with_configuration(namespace),
+        url=TSG,
+        expect=f"each pod of the gateway names {name}, and no pod names {old}; a pod that does uses the old prefix",
     )
 
 
@@ -183,14 +214,17 @@ def _others_text(others: tuple[str, ...]) -> str:
     return f" (also {', '.join(others)})" if others else ""
 
 
-def _return_to(old: StaticGatewayConfiguration) -> str:
+def _return_to(old: StaticGatewayConfiguration | None) -> str:
     """The sentence about the way back from the step that replaces the gateway's pods."""
+    if old is None:
+        return "There is no way back: the old StaticGatewayConfiguration does not exist any more"
     if old.deleted is not None:
         return f"There is no way back: {old.name} is being deleted"
     return f"To go back, run the command with {old.name}: it keeps its prefix until it is deleted"
 
 
-def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple[Action, ...]:
+def delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple[Action, ...]:
+    """Delete the old StaticGatewayConfiguration, or show it if other gateways use it."""
     if others:
         return (
             inspect(

@@ -78,6 +78,20 @@ def test_a_configuration_that_is_being_deleted_is_no_way_back() -> None:
     assert "There is no way back: sgc is being deleted" in point.expect
 
 
+def test_the_steps_continue_with_the_configuration_that_the_first_step_created() -> None:
+    created = {
+        "apiVersion": "egressgateway.kubernetes.azure.com/v1alpha1",
+        "kind": "StaticGatewayConfiguration",
+        "metadata": {"namespace": "team-egress", "name": "sgc-2", "annotations": {"egress-diag/replaces": "sgc"}},
+        "spec": {"gatewayNodepoolName": "gwpool"},
+    }
+    window = facts(add=[created])
+    steps = new_configuration(window, old(window))
+    assert not any(step.command.startswith("kubectl apply") for step in steps), "not a second one, sgc-3"
+    assert steps[1].command == "kubectl describe staticgatewayconfiguration sgc-2 -n team-egress"
+    assert steps[3].command.endswith("--gateway-configuration-name sgc-2")
+
+
 def test_the_new_configuration_has_the_fields_of_the_old_one() -> None:
     window = facts(
         change=[{**SGC, "spec": {"excludeCidrs": ["10.0.0.0/8", "10.0.0.5"], "publicIpPrefixId": "/subscriptions/x"}}]
@@ -85,7 +99,7 @@ def test_the_new_configuration_has_the_fields_of_the_old_one() -> None:
     assert manifest(new_configuration(window, old(window))) == {
         "apiVersion": "egressgateway.kubernetes.azure.com/v1alpha1",
         "kind": "StaticGatewayConfiguration",
-        "metadata": {"name": "sgc-2", "namespace": "team-egress"},
+        "metadata": {"name": "sgc-2", "namespace": "team-egress", "annotations": {"egress-diag/replaces": "sgc"}},
         "spec": {
             "gatewayNodepoolName": "gwpool",
             "provisionPublicIps": True,
