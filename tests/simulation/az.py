@@ -1,0 +1,230 @@
+"""az commands, as printed, on a copy of a cluster: what the command's parameters set in Azure's answers.
+
+The documented reactions of Azure are in `tests/simulation/controllers`. Raises NotSimulated for the rest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.clusters.bundles import Manifest
+from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
+from tests.simulation.shell import Command
+
+_READING = frozenset(
+    {"show", "list", "get-upgrades", "get-revisions", "check-acr", "get-credentials", "list-effective-nsg"}
+)
+
+
+class Parameters:
+    """The parameters of an az command: each takes every word up to the next one."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.values: dict[str, list[str]] = {}
+        name = ""
+        for word in words:
+            if word.startswith("-"):
+                name, equals, value = word.partition("=")
+                self.values[name] = [value] if equals else []
+            else:
+                self.values.setdefault(name, []).append(word)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def one(self, *names: str) -> str:
+        """The value of a parameter by any of its names; "" without it."""
+        return next((" ".join(self.values[name]) for name in names if name in self.values), "")
+
+
+def run(command: Command, copy: ClusterCopy) -> None:
+    """Carry out one az command. Raises Refused or NotSimulated."""
+    words = list(command.words[1:])
+    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    verbs, parameters = tuple(words[:end]), Parameters(words[end:])
+    if verbs[-1] in _READING:
+        return
+    if verbs not in _VERBS:
+        raise NotSimulated(f"Azure's result of az {' '.join(verbs)} does not follow from the facts")
+    if any("$" in word for values in parameters.values.values() for word in values):
+        raise ValueUnknown(f"az {' '.join(verbs)} has a value that its reader must know")
+    _VERBS[verbs](parameters, copy)
+
+
+def _enable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
+    """The entry of the mesh profile: https://learn.microsoft.com/azure/aks/istio-deploy-egress."""
+    name = parameters.one("--istio-egressgateway-name")
+    namespace = parameters.one("--istio-egressgateway-namespace") or "aks-istio-egress"
+    configuration = parameters.one("--gateway-configuration-name")
+    istio = dict((copy.properties().get("serviceMeshProfile") or {}).get("istio") or {})
+    if not istio:
+        raise Refused("the Istio add-on is not enabled")
+    components = istio.get("components") or {}
+    entry = {"name": name, "namespace": namespace, "enabled": True, "gatewayConfigurationName": configuration}
+    others = [
+        each
+        for each in components.get("egressGateways") or ()
+        if (each["name"], each.get("namespace")) != (name, namespace)
+    ]
+    _mesh(copy, {"components": {"egressGateways": [*others, entry]}})
+
+
+def _disable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
+    name, namespace = parameters.one("--istio-egressgateway-name"), parameters.one("--istio-egressgateway-namespace")
+    istio = (copy.properties().get("serviceMeshProfile") or {}).get("istio") or {}
+    entries = (istio.get("components") or {}).get("egressGateways") or ()
+    changed = [
+        {**each, "enabled": False} if (each["name"], each.get("namespace")) == (name, namespace) else each
+        for each in entries
+    ]
+    _mesh(copy, {"components": {"egressGateways": changed}})
+
+
+def _enable_mesh(parameters: Parameters, copy: ClusterCopy) -> None:
+    raise NotSimulated("az aks mesh enable chooses the newest revision, and the gateways must be enabled again")
+
+
+def _mesh(copy: ClusterCopy, istio: Mapping[str, Any]) -> None:
+    copy.patch_azure({"managed_cluster": {"properties": {"serviceMeshProfile": {"istio": istio}}}})
+
+
+def _update(parameters: Parameters, copy: ClusterCopy) -> None:
+    if "--enable-static-egress-gateway" in parameters:
+        profile = {"staticEgressGatewayProfile": {"enabled": True}}
+        copy.patch_azure({"managed_cluster": {"properties": {"networkProfile": profile}}})
+    elif set(parameters.values) - {"--resource-group", "--name", "--subscription"}:
+        raise NotSimulated("az aks update with these parameters")
+
+
+def _start(parameters: Parameters, copy: ClusterCopy) -> None:
+    """Only the power state: what runs after a start is not recorded."""
+    copy.patch_azure({"managed_cluster": {"properties": {"powerState": {"code": "Running"}}}})
+
+
+def _upgrade(parameters: Parameters, copy: ClusterCopy) -> None:
+    version = parameters.one("--kubernetes-version")
+    properties = {"kubernetesVersion": version, "currentKubernetesVersion": f"{version}.0"}
+    copy.patch_azure({"managed_cluster": {"properties": properties}})
+
+
+def _pool_name(parameters: Parameters) -> str:
+    return parameters.one("--nodepool-name", "--name", "-n")
+
+
+def _add_pool(parameters: Parameters, copy: ClusterCopy) -> None:
+    """A node pool (az aks nodepool add), in the subnet of the first pool if none is given."""
+    name = _pool_name(parameters)
+    if copy.pool(name) is not None:
+        raise Refused(f"node pool {name} exists already")
+    subnets = [each["properties"].get("vnetSubnetID") for each in copy.cluster.agent_pools or ()]
+    gateway = parameters.one("--mode").lower() == "gateway"
+    properties: Manifest = {
+        "mode": "Gateway" if gateway else "User",
+        "type": parameters.one("--vm-set-type") or "VirtualMachineScaleSets",
+        "count": int(parameters.one("--node-count") or 3),
+        "vmSize": parameters.one("--node-vm-size") or "Standard_D4s_v5",
+        "osType": "Linux",
+        "enableAutoScaling": False,
+        "provisioningState": "Succeeded",
+        "powerState": {"code": "Running"},
+        "vnetSubnetID": parameters.one("--vnet-subnet-id") or (subnets[0] if subnets else None),
+        "gatewayProfile": {"publicIPPrefixSize": int(parameters.one("--gateway-prefix-size") or 31)}
+        if gateway
+        else None,
+    }
+    copy.patch_azure({"agent_pools": {name: properties}})
+
+
+def _scale_pool(parameters: Parameters, copy: ClusterCopy) -> None:
+    _existing_pool(parameters, copy, {"count": int(parameters.one("--node-count"))})
+
+
+def _start_pool(parameters: Parameters, copy: ClusterCopy) -> None:
+    """A stopped pool lists no nodes, and starts with as many as it had: two if that is not recorded.
+
+    Source: https://learn.microsoft.com/azure/aks/start-stop-nodepools.
+    """
+    stopped = copy.pool(_pool_name(parameters)) or {}
+    _existing_pool(parameters, copy, {"powerState": {"code": "Running"}, "count": stopped.get("count") or 2})
+
+
+def _existing_pool(parameters: Parameters, copy: ClusterCopy, properties: Manifest) -> None:
+    name = _pool_name(parameters)
+    if copy.pool(name) is None:
+        raise Refused(f"node pool {name} does not exist")
+    copy.patch_azure({"agent_pools": {name: properties}})
+
+
+def _delete_pool(parameters: Parameters, copy: ClusterCopy) -> None:
+    name = _pool_name(parameters)
+    if copy.pool(name) is None:
+        raise Refused(f"node pool {name} does not exist")
+    used = [
+        each["metadata"]["name"]
+        for each in copy.of("StaticGatewayConfiguration")
+        if each.get("spec", {}).get("gatewayNodepoolName", "").lower() == name.lower()
+    ]
+    if used:
+        raise Refused(f"node pool {name} is used by StaticGatewayConfiguration {used[0]}")
+    copy.patch_azure({"agent_pools": {name: None}})
+
+
+def _create_rule(parameters: Parameters, copy: ClusterCopy) -> None:
+    """A security rule (az network nsg rule create)."""
+    group = copy.resource(parameters.one("--nsg-name"))
+    if group is None:
+        raise NotSimulated(f"network security group {parameters.one('--nsg-name')} was not read")
+    rules = list(group["properties"].get("securityRules") or ())
+    name, priority = parameters.one("--name"), int(parameters.one("--priority"))
+    direction = parameters.one("--direction") or "Inbound"
+    for each in rules:
+        found = each["properties"]
+        if each["name"] != name and (int(found["priority"]), found["direction"]) == (priority, direction):
+            raise Refused(f"rule {each['name']} has priority {priority} already")
+    properties = {
+        "priority": priority,
+        "direction": direction,
+        "access": parameters.one("--access") or "Allow",
+        "protocol": parameters.one("--protocol") or "*",
+        "sourcePortRange": "*",
+        **_ends("source", "AddressPrefix", parameters.values.get("--source-address-prefixes", ["*"])),
+        **_ends("destination", "AddressPrefix", parameters.values.get("--destination-address-prefixes", ["*"])),
+        **_ends("destination", "PortRange", parameters.values.get("--destination-port-ranges", ["80"])),
+    }
+    rules = [each for each in rules if each["name"] != name]
+    copy.merge_resource(
+        str(group["id"]), {"properties": {"securityRules": [*rules, {"name": name, "properties": properties}]}}
+    )
+
+
+def _ends(end: str, what: str, values: Sequence[str]) -> Manifest:
+    words = [word for value in values for word in value.split()]
+    plural = f"{end}{what}es" if what.endswith("x") else f"{end}{what}s"
+    return {f"{end}{what}": words[0]} if len(words) == 1 else {plural: words}
+
+
+def _create_prefix(parameters: Parameters, copy: ClusterCopy) -> None:
+    """A public IP prefix: only its own answer, which no StaticGatewayConfiguration names yet."""
+
+
+def _assign_role(parameters: Parameters, copy: ClusterCopy) -> None:
+    raise NotSimulated(
+        "role assignments are not read: whether the controller succeeds then does not follow from the facts"
+    )
+
+
+_VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
+    ("aks", "mesh", "enable-egress-gateway"): _enable_egress_gateway,
+    ("aks", "mesh", "disable-egress-gateway"): _disable_egress_gateway,
+    ("aks", "mesh", "enable"): _enable_mesh,
+    ("aks", "update"): _update,
+    ("aks", "start"): _start,
+    ("aks", "upgrade"): _upgrade,
+    ("aks", "nodepool", "add"): _add_pool,
+    ("aks", "nodepool", "scale"): _scale_pool,
+    ("aks", "nodepool", "start"): _start_pool,
+    ("aks", "nodepool", "delete"): _delete_pool,
+    ("network", "nsg", "rule", "create"): _create_rule,
+    ("network", "public-ip", "prefix", "create"): _create_prefix,
+    ("role", "assignment", "create"): _assign_role,
+}

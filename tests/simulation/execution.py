@@ -1,0 +1,127 @@
+"""The printed steps of a report, carried out on a copy of the facts, and the diagnosis afterwards."""
+
+import re
+from dataclasses import dataclass, replace
+
+from checks.facts.change_input import BadChange
+from checks.model.findings import Action, Effect, Report, Verdict
+from checks.model.question import Question
+from checks.reports.wording import roots_of
+from tests.clusters.bundles import Cluster
+from tests.recordings import diagnosed
+from tests.simulation import az, kubectl
+from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.controllers import settle
+from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
+from tests.simulation.shell import Unreadable, commands
+
+_PLACEHOLDER = re.compile(r"\breplace ([A-Z][A-Z_]+)\b")
+_PROGRAMS = {"kubectl": kubectl.run, "az": az.run}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of the printed steps."""
+
+    before: Report
+    after: Report
+    cluster: Cluster
+    executed: tuple[Action, ...]
+    unsimulated: tuple[tuple[Action, str], ...]
+    """The steps whose effect does not follow from the facts, and why."""
+    refused: tuple[tuple[Action, str], ...]
+    """The steps that kubectl, the API server or Azure would refuse."""
+
+    @property
+    def fixed(self) -> bool:
+        return self.after.verdict is not Verdict.BROKEN
+
+    def left(self) -> dict[str, list[str]]:
+        """The checks of the root causes that are left although nothing shows that their steps are wrong, and why.
+
+        A step of theirs was not simulated, or the report prints no step that changes anything.
+        """
+        why = dict(self.unsimulated)
+        found: dict[str, list[str]] = {}
+        for cause in roots_of(self.before):
+            reasons = [f"{each.title}: {why[each]}" for each in cause.actions if each in why]
+            if not reasons and all(each.effect is Effect.READS for each in cause.actions):
+                reasons = ["only read-only steps are printed"]
+            found.setdefault(cause.check, []).extend(reasons)
+        still = {each.check for each in roots_of(self.after)}
+        return (
+            {check: reasons for check, reasons in found.items() if check in still and reasons} if not self.fixed else {}
+        )
+
+    def wrong(self) -> list[str]:
+        """The mistakes of the printed steps: refused steps, and root causes that they did not fix or created."""
+        refused = [f"refused: {action.title}: {why}" for action, why in self.refused]
+        left = self.left()
+        unfixed = [each for each in roots_of(self.after) if each.check not in left] if not self.fixed else []
+        return [*refused, *(f"{each.check}: {each.summary}" for each in unfixed)]
+
+
+def executed(cluster: Cluster, wanted: Question) -> Outcome:
+    """Diagnose, carry out the steps of all root causes, and diagnose again."""
+    before = diagnosed(cluster, wanted).finish(0.0)
+    copy = ClusterCopy(cluster)
+    done: list[Action] = []
+    unsimulated: list[tuple[Action, str]] = []
+    refused: list[tuple[Action, str]] = []
+    for cause in roots_of(before):
+        for number, action in enumerate(cause.actions):
+            if action in done or not action.command:
+                if action.effect is not Effect.READS and not action.command:
+                    unsimulated.append((action, "no command is printed"))
+                continue
+            try:
+                _execute(action, copy)
+            except ValueUnknown as problem:
+                unsimulated += [
+                    (each, str(problem)) for each in cause.actions[number:] if each.effect is not Effect.READS
+                ]
+                break
+            except NotSimulated as problem:
+                unsimulated.append((action, str(problem)))
+            except (Refused, Unreadable, BadChange) as problem:
+                refused.append((action, str(problem)))
+            else:
+                done.append(action)
+                unsimulated += [(action, each) for each in dict.fromkeys(copy.obstacles)]
+                copy.obstacles = []
+    later = copy.after(2)
+    after = diagnosed(later, _followed(wanted, copy)).finish(0.0)
+    return Outcome(before, after, later, tuple(done), tuple(unsimulated), tuple(refused))
+
+
+def _followed(wanted: Question, copy: ClusterCopy) -> Question:
+    """The question about the gateway that a step enabled instead of the one that a step disabled."""
+    found = (_gateways(cluster) for cluster in (copy.recorded, copy.cluster))
+    before, after = found
+    new = [each for each, enabled in after.items() if enabled and each not in before]
+    questioned = (wanted.namespace, wanted.gateway)
+    disabled = [each for each, enabled in after.items() if not enabled and before.get(each)]
+    if len(new) == 1 and any(each[1] == questioned[1] and questioned[0] in (None, each[0]) for each in disabled):
+        return replace(wanted, namespace=new[0][0], gateway=new[0][1])
+    return wanted
+
+
+def _gateways(cluster: Cluster) -> dict[tuple[str, str], bool]:
+    properties = (cluster.managed_cluster or {}).get("properties") or {}
+    istio = (properties.get("serviceMeshProfile") or {}).get("istio") or {}
+    entries = (istio.get("components") or {}).get("egressGateways") or ()
+    return {(str(e.get("namespace")), str(e["name"])): bool(e.get("enabled")) for e in entries}
+
+
+def _execute(action: Action, copy: ClusterCopy) -> None:
+    before = copy.cluster
+    if placeholder := _PLACEHOLDER.search(action.title):
+        raise ValueUnknown(f"the reader must replace {placeholder[1]}")
+    for command in commands(action.command):
+        run = _PROGRAMS.get(command.words[0])
+        if run is not None:
+            run(command, copy)
+        elif action.effect is not Effect.READS and not command.piped:
+            raise NotSimulated(f"{command.words[0]} is not simulated")
+    if copy.cluster is not before:
+        settle(copy, before)

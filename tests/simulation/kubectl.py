@@ -1,0 +1,271 @@
+"""kubectl commands, as printed, on a copy of a cluster.
+
+Each verb is one function. Verbs that only read change nothing. A command that kubectl would refuse raises Refused; one whose
+effect does not follow from the facts raises NotSimulated.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from checks.facts.change_input import changes_from_yaml
+from checks.facts.changes import Apply, ChangeRefused, Delete, JsonPatch, MergePatch, ObjectChange
+from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.kubernetes_kinds import LISTED_KINDS
+from checks.facts.label_selectors import selects
+from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.refusals import NotSimulated, Refused
+from tests.simulation.shell import Command
+
+READING = frozenset({"get", "describe", "logs", "wait", "auth", "explain", "top", "api-resources", "version", "diff"})
+_SHORT = {
+    "ns": "namespaces",
+    "deploy": "deployments.apps",
+    "svc": "services",
+    "cm": "configmaps",
+    "sts": "statefulsets.apps",
+}
+_VALUED = frozenset(
+    {
+        *(
+            "-n",
+            "--namespace",
+            "--context",
+            "--kubeconfig",
+            "--type",
+            "-p",
+            "--patch",
+            "-l",
+            "--selector",
+            "-o",
+            "--output",
+        ),
+        *(
+            "--field-selector",
+            "-f",
+            "--filename",
+            "--replicas",
+            "--timeout",
+            "-c",
+            "--container",
+            "--tail",
+            "--grace-period",
+        ),
+        *("--from-literal", "--from-file", "--cert", "--key", "--image", "--port", "--name"),
+    }
+)
+
+
+class Options:
+    """The words of a kubectl command: positional ones, and options by name."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.positional: list[str] = []
+        self.values: dict[str, list[str]] = {}
+        rest = iter(words)
+        for word in rest:
+            if not word.startswith("-") or word == "-":
+                self.positional.append(word)
+                continue
+            name, equals, value = word.partition("=")
+            if not equals:
+                value = next(rest, "") if name in _VALUED else "true"
+            self.values.setdefault(name, []).append(value)
+
+    def one(self, *names: str) -> str:
+        """The value of an option by any of its names; "" without it."""
+        return next((self.values[name][-1] for name in names if name in self.values), "")
+
+    @property
+    def namespace(self) -> str:
+        return self.one("-n", "--namespace")
+
+
+def run(command: Command, copy: ClusterCopy) -> None:
+    """Carry out one kubectl command. Raises Refused or NotSimulated."""
+    options = Options(command.words[1:])
+    verb = options.positional.pop(0)
+    if verb in READING or (verb == "rollout" and options.positional[:1] in (["status"], ["history"])):
+        return
+    if verb not in _VERBS:
+        raise NotSimulated(f"kubectl {verb} is not simulated")
+    for change in _VERBS[verb](options, command.stdin, copy):
+        try:
+            copy.lay(change)
+        except ChangeRefused as refused:
+            raise Refused(str(refused)) from None
+
+
+def _apply(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    del copy
+    if options.one("-f", "--filename") != "-" or not stdin:
+        raise NotSimulated("the manifest is in a file")
+    for each in changes_from_yaml(stdin):
+        if options.namespace and each.namespace != options.namespace:
+            raise Refused(f"the namespace of {each.ref} is not that of the command, {options.namespace}")
+        yield each
+
+
+def _patch(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    del stdin
+    body = json.loads(options.one("-p", "--patch"))
+    kind = options.one("--type") or "strategic"
+    for thing in _targets(options.positional, options, copy):
+        if kind == "json":
+            yield JsonPatch(thing, tuple(body))
+        elif kind == "merge" or not _has_list(body):
+            # A strategic merge patch differs from a merge patch only in lists.
+            yield MergePatch(thing, body)
+        else:
+            raise NotSimulated("a strategic merge patch of a list")
+
+
+def _has_list(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_list, value.values()))
+    return isinstance(value, list)
+
+
+def _delete(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    del stdin
+    for thing in _targets(options.positional, options, copy):
+        yield Delete(thing)
+
+
+def _metadata(field: str) -> Callable[[Options, str, ClusterCopy], Iterator[ObjectChange]]:
+    def run(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+        del stdin
+        pairs = [word for word in options.positional if "=" in word or word.endswith("-")]
+        values = {k: v if eq else None for k, eq, v in (word.rstrip("-").partition("=") for word in pairs)}
+        for thing in _targets([word for word in options.positional if word not in pairs], options, copy):
+            present = thing.raw.get("metadata", {}).get(field) or {}
+            for key, value in values.items():
+                if value is not None and present.get(key) not in (None, value) and not options.one("--overwrite"):
+                    raise Refused(f"{thing.ref} has {key} already, and the command lacks --overwrite")
+            yield MergePatch(thing, {"metadata": {field: values}})
+
+    return run
+
+
+def _scale(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    del stdin
+    for thing in _targets(options.positional, options, copy):
+        yield MergePatch(thing, {"spec": {"replicas": int(options.one("--replicas"))}})
+
+
+def _rollout(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    del stdin
+    what = options.positional.pop(0)
+    for thing in _targets(options.positional, options, copy):
+        if what == "resume":
+            yield MergePatch(thing, {"spec": {"paused": None}})
+        elif what != "restart":
+            raise NotSimulated(f"kubectl rollout {what} is not simulated")
+        elif thing.raw.get("spec", {}).get("paused"):
+            raise Refused(f"{thing.ref} is paused: kubectl can't restart paused deployments (run rollout resume first)")
+        else:
+            restarted = {"kubectl.kubernetes.io/restartedAt": copy.stamp}
+            yield MergePatch(thing, {"spec": {"template": {"metadata": {"annotations": restarted}}}})
+
+
+def _create(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    kind = options.positional.pop(0) if options.positional else ""
+    name = options.positional[-1] if options.positional else ""
+    if not kind and stdin:
+        yield from changes_from_yaml(stdin)
+    elif kind in ("namespace", "ns"):
+        present = copy.get("Namespace", "", name)
+        if present is not None and present["metadata"].get("deletionTimestamp"):
+            raise NotSimulated(f"Namespace {name} is being deleted, and when that ends does not follow from the facts")
+        if present is not None:
+            raise Refused(f"Namespace {name} exists already")
+        yield Apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    elif kind == "secret":
+        keys = [
+            each.partition("=")[0]
+            for flag in ("--from-file", "--from-literal")
+            for each in options.values.get(flag, ())
+        ]
+        keys += ["tls.crt", "tls.key"] if options.positional[0] == "tls" else []
+        metadata = {"name": name, "namespace": options.namespace or "default"}
+        if copy.get("Secret", metadata["namespace"], name) is not None:
+            raise Refused(f"Secret {metadata['namespace']}/{name} exists already")
+        yield Apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": dict.fromkeys(keys, "eA==")})
+    else:
+        raise NotSimulated(f"kubectl create {kind} is not simulated")
+
+
+def _edit(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+    del stdin, copy
+    raise NotSimulated(f"kubectl edit {' '.join(options.positional)} opens an editor: no value is printed")
+
+
+def _cordon(unschedulable: bool) -> Callable[[Options, str, ClusterCopy], Iterator[ObjectChange]]:
+    def run(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
+        del stdin
+        for thing in _targets(["node", *options.positional], options, copy):
+            yield MergePatch(thing, {"spec": {"unschedulable": unschedulable or None}})
+
+    return run
+
+
+_VERBS: Mapping[str, Callable[[Options, str, ClusterCopy], Iterator[ObjectChange]]] = {
+    "apply": _apply,
+    "patch": _patch,
+    "delete": _delete,
+    "label": _metadata("labels"),
+    "annotate": _metadata("annotations"),
+    "scale": _scale,
+    "rollout": _rollout,
+    "create": _create,
+    "edit": _edit,
+    "cordon": _cordon(True),
+    "uncordon": _cordon(False),
+}
+
+
+def _targets(words: Sequence[str], options: Options, copy: ClusterCopy) -> list[KubernetesObject]:
+    """The objects that the command names, or selects by label and field. Raises Refused if a named one is missing."""
+    store = copy.facts()
+    if words and "/" in words[0]:
+        pairs = [tuple(word.split("/", 1)) for word in words]
+    else:
+        kinds = words[0].split(",")
+        pairs = [(kind, name) for kind in kinds for name in words[1:]] or [(kind, "") for kind in kinds]
+    found = []
+    for word, name in pairs:
+        kind, namespaced = kind_of(word)
+        namespace = (options.namespace or "default") if namespaced else ""
+        candidates = [each for each in store.known(kind) if each.namespace == namespace]
+        if name:
+            thing = next((each for each in candidates if each.name == name), None)
+            if thing is None and not options.one("--ignore-not-found"):
+                raise Refused(f"{kind.kind} {namespace}/{name} does not exist")
+            found += [thing] if thing is not None else []
+        else:
+            if not options.one("-l", "--selector", "--field-selector", "--all"):
+                raise Refused("neither a name nor a selector")
+            found += [each for each in candidates if _selected(each, options)]
+    return found
+
+
+def _selected(thing: KubernetesObject, options: Options) -> bool:
+    labels = dict(pair.split("=", 1) for pair in options.one("-l", "--selector").split(",") if "=" in pair)
+    fields = dict(pair.split("=", 1) for pair in options.one("--field-selector").split(",") if "=" in pair)
+    return selects({"matchLabels": labels}, thing.labels) and all(_field(thing, k) == v for k, v in fields.items())
+
+
+def _field(thing: KubernetesObject, path: str) -> str:
+    value: Any = thing.raw
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return "" if value is None else str(value)
+
+
+def kind_of(word: str) -> tuple[type[KubernetesObject], bool]:
+    """The kind that kubectl understands by a word, and whether it is namespaced. Raises NotSimulated."""
+    wanted = _SHORT.get(word.lower(), word.lower())
+    for resource, (kind, origin) in LISTED_KINDS.items():
+        if wanted in (resource, origin.plural, kind.kind.lower()) and isinstance(origin, Listed):
+            return kind, origin.namespaced
+    raise NotSimulated(f"kind {word} is not read")

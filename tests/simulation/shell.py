@@ -1,0 +1,82 @@
+"""Printed commands as a shell reads them: programs, words and here-documents."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
+
+
+class Unreadable(ValueError):
+    """The printed text is not a list of simple commands; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One program call: its words without redirections, and its standard input from a here-document."""
+
+    words: tuple[str, ...]
+    stdin: str = ""
+    piped: bool = False
+    """Whether the output of the command before it is its input."""
+
+
+def commands(printed: str) -> tuple[Command, ...]:
+    """The program calls of a printed text, in their order. Raises Unreadable."""
+    return tuple(_commands(printed))
+
+
+def _commands(printed: str) -> Iterator[Command]:
+    lines = iter(printed.splitlines())
+    for first in lines:
+        line = _continued(first, lines)
+        mark = _HERE_DOCUMENT.search(line)
+        stdin = _body(lines, mark[1]) if mark else ""
+        yield from _of_line(_HERE_DOCUMENT.sub("", line), stdin)
+
+
+def _continued(line: str, lines: Iterator[str]) -> str:
+    """The line with the lines that a backslash or an open quotation joins to it. Raises Unreadable."""
+    while line.endswith("\\"):
+        line = line[:-1] + next(lines, "")
+    while _open_quote(line):
+        following = next(lines, None)
+        if following is None:
+            raise Unreadable(f"a quotation is not closed: {line}")
+        line = f"{line}\n{following}"
+    return line
+
+
+def _open_quote(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError:
+        return True
+    return False
+
+
+def _body(lines: Iterator[str], mark: str) -> str:
+    found: list[str] = []
+    for line in lines:
+        if line == mark:
+            return "\n".join(found) + "\n"
+        found.append(line)
+    raise Unreadable(f"the here-document has no closing line {mark}")
+
+
+def _of_line(line: str, stdin: str) -> Iterator[Command]:
+    words: list[str] = []
+    piped = False
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+    lexer.whitespace_split = True
+    for token in [*lexer, ";"]:
+        if token not in ("|", "||", "&&", "&", ";"):
+            words.append(token)
+            continue
+        while words and _ASSIGNMENT.fullmatch(words[0]):
+            del words[0]
+        if words:
+            yield Command(tuple(words), "" if piped else stdin, piped)
+        words, piped = [], token == "|"

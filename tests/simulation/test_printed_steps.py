@@ -1,0 +1,64 @@
+"""After the printed steps of every root cause, carried out on the facts, the gateway is no longer broken.
+
+The steps are read from the printed commands. Their effects are those of the API server, of the controllers that are documented
+(`tests/simulation/controllers`), and of Azure's parameters. The lists name the root causes that stay because the effect of a
+step does not follow from the facts, or because no step is printed, with the reason. `wrong.yaml` lists printed steps that are
+known to be wrong or incomplete: it must become empty.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.model.findings import Verdict
+from tests.clusters.bundles import read_yaml
+from tests.incidents.incidents import Incident
+from tests.scenarios.cases import Case
+from tests.simulation.execution import Outcome
+from tests.simulation.suite import broken_incidents, case_name, case_outcome, failing_cases, outcome
+
+NOT_SIMULATED = Path(__file__).parent / "not_simulated.yaml"
+CASES_NOT_SIMULATED = Path(__file__).parent / "not_simulated_cases.yaml"
+WRONG = Path(__file__).parent / "wrong.yaml"
+INCIDENTS = tuple(broken_incidents())
+CASES = tuple(failing_cases())
+
+
+@pytest.fixture(scope="module")
+def listed() -> dict[str, Any]:
+    return dict(read_yaml(NOT_SIMULATED) or {})
+
+
+@pytest.fixture(scope="module")
+def listed_cases() -> dict[str, Any]:
+    return dict(read_yaml(CASES_NOT_SIMULATED) or {})
+
+
+@pytest.mark.parametrize("incident", INCIDENTS, ids=lambda each: each.name)
+def test_the_steps_of_an_incident_end_in_a_gateway_that_is_not_broken(
+    incident: Incident, listed: dict[str, Any]
+) -> None:
+    _hold(incident.name, outcome(incident), listed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_the_steps_of_a_single_fault_end_in_a_gateway_that_is_not_broken(
+    case: Case, listed_cases: dict[str, Any]
+) -> None:
+    _hold(case_name(case), case_outcome(case), listed_cases)
+
+
+def _hold(name: str, found: Outcome, listed: dict[str, Any]) -> None:
+    if found.before.verdict is not Verdict.BROKEN:
+        return
+    assert found.wrong() == (read_yaml(WRONG) or {}).get(name, [])
+    assert found.left() == listed.get(name, {}), (
+        "python -m tests.simulation.accept writes the list: read its difference"
+    )
+
+
+def test_the_lists_name_only_incidents_that_exist(listed: dict[str, Any], listed_cases: dict[str, Any]) -> None:
+    assert set(listed) <= {each.name for each in INCIDENTS}
+    assert set(listed_cases) <= {case_name(each) for each in CASES}
