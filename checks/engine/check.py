@@ -71,12 +71,12 @@ class Check:
             status=seen.status,
             summary=redact(seen.summary),
             subject=seen.subject,
-            evidence=tuple([_redacted(each) for each in seen.evidence]),
-            actions=tuple([_action(each) for each in actions]),
+            evidence=tuple([_redacted(each) for each in seen.evidence]) if seen.evidence else (),
+            actions=tuple([_action(each) for each in actions]) if actions else (),
             about=seen.about,
             pending=seen.pending,
             stops=seen.stops,
-            reason=redact(seen.reason),
+            reason=redact(seen.reason) if seen.reason else "",
         )
 
     def not_checked(self, gap: "Gap") -> Finding:

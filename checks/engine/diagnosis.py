@@ -5,6 +5,7 @@ the check is `unknown`, or `skipped` after a failure that makes it meaningless.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
@@ -35,7 +36,7 @@ from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
 from checks.model.route import Route
 
-_Results = tuple[tuple[Finding, ...], frozenset[type[Fact]]]
+_Results = tuple[tuple[Finding, ...], AbstractSet[type[Fact]]]
 """The findings of a check and the kinds of facts that it read."""
 
 TARGET_READS: tuple[type[Fact], ...] = (ManagedCluster, Deployment, Service, Pod)
@@ -81,7 +82,7 @@ class Diagnosis:
         self._findings: dict[str, tuple[Finding, ...]] = {}
         self._stopping: list[Finding] = []
         """The findings that make other checks meaningless, in the order of evaluation."""
-        self._touched: dict[str, frozenset[type[Fact]]] = {}
+        self._touched: dict[str, AbstractSet[type[Fact]]] = {}
         self._of_cluster: dict[Check, _Results] = store.memo(("findings of the cluster", question.cluster), dict)
 
     def advance(self) -> list[Evaluated]:
@@ -103,8 +104,10 @@ class Diagnosis:
 
     def finish(self, duration: float) -> Report:
         """The report, after every kind has been closed. `duration` is in seconds."""
-        found = ((each, self._findings.get(each.slug, ())) for each in self.checks)
-        gated = [f for c, of_check in found for f in (self._gated(c, of_check) if self._stopping else of_check)]
+        of_check = self._findings
+        if self._stopping:
+            of_check = {each.slug: self._gated(each, of_check.get(each.slug, ())) for each in self.checks}
+        gated = [finding for each in self.checks for finding in of_check.get(each.slug, ())]
         findings = without_unusable_actions(explained(gated, self.checks), self.checks)
         result = verdict(findings)
         if result is Verdict.STARTING:
@@ -157,6 +160,8 @@ class Diagnosis:
 
     def _route(self, findings: tuple[Finding, ...]) -> Route | None:
         """The route of the question's host, or one that only holds the error."""
+        if not self.question.host:
+            return None
         codes = {check.slug: check.code for check in self.checks}
         given = (self.store, self.question, self.target, self._target_gap, findings, codes)
         found = result_or_defect("route", "tracing the route", lambda: traced_route(*given))
@@ -172,12 +177,12 @@ class Diagnosis:
 
     def reads_of(self, slug: str) -> frozenset[type[Fact]]:
         """The kinds of facts that the check read in this run."""
-        return self._touched.get(slug, frozenset())
+        return frozenset(self._touched.get(slug, ()))
 
     def _is_ready(self, check: Check) -> bool:
         if check.scope is Scope.GATEWAY and not self._target_known:
             return False
-        return self.store.arrived(*check.reads)
+        return check.declared <= self.store.arrived_kinds
 
     def resolve_target(self) -> None:
         """Determine the gateway of the run, once the kinds that identify it have arrived."""
@@ -211,7 +216,7 @@ class Diagnosis:
             self.store.targets = tuple(dict.fromkeys((*self.store.targets, self.target)))
 
     def _evaluate(self, check: Check) -> Evaluated:
-        if stop := self._stopped_by(check):
+        if self._stopping and (stop := self._stopped_by(check)):
             findings: tuple[Finding, ...] = (stop,)
         else:
             findings = self._results_of(check)
@@ -242,7 +247,7 @@ class Diagnosis:
         known = self._of_cluster.get(check)
         if known is None:
             facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
-            known = run_check(check, facts), frozenset(facts.reads.kinds)
+            known = run_check(check, facts), facts.reads.kinds
             if not facts.reads.of_run:
                 self._of_cluster[check] = known
         findings, self._touched[check.slug] = known

@@ -8,7 +8,6 @@ Field ownership (`managedFields`) records who last wrote a group of fields and w
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 
 from checks.engine.related_objects import RELATED_READS, related_objects
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
@@ -81,25 +80,27 @@ def changes(facts: Facts) -> tuple[Change, ...]:
     """
     since = facts.now - _WINDOW
     things = related_objects(facts)
-    known: dict[int, tuple[Change, ...]] = facts.once("changes of objects", lambda _: {})
-    edits = _newest(change for each in things for change in _changes_of(each, since, known))
-    events = _newest(_events(facts, things, since))
-    return tuple(_newest((*islice(edits, _MAX_EDITS), *islice(events, _MAX_EVENTS))))
+    known: dict[int, _Ordered] = facts.once("changes of objects", lambda _: {})
+    edits: _Ordered = {}
+    for each in things:
+        if id(each) not in known:  # found once for all gateways that depend on it
+            known[id(each)] = _ordered(_dated(each, since))
+        edits |= known[id(each)]
+    events = _ordered(_events(facts, things, since))
+    found = edits | events
+    return tuple([found[key] for key in sorted({*sorted(edits)[:_MAX_EDITS], *sorted(events)[:_MAX_EVENTS]})])
 
 
-def _newest(found: Iterable[Change]) -> list[Change]:
-    return sorted(dict.fromkeys(found), key=lambda each: (-each.at.timestamp(), each.resource, each.what, each.who))
+_Ordered = dict[tuple[float, str, str, str], Change]
+"""Changes by their place in the timeline, newest first: equal changes have one place."""
+
+
+def _ordered(found: Iterable[Change]) -> _Ordered:
+    return {(-each.at.timestamp(), each.resource, each.what, each.who): each for each in found}
 
 
 def _change(at: datetime, resource: str, what: str, who: str = "") -> Change:
     return Change(at, redact(resource), redact(what), redact(who))
-
-
-def _changes_of(thing: KubernetesObject, since: datetime, known: dict[int, tuple[Change, ...]]) -> tuple[Change, ...]:
-    """The changes of an object, found once for all gateways that depend on it."""
-    if id(thing) not in known:
-        known[id(thing)] = tuple(_dated(thing, since))
-    return known[id(thing)]
 
 
 def _dated(thing: KubernetesObject, since: datetime) -> Iterator[Change]:

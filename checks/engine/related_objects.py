@@ -107,9 +107,12 @@ def _policies(facts: Facts) -> Iterator[KubernetesObject]:
     """
     for kind in _NAMESPACE_WIDE:
         yield from facts.readable(kind, facts.gateway.namespace)
-        yield from facts.readable(kind, ROOT_NAMESPACE)
-    for kind in _CLUSTER_WIDE:
-        yield from facts.readable(kind)
+    yield from facts.once("objects for every proxy", _for_every_proxy)
+
+
+def _for_every_proxy(facts: Facts) -> tuple[KubernetesObject, ...]:
+    of_mesh = (each for kind in _NAMESPACE_WIDE for each in facts.readable(kind, ROOT_NAMESPACE))
+    return (*of_mesh, *(each for kind in _CLUSTER_WIDE for each in facts.readable(kind)))
 
 
 def _named(facts: Facts, kind: type[_K], name: str, namespace: str = "") -> Iterator[_K]:

@@ -37,8 +37,8 @@ def without_unusable_actions(findings: Sequence[Finding], checks: Iterable[Check
 
     They are those of checks that do not apply, such as a probe.
     """
-    slugs = {each.slug for each in checks if each.reports_api_server}
-    if all(each.status is not Status.UNKNOWN for each in findings if each.check in slugs):
+    unknown = {each.check for each in findings if each.status is Status.UNKNOWN}
+    if not unknown or not any(each.reports_api_server and each.slug in unknown for each in checks):
         return tuple(findings)
     return tuple(replace(each, actions=()) if each.status is Status.SKIPPED else each for each in findings)
 

@@ -5,6 +5,7 @@ Indexes of the facts are built once.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -86,6 +87,11 @@ class FactStore:
     def arrived(self, *kinds: type[Fact]) -> bool:
         """Whether these kinds have been read or have failed."""
         return self._arrived.issuperset(kinds)
+
+    @property
+    def arrived_kinds(self) -> AbstractSet[type[Fact]]:
+        """The kinds that have been read or have failed."""
+        return self._arrived
 
     def known(self, kind: type[_F]) -> tuple[_F, ...]:
         """The facts of this kind read so far, even if a read failed.

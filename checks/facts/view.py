@@ -114,6 +114,12 @@ class Facts:
             return None
         return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
 
+    def complete(self, kinds: Iterable[type[Fact]]) -> bool:
+        """Whether no read of these kinds failed."""
+        read = frozenset(kinds)
+        self.note(read)
+        return read.isdisjoint(self._store.failed)
+
     def note(self, kinds: Iterable[type[Fact]]) -> None:
         """Count these kinds as read: a value reads them when it needs them."""
         read = frozenset(kinds)

@@ -53,6 +53,10 @@ def recent_requests(facts: Facts) -> tuple[HostRequests, ...]:
 
     Only the last 5 minutes count for a host that has lines in them.
     """
+    return facts.once("recent requests", _recent, str(facts.gateway))
+
+
+def _recent(facts: Facts) -> tuple[HostRequests, ...]:
     by_host: dict[str, list[RecentRequest]] = {}
     for log in facts.proxy_logs():
         for each in _lines(log, facts.now):

@@ -86,18 +86,22 @@ def _gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
     )
 
 
-def matched_resources(facts: Facts, webhook: GatewayWebhook) -> tuple[Resource, ...]:
-    """The gateway's kinds that this webhook's rules and selectors match."""
+def namespace_labels(facts: Facts) -> Mapping[str, str]:
+    """The labels of the gateway's namespace, also if it does not exist yet. Raises Unreadable."""
     name = facts.gateway.namespace
     namespace = facts.get(Namespace, name)
-    namespace_labels = namespace.all_labels if namespace else {"kubernetes.io/metadata.name": name}
-    if not selects(webhook.hook.namespace_selector, namespace_labels):
+    return namespace.all_labels if namespace else {"kubernetes.io/metadata.name": name}
+
+
+def matched_resources(facts: Facts, webhook: GatewayWebhook, of_namespace: Mapping[str, str]) -> tuple[Resource, ...]:
+    """The gateway's kinds that this webhook's rules and selectors match, in a namespace with these labels."""
+    if not selects(webhook.hook.namespace_selector, of_namespace):
         return ()
     known = facts.once("labels of the gateway's objects", _all_labels, facts.gateway)
     return tuple(
         resource
         for resource in webhook.resources
-        if any(applies(webhook.hook, namespace_labels, labels) for labels in known[resource])
+        if any(applies(webhook.hook, of_namespace, labels) for labels in known[resource])
     )
 
 

@@ -9,7 +9,14 @@ from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
-from checks.kubernetes.admission import Backend, GatewayWebhook, backend, gateway_webhooks, matched_resources
+from checks.kubernetes.admission import (
+    Backend,
+    GatewayWebhook,
+    backend,
+    gateway_webhooks,
+    matched_resources,
+    namespace_labels,
+)
 from checks.kubernetes.create_refusals import Refusal
 from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
 from checks.model.findings import Evidence
@@ -52,12 +59,15 @@ def refused_by_webhook(refusals: Iterable[Refusal]) -> dict[str, list[Refusal]]:
 def blocking_webhook(facts: Facts, webhook: GatewayWebhook, denied: dict[str, list[Refusal]]) -> BlockingWebhook | None:
     """Return a webhook that can block the gateway.
 
-    One that has already denied a request is reported separately.
+    One that has already denied a request is reported separately, and one of AKS that answers is not reported.
     """
     if webhook.hook.failure_policy != "Fail" or webhook.hook.name in denied:
         return None
-    resources = matched_resources(facts, webhook)
-    return BlockingWebhook(webhook, resources, backend(facts, webhook)) if resources else None
+    labels, state = namespace_labels(facts), backend(facts, webhook)
+    if webhook.owner and state is Backend.READY:
+        return None
+    resources = matched_resources(facts, webhook, labels)
+    return BlockingWebhook(webhook, resources, state) if resources else None
 
 
 def resource_kind(resource: Resource) -> str:

@@ -9,7 +9,9 @@ Service".
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Network, collapse_addresses, ip_address
+from typing import NamedTuple
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Unreadable
@@ -121,41 +123,72 @@ def _kubernetes(cluster: ManagedCluster) -> tuple[int, ...]:
 
 
 def _needed(facts: Facts) -> Iterator[TunnelledRange]:
-    services, local, server = _service_ranges(facts), _local_dns(facts), _api_server(facts)
-    nodes = tuple(f"{address}/32" for address in _node_addresses(facts))
-    if services:
-        yield TunnelledRange(
+    services, local, server, node = facts.once("ranges outside the tunnel", _outside_tunnel)
+    if services is not None:
+        yield services
+    if not local.isdisjoint(_own_nodes(facts)):
+        yield _LOCAL_DNS
+    if server is not None:
+        yield server
+    if node is not None:
+        yield node
+
+
+_LOCAL_DNS = TunnelledRange(
+    f"lookups at LocalDNS ({LOCAL_DNS.removesuffix('/32')}) through the tunnel",
+    "they get no answer, and new pods of the gateway resolve no host",
+    (LOCAL_DNS,),
+    Severity.BLOCKS,
+)
+
+
+class _OutsideTunnel(NamedTuple):
+    """The addresses that pods of every gateway need outside the tunnel, each None if there are none."""
+
+    services: TunnelledRange | None
+    local_dns: frozenset[str]
+    """The nodes with LocalDNS."""
+    api_server: TunnelledRange | None
+    node: TunnelledRange | None
+    """One node as an example of the virtual network."""
+
+
+def _outside_tunnel(facts: Facts) -> _OutsideTunnel:
+    services, server = _service_ranges(facts), _api_server(facts)
+    node = next(_node_addresses(facts), None)
+    return _OutsideTunnel(
+        TunnelledRange(
             f"Service addresses{_in_brackets(services)} through the tunnel",
             "requests of the gateway's pods to istiod and DNS take the gateway nodes",
             services,
             Severity.DEGRADES,
         )
-    if local:
-        yield TunnelledRange(
-            f"lookups at LocalDNS ({LOCAL_DNS.removesuffix('/32')}) through the tunnel",
-            "they get no answer, and new pods of the gateway resolve no host",
-            (LOCAL_DNS,),
-            Severity.BLOCKS,
-        )
-    if server:
-        yield TunnelledRange(
+        if services
+        else None,
+        _nodes_with_local_dns(facts),
+        TunnelledRange(
             f"requests to the API server{_in_brackets(server)} through the tunnel",
             "it gets them from the gateway nodes",
             server,
             Severity.RISKS,
         )
-    if nodes:
-        yield TunnelledRange(
-            f"traffic to the virtual network, for example {nodes[0].removesuffix('/32')}, through the tunnel",
+        if server
+        else None,
+        TunnelledRange(
+            f"traffic to the virtual network, for example {node}, through the tunnel",
             "it takes the gateway nodes, from which not every address is reachable",
-            nodes[:1],
+            (f"{node}/32",),
             Severity.RISKS,
             example=True,
         )
+        if node
+        else None,
+    )
 
 
+@lru_cache(maxsize=1000)
 def _missing(
-    wanted: Sequence[str], excluded: Sequence[str], exceptions: Sequence[str], reverse: bool
+    wanted: tuple[str, ...], excluded: tuple[str, ...], exceptions: tuple[str, ...], reverse: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """The wanted ranges in the tunnel, and the entries of excludeCidrs that send them there."""
     ranges = [(each, found) for each in wanted if (found := _ipv4(each)) is not None]
@@ -179,13 +212,15 @@ def _service_ranges(facts: Facts) -> tuple[str, ...]:
     return tuple(each for each in cluster.service_cidrs if ":" not in each) if cluster is not None else ()
 
 
-def _local_dns(facts: Facts) -> bool:
-    """Whether a node of the gateway's pods has LocalDNS."""
-    nodes = {node.name: node.pool.lower() for node in facts.readable(Node)}
+def _nodes_with_local_dns(facts: Facts) -> frozenset[str]:
     pools = {pool.name.lower() for pool in facts.readable(AgentPool) if pool.has_local_dns}
+    return frozenset(node.name for node in facts.readable(Node) if node.pool.lower() in pools)
+
+
+def _own_nodes(facts: Facts) -> Iterator[str]:
+    """The nodes of the gateway's pods."""
     pods = facts.readable(Pod, facts.gateway.namespace)
-    own = (p for p in pods if p.deployment in facts.gateway.deployments)
-    return any(nodes.get(pod.node) in pools for pod in own)
+    return (pod.node for pod in pods if pod.deployment in facts.gateway.deployments)
 
 
 def _api_server(facts: Facts) -> tuple[str, ...]:

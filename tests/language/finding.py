@@ -7,7 +7,12 @@ from tests.language.rules import OPENINGS, WORDS, Forbidden
 from tests.language.texts import Kind, Text, line_texts, page_texts, python_texts, yaml_texts
 
 ROOT = Path(__file__).parents[2]
-YAML_FOLDERS = (ROOT / "tests" / "incidents", ROOT / "tests" / "scenarios", ROOT / "examples")
+YAML_FOLDERS = (
+    ROOT / "tests" / "incidents",
+    ROOT / "tests" / "scenarios",
+    ROOT / "tests" / "mutants",
+    ROOT / "examples",
+)
 """Data files of which people read only some keys."""
 
 LINE_FOLDERS = (

@@ -123,7 +123,7 @@ def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfigurati
 
     There are none unless all objects that decide routes could be read.
     """
-    if any(facts.gap(kind) is not None for kind in ROUTER_READS) or not facts.once("fixed addresses", _has_fixed):
+    if not facts.complete(ROUTER_READS) or not facts.once("fixed addresses", _has_fixed):
         return
     over, ranges = routing_of_run(facts), configuration.exclude_cidrs
     for host, entry, address in dict.fromkeys(fixed_addresses(over, examined_hosts(facts))):
