@@ -6,7 +6,7 @@ Source: AKS documentation, "Customize cluster egress with outbound types in Azur
 from collections.abc import Sequence
 
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import PublicIPAddress
+from checks.facts.public_addresses import PublicIPAddress
 from checks.facts.view import Facts
 from checks.model.commands import OUTBOUND, inspect, quoted
 from checks.model.findings import Action, Evidence
@@ -65,7 +65,10 @@ def compare_with_outbound(facts: Facts, addresses: Sequence[str]) -> tuple[Actio
 
 
 def _own(facts: Facts, addresses: Sequence[str]) -> tuple[PublicIPAddress, ...]:
-    return tuple(each for each in facts.readable(PublicIPAddress) if each.address in addresses)
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    ids = {each.lower() for each in cluster.outbound_ip_ids} if cluster is not None else set()
+    known = (each for each in facts.readable(PublicIPAddress) if each.id.lower() in ids)
+    return tuple(each for each in known if each.address in addresses)
 
 
 def _all_outbound(facts: Facts, cluster: ManagedCluster) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from checks.azure.network import flow_end
 from checks.azure.security_rules import INTERNET, Flow, FlowEnd
@@ -47,6 +47,14 @@ class OutboundDestination:
     def flow_from(self, facts: Facts, subnet: Subnet) -> Flow:
         """The flow from a subnet to this destination."""
         return Flow("Outbound", "TCP", range(self.port, self.port + 1), flow_end(facts, subnet), self.end)
+
+
+def ipv4_address(written: str) -> IPv4Address | None:
+    """A destination that is an IPv4 address; None for a name."""
+    try:
+        return IPv4Address(written)
+    except AddressValueError:
+        return None
 
 
 def names_of(destinations: Iterable[OutboundDestination]) -> str:

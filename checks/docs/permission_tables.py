@@ -65,11 +65,16 @@ PURPOSES = {
     "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action": (
         "the API server's address and certificate authority; not needed with `kubeconfig`"
     ),
+    "Microsoft.Network/natGateways/read": "which public addresses a NAT gateway on the gateway node pool's subnet has",
     "Microsoft.Network/networkSecurityGroups/read": "rules that block the tunnel or the egress IP prefix",
-    "Microsoft.Network/publicIPAddresses/read": "after a probe: whether traffic left by an outbound address of the cluster",
-    "Microsoft.Network/publicIPPrefixes/read": "whether your own public IP prefix can be used",
+    "Microsoft.Network/publicIPAddresses/read": (
+        "the address of a NAT gateway; after a probe: whether traffic left by an outbound address of the cluster"
+    ),
+    "Microsoft.Network/publicIPPrefixes/read": "whether your own public IP prefix can be used; the addresses of a NAT gateway",
     "Microsoft.Network/routeTables/read": "routes that send the traffic to another next hop",
-    "Microsoft.Network/virtualNetworks/subnets/read": "the network security group and route table of the gateway node pool",
+    "Microsoft.Network/virtualNetworks/subnets/read": (
+        "the network security group, route table, NAT gateway and service endpoints of the gateway node pool"
+    ),
 }
 """The use of each permission by resource or Azure action.
 

@@ -12,14 +12,9 @@ from checks.engine.readings import record
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import (
-    NetworkInterface,
-    NetworkSecurityGroup,
-    PublicIPAddress,
-    PublicIPPrefix,
-    RouteTable,
-    Subnet,
-)
+from checks.facts.network_interfaces import NetworkInterface
+from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.store import FactStore
 from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
@@ -36,6 +31,7 @@ _NETWORK: tuple[type[Fact], ...] = (
     Subnet,
     NetworkSecurityGroup,
     RouteTable,
+    NatGateway,
     PublicIPPrefix,
     PublicIPAddress,
     NetworkInterface,

@@ -1,6 +1,6 @@
 """Azure network resources around the gateway node pool.
 
-They are subnets, NSGs, route tables, public IP prefixes and public IPs.
+They are subnets, NSGs and route tables.
 """
 
 from collections.abc import Iterable
@@ -8,10 +8,6 @@ from collections.abc import Iterable
 from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
 from checks.facts.fact import ArmResource, Fact, FactsRead, derived
-from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.nodes import Node
-from checks.facts.probes import ProbeResult
-from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.model.raw_values import Raw, items, number, text, texts
 
 NETWORK = "Microsoft.Network"
@@ -72,6 +68,11 @@ class Subnet(ArmFact):
     @derived
     def prefixes(self) -> tuple[str, ...]:
         return texts(self.raw, "addressprefixes") or texts(self.raw, "addressprefix")
+
+    @derived
+    def service_endpoints(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each Azure service with an endpoint, such as `Microsoft.Storage`, and the regions in which it applies."""
+        return tuple((text(e, "service"), texts(e, "locations")) for e in items(self.raw, "serviceendpoints"))
 
 
 def _security_groups(store: FactsRead) -> Iterable[str]:
@@ -134,118 +135,6 @@ class RouteTable(ArmFact):
             (text(r, "name"), text(r, "addressprefix"), text(r, "nexthoptype"), text(r, "nexthopipaddress"))
             for r in items(self.raw, "routes")
         )
-
-
-def _own_prefixes(store: FactsRead) -> Iterable[str]:
-    return {c.public_ip_prefix_id for c in store.known(StaticGatewayConfiguration) if c.public_ip_prefix_id}
-
-
-class PublicIPPrefix(ArmFact):
-    """A customer's public IP prefix that a StaticGatewayConfiguration names.
-
-    The field is `spec.publicIpPrefixId`.
-    """
-
-    __slots__ = ()
-    origin = ArmResource(f"{NETWORK}/publicIPPrefixes/read", (StaticGatewayConfiguration,), _own_prefixes)
-
-    @derived
-    def ref(self) -> str:
-        return f"public IP prefix {self.name}"
-
-    @derived
-    def length(self) -> int | None:
-        return number(self.raw, "prefixlength")
-
-    @derived
-    def location(self) -> str:
-        return text(self.raw, "location")
-
-    @derived
-    def sku(self) -> str:
-        return text(self.raw, "sku", "name")
-
-    @derived
-    def tier(self) -> str:
-        return text(self.raw, "sku", "tier")
-
-    @derived
-    def ip_version(self) -> str:
-        return text(self.raw, "publicipaddressversion")
-
-    @derived
-    def zones(self) -> tuple[str, ...]:
-        """Its availability zones; none for a prefix without zones."""
-        return texts(self.raw, "zones")
-
-    @derived
-    def attached_to(self) -> str:
-        """The id of the NAT gateway or load balancer frontend that uses the whole prefix.
-
-        "" if none does.
-        """
-        return text(self.raw, "natgateway", "id") or text(self.raw, "loadbalancerfrontendipconfiguration", "id")
-
-    @derived
-    def addresses(self) -> tuple[str, ...]:
-        """The ids of the public IP addresses that were taken from it."""
-        return tuple(filter(None, (text(each, "id") for each in items(self.raw, "publicipaddresses"))))
-
-
-def _outbound_ips(store: FactsRead) -> Iterable[str]:
-    """The public IPs that a probe's source IP address is compared with; none without a probe."""
-    if not store.known(ProbeResult):
-        return ()
-    return {each for cluster in store.known(ManagedCluster) for each in cluster.outbound_ip_ids}
-
-
-class PublicIPAddress(ArmFact):
-    """A public IP of the cluster's load balancer or NAT gateway."""
-
-    __slots__ = ()
-    origin = ArmResource(f"{NETWORK}/publicIPAddresses/read", (ManagedCluster, ProbeResult), _outbound_ips)
-
-    @derived
-    def ref(self) -> str:
-        return f"public IP address {self.name}"
-
-    @derived
-    def address(self) -> str:
-        return text(self.raw, "ipaddress")
-
-
-def _interface_lists(store: FactsRead) -> Iterable[str]:
-    return {
-        f"{node.scale_set_machine}/networkInterfaces"
-        for node in store.known(Node)
-        if node.mode == "gateway" and node.scale_set_machine
-    }
-
-
-class NetworkInterface(ArmFact):
-    """A network interface of a gateway node in a scale set.
-
-    It is read with the list of its machine's interfaces.
-    """
-
-    __slots__ = ()
-    origin = ArmResource(
-        "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read", (Node,), _interface_lists
-    )
-
-    @property
-    def ref(self) -> str:
-        return f"network interface {self.name} of {self.machine.rsplit('/', 3)[-3]} instance {self.machine.rsplit('/', 1)[-1]}"
-
-    @property
-    def machine(self) -> str:
-        """The id of its virtual machine in lower case."""
-        return self.id.lower().rpartition("/networkinterfaces/")[0]
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The private addresses of its ipConfigurations."""
-        return tuple(text(each, "privateipaddress") for each in items(self.raw, "ipconfigurations"))
 
 
 def _both(raw: Raw, key: str) -> tuple[str, ...]:

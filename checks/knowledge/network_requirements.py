@@ -50,6 +50,23 @@ A service tag that is not listed, such as AzureCloud or AzureFrontDoor, can cont
 "Virtual network service tags".
 """
 
+SERVICE_ENDPOINT_DOMAINS: dict[str, tuple[str, ...]] = {
+    "microsoft.azurecosmosdb": ("documents.azure.com", "cosmos.azure.com"),
+    "microsoft.cognitiveservices": ("cognitiveservices.azure.com", "openai.azure.com"),
+    "microsoft.containerregistry": ("azurecr.io",),
+    "microsoft.eventhub": ("servicebus.windows.net",),
+    "microsoft.keyvault": ("vault.azure.net",),
+    "microsoft.servicebus": ("servicebus.windows.net",),
+    "microsoft.sql": ("database.windows.net", "sql.azuresynapse.net"),
+    "microsoft.storage": ("core.windows.net",),
+    "microsoft.storage.global": ("core.windows.net",),
+    "microsoft.web": ("azurewebsites.net",),
+}
+"""The domains of a service's hosts by the name of its service endpoint (lower case).
+
+Source: Azure documentation, "Azure virtual network service endpoints".
+"""
+
 OUTBOUND_TYPES = {
     "userdefinedrouting": "follows user-defined routes, usually through a firewall",
     "none": "has no outbound route from AKS",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from checks.facts.network_resources import NetworkInterface
+from checks.facts.network_interfaces import NetworkInterface
 from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration
 from checks.facts.view import Facts

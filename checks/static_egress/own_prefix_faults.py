@@ -9,7 +9,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
 from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import PublicIPPrefix
+from checks.facts.public_addresses import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.azure_errors import ErrorKind

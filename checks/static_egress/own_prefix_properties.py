@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import PublicIPPrefix
+from checks.facts.public_addresses import PublicIPPrefix
 from checks.static_egress.prefixes import capacity
 
 _SCALE_SETS = "/virtualmachinescalesets/"

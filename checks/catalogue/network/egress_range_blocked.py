@@ -7,11 +7,13 @@ from checks.azure.denied_flows import denied_flows
 from checks.azure.nat_gateways import nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
+from checks.azure.service_endpoints import ServiceEndpoint, service_endpoint_of
 from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.faults.reached_addresses import reached_destinations
@@ -36,6 +38,9 @@ from checks.static_egress.prefixes import containing
         Subnet,
         NetworkSecurityGroup,
         RouteTable,
+        NatGateway,
+        PublicIPAddress,
+        PublicIPPrefix,
         *ROUTER_READS,
     ),
     explains={
@@ -51,7 +56,8 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     fails if a rule denies this traffic, and warns if an earlier rule can allow part of it. The most specific route for
     each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An outbound type
     without direct outbound access warns, unless a route leads straight to the Internet. A NAT gateway on the subnet
-    warns, because destinations see its address. If Azure network resources are
+    warns, because destinations see its address, and so does a service endpoint for a service of a routed host, because
+    the service sees a private address. If Azure network resources are
     not read, it does not apply and offers the commands to check by hand. Allow-lists of destinations are not visible.
 
     Why it matters: destinations allow the egress IP prefix. If the network blocks it or replaces it with another
@@ -75,6 +81,7 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     if isinstance(group, NetworkSecurityGroup) and isinstance(subnet, Subnet):
         found += list(_denied(facts, configuration, subnet, group))
     found += list(_redirected(facts, configuration, subnet, table))
+    found += list(_service_endpoints(facts, configuration, subnet))
     attached = nat_gateway(facts, configuration)
     if attached is not None:
         found.append(attached.observation(configuration.egress_prefix, allowed_prefix(configuration)))
@@ -138,6 +145,20 @@ def _redirected(
                 *allow_prefix(facts, configuration, subnet, OUTBOUND),
             ],
         )
+
+
+def _service_endpoints(
+    facts: Facts, configuration: StaticGatewayConfiguration, subnet: Subnet | NotRead
+) -> Iterator[Observation]:
+    """The hosts of Azure services that see a private address, by service endpoint."""
+    if not isinstance(subnet, Subnet) or not configuration.provisions_public_ips or not subnet.service_endpoints:
+        return
+    found: dict[ServiceEndpoint, list[OutboundDestination]] = {}
+    for each in _destinations(facts, configuration):
+        if (endpoint := service_endpoint_of(subnet, each)) is not None:
+            found.setdefault(endpoint, []).append(each)
+    for endpoint, destinations in found.items():
+        yield endpoint.observation(destinations, configuration.egress_prefix, allowed_prefix(configuration))
 
 
 def _without_fault(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
-from checks.facts.network_resources import NetworkInterface
+from checks.facts.network_interfaces import NetworkInterface
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration

@@ -9,7 +9,7 @@ from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import PublicIPPrefix
+from checks.facts.public_addresses import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Evidence, Observation, Severity, fail, healthy, skip, warn
@@ -58,7 +58,11 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     if (fault := own_prefix_fault(facts, configuration)) is not None:
         yield _unusable(facts, configuration, fault)
         return
-    prefix = facts.get(PublicIPPrefix, configuration.public_ip_prefix_id.lower())
+    wanted = configuration.public_ip_prefix_id.lower()
+    prefix = next((each for each in facts.readable(PublicIPPrefix) if each.id.lower() == wanted), None)
+    if prefix is None:
+        # Only a failed read of this prefix matters, not that of a NAT gateway's.
+        prefix = facts.get(PublicIPPrefix, wanted)
     facts.events_on(configuration)
     if prefix is None:
         yield skip(

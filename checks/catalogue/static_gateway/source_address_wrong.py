@@ -6,12 +6,9 @@ The check evaluates the result of a probe; without one it offers the command tha
 from collections.abc import Iterator
 
 from checks.actions.plan import ActionKind
-from checks.actions.probe_evidence import probe_observation
+from checks.actions.probe_evidence import PROBE_READS, probe_observation
 from checks.engine.check import check
-from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import PublicIPAddress
 from checks.facts.pods import Pod
-from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
@@ -28,7 +25,7 @@ _IMAGE = "curlimages/curl"
     severity=Severity.BLOCKS,
     hop="internet",
     article=("SEG-4",),
-    reads=(StaticGatewayConfiguration, Pod, Deployment, ManagedCluster, ProbeResult, PublicIPAddress),
+    reads=(*PROBE_READS, Pod, Deployment),
     explains={"traffic-failing": "destinations reject requests from an address that they do not allow"},
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:

@@ -6,11 +6,8 @@ The check evaluates the result of a probe; without one it offers the commands th
 from collections.abc import Iterator
 
 from checks.actions.plan import ActionKind
-from checks.actions.probe_evidence import probe_observation
+from checks.actions.probe_evidence import PROBE_READS, probe_observation
 from checks.engine.check import check
-from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import PublicIPAddress
-from checks.facts.probes import ProbeResult
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import TSG, change, inspect, kubectl, kubectl_apply
@@ -59,7 +56,7 @@ spec:
     title="A pod outside the mesh cannot use the static egress gateway",
     severity=Severity.BLOCKS,
     article=("SEG-5",),
-    reads=(StaticGatewayConfiguration, ManagedCluster, ProbeResult, PublicIPAddress),
+    reads=PROBE_READS,
     explains={"source-address-wrong": "the pods of the gateway use the same static egress gateway"},
 )
 def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:

@@ -1,8 +1,6 @@
 """The destinations outside the cluster that requests of a run reach through the gateway."""
 
-from ipaddress import AddressValueError, IPv4Address
-
-from checks.azure.outbound_destinations import OutboundDestination
+from checks.azure.outbound_destinations import OutboundDestination, ipv4_address
 from checks.facts.fact import Unreadable
 from checks.facts.view import Facts
 from checks.istio.faults.resolved_routes import resolved_routes
@@ -23,17 +21,10 @@ def _reached(facts: Facts) -> tuple[OutboundDestination, ...]:
     except Unreadable:
         return ()
     found = {
-        OutboundDestination(route.host, end.port, _address(end.destination))
+        OutboundDestination(route.host, end.port, ipv4_address(end.destination))
         for route in routes
         if route.meant
         for end in route.outcome.ends
         if end.result is Result.THROUGH and end.port
     }
     return tuple(sorted(found, key=lambda each: (each.host, each.port, str(each.address))))
-
-
-def _address(destination: str) -> IPv4Address | None:
-    try:
-        return IPv4Address(destination)
-    except AddressValueError:
-        return None

@@ -78,21 +78,22 @@ class PodAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class NatAddress:
-    """A public address of the NAT gateway on the gateway node pool's subnet."""
+class SubnetAddress:
+    """The address that the gateway node pool's subnet gives to traffic, instead of one of the egress IP prefix.
 
-    gateway: str
-    """Its name in messages: `NAT gateway nat-egress`."""
+    It is that of a NAT gateway or an appliance, or the private address of a gateway node.
+    """
+
+    seen: str
 
     def __str__(self) -> str:
-        return f"the address of {self.gateway}"
-
-    @property
-    def seen(self) -> str:
-        return str(self)
+        return self.seen
 
 
-SourceAddress = EgressAddress | NodeAddress | PodAddress | NatAddress
+PRIVATE_ADDRESS = SubnetAddress("a private address of a gateway node")
+"""The source address at destinations with a private address: a public IP applies only to the Internet."""
+
+SourceAddress = EgressAddress | NodeAddress | PodAddress | SubnetAddress
 
 
 def client_address(facts: Facts, pods: Iterable[Pod]) -> SourceAddress:

@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from checks.azure.nat_gateways import nat_gateway
+from checks.azure.outbound_destinations import OutboundDestination
+from checks.azure.subnet_effects import EffectKind, subnet_effect
 from checks.facts.fact import Unreadable
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.istio.trace.source_address import EgressAddress, NatAddress, PodAddress, SourceAddress, node_source
+from checks.istio.trace.source_address import (
+    PRIVATE_ADDRESS,
+    EgressAddress,
+    PodAddress,
+    SourceAddress,
+    SubnetAddress,
+    node_source,
+)
 from checks.model.route import Decision, Hop, HopName, Mark
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import containing, covers_everything, parse_cidr
@@ -31,6 +39,10 @@ class EgressFault(Enum):
     NO_PREFIX = ("no-prefix", "egress-prefix-unassigned")
     NO_ANNOTATION = ("no-annotation", "annotation-mismatch")
     NOT_DEFAULT = ("not-default", "gateway-configuration-invalid")
+    DENIED = ("rule-denies", "egress-range-blocked")
+    DROPPED = ("route-drops", "egress-range-blocked")
+    SERVICE_ENDPOINT = ("service-endpoint", "egress-range-blocked")
+    APPLIANCE = ("route-redirects", "egress-range-blocked")
     NAT_GATEWAY = ("nat-gateway", "egress-range-blocked")
 
     def __init__(self, cause: str, check: str) -> None:
@@ -49,8 +61,10 @@ class StaticEgress:
     address: SourceAddress | None = None
 
 
-def static_egress(facts: Facts, codes: Mapping[str, str], destination: str, *, outside: bool) -> StaticEgress:
-    """The hop of requests from the gateway to a destination: a name or an IP address.
+def static_egress(
+    facts: Facts, codes: Mapping[str, str], destination: OutboundDestination, *, outside: bool
+) -> StaticEgress:
+    """The hop of requests from the gateway to a destination.
 
     `codes` are the checks' codes by slug. `outside` is set if the destination is outside the cluster.
     """
@@ -78,7 +92,7 @@ def _leaves(
 
 
 def _configured(
-    facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str], destination: str
+    facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str], destination: OutboundDestination
 ) -> StaticEgress:
     pod = next((each for each in facts.pods() if each.static_gateway_configuration != found.name), None)
     if pod is not None:
@@ -104,7 +118,7 @@ def _address(facts: Facts, pod: Pod) -> SourceAddress:
 
 
 def _routed(
-    facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str], destination: str
+    facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str], destination: OutboundDestination
 ) -> StaticEgress:
     shown: tuple[Decision, ...] = (
         Decision(found.ref, "spec.gatewayNodepoolName", found.pool),
@@ -120,21 +134,39 @@ def _routed(
         excluded = Decision(found.ref, "spec.excludeCidrs", listed, "the whole Internet is excluded")
         message = f"{found.ref} excludes every address"
         return _leaves(EgressFault.NOT_DEFAULT, codes, message, (*shown, excluded), node_source(facts))
-    if not only_listed and (excluded_range := containing(found.exclude_cidrs, destination)):
-        excluded = Decision(found.ref, "spec.excludeCidrs", excluded_range, f"it contains {destination}")
+    if not only_listed and (excluded_range := containing(found.exclude_cidrs, str(destination.address))):
+        excluded = Decision(found.ref, "spec.excludeCidrs", excluded_range, f"it contains {destination.address}")
         fault = EgressFault.NOT_DEFAULT
-        message = f"{found.ref} excludes {destination}: the gateway's pods send to it from their node"
+        message = f"{found.ref} excludes {destination.address}: the gateway's pods send to it from their node"
         hop = _stops(Mark.DOUBTS, message, (*shown, excluded), fault.cause, codes.get(fault.check, ""))
         return StaticEgress(hop, node_source(facts))
     if listed and not only_listed:
         why = "traffic to these addresses leaves from the node"
         shown = (*shown, Decision(found.ref, "spec.excludeCidrs", listed, why))
+    return _beyond(facts, found, codes, destination, shown)
+
+
+def _beyond(
+    facts: Facts,
+    found: StaticGatewayConfiguration,
+    codes: Mapping[str, str],
+    destination: OutboundDestination,
+    shown: tuple[Decision, ...],
+) -> StaticEgress:
+    """The hop with what the gateway node pool's subnet does to the requests."""
     message = f"through gateway node pool {found.pool}"
-    if (attached := nat_gateway(facts, found)) is not None:
-        evidence = attached.evidence
-        shown = (*shown, Decision(evidence.resource, evidence.field, attached.name, "it replaces the source address"))
-        fault = EgressFault.NAT_GATEWAY
-        message = f"{message}, and then {attached.name}"
-        hop = _stops(Mark.DOUBTS, message, shown, fault.cause, codes.get(fault.check, ""))
-        return StaticEgress(hop, NatAddress(attached.name))
-    return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message, shown), EgressAddress(found.egress_prefix))
+    effect = subnet_effect(facts, found, destination)
+    if effect is None:
+        private = found.provisions_public_ips and not destination.is_public
+        address = PRIVATE_ADDRESS if private else EgressAddress(found.egress_prefix)
+        return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message, shown), address)
+    fault, evidence = EgressFault[effect.kind.name], effect.evidence
+    code = codes.get(fault.check, "")
+    if not effect.seen:
+        why = "denies the requests" if effect.kind is EffectKind.DENIED else "drops the requests"
+        shown = (*shown, Decision(evidence.resource, evidence.field, evidence.observed, f"it {why}"))
+        return StaticEgress(_stops(Mark.BREAKS, f"{message}, where {effect.by} {why}", shown, fault.cause, code))
+    chosen = effect.by if effect.kind is EffectKind.NAT_GATEWAY else evidence.observed
+    shown = (*shown, Decision(evidence.resource, evidence.field, chosen, "it replaces the source address"))
+    hop = _stops(Mark.DOUBTS, f"{message}, and then {effect.by}", shown, fault.cause, code)
+    return StaticEgress(hop, SubnetAddress(effect.seen))

@@ -7,12 +7,14 @@ returns a `Route`. The outcome is the router's (checks/istio/request), the reaso
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from checks.azure.outbound_destinations import OutboundDestination, ipv4_address
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Fact
 from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import Subnet
+from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
@@ -31,7 +33,7 @@ from checks.istio.trace.corrections import corrections_of
 from checks.istio.trace.described_hops import broken_hop, passed_hops
 from checks.istio.trace.request_view import RequestView
 from checks.istio.trace.source_address import SourceAddress, client_address
-from checks.istio.trace.static_egress_hop import static_egress
+from checks.istio.trace.static_egress_hop import EgressFault, static_egress
 from checks.istio.trace.summaries import inside_summary, request_summary, route_summary
 from checks.istio.trace.unknown_client import unknown_client
 from checks.model.requested_host import requested_host
@@ -45,9 +47,16 @@ TRACE_READS: tuple[type[Fact], ...] = (
     ManagedCluster,
     AgentPool,
     Subnet,
+    NetworkSecurityGroup,
+    RouteTable,
+    NatGateway,
+    PublicIPAddress,
+    PublicIPPrefix,
     ProxyLog,
 )
 """The kinds that tracing a route reads."""
+
+_DROPPED = {EgressFault.DENIED.cause, EgressFault.DROPPED.cause}
 
 _OUTCOMES = {
     Result.THROUGH: Outcome.THROUGH,
@@ -125,6 +134,8 @@ def _answer(view: RequestView, result: Outcome, hops: Iterable[Hop]) -> str:
     causes = {each.cause for each in hops if each.mark is Mark.BREAKS}
     if NO_ANSWER in causes:
         return "503 (UH, no healthy upstream)" if plain else CONNECTION_RESET
+    if causes & _DROPPED:
+        return "503 (UF): the connection times out" if plain else CONNECTION_RESET
     if view.end.result is Result.THROUGH and result is Outcome.FAILS:
         return "503 (UH): the gateway's pods get no network without an egress IP prefix" if plain else CONNECTION_RESET
     return answer(view.end, view.request.scheme, gateway=view.at_gateway)
@@ -134,7 +145,8 @@ def _from_gateway(view: RequestView, codes: Mapping[str, str]) -> _Reached:
     """The part of the route from the gateway's pods to the destination."""
     end = view.end
     outside = not end.service.endswith(".svc.cluster.local")
-    egress = static_egress(view.facts, codes, end.destination, outside=outside)
+    destination = OutboundDestination(view.request.host, end.port, ipv4_address(end.destination))
+    egress = static_egress(view.facts, codes, destination, outside=outside)
     if egress.hop.mark is Mark.LEAVES:
         return _Reached((egress.hop,), Outcome.BYPASSES, egress.address)
     if egress.hop.mark is Mark.BREAKS:
