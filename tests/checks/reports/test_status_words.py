@@ -1,12 +1,15 @@
 """Reports name a check that offers a command instead of a request by its status."""
 
+from dataclasses import replace
+
 import pytest
 
-from checks.model.findings import Finding, Report, Status
+from checks.model.findings import Finding, Report, Status, Verdict
 from checks.reports.markdown import markdown
 from checks.reports.text import closing_lines
 from checks.reports.wording import offered
 from tests.clusters.compose import compose, named
+from tests.incidents.incidents import incidents
 from tests.recordings import diagnosed, question
 
 
@@ -31,3 +34,26 @@ def test_text(report: Report, finding: Finding) -> None:
 
 def test_markdown(report: Report, finding: Finding) -> None:
     assert "## Does not apply: EG413" in markdown(report).splitlines()
+
+
+def _report_of(name: str) -> Report:
+    incident = next(each for each in incidents() if each.name == name)
+    wanted = question(incident.cluster, incident.expect["gateway"], incident.expect.get("host"))
+    return diagnosed(incident.cluster, wanted).finish(0.0)
+
+
+def test_a_known_root_cause_needs_no_probe() -> None:
+    assert offered(_report_of("031-gateway-selector-typo")) == ()
+
+
+def test_a_starting_gateway_is_not_probed() -> None:
+    assert offered(_report_of("007-prefix-pending-two-minutes")) == ()
+
+
+def test_failing_traffic_alone_is_probed(report: Report, finding: Finding) -> None:
+    """No object is at fault, so the probe separates the mesh from the network."""
+    failing = replace(report.findings[0], check="traffic-failing", status=Status.FAIL, actions=())
+    broken = replace(
+        report, verdict=Verdict.BROKEN, findings=(failing, *report.findings[1:]), root_causes=("traffic-failing",)
+    )
+    assert finding in offered(broken)
