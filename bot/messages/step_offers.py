@@ -1,4 +1,4 @@
-"""The buttons that request the plan of an active step, and the one that checks a step that a person has run.
+"""The buttons that request the plan of an active step, and the button "I ran it".
 
 They are on the parent message, and on the findings that a step is about."""
 

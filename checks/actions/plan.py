@@ -135,6 +135,7 @@ class RefusalKind(StrEnum):
     NOT_CONFIGURED = "not-configured"
     NAMESPACE_NOT_LISTED = "namespace-not-listed"
     NO_TARGET = "no-target"
+    UNKNOWN_GATEWAY = "unknown-gateway"
     SEVERAL_TARGETS = "several-targets"
     TERMINATING = "terminating"
     NOT_READABLE = "not-readable"

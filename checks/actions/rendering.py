@@ -33,7 +33,7 @@ def plan_lines(plan: ActionPlan) -> tuple[str, ...]:
     """A plan as text, with the requests that it sends and their bodies."""
     effect = _EFFECT_WORDS[plan.effect.value]
     lines = [plan_title(plan), f"  Effect: {effect}", f"  {plan.does}", f"  {plan.interrupts}"]
-    lines += [f"  Way back: {plan.undo}", f"  Takes at most {plan.seconds} s."]
+    lines += [f"  Undo: {plan.undo}", f"  Takes at most {plan.seconds} s."]
     lines += [f"  Note: {each}" for each in plan.notes]
     lines += ["  Requests to the API server:"]
     for call in plan.calls:

@@ -267,11 +267,18 @@ _ANSWERED_WRONGLY = (
 """Outcomes of requests, or of a request that failed for a reason outside the probe."""
 
 
-def left_over_of(plan: ActionPlan) -> str:
-    """The sentence about the object that a probe leaves behind; "" if it leaves none."""
-    if plan.kind is ActionKind.PROBE_GATEWAY:
+def left_over_of(plan: ActionPlan, *, ended: bool = True, certain: bool = True) -> str:
+    """The sentence about the object that a probe from a gateway pod leaves behind.
+
+    "" for other steps.     `ended`: its container has ended. Without `certain`, it is not known whether the object was created.
+    """
+    if plan.kind is not ActionKind.PROBE_GATEWAY:
+        return ""
+    if not certain:
+        return f"It is not known whether {plan.object} was added. If it was, it stays until the pod restarts."
+    if ended:
         return f"The ended {plan.object} stays until the pod restarts."
-    return ""
+    return f"The {plan.object} stays until the pod restarts, and may still run."
 
 
 def _short(detail: str) -> str:

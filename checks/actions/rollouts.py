@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from checks.facts.workloads import Deployment
-from checks.model.raw_values import at, flag, number, text
+from checks.model.raw_values import at, flag, moment, number, text
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 ROLLOUT_SECONDS = 600
@@ -39,6 +39,12 @@ def restart_patch(created: datetime) -> Mapping[str, Any]:
 def is_restarted(deployment: Deployment, created: datetime) -> bool:
     """Whether the restart of this plan has been requested."""
     return deployment.template_annotations.get(RESTARTED_AT) == restart_time(created)
+
+
+def is_restarted_later(deployment: Deployment, created: datetime) -> bool:
+    """Whether a restart was requested after this plan, which may be that of another plan."""
+    found = moment(deployment.template_annotations, RESTARTED_AT)
+    return found is not None and found > created
 
 
 def is_paused(deployment: Deployment) -> bool:

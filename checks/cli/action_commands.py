@@ -83,7 +83,9 @@ def restart_command(deployment: str, name: str, **arguments: Unpack[ActionArgume
 
 
 def _session(arguments: ActionArguments) -> "ActionSession":
+    from checks.actions.plan import RefusalKind
     from checks.cli.action_session import ActionSession
+    from checks.cli.step_refusals import refuse_step
     from checks.model.question import BadQuestion
 
     target: GatewayArguments = {
@@ -99,9 +101,12 @@ def _session(arguments: ActionArguments) -> "ActionSession":
         question, entry = question_of(target)
     except BadQuestion as wrong:
         refuse(wrong)
+    as_json = arguments["output"] == "json"
     settings = command_configuration(arguments["config"]).probe
     if settings is None:
-        refuse("active steps are off: the configuration has no section probe")
+        off = "active steps are off: the configuration has no section probe"
+        refuse_step(RefusalKind.NOT_CONFIGURED, off, as_json=as_json)
     if entry.bundle is not None:
-        refuse(f"{entry.name} is a bundle: active steps need a live cluster")
-    return ActionSession(entry, question, settings, arguments["timeout"], as_json=arguments["output"] == "json")
+        bundle = f"{entry.name} is a bundle: active steps need a live cluster"
+        refuse_step(RefusalKind.NO_TARGET, bundle, as_json=as_json)
+    return ActionSession(entry, question, settings, arguments["timeout"], as_json=as_json)

@@ -280,12 +280,13 @@ def diagnose(
 def unknown_gateway(store: FactStore, question: Question) -> UnknownGateway:
     """The error about a gateway that does not exist.
 
-    It suggests similar names of the mesh profile and the cluster.
+    It suggests similar names of the mesh profile and the cluster, and names a profile that could not be read.
     """
     clusters = store.known(ManagedCluster)
     enabled = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
     shown = dict.fromkeys([*enabled, *gateway_entries(store.known(Service))])
-    return UnknownGateway(question.gateway, question.namespace, question.nameable(shown))
+    unread = next((str(gap) for gap in store.gaps(ManagedCluster)), "")
+    return UnknownGateway(question.gateway, question.namespace, question.nameable(shown), unread)
 
 
 def evaluate(

@@ -62,9 +62,12 @@ _LISTED = 5
 
 
 class UnknownGateway(Exception):
-    """No such gateway exists; `nearest` are the full names of gateways with a similar name."""
+    """No such gateway exists; `nearest` are the full names of gateways with a similar name.
 
-    def __init__(self, name: str, namespace: str | None, shown: Sequence[str]) -> None:
+    `unread` is what could not be read and may list others, "" if everything was read.
+    """
+
+    def __init__(self, name: str, namespace: str | None, shown: Sequence[str], unread: str = "") -> None:
         names = {each: each.partition("/")[2] for each in shown}
         close = get_close_matches(name.lower(), list(names.values()), n=3, cutoff=0.5)
         self.nearest = tuple(each for each, own in names.items() if own in close)
@@ -75,7 +78,12 @@ class UnknownGateway(Exception):
             hint = f"the cluster has {', '.join(shown[:_LISTED])}{more}"
         else:
             hint = "no gateway of the cluster has a similar name"
-        super().__init__(f'no egress gateway "{f"{namespace}/" if namespace else ""}{name}": {hint}')
+        where = " in the cluster" if unread else ""
+        remark = f" The mesh profile could not be read ({unread})" if unread else ""
+        end = "." if unread and not hint.endswith("?") else ""
+        super().__init__(
+            f'no egress gateway "{f"{namespace}/" if namespace else ""}{name}"{where}: {hint}{end}{remark}'
+        )
 
 
 def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> EgressGateway:

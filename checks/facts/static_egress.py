@@ -36,7 +36,10 @@ class ServerProfile:
 
 
 REPLACES = "egress-diag/replaces"
-"""The annotation of a StaticGatewayConfiguration that was created to replace another one of its namespace (SEG-7)."""
+"""The annotation of a StaticGatewayConfiguration that replaces another one (SEG-7).
+
+Its value is the name of the other one in the same namespace.
+"""
 
 
 class StaticGatewayConfiguration(KubernetesObject):

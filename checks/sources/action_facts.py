@@ -14,8 +14,10 @@ from checks.engine.readings import record
 from checks.engine.sweep import problem_of, targets_of
 from checks.facts.egress_gateway import AmbiguousGateway, EgressGateway, UnknownGateway
 from checks.facts.fact import Unreadable
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.question import Question
 from checks.sources.gathering import gather
 from checks.sources.source import Source, SourceError
@@ -33,7 +35,9 @@ def read_action_facts(source: Source, question: Question, timeout: float) -> Fac
     try:
         known = view.gateway.known
     except Unreadable:
-        return view  # planning refuses with the failed read
+        if any(gap.covers(question.namespace) for kind in (Service, Deployment) for gap in store.gaps(kind)):
+            return view  # planning refuses with the failed read
+        known = False  # a step needs objects in the cluster, which has none of this gateway
     if not known:
         raise unknown_gateway(store, question)
     return view

@@ -28,7 +28,7 @@ from checks.actions.results import (
     probe_entry,
     refused_result,
 )
-from checks.actions.rollouts import deployment_path, is_restarted, rollout_of
+from checks.actions.rollouts import deployment_path, is_restarted, is_restarted_later, rollout_of
 from checks.facts.probes import ProbeOutcome
 from checks.facts.workloads import Deployment
 from checks.model.raw_values import Raw, labels
@@ -61,38 +61,44 @@ class ActiveSteps:
         self._pace = pace or Pace()
 
     def execute(
-        self, plan: ActionPlan, recheck: Recheck, progress: Progress, *, may_begin: bool = True
+        self, plan: ActionPlan, recheck: Recheck, progress: Progress, *, may_begin: bool = True, repeated: bool = False
     ) -> ActionResult:
         """Execute a plan, or continue what an earlier attempt began, and return its end.
 
         `recheck` reads the preconditions again; it is called only immediately before the change. Without `may_begin`,
-        nothing new is created. The probe pod still exists afterwards: store the result, then call `clean_up`.
+        nothing new is created. `repeated`: an earlier attempt may have made the change. The probe pod still exists
+        afterwards: store the result, then call `clean_up`.
         """
         try:
             if plan.kind is ActionKind.RESTART:
-                return self._restart(plan, recheck, progress, may_begin)
+                return self._restart(plan, recheck, progress, may_begin, repeated)
             begun = self._begin_probe(plan, recheck, may_begin)
             if begun is not None:
                 return begun
             progress(f"{plan.object[:1].upper()}{plan.object[1:]} was created; waiting for its answer.")
             return self._wait_for_probe(plan)
         except Failure as failure:
-            return self._failed(plan, failure)
+            return self._failed(plan, failure, repeated)
 
-    def clean_up(self, plan: ActionPlan) -> bool:
-        """Delete the objects that a probe created.
+    def clean_up(self, plan: ActionPlan) -> str:
+        """Delete the objects that a probe created, and return what may be left.
 
-        False if the deletion may have failed; the janitor then repeats it.
+        A sentence, "" if nothing is left. The janitor repeats it after a failure.
         """
         if plan.kind is not ActionKind.PROBE_POD:
-            return True
+            return ""
+        ends = "Kubernetes deletes it after its time to live"
         try:
             job = self._existing(_job_path(plan))
-            if job is not None and _is_ours(job, plan):
-                self._api.change(plan.calls[1], monotonic() + REQUEST_DEADLINE)
         except Failure as failure:
-            return failure.status == 404
-        return True
+            return f"It is not known whether {plan.object} still exists ({failure.message}). If it does, {ends}."
+        if job is None or not _is_ours(job, plan):
+            return ""
+        try:
+            self._api.change(plan.calls[1], monotonic() + REQUEST_DEADLINE)
+        except Failure as failure:
+            return "" if failure.status == 404 else f"{plan.object} could not be deleted ({failure.message}); {ends}."
+        return ""
 
     # probes
 
@@ -104,12 +110,27 @@ class ActiveSteps:
                 return self._ended(plan, (ProbeOutcome.TARGET_DELETED, "it was deleted after an interrupted attempt"))
             if (refusal := recheck()) is not None:
                 return refused_result(refusal, _now())
-            if (obstacle := self._create(plan)) is not None:
-                return self._ended(plan, obstacle)
-            found = self._probe_object(plan)
+            return self._created(plan)
         if found is False:
             return self._ended(plan, (ProbeOutcome.FOREIGN_OBJECT, plan.object))
         return None
+
+    def _created(self, plan: ActionPlan) -> ActionResult | None:
+        """Send the change. None if it was made, also if only the answer was lost."""
+        try:
+            self._api.change(plan.calls[0], monotonic() + REQUEST_DEADLINE)
+            return None
+        except Failure as failure:
+            refused = failure
+        if refused.status in (0, 409, 504):
+            try:
+                found = self._probe_object(plan)
+            except Failure:
+                left = left_over_of(plan, certain=False)
+                return self._ended(plan, refusal_obstacle(refused.status, refused.message), left=left)
+            if found is not None:
+                return None if found else self._ended(plan, (ProbeOutcome.FOREIGN_OBJECT, plan.object))
+        return self._ended(plan, refusal_obstacle(refused.status, refused.message))
 
     def _probe_object(self, plan: ActionPlan) -> bool | None:
         """Whether the object of the plan is ours; None if it does not exist."""
@@ -123,16 +144,6 @@ class ActiveSteps:
         job = self._existing(_job_path(plan))
         return None if job is None else _is_ours(job, plan)
 
-    def _create(self, plan: ActionPlan) -> ProbeObstacle | None:
-        """Send the change. None if it was made, also if only the answer was lost."""
-        try:
-            self._api.change(plan.calls[0], monotonic() + REQUEST_DEADLINE)
-        except Failure as failure:
-            if failure.status in (0, 409, 504) and self._probe_object(plan) is not None:
-                return None
-            return refusal_obstacle(failure.status, failure.message)
-        return None
-
     def _wait_for_probe(self, plan: ActionPlan) -> ActionResult:
         deadline = monotonic() + plan.seconds + self._pace.grace
         state_of = gateway_container_state if plan.kind is ActionKind.PROBE_GATEWAY else job_state
@@ -143,7 +154,9 @@ class ActiveSteps:
                 state = state_of(self._api, plan, monotonic() + REQUEST_DEADLINE)
             except Failure as failure:
                 if failure.status not in (0, 429, 500, 503, 504):
-                    return self._ended(plan, refusal_obstacle(failure.status, failure.message))
+                    # After 404 the pod is gone, and its containers with it.
+                    left = "" if failure.status == 404 else left_over_of(plan, ended=False)
+                    return self._ended(plan, refusal_obstacle(failure.status, failure.message), left=left)
                 state = None
             if isinstance(state, LogToRead):
                 return self._read(plan, state)
@@ -152,9 +165,9 @@ class ActiveSteps:
                     since = monotonic()
                 last = state.obstacle
                 if state.final or monotonic() - since >= self._pace.patience.of(last[0]):
-                    return self._ended(plan, last, state.pod)
+                    return self._ended(plan, last, state.pod, left_over_of(plan, ended=False))
             sleep(self._pace.poll)
-        return self._ended(plan, last)
+        return self._ended(plan, last, left=left_over_of(plan, ended=False))
 
     def _read(self, plan: ActionPlan, log: LogToRead) -> ActionResult:
         for attempt in range(3):
@@ -164,22 +177,27 @@ class ActiveSteps:
                 return probe_action_result(plan, entry, _now(), left_over_of(plan))
             except Failure as failure:
                 if attempt == 2:
-                    return self._ended(plan, (ProbeOutcome.LOG_UNREADABLE, failure.message), log.pod)
+                    unreadable = (ProbeOutcome.LOG_UNREADABLE, failure.message)
+                    return self._ended(plan, unreadable, log.pod, left_over_of(plan))
                 sleep(self._pace.poll)
         raise AssertionError("the last attempt returns")
 
-    def _ended(self, plan: ActionPlan, obstacle: ProbeObstacle, pod: str = "") -> ActionResult:
+    def _ended(self, plan: ActionPlan, obstacle: ProbeObstacle, pod: str = "", left: str = "") -> ActionResult:
         entry = probe_entry(plan, obstacle[0], _now(), detail=obstacle[1], pod=pod)
-        return probe_action_result(plan, entry, _now())
+        return probe_action_result(plan, entry, _now(), left)
 
     # restarts
 
-    def _restart(self, plan: ActionPlan, recheck: Recheck, progress: Progress, may_begin: bool) -> ActionResult:
+    def _restart(
+        self, plan: ActionPlan, recheck: Recheck, progress: Progress, may_begin: bool, repeated: bool
+    ) -> ActionResult:
         deployment = self._deployment(plan)
         if deployment.uid != plan.preconditions[0].value:
             changed = f"{deployment.ref} was deleted and created again since the plan was shown."
             return refused_result(PlanRefusal(RefusalKind.CHANGED, changed), _now())
-        if not is_restarted(deployment, plan.created):
+        # A later restart replaces the annotation of the one that an earlier attempt requested.
+        begun = is_restarted(deployment, plan.created) or (repeated and is_restarted_later(deployment, plan.created))
+        if not begun:
             if not may_begin:
                 return ActionResult(ActionOutcome.NOT_COMPLETED, "The restart was not requested.", _now())
             if (refusal := recheck()) is not None:
@@ -219,10 +237,11 @@ class ActiveSteps:
 
     # both
 
-    def _failed(self, plan: ActionPlan, failure: Failure) -> ActionResult:
+    def _failed(self, plan: ActionPlan, failure: Failure, repeated: bool) -> ActionResult:
         obstacle = refusal_obstacle(failure.status, failure.message)
         if plan.kind is not ActionKind.RESTART:
-            return self._ended(plan, obstacle)
+            left = left_over_of(plan, certain=False) if repeated and failure.status != 404 else ""
+            return self._ended(plan, obstacle, left=left)
         entry = f"The API server did not carry out the request ({failure.status}): {failure.message}."
         return ActionResult(ActionOutcome.NOT_COMPLETED, entry, _now())
 

@@ -30,7 +30,10 @@ STEPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move that has begun: the new StaticGatewayConfiguration, and the old one if it still exists."""
+    """A move that has begun: the new StaticGatewayConfiguration and the old one.
+
+    `old` is None if it does not exist any more.
+    """
 
     new: StaticGatewayConfiguration
     old_name: str
@@ -39,7 +42,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class OpenStep:
-    """The first step that is not done; `why` is a clause, `actions` are this step and its way back."""
+    """The first step that is not done.
+
+    `why` is a clause; `actions` are this step and its way back.
+    """
 
     number: int
     why: str
@@ -114,7 +120,7 @@ def _open_steps(facts: Facts, move: Move) -> Iterator[OpenStep]:
 
 
 def _pods_to_move(facts: Facts, move: Move) -> Iterator[OpenStep]:
-    """Step 4, if a pod or the template of new pods does not name the new StaticGatewayConfiguration."""
+    """Step 4, if a pod or a pod template does not name the new one."""
     new, gateway, field = move.new, facts.gateway, f"metadata.annotations[{ANNOTATION}]"
     pods = facts.pods()
     moved = [each for each in pods if each.static_gateway_configuration == new.name]

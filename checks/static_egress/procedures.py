@@ -98,9 +98,9 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
 
 
 def replacement_of(facts: Facts, old: str, namespace: str) -> StaticGatewayConfiguration | None:
-    """The newest StaticGatewayConfiguration that was created to replace another one, None if there is none.
+    """The newest StaticGatewayConfiguration that was created to replace another one.
 
-    One that is being deleted does not count: deleting it is the way back.
+    None if there is none. One that is being deleted does not count: deleting it is the way back.
     """
     found = [
         each
@@ -122,7 +122,10 @@ def _create_like(old: StaticGatewayConfiguration, name: str, pool: str) -> Actio
 
 
 def point_to(facts: Facts, name: str, old: StaticGatewayConfiguration | None) -> Action:
-    """Point the gateway at the StaticGatewayConfiguration `name` in place of `old`, None if that does not exist any more."""
+    """Point the gateway at another StaticGatewayConfiguration.
+
+    `old` is the one before, None if it does not exist any more.
+    """
     gateway = facts.gateway
     return disrupt(
         f"Point {gateway.ref} at {name}; replaces its pods, open connections are closed ({AZ_VERSION})",

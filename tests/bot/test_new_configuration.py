@@ -1,4 +1,7 @@
-"""A move to a new StaticGatewayConfiguration in Slack: each press of "I ran it" verifies the step."""
+"""A move to a new StaticGatewayConfiguration in Slack.
+
+Each press of "I ran it" verifies the step.
+"""
 
 from __future__ import annotations
 

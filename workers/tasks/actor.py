@@ -114,6 +114,7 @@ class Actor:
             lambda: recheck_now(source, question, plan, settings.namespaces, timeout),
             progress,
             may_begin=action.started is None or datetime.now(UTC) - action.started < MAY_BEGIN,
+            repeated=action.attempts > 1,
         )
         ended = self._stores.actions.finish(action.id, result)
         if ended is None:
@@ -130,7 +131,7 @@ class Actor:
         if action.cleaned or action.plan is None:
             return
         _, source = self._opened(action)
-        if ActiveSteps(ActionApi(source.access), self._pace).clean_up(action.plan):
+        if not ActiveSteps(ActionApi(source.access), self._pace).clean_up(action.plan):
             self._stores.actions.note_cleaned(action.id)
 
     def _diagnose_again(self, action: ActionRecord) -> None:

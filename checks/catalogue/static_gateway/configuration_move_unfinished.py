@@ -1,4 +1,4 @@
-"""EG416: a gateway's move to a new StaticGatewayConfiguration has begun and is not finished."""
+"""EG416: a gateway's move to a new StaticGatewayConfiguration is not finished."""
 
 from collections.abc import Iterator
 

@@ -3,15 +3,19 @@
 They use a loopback API server with a kubelet.
 """
 
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
 from tests.clusters.compose import compose, named
-from tests.command_line import ask, refused
+from tests.command_line import ENVIRONMENT, PROGRAM, ask, refused
 from tests.loopback.active import ActiveKubeServer, Kubelet
 
 GATEWAY = ("x", "team-egress/egw")
@@ -91,6 +95,62 @@ def test_the_last_ready_pod_is_restarted_only_with_the_name(tmp_path: Path) -> N
         assert not server.changes
         assert ask("restart", *GATEWAY, "--config", config, "--yes", "--confirm", "egw-asm-1-30").code == 0
         assert server.changes == {"PATCH Deployment": 1}
+
+
+def test_a_wrong_name_is_refused_also_where_none_is_needed(server: ActiveKubeServer, config: Path) -> None:
+    answer = ask("restart", *GATEWAY, "--config", config, "--yes", "--confirm", "egw-asm-1-29")
+    assert answer.code == 2
+    assert answer.out == "Refused: --confirm names egw-asm-1-29, but the plan restarts egw-asm-1-30.\n"
+    assert not server.changes
+    assert ask("restart", *GATEWAY, "--config", config, "--yes", "--confirm", "egw-asm-1-30").code == 0
+
+
+def test_a_refusal_before_the_plan_is_a_document_too(server: ActiveKubeServer, config: Path, tmp_path: Path) -> None:
+    as_json = ("--yes", "--output", "json")
+    (folder := tmp_path / "off").mkdir()
+    off = ask("probe", *GATEWAY, "--config", configured(server, folder, None), *as_json)
+    unknown = ask("probe", "x", "team-egress/egw2", "--config", config, *as_json)
+    for answer, kind in ((off, "not-configured"), (unknown, "unknown-gateway")):
+        assert answer.code == 2
+        assert answer.document["plan"] is None
+        assert answer.document["result"]["outcome"] == "refused"
+        assert answer.document["result"]["refusal"]["kind"] == kind
+    assert unknown.document["result"]["refusal"]["choices"] == ["team-egress/egw"]
+
+
+def test_a_gateway_that_the_cluster_does_not_have_is_unknown_also_while_azure_cannot_be_read(
+    server: ActiveKubeServer, tmp_path: Path
+) -> None:
+    entry = {"name": "x", "kubeconfig": str(server.kubeconfig(tmp_path)), "azure": "live", "subscription_id": "0-1"}
+    config = tmp_path / "egress-diag.yaml"
+    entry |= {"resource_group": "rg", "aks_name": "aks"}
+    config.write_text(yaml.safe_dump({"clusters": [entry], "probe": {"namespaces": ["team-egress"]}}))
+    said = refused("restart", "x", "team-egress/egv", "--config", config, "--timeout", "20")
+    assert 'no egress gateway "team-egress/egv" in the cluster: did you mean team-egress/egw?' in said
+    assert "The mesh profile could not be read" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_deletes_the_probe_and_is_reported_in_the_document(
+    server: ActiveKubeServer, config: Path, number: signal.Signals
+) -> None:
+    server.kubelet = Kubelet(seconds=60)
+    words = ["probe", *GATEWAY, "--config", str(config), "--yes", "--output", "json"]
+    command = subprocess.Popen(
+        [PROGRAM, *words], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 60
+    while not server.jobs and time.monotonic() < until:
+        time.sleep(0.05)
+    assert server.jobs, "the probe has begun"
+    command.send_signal(number)
+    out, err = command.communicate(timeout=60)
+    assert (command.returncode, server.jobs) == (3, {}), err
+    found = orjson.loads(out)
+    assert found["result"]["outcome"] == "not-completed"
+    assert found["result"]["summary"] == f"{number.name} interrupted the step."
+    assert found["result"]["left_over"] == ""
+    assert "Aborted" not in err
 
 
 def test_nothing_is_changed_without_a_confirmation(server: ActiveKubeServer, config: Path) -> None:

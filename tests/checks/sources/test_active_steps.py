@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from checks.actions.plan import ActionKind, ActionPlan, PlanRefusal, RefusalKind
 from checks.actions.planning import PlanRequest, plan_action
 from checks.actions.results import ActionOutcome, ActionResult
+from checks.actions.rollouts import restart_patch
 from checks.actions.step_permissions import PROBE, RESTART, action_rules, single_rights
 from checks.config.configuration import ClusterConfig
 from checks.facts.probes import ProbeOutcome
@@ -97,7 +98,7 @@ def test_a_probe_pod_is_created_read_and_deleted(world: Make) -> None:
     assert result.probe is not None
     assert result.probe["pod"] == "egress-diag-probe-0a1b2c3d4e5f-x7x7x"
     assert here.server.jobs
-    assert here.steps.clean_up(here.plan)
+    assert here.steps.clean_up(here.plan) == ""
     assert here.server.jobs == {}
     assert here.server.changes == {"POST Job": 1, "DELETE Job": 1}
 
@@ -203,8 +204,44 @@ def test_a_job_of_the_same_name_that_is_not_ours_is_neither_read_nor_deleted(wor
     result = here.execute()
     assert result.outcome is ActionOutcome.REFUSED
     assert "did not create" in result.summary
-    assert here.steps.clean_up(here.plan)
+    assert here.steps.clean_up(here.plan) == ""
     assert here.server.jobs == {"egress-diag-probe-0a1b2c3d4e5f": foreign}
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "left"),
+    [
+        (Kubelet(waiting=("ErrImagePull", "not found")), "stays until the pod restarts, and may still run."),
+        (Kubelet(log_status=500), "The ended ephemeral container"),
+        (Kubelet(seconds=60), "stays until the pod restarts, and may still run."),
+        (Kubelet(refusal=(403, "denied")), ""),
+    ],
+    ids=["image", "log", "deadline", "refused"],
+)
+def test_an_ephemeral_container_that_was_added_is_reported_also_after_a_failure(
+    world: Make, kubelet: Kubelet, left: str
+) -> None:
+    here = world(ActionKind.PROBE_GATEWAY, kubelet)
+    result = here.execute(replace(here.plan, seconds=1))
+    assert result.outcome is ActionOutcome.NOT_COMPLETED
+    assert left in result.left_over
+    assert bool(result.left_over) == bool(left)
+
+
+def test_an_interrupted_restart_is_followed_although_another_one_came_after_it(world: Make) -> None:
+    here = world(ActionKind.RESTART)
+    assert here.execute().outcome is ActionOutcome.AS_EXPECTED
+    later = replace(here.plan, id="bbbbbbbbbbbb", created=here.plan.created + timedelta(seconds=30))
+    later = replace(later, calls=(replace(later.calls[0], body=restart_patch(later.created)),))
+    assert here.execute(later).outcome is ActionOutcome.AS_EXPECTED
+
+    def changed() -> PlanRefusal:
+        return PlanRefusal(RefusalKind.CHANGED, "metadata.generation was 1, now 3")
+
+    assert here.execute(recheck=changed).outcome is ActionOutcome.REFUSED, "the first attempt of a plan"
+    again = here.execute(recheck=changed, repeated=True)
+    assert again.outcome is ActionOutcome.AS_EXPECTED
+    assert here.server.changes == {"PATCH Deployment": 2}
 
 
 def test_left_over_jobs_are_found_by_their_owner(world: Make) -> None:
@@ -298,8 +335,12 @@ def test_a_missing_right_is_named_in_a_plain_sentence(
     else:
         assert result.outcome is ActionOutcome.AS_EXPECTED
     # The Job is deleted as soon as the right is there, at the latest by Kubernetes.
-    assert cleaned is (verb not in ("delete", "get") or resource != "jobs")
-    assert here.steps.clean_up(here.plan)
+    expected = {
+        ("get", "jobs"): "It is not known whether Job team-egress/egress-diag-probe-0a1b2c3d4e5f still exists",
+        ("delete", "jobs"): "Job team-egress/egress-diag-probe-0a1b2c3d4e5f could not be deleted",
+    }.get((verb, resource), "")
+    assert cleaned.startswith(expected) if expected else cleaned == ""
+    assert here.steps.clean_up(here.plan) == ""
     assert here.server.jobs == {}
 
 
