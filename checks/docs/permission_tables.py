@@ -57,6 +57,10 @@ PURPOSES = {
     "authorizationpolicies": "policies that deny requests at the gateway",
     "peerauthentications": "the mutual TLS mode of a namespace",
     "telemetries": "whether access logging is enabled",
+    "Microsoft.Authorization/roleAssignments/read": (
+        "optional: whether the cluster's identity may join your own public IP prefix"
+    ),
+    "Microsoft.Authorization/roleDefinitions/read": "optional: the actions of these roles",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read": (
         "whether each gateway node still has its address of the egress IP prefix"
     ),

@@ -1,5 +1,6 @@
 """Doctor's requirements of Azure for one cluster: credential, cluster, permissions, clock."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_interfaces import NetworkInterface
 from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
+from checks.facts.role_assignments import RoleAssignmentList, RoleDefinition
 from checks.facts.store import FactStore
 from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
@@ -35,6 +37,8 @@ _NETWORK: tuple[type[Fact], ...] = (
     PublicIPPrefix,
     PublicIPAddress,
     NetworkInterface,
+    RoleAssignmentList,
+    RoleDefinition,
 )
 _READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
 
@@ -117,6 +121,9 @@ def _reads(
         own = [gap for gap in gaps if _is_about(gap, kind)]
         if any(gap.status == 403 for gap in own):
             message = next(gap.message for gap in own if gap.status == 403)
+            if isinstance(kind.origin, ArmResource) and kind.origin.optional:
+                yield AZURE_RIGHT.passed(f"not granted, which is optional: {message}", subject)
+                continue
             yield AZURE_RIGHT.failed(f"{message}; {_lost(_action(kind))}", subject)
         elif gaps:
             yield AZURE_RIGHT.not_checked("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
@@ -131,7 +138,7 @@ def _reads(
 def _is_about(gap: Gap, kind: type[Fact]) -> bool:
     """Whether this read itself failed, and not an earlier one that it depends on."""
     words = _action(kind).lower().removesuffix("/read").rsplit("/", 1)[-1]
-    return gap.source == "azure" and words in gap.resource.lower().split("/")
+    return gap.source == "azure" and words in re.split(r"[/?]", gap.resource.lower())
 
 
 def _action(kind: type[Fact]) -> str:

@@ -65,6 +65,8 @@ class ArmResource:
     action: str
     after: tuple[type["Fact"], ...]
     ids: Callable[["FactsRead"], Iterable[str]]
+    optional: bool = False
+    """Whether the permission only adds detail: without it no check is not checked."""
 
     @property
     def resource(self) -> str:

@@ -16,7 +16,11 @@ from typing import Any, TypeVar
 from checks.facts.fact import AzureCall, Credentials, Gap
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import items, text
-from checks.sources.expected_answers import managed_cluster, network_interfaces, network_resource, node_pool_page
+from checks.sources.arm_requests import arm_request
+from checks.sources.expected_answers import (
+    managed_cluster,
+    node_pool_page,
+)
 from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import Answer, Objects
@@ -26,25 +30,12 @@ AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 
 Source: docs/domain/azure.md#api-server-authentication.
 """
-NETWORK_API = "2024-05-01"
-_INTERFACES_API = "2018-10-01"
-"""The version in which Azure lists the network interfaces of scale sets."""
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
 _MOST_PAGES = 100
 _RETRIES = 2
 _EARLY = 300
 """Seconds before its expiry that a token is renewed."""
-_ARM_ID = re.compile(
-    r"(/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network)((/[\w.-]+){2,6})", re.IGNORECASE
-)
-
-_INTERFACES_ID = re.compile(
-    r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Compute/virtualMachineScaleSets/[\w.-]+"
-    r"/virtualMachines/\d+/networkInterfaces",
-    re.IGNORECASE,
-)
-
 _ATTEMPT = re.compile(r"\w+Credential: ")
 _REPEATED_NAME = re.compile(r"\b(\w+Credential): \1\b")
 _REQUEST = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
@@ -159,25 +150,22 @@ class AzureReader:
             return failure.gap("azure", "get" if single else "list", what.resource)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
-        """One network resource by its ID, or the network interfaces of a machine in a scale set."""
-        listed = _INTERFACES_ID.fullmatch(resource_id) is not None
-        if not (listed or _ARM_ID.fullmatch(resource_id)) or "/.." in resource_id:
+        """One resource by its ID, the network interfaces of a machine in a scale set, or a list of role assignments."""
+        asked = arm_request(resource_id)
+        if asked is None or "/.." in resource_id:
             # IDs come from objects in the cluster: only a plain ID may become part of a request.
             return Gap("azure", "get", resource_id, 400, "is not the ID of a network resource")
 
         def ask(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
-            request = azure_library().HttpRequest(
-                "GET", resource_id, params={"api-version": _INTERFACES_API if listed else NETWORK_API}
-            )
+            request = azure_library().HttpRequest("GET", asked.path, params=asked.parameters)
             response = client.send_request(request, **limits)
             response.raise_for_status()
-            found = response.json()
-            return network_interfaces(found) if listed else (network_resource(found, resource_id),)
+            return asked.answer(response.json())
 
         try:
             return Objects(self.account.call(deadline, ask))
         except Failure as failure:
-            return failure.gap("azure", "list" if listed else "get", resource_id)
+            return failure.gap("azure", asked.verb, resource_id)
 
 
 def cluster_login(

@@ -72,6 +72,24 @@ def network_interfaces(found: Any) -> tuple[Json, ...]:
     return tuple(listed)
 
 
+def role_assignments(found: Any, list_id: str) -> Json:
+    """Azure's list of role assignments as one resource with the ID of the list. Raises Failure (502)."""
+    listed = found.get("value") if isinstance(found, dict) else None
+    if not isinstance(listed, list) or not all(text(each, "properties", "roleDefinitionId") for each in listed):
+        raise Failure(_WRONG, "Azure's answer is not a list of role assignments")
+    if found.get("nextLink"):
+        raise Failure(_WRONG, "Azure's list of role assignments is incomplete")
+    return {"id": list_id, "value": listed}
+
+
+def role_definition(found: Any, role_id: str) -> Json:
+    """Azure's answer about a role definition, with the ID by which it was requested. Raises Failure (502)."""
+    resource = _arm_object(found, "a role definition", "microsoft.authorization/roledefinitions")
+    if text(resource, "name").lower() != role_id.rsplit("/", 1)[-1].lower():
+        raise Failure(_WRONG, "Azure's answer is not the requested role definition")
+    return {**resource, "id": role_id}
+
+
 def node_pool_page(response: Any) -> None:
     """Check a page of Azure's list of node pools. Raises Failure (502)."""
     answer = response.http_response

@@ -17,7 +17,8 @@ from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import ControllerFault, EventCause, event_cause, event_line
 from checks.model.findings import Action, Evidence
 from checks.static_egress.gateway_configuration import pool_of
-from checks.static_egress.own_prefix_fixes import create_prefix, prefix_fix
+from checks.static_egress.join_right import JOIN, join_right
+from checks.static_egress.own_prefix_fixes import create_prefix, grant_on_prefix, prefix_fix
 from checks.static_egress.own_prefix_properties import unusable_properties
 from checks.static_egress.procedures import patch_spec
 
@@ -29,17 +30,21 @@ class PrefixFault:
     summary: str
     evidence: tuple[Evidence, ...]
     fix: Action
+    another: bool = True
+    """Whether the fix is another prefix, which needs another StaticGatewayConfiguration."""
 
 
 def own_prefix_fault(facts: Facts, configuration: StaticGatewayConfiguration) -> PrefixFault | None:
-    """The first fault: of the id, the properties, in a current warning, or a 404 of Azure.
+    """The first fault: of the id, the properties, in a current warning, the right to join it, or a 404 of Azure.
 
-    Requires StaticGatewayConfiguration, Event, ManagedCluster, AgentPool and PublicIPPrefix declared.
+    Requires StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix, RoleAssignmentList and
+    RoleDefinition declared.
     """
     return (
         _by_subscription(facts, configuration)
         or _by_properties(facts, configuration)
         or _by_event(facts, configuration)
+        or _by_role(facts, configuration)
         or _by_absence(facts, configuration)
     )
 
@@ -61,7 +66,7 @@ def _by_subscription(facts: Facts, configuration: StaticGatewayConfiguration) ->
         f"{configuration.ref} writes the subscription of its public IP prefix in other letters than the cluster's id "
         f"({subscription}); the controller takes it for another subscription."
     )
-    return PrefixFault(summary, (evidence,), _spelling(configuration, subscription, expected))
+    return PrefixFault(summary, (evidence,), _spelling(configuration, subscription, expected), another=False)
 
 
 def _spelling(configuration: StaticGatewayConfiguration, subscription: str, expected: str) -> Action:
@@ -82,10 +87,12 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Prefix
         named = cause.error is not None and configuration.public_ip_prefix_id.lower() in cause.error.message.lower()
         if cause.fault is not ControllerFault.OWN_PREFIX_UNUSABLE and (not named or cause.waiting):
             continue
+        fix = prefix_fix(facts, configuration, cause)
         return PrefixFault(
             f"{configuration.ref} cannot use its own public IP prefix: {_meaning(configuration, cause)}.",
             (Evidence(configuration.ref, f"event {event.reason}", event_line(event.message), "(none)"),),
-            prefix_fix(facts, configuration, cause),
+            fix,
+            another=fix == create_prefix(facts, configuration),
         )
     return None
 
@@ -100,6 +107,21 @@ def _meaning(configuration: StaticGatewayConfiguration, cause: EventCause) -> st
         name = configuration.public_ip_prefix_id.rsplit("/", 1)[-1]
         return f"{error.code}, the cluster's identity may {may} ({name})"
     return error.meaning
+
+
+def _by_role(facts: Facts, configuration: StaticGatewayConfiguration) -> PrefixFault | None:
+    """The right to join the prefix, if role assignments were read and none of them allows it."""
+    right = join_right(facts, configuration)
+    if right.allowed is not False:
+        return None
+    name = configuration.public_ip_prefix_id.rsplit("/", 1)[-1]
+    roles = ", ".join(right.roles) or "(none)"
+    return PrefixFault(
+        f"The cluster's identity may not join the public IP prefix of {configuration.ref} ({name}).",
+        (Evidence(f"public IP prefix {name}", "roles of the cluster's identity", roles, f"a role that allows {JOIN}"),),
+        grant_on_prefix(facts, configuration),
+        another=False,
+    )
 
 
 def _by_absence(facts: Facts, configuration: StaticGatewayConfiguration) -> PrefixFault | None:

@@ -10,10 +10,12 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.public_addresses import PublicIPPrefix
+from checks.facts.role_assignments import RoleAssignmentList, RoleDefinition
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
+from checks.static_egress.join_right import join_right
 from checks.static_egress.own_prefix_faults import PrefixFault, own_prefix_fault
 from checks.static_egress.own_prefix_fixes import list_roles, show_prefix
 from checks.static_egress.procedures import describe, new_configuration
@@ -27,7 +29,15 @@ from checks.static_egress.procedures import describe, new_configuration
     hop="node pool",
     article=("SEG-2",),
     partly=("SEG-7",),
-    reads=(StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix),
+    reads=(
+        StaticGatewayConfiguration,
+        Event,
+        ManagedCluster,
+        AgentPool,
+        PublicIPPrefix,
+        RoleAssignmentList,
+        RoleDefinition,
+    ),
     explains={
         "egress-prefix-unassigned": "the controller takes the addresses from this prefix, which it cannot use",
         "traffic-failing": "gateway nodes have no address of this prefix",
@@ -37,9 +47,10 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     """What it checks: spec.publicIpPrefixId, if it is set: the prefix's subscription, letter by letter as the controller
     compares it, and in Azure its region, SKU (Standard), tier (Regional), IP version (IPv4), length (the prefix size of
     the node pool), zones, and whether other resources use it; and every current warning of the controller whose error
-    names the prefix. The right of the cluster's identity to join the prefix is visible only in these warnings; the
-    command to list its roles is offered. If Azure network resources are not read, it does not apply and offers the
-    command to compare by hand. With an egress IP prefix already assigned a fault warns: it affects only new nodes.
+    names the prefix. If role assignments may be read, which is an optional permission, it also checks whether a role of
+    the cluster's identity allows to join the prefix; otherwise the result states that this was not checked. If Azure
+    network resources are not read, it does not apply and offers the command to compare by hand. With an egress IP prefix
+    already assigned a fault warns: it affects only new nodes.
 
     Why it matters: the controller attaches this prefix to the gateway nodes and has no fallback.
 
@@ -74,7 +85,9 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     # Without Azure's answer neither length nor subscription has been compared.
     facts.all(AgentPool)
     facts.one(ManagedCluster)
-    yield healthy(f"{configuration.ref} can use {prefix.ref}.")
+    right = join_right(facts, configuration)
+    unread = "" if right.allowed else f" The right of the cluster's identity to join it is not checked: {right.why}."
+    yield healthy(f"{configuration.ref} can use {prefix.ref}.{unread}")
 
 
 def _unusable(facts: Facts, configuration: StaticGatewayConfiguration, fault: PrefixFault) -> Observation:
@@ -84,5 +97,6 @@ def _unusable(facts: Facts, configuration: StaticGatewayConfiguration, fault: Pr
     actions = [show_prefix(configuration), describe(configuration), fault.fix]
     if configuration.egress_prefix:
         return warn(fault.summary, subject=configuration.ref, evidence=proof, actions=actions)
-    actions += new_configuration(facts, configuration)
+    if fault.another:
+        actions += new_configuration(facts, configuration)
     return fail(fault.summary, subject=configuration.ref, evidence=proof, actions=actions)

@@ -269,6 +269,18 @@ def test_a_public_ip_prefix_that_may_not_be_read(in_azure: Seen) -> None:
     assert one(lines, "azure-right").subject == "aks1 Microsoft.Network/publicIPPrefixes/read"
 
 
+def test_role_assignments_that_may_not_be_read_are_optional(in_azure: Seen) -> None:
+    prefix = f"{NETWORK}/publicIPPrefixes/pip1".replace("[^/]+", "x")
+    configuration = {"kind": "StaticGatewayConfiguration", "metadata": {"namespace": "team-egress", "name": "sgc"}}
+    own = {"change": [{**configuration, "spec": {"publicIpPrefixId": prefix}}]}
+    denied = Fault("(?i)roleAssignments", status=403, message="AuthorizationFailed")
+    lines = [
+        each for each in in_azure(denied, cluster=compose(named("base"), own)) if "roleAssignments" in each.subject
+    ]
+    assert [each.state for each in lines] == [State.PASSED]
+    assert lines[0].observed.startswith("not granted, which is optional")
+
+
 def test_a_credential_that_entra_rejects(in_azure: Seen) -> None:
     lines = in_azure(Fault(f"^{LOGIN}/.*token", status=401, message="AADSTS7000215: Invalid client secret"))
     one(lines, "azure-credential")

@@ -99,6 +99,51 @@ def test_an_answer_without_a_list_of_interfaces_is_a_gap(
     assert (answer.verb, answer.status) == ("list", 502)
 
 
+ROLES = f"{SUBNET}/publicIPPrefixes/p1/providers/Microsoft.Authorization/roleAssignments"
+PRINCIPAL = "f46e25b9-cdfe-51ef-a5c7-8897b86b28d6"
+
+
+def test_role_assignments_are_listed_for_the_principal_and_its_groups(
+    use_azure: UseAzure, account: AzureAccount
+) -> None:
+    assignment = {"id": f"{ROLES}/a1", "properties": {"roleDefinitionId": "/x", "principalId": PRINCIPAL}}
+    body = orjson.dumps({"value": [assignment]})
+    with AzureServer(named("base"), faults=[Fault("roleAssignments$", body=body)]) as server:
+        use_azure(server)
+        answer = reader(account).arm(f"{ROLES}?assignedTo={PRINCIPAL}", soon())
+    assert answer == Objects(({"id": f"{ROLES}?assignedTo={PRINCIPAL}", "value": [assignment]},))
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b'{"value": [{}]}', b'{"value": [], "nextLink": "https://management.azure.com/more"}']
+)
+def test_an_incomplete_list_of_role_assignments_is_a_gap(
+    body: bytes, use_azure: UseAzure, account: AzureAccount
+) -> None:
+    with AzureServer(named("base"), faults=[Fault("roleAssignments$", body=body)]) as server:
+        use_azure(server)
+        answer = reader(account).arm(f"{ROLES}?assignedTo={PRINCIPAL}", soon())
+    assert isinstance(answer, Gap)
+    assert (answer.verb, answer.status) == ("list", 502)
+
+
+@pytest.mark.parametrize("name", ["4d97b98b-1d4f-4787-a291-c67834d212e7", "acdd72a7-3385-48ef-bd42-f606fba81ae7"])
+def test_a_role_definition_must_be_the_requested_one(name: str, use_azure: UseAzure, account: AzureAccount) -> None:
+    kind = "Microsoft.Authorization/roleDefinitions"
+    body = orjson.dumps(
+        {"id": f"/providers/{kind}/{name}", "name": name, "type": kind, "properties": {"roleName": "Reader"}}
+    )
+    wanted = f"/subscriptions/0-1/providers/{kind}/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    with AzureServer(named("base"), faults=[Fault("roleDefinitions", body=body)]) as server:
+        use_azure(server)
+        answer = reader(account).arm(wanted, soon())
+    if wanted.endswith(name):
+        assert isinstance(answer, Objects)
+        assert answer.raw[0]["id"] == wanted
+    else:
+        assert isinstance(answer, Gap)
+
+
 @pytest.mark.parametrize(
     "resource_id",
     [
@@ -108,6 +153,7 @@ def test_an_answer_without_a_list_of_interfaces_is_a_gap(
         f"{SUBNET}/virtualNetworks/v/subnets/../../../../x",
         f"{SUBNET}/virtualNetworks/v?api-version=1&x=",
         f"{SUBNET}/virtualNetworks/v#",
+        f"{SUBNET}/publicIPPrefixes/p/providers/Microsoft.Authorization/roleAssignments?assignedTo=x') or ('1' eq '1",
         "/subscriptions/a/resourceGroups/b/providers/Microsoft.KeyVault/vaults/v",
         "/subscriptions/a/../b/providers/Microsoft.Network/x/y",
     ],
