@@ -1,4 +1,6 @@
-"""Service endpoints of the gateway node pool's subnet, which change the source address that a service sees.
+"""Service endpoints of the gateway node pool's subnet.
+
+They change the source address that a service sees.
 
 Source: Azure documentation, "Azure virtual network service endpoints": the source IP addresses of the subnet's machines
 switch from public to private ones, and the route to the service overrides user-defined routes and NAT gateways.
@@ -16,7 +18,10 @@ from checks.model.findings import Action, Evidence, Observation, warn
 
 @dataclass(frozen=True, slots=True)
 class ServiceEndpoint:
-    """An endpoint of a subnet for an Azure service, and the regions in which it applies (none: all)."""
+    """An endpoint of a subnet for an Azure service.
+
+    `regions` are those in which it applies, () for all.
+    """
 
     subnet: Subnet
     service: str

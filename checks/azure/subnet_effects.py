@@ -44,9 +44,9 @@ class SubnetEffect:
 def subnet_effect(
     facts: Facts, configuration: StaticGatewayConfiguration, destination: OutboundDestination
 ) -> SubnetEffect | None:
-    """The effect on connections to this destination, None if there is none or the subnet was not read.
+    """The effect on connections to this destination.
 
-    Requires AgentPool, Subnet, NetworkSecurityGroup, RouteTable, NatGateway, PublicIPAddress and PublicIPPrefix declared.
+    None if there is none or the subnet was not read. Requires AgentPool, Subnet, NetworkSecurityGroup, RouteTable, NatGateway, PublicIPAddress and PublicIPPrefix declared.
     """
     subnet = gateway_subnet(facts, configuration)
     if not isinstance(subnet, Subnet):

@@ -71,7 +71,10 @@ class Subnet(ArmFact):
 
     @derived
     def service_endpoints(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Each Azure service with an endpoint, such as `Microsoft.Storage`, and the regions in which it applies."""
+        """Each Azure service with an endpoint, such as `Microsoft.Storage`.
+
+        With it are the regions in which it applies.
+        """
         return tuple((text(e, "service"), texts(e, "locations")) for e in items(self.raw, "serviceendpoints"))
 
 

@@ -45,7 +45,10 @@ def _prefixes(store: FactsRead) -> Iterable[str]:
 
 
 class PublicIPPrefix(ArmFact):
-    """A public IP prefix that a StaticGatewayConfiguration names (`spec.publicIpPrefixId`), or of a NAT gateway."""
+    """A public IP prefix that a StaticGatewayConfiguration names, or of a NAT gateway.
+
+    The field is `spec.publicIpPrefixId`.
+    """
 
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/publicIPPrefixes/read", (StaticGatewayConfiguration, NatGateway), _prefixes)
@@ -99,7 +102,10 @@ class PublicIPPrefix(ArmFact):
 
 
 def _addresses(store: FactsRead) -> Iterable[str]:
-    """The addresses of NAT gateways, and after a probe those that its source IP address is compared with."""
+    """The addresses of NAT gateways.
+
+    After a probe also those that its source IP address is compared with.
+    """
     found = {each for gateway in store.known(NatGateway) for each in gateway.address_ids}
     if store.known(ProbeResult):
         found |= {each for cluster in store.known(ManagedCluster) for each in cluster.outbound_ip_ids}

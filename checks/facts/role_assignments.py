@@ -1,4 +1,4 @@
-"""Role assignments and role definitions in Azure, which say what the cluster's identity may do.
+"""Role assignments and role definitions in Azure: what the cluster's identity may do.
 
 Reading them is an optional right (docs/permissions.md#azure-optional).
 """
@@ -17,7 +17,10 @@ _PROVIDER = "providers/Microsoft.Authorization"
 
 
 def assignments_id(scope: str, principal: str) -> str:
-    """The id of the list of role assignments that apply to a principal at a scope, those of its groups included."""
+    """The id of the list of role assignments that apply to a principal at a scope.
+
+    Those of its groups are included.
+    """
     return f"{scope}/{_PROVIDER}/roleAssignments?assignedTo={principal}"
 
 
@@ -39,7 +42,10 @@ class RoleAssignment:
 
 
 class RoleAssignmentList(ArmFact):
-    """The role assignments that apply to the cluster's identity on one public IP prefix, inherited ones included."""
+    """The role assignments of the cluster's identity on one public IP prefix.
+
+    Inherited ones are included.
+    """
 
     __slots__ = ()
     origin = ArmResource(

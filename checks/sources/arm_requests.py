@@ -1,4 +1,7 @@
-"""The requests of the Resource Manager that read a resource or list by its ID, and the checks of their answers."""
+"""The requests of the Resource Manager that read a resource or list by its ID.
+
+Each has the check of its answer.
+"""
 
 import re
 from collections.abc import Callable, Mapping

@@ -150,7 +150,10 @@ class AzureReader:
             return failure.gap("azure", "get" if single else "list", what.resource)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
-        """One resource by its ID, the network interfaces of a machine in a scale set, or a list of role assignments."""
+        """One resource by its ID, or a list.
+
+        Lists are those of the network interfaces of a machine in a scale set, and of role assignments.
+        """
         asked = arm_request(resource_id)
         if asked is None or "/.." in resource_id:
             # IDs come from objects in the cluster: only a plain ID may become part of a request.

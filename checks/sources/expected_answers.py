@@ -73,7 +73,10 @@ def network_interfaces(found: Any) -> tuple[Json, ...]:
 
 
 def role_assignments(found: Any, list_id: str) -> Json:
-    """Azure's list of role assignments as one resource with the ID of the list. Raises Failure (502)."""
+    """Azure's list of role assignments as one resource with the list's ID.
+
+    Raises Failure (502).
+    """
     listed = found.get("value") if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(text(each, "properties", "roleDefinitionId") for each in listed):
         raise Failure(_WRONG, "Azure's answer is not a list of role assignments")
@@ -83,7 +86,7 @@ def role_assignments(found: Any, list_id: str) -> Json:
 
 
 def role_definition(found: Any, role_id: str) -> Json:
-    """Azure's answer about a role definition, with the ID by which it was requested. Raises Failure (502)."""
+    """Azure's answer about a role definition, with the requested ID. Raises Failure (502)."""
     resource = _arm_object(found, "a role definition", "microsoft.authorization/roledefinitions")
     if text(resource, "name").lower() != role_id.rsplit("/", 1)[-1].lower():
         raise Failure(_WRONG, "Azure's answer is not the requested role definition")

@@ -1,4 +1,7 @@
-"""Whether the cluster's identity may join a customer's own public IP prefix, from its role assignments."""
+"""Whether the cluster's identity may join a customer's own public IP prefix.
+
+Its role assignments decide.
+"""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,9 @@ class PrefixFault:
 
 
 def own_prefix_fault(facts: Facts, configuration: StaticGatewayConfiguration) -> PrefixFault | None:
-    """The first fault: of the id, the properties, in a current warning, the right to join it, or a 404 of Azure.
+    """The first fault of the prefix.
+
+    It is in its id, its properties, a current warning, the right to join it, or a 404 of Azure.
 
     Requires StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix, RoleAssignmentList and
     RoleDefinition declared.

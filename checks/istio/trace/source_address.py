@@ -79,9 +79,9 @@ class PodAddress:
 
 @dataclass(frozen=True, slots=True)
 class SubnetAddress:
-    """The address that the gateway node pool's subnet gives to traffic, instead of one of the egress IP prefix.
+    """The address that the gateway node pool's subnet gives to traffic.
 
-    It is that of a NAT gateway or an appliance, or the private address of a gateway node.
+    It replaces that of the egress IP prefix: it is that of a NAT gateway or an appliance, or the private address of a gateway node.
     """
 
     seen: str
@@ -91,7 +91,10 @@ class SubnetAddress:
 
 
 PRIVATE_ADDRESS = SubnetAddress("a private address of a gateway node")
-"""The source address at destinations with a private address: a public IP applies only to the Internet."""
+"""The source address at destinations with a private address.
+
+A public IP applies only to the Internet.
+"""
 
 SourceAddress = EgressAddress | NodeAddress | PodAddress | SubnetAddress
 
