@@ -46,7 +46,10 @@ def subnet_effect(
 ) -> SubnetEffect | None:
     """The effect on connections to this destination.
 
-    None if there is none or the subnet was not read. Requires AgentPool, Subnet, NetworkSecurityGroup, RouteTable, NatGateway, PublicIPAddress and PublicIPPrefix declared.
+    None if there is none or the subnet was not read.
+
+    Requires AgentPool, Subnet, NetworkSecurityGroup, RouteTable, NatGateway, PublicIPAddress and PublicIPPrefix
+    declared.
     """
     subnet = gateway_subnet(facts, configuration)
     if not isinstance(subnet, Subnet):

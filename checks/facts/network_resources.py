@@ -73,7 +73,7 @@ class Subnet(ArmFact):
     def service_endpoints(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Each Azure service with an endpoint, such as `Microsoft.Storage`.
 
-        With it are the regions in which it applies.
+        The second value contains the regions in which it applies.
         """
         return tuple((text(e, "service"), texts(e, "locations")) for e in items(self.raw, "serviceendpoints"))
 

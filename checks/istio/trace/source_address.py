@@ -81,7 +81,8 @@ class PodAddress:
 class SubnetAddress:
     """The address that the gateway node pool's subnet gives to traffic.
 
-    It replaces that of the egress IP prefix: it is that of a NAT gateway or an appliance, or the private address of a gateway node.
+    It replaces that of the egress IP prefix: it is that of a NAT gateway or an appliance, or the private address of a
+    gateway node.
     """
 
     seen: str
