@@ -143,7 +143,10 @@ _LOCAL_DNS = TunnelledRange(
 
 
 class _OutsideTunnel(NamedTuple):
-    """The addresses that pods of every gateway need outside the tunnel, each None if there are none."""
+    """The addresses that pods of every gateway need outside the tunnel.
+
+    Each is None if there are none.
+    """
 
     services: TunnelledRange | None
     local_dns: frozenset[str]
