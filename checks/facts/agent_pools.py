@@ -66,7 +66,7 @@ class AgentPool(Fact):
     def os_sku(self) -> str:
         return text(self.raw, "ossku")
 
-    @property
+    @derived
     def has_local_dns(self) -> bool:
         """Whether its nodes answer DNS lookups of their pods themselves (LocalDNS)."""
         return text(self.raw, "localdnsprofile", "state").lower() == "enabled"

@@ -4,7 +4,7 @@ It comes from the mesh profile or, if Azure is not read, from the cluster's obje
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from checks.facts.managed_cluster import EgressGatewayEntry, ManagedCluster
@@ -29,20 +29,18 @@ class EgressGateway:
     enabled: bool = True
     known: bool = True
     from_azure: bool = True
+    deployments: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    """The names of its Deployments, one per revision: `<name>-<revision>`."""
+    service_host: str = field(init=False, compare=False, repr=False)
+    """Its Service's name in the mesh."""
+    ref: str = field(init=False, compare=False, repr=False)
+    """Its name in sentences."""
 
-    @property
-    def deployments(self) -> tuple[str, ...]:
-        """The names of its Deployments, one per revision: `<name>-<revision>`."""
-        return tuple(f"{self.name}-{revision}" for revision in self.revisions)
-
-    @property
-    def service_host(self) -> str:
-        """Its Service's name in the mesh."""
-        return f"{self.name}.{self.namespace}.svc.cluster.local"
-
-    @property
-    def ref(self) -> str:
-        return f"egress gateway {self.namespace}/{self.name}"
+    def __post_init__(self) -> None:
+        names = tuple([f"{self.name}-{revision}" for revision in self.revisions])
+        object.__setattr__(self, "deployments", names)
+        object.__setattr__(self, "service_host", f"{self.name}.{self.namespace}.svc.cluster.local")
+        object.__setattr__(self, "ref", f"egress gateway {self.namespace}/{self.name}")
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, mapping, moment, number, text
 
 
@@ -13,32 +13,32 @@ class Event(KubernetesObject):
     kind = "Event"
     origin = Listed("", "events")
 
-    @property
+    @derived
     def object(self) -> Raw:
         return mapping(self.raw, "involvedObject") or mapping(self.raw, "regarding")
 
-    @property
+    @derived
     def object_key(self) -> tuple[str, str, str]:
         """(kind, namespace, name) of the object that it reports on."""
         return (text(self.object, "kind"), text(self.object, "namespace"), text(self.object, "name"))
 
-    @property
+    @derived
     def object_uid(self) -> str:
         return text(self.object, "uid")
 
-    @property
+    @derived
     def type(self) -> str:
         return text(self.raw, "type")
 
-    @property
+    @derived
     def reason(self) -> str:
         return text(self.raw, "reason")
 
-    @property
+    @derived
     def message(self) -> str:
         return text(self.raw, "message") or text(self.raw, "note")
 
-    @property
+    @derived
     def component(self) -> str:
         return (
             text(self.raw, "source", "component")
@@ -46,14 +46,14 @@ class Event(KubernetesObject):
             or text(self.raw, "deprecatedSource", "component")
         )
 
-    @property
+    @derived
     def count(self) -> int:
         for path in (("count",), ("series", "count"), ("deprecatedCount",)):
             if (found := number(self.raw, *path)) is not None:
                 return found
         return 1
 
-    @property
+    @derived
     def last(self) -> datetime | None:
         """The time of its last occurrence."""
         for path in (
@@ -68,7 +68,7 @@ class Event(KubernetesObject):
                 return found
         return None
 
-    @property
+    @derived
     def first(self) -> datetime | None:
         for path in (
             ("firstTimestamp",),

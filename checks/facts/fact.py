@@ -162,7 +162,7 @@ class Fact:
     def __hash__(self) -> int:
         return id(self)
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         """The key of this fact in the store: (namespace, name).
 
@@ -182,7 +182,7 @@ class KubernetesObject(Fact):
         self.name = text(raw, "metadata", "name")
         self.namespace = text(raw, "metadata", "namespace")
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         return (self.namespace, self.name)
 
@@ -225,9 +225,14 @@ class KubernetesObject(Fact):
         """The name in texts: `Kind namespace/name`, or `Kind name` for cluster-scoped kinds."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
+    @derived
+    def _conditions(self) -> dict[str, Raw]:
+        """The first condition of each type in the status."""
+        return {text(each, "type"): each for each in reversed(items(self.raw, "status", "conditions"))}
+
     def condition(self, kind: str) -> Raw:
         """The condition of this type in the status, or an empty mapping."""
-        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
+        return self._conditions.get(kind, {})
 
     @derived
     def managed_fields(self) -> tuple[Raw, ...]:

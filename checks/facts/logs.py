@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 
-from checks.facts.fact import Fact, PodLog, PodName
+from checks.facts.fact import Fact, PodLog, PodName, derived
 from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
@@ -41,24 +41,20 @@ class LogText(Fact):
     `raw` holds namespace, pod, container and text.
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ()
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         return (text(self.raw, "namespace"), text(self.raw, "pod"))
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"log of {text(self.raw, 'container')} in pod {'/'.join(self.key)}"
 
-    @property
+    @derived
     def lines(self) -> tuple[Line, ...]:
-        """The lines, parsed once."""
-        found: tuple[Line, ...] | None = getattr(self, "_lines", None)
-        if found is None:
-            found = tuple(_line(each) for each in text(self.raw, "text").splitlines() if each.strip())
-            self._lines = found
-        return found
+        """The lines, parsed."""
+        return tuple(_line(each) for each in text(self.raw, "text").splitlines() if each.strip())
 
     def containing(self, *words: str) -> Iterator[Line]:
         """The lines with one of these words, newest first.

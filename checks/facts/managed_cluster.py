@@ -136,7 +136,7 @@ class ManagedCluster(Fact):
         dataplane = text(self.network, "networkdataplane").lower()
         return named if named not in ("", "none") else "cilium" if dataplane == "cilium" else ""
 
-    @property
+    @derived
     def network_dataplane(self) -> str:
         return text(self.network, "networkdataplane").lower()
 

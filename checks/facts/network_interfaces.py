@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from checks.facts.fact import ArmResource, FactsRead
+from checks.facts.fact import ArmResource, FactsRead, derived
 from checks.facts.network_resources import ArmFact
 from checks.facts.nodes import Node
 from checks.model.raw_values import items, text
@@ -27,16 +27,16 @@ class NetworkInterface(ArmFact):
         "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read", (Node,), _interface_lists
     )
 
-    @property
+    @derived
     def ref(self) -> str:
         return f"network interface {self.name} of {self.machine.rsplit('/', 3)[-3]} instance {self.machine.rsplit('/', 1)[-1]}"
 
-    @property
+    @derived
     def machine(self) -> str:
         """The id of its virtual machine in lower case."""
         return self.id.lower().rpartition("/networkinterfaces/")[0]
 
-    @property
+    @derived
     def addresses(self) -> tuple[str, ...]:
         """The private addresses of its ipConfigurations."""
         return tuple(text(each, "privateipaddress") for each in items(self.raw, "ipconfigurations"))

@@ -18,7 +18,7 @@ class ArmFact(Fact):
 
     __slots__ = ()
 
-    @property
+    @derived
     def key(self) -> tuple[str, str]:
         return ("", self.id.lower())
 

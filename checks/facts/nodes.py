@@ -37,19 +37,19 @@ class Node(KubernetesObject):
     def taints(self) -> tuple[Taint, ...]:
         return tuple(Taint(each) for each in items(self.raw, "spec", "taints"))
 
-    @property
+    @derived
     def internal_ip(self) -> str:
         """Its first address in the virtual network."""
         addresses = items(self.raw, "status", "addresses")
         return next((text(each, "address") for each in addresses if text(each, "type") == "InternalIP"), "")
 
-    @property
+    @derived
     def scale_set_machine(self) -> str:
         """The Azure id of its virtual machine in a scale set; "" for any other machine."""
         found = text(self.raw, "spec", "providerID").removeprefix("azure://")
         return found if "/virtualmachinescalesets/" in found.lower() else ""
 
-    @property
+    @derived
     def image_version(self) -> str:
         """The node image of AKS, for example `AKSUbuntu-2204gen2containerd-202611.03.0`."""
         return self.labels.get("kubernetes.azure.com/node-image-version", "")

@@ -122,7 +122,7 @@ class GatewayVMConfiguration(KubernetesObject):
             return None
         return len(items(self.raw, "status", "gatewayVMProfiles"))
 
-    @property
+    @derived
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """The node's name and its private address for egress, of each node of a scale set."""
         return tuple(

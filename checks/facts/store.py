@@ -39,6 +39,8 @@ class FactStore:
         self._arrived: set[type[Fact]] = set()
         self._known: dict[type[Fact], tuple[Any, ...]] = {}
         self._indexes: dict[tuple[type[Fact], str], Any] = {}
+        self._by_key: dict[type[Fact], dict[tuple[str, str], Any]] = {}
+        self._by_namespace: dict[type[Fact], dict[Hashable, tuple[Any, ...]]] = {}
         self._memos: dict[Hashable, Any] = {}
         self.before_changes: FactStore | None = None
         """The store without the changes that were laid over it; None if there are none."""
@@ -139,12 +141,19 @@ class FactStore:
 
     def by_key(self, kind: type[_F], namespace: str, name: str) -> _F | None:
         """The fact with this namespace and name."""
-        found = self.index(kind, "key", _key).get((namespace, name))
-        return found[0] if found else None
+        found = self._by_key.get(kind)
+        if found is None or kind not in self._arrived:
+            # Of several facts with one key, the first.
+            found = self._by_key[kind] = {each.key: each for each in reversed(self.known(kind))}
+        return found.get((namespace, name))
 
     def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:
         """The facts of this kind in the namespace."""
-        return tuple(self.index(kind, "namespace", _namespace).get(namespace, ()))
+        found = self._by_namespace.get(kind)
+        if found is None or kind not in self._arrived:
+            grouped = self.index(kind, "namespace", _namespace)
+            found = self._by_namespace[kind] = {name: tuple(each) for name, each in grouped.items()}
+        return found.get(namespace, ())
 
     def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
         """The events about exactly this object (by uid if the event has one), oldest first."""
@@ -201,10 +210,6 @@ class FactStore:
             return value
         value = self._memos[key] = build()
         return value
-
-
-def _key(fact: Fact) -> tuple[Hashable]:
-    return (fact.key,)
 
 
 def _namespace(fact: Fact) -> tuple[Hashable]:

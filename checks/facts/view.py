@@ -99,9 +99,8 @@ class Facts:
         self.reads.kinds.add(kind)
 
     def _demand(self, kind: type[Fact], namespace: str | None, name: str | None = None) -> None:
-        if kind not in self._declared:
+        if kind not in self.reads.kinds:
             self._touch(kind)
-        self.reads.kinds.add(kind)  # as `_touch` does: a call less for each read of a check
         if kind in self._store.failed:
             for gap in self._store.gaps(kind):
                 if gap.covers(namespace, name):
@@ -109,7 +108,8 @@ class Facts:
 
     def gap(self, kind: type[Fact], namespace: str | None = None) -> Gap | None:
         """The failed read of this kind (and namespace), or None."""
-        self._touch(kind)
+        if kind not in self.reads.kinds:
+            self._touch(kind)
         if kind not in self._store.failed:
             return None
         return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
@@ -156,7 +156,8 @@ class Facts:
 
         For optional detail, never as proof that an object does not exist.
         """
-        self._touch(kind)
+        if kind not in self.reads.kinds:
+            self._touch(kind)
         return self._store.known(kind) if namespace is None else self._store.in_namespace(kind, namespace)
 
     def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:

@@ -24,7 +24,7 @@ class Workload(KubernetesObject):
     def template_annotations(self) -> dict[str, str]:
         return labels(self.raw, "spec", "template", "metadata", "annotations")
 
-    @property
+    @derived
     def template_containers(self) -> tuple[Raw, ...]:
         """The containers of its pod template, with image and arguments."""
         return items(self.raw, "spec", "template", "spec", "containers")

@@ -94,7 +94,7 @@ def namespace_labels(facts: Facts) -> Mapping[str, str]:
 
 
 def matched_resources(facts: Facts, webhook: GatewayWebhook, of_namespace: Mapping[str, str]) -> tuple[Resource, ...]:
-    """The gateway's kinds that this webhook's rules and selectors match, in a namespace with these labels."""
+    """The gateway's kinds that this webhook matches, by the labels of the namespace."""
     if not selects(webhook.hook.namespace_selector, of_namespace):
         return ()
     known = facts.once("labels of the gateway's objects", _all_labels, facts.gateway)

@@ -79,7 +79,9 @@ def every_check(store: FactStore, runs: int) -> Sample:
 def fresh(store: FactStore) -> FactStore:
     """The same facts without indexes and derived values, as they were gathered."""
     copied = FactStore(store.now)
-    copied.__dict__.update({**store.__dict__, "_known": {}, "_indexes": {}, "_memos": {}})
+    copied.__dict__.update(
+        {**store.__dict__, "_known": {}, "_indexes": {}, "_by_key": {}, "_by_namespace": {}, "_memos": {}}
+    )
     for each in (fact for found in store.__dict__["_facts"].values() for fact in found):
         each.__dict__.clear()
     return copied

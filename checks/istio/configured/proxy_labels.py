@@ -20,6 +20,10 @@ def gateway_labels(facts: Facts) -> tuple[Labels, ...]:
 
     If it has no pod, they are those of its Deployments' templates (docs/rulings.md#ruling-10). Raises Unreadable.
     """
+    return facts.once("labels of the gateway", _gateway_labels, str(facts.gateway))
+
+
+def _gateway_labels(facts: Facts) -> tuple[Labels, ...]:
     found = [pod.labels for pod in facts.pods()] or [each.template_labels for each in facts.deployments()]
     return tuple({_distinct(each): each for each in found}.values())
 

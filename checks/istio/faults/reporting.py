@@ -5,6 +5,7 @@ gateway, the check that owns its fault fails; if all requests do, no check fails
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from checks.facts.fact import Gap, Unreadable
 from checks.facts.istio_networking import VirtualService
@@ -26,7 +27,15 @@ _Checked = Callable[[Facts], Iterator[Observation]]
 DecidesAlone = Callable[[Facts, Gap], bool]
 """Whether the own result of a check does not depend on routes, after this failed read."""
 
-_ByCheck = Mapping[str, list[list[tuple[ResolvedRoute, Proved]]]]
+
+class _Reported(NamedTuple):
+    """The routes of a run, and what all checks need of them."""
+
+    routes: tuple[ResolvedRoute, ...]
+    by_check: Mapping[str, list[list[tuple[ResolvedRoute, Proved]]]]
+    """The faults of the run by check, each with all requests that it breaks."""
+    gap: Gap | None
+    """The first failed read that hides an outcome or a fault."""
 
 
 def with_route_faults(
@@ -50,22 +59,20 @@ def with_route_faults(
         yield from failing or [skip(f"{inside.sentence}.")]
         return
     try:
-        routes = reported_routes(facts)
+        routes, by_check, gap = facts.once("faults by check", _by_check, facts.run)
     except Unreadable as unread:
         yield from _without_routes(facts, own(facts), unread, alone)
         return
-    by_check: _ByCheck = facts.once("faults by check", _by_check, facts.run)
     found = [_finding(facts, alike, routes) for alike in by_check.get(slug, ())]
     if reports_unexplained_routes:
         found += _unexplained(facts, routes)
     yield from found
     if found and facts.question.host:
         return
-    gap = next((each.gap for each in routes if each.gap is not None), None)
     if gap is not None:
         yield from _without_routes(facts, _besides(found, own(facts)), Unreadable(gap), None if found else alone)
         return
-    settings = list(_besides(found, own(facts)))
+    settings = list(_besides(found, own(facts)) if found else own(facts))
     doubts = list(uncertain_routes(facts, routes)) if reports_unexplained_routes else []
     if doubts and not any(each.status is Status.FAIL for each in settings):
         yield from (each for each in settings if each.status is Status.WARN)
@@ -179,17 +186,17 @@ def _standing(own: Iterable[Observation]) -> Iterator[Observation]:
             raise
 
 
-def _by_check(facts: Facts) -> _ByCheck:
-    """The faults of the run by check, each with all requests that it breaks."""
+def _by_check(facts: Facts) -> _Reported:
+    routes = reported_routes(facts)
     groups: dict[tuple[str, object, object], list[tuple[ResolvedRoute, Proved]]] = {}
-    for each in reported_routes(facts):
+    for each in routes:
         for proved in each.faults:
             fault = proved.fault
             groups.setdefault((fault.check, fault.name, fault.evidence()), []).append((each, proved))
     found: dict[str, list[list[tuple[ResolvedRoute, Proved]]]] = {}
     for (check, _, _), alike in groups.items():
         found.setdefault(check, []).append(alike)
-    return found
+    return _Reported(routes, found, next((each.gap for each in routes if each.gap is not None), None))
 
 
 def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRoute]) -> Observation:

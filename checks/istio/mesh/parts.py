@@ -49,20 +49,33 @@ class Parts:
 
     def get(self, key: Hashable, build: Callable[[], _V]) -> _V:
         """The part with this key. Raises Unreadable if a kind that it needs could not be read."""
-        found = self.known.get(key)
+        found = self.read(key)
         if found is None:
             found = self.known[key] = self._unchanged(key) or self._built(build)
             self._share(key, found)
+            self._count(found)
+        value: _V = found.value
+        return value
+
+    def read(self, key: Hashable) -> "_Part | None":
+        """The part with this key, if it is known."""
+        found = self.known.get(key)
+        if found is not None and self._reading:
+            self._count(found)
+        return found
+
+    def _count(self, part: "_Part") -> None:
+        """Count the kinds of a part as read by the parts that are being built."""
         for each in self._reading:
-            each.update(found.kinds)
-        return cast("_V", found.value)
+            each.update(part.kinds)
 
     def of_object(self, name: str, thing: KubernetesObject, build: Callable[[], _V]) -> _V:
         """A value that depends on one object alone, shared by all meshes with this object."""
         found = self.per_object.get((name, id(thing)))
         if found is None or found[0] is not thing:
             found = self.per_object[name, id(thing)] = (thing, build())
-        return cast("_V", found[1])
+        value: _V = found[1]
+        return value
 
     def _unchanged(self, key: Hashable) -> _Part | None:
         found = self._earlier.known.get(key) if self._earlier is not None else None
@@ -106,4 +119,8 @@ class part(Generic[_V]):  # noqa: N801 - used as a decorator, like property
     @overload
     def __get__(self, mesh: WithParts, owner: type | None = None) -> _V: ...
     def __get__(self, mesh: WithParts | None, owner: type | None = None) -> "part[_V] | _V":
-        return self if mesh is None else mesh.parts.get(self._name, lambda: self._build(mesh))
+        if mesh is None:
+            return self
+        found = mesh.parts.read(self._name)
+        value: _V = found.value if found is not None else mesh.parts.get(self._name, lambda: self._build(mesh))
+        return value
