@@ -69,15 +69,10 @@ def route_table_of(facts: Facts, subnet: Subnet | NotRead) -> RouteTable | NotRe
 
 def arm_resource(facts: Facts, kind: type[_A], resource_id: str) -> _A | NotRead:
     """The ARM resource with this ID."""
-    wanted = resource_id.lower()
-    found = next((each for each in facts.readable(kind) if each.id.lower() == wanted), None)
-    if found is not None:
-        return found
-    name = resource_id.rsplit("/", 1)[-1]
-    gap = facts.gap(kind)
-    if gap is not None and (gap.resource.lower() == wanted or facts.configured(kind)):
-        return NotRead(str(gap).replace(gap.resource, name), gap)
-    return NotRead("reading the network is not configured")
+    found = facts.with_id(kind, resource_id)
+    if isinstance(found, Gap):
+        return NotRead(str(found).replace(found.resource, resource_id.rsplit("/", 1)[-1]), found)
+    return found if found is not None else NotRead("reading the network is not configured")
 
 
 def flow_decision(facts: Facts, group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:

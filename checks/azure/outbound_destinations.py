@@ -72,12 +72,7 @@ def internet(facts: Facts) -> tuple[OutboundDestination, ...]:
 
 
 def port_80_is_used(facts: Facts) -> bool:
-    """Whether a ServiceEntry has an external host on port 80.
-
-    True if ServiceEntries cannot be read.
-    """
-    if facts.gap(ServiceEntry) is not None:
-        return True
+    """Whether a ServiceEntry has an external host on port 80. Raises Unreadable."""
     return facts.once("external services on port 80", _port_80_is_registered)
 
 

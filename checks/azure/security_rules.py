@@ -44,6 +44,8 @@ class FlowEnd:
         return not self.tag or (bool(self.host) and self.networks != (EVERYWHERE,))
 
 
+_FIRST_DEFAULT = 65000
+"""The first priority of the rules that Azure adds to each group."""
 INTERNET = FlowEnd("the Internet", "internet", (EVERYWHERE,))
 BALANCER = FlowEnd("AzureLoadBalancer", "azureloadbalancer", (LOAD_BALANCER,))
 
@@ -103,6 +105,17 @@ def decide(group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
             case Match.NONE:
                 pass
     return FlowDecision(True, None, tuple(each for each in partly if not _allows(each)))
+
+
+def denies_outbound(group: NetworkSecurityGroup) -> bool:
+    """Whether a rule of the user denies some outbound traffic.
+
+    Azure's own rules allow all traffic to the Internet.
+    """
+    return any(
+        not _allows(rule) and rule.direction.lower() == "outbound" and rule.priority < _FIRST_DEFAULT
+        for rule in group.rules
+    )
 
 
 def matches(rule: SecurityRule, flow: Flow) -> Match:

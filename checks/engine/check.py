@@ -58,14 +58,14 @@ class Check:
 
     def finding(self, seen: Observation) -> Finding:
         """The finding of an observation: with the declaration, and without secrets in any text."""
-        is_fault = seen.status in (Status.WARN, Status.FAIL)
+        rated = seen.status in (Status.WARN, Status.FAIL, Status.UNKNOWN)
         # A pending fault is expected to end by itself (docs/rulings.md#ruling-23).
         actions = reading_actions(seen.actions) if seen.pending else seen.actions
         return Finding(
             check=self.slug,
             code=self.code,
             stage=self.stage,
-            severity=(seen.severity or self.severity) if is_fault else self.severity,
+            severity=(seen.severity or self.severity) if rated else self.severity,
             article_steps=self.article,
             title=self.title,
             status=seen.status,
@@ -79,13 +79,17 @@ class Check:
             reason=redact(seen.reason) if seen.reason else "",
         )
 
-    def not_checked(self, gap: "Gap") -> Finding:
-        """The finding that this check needs a failed read."""
+    def not_checked(self, gap: "Gap", severity: Severity | None = None) -> Finding:
+        """The finding that this check needs a failed read.
+
+        `severity` is the highest severity of the faults that the read can hide (default: of the check's faults).
+        """
         return self.finding(
             Observation(
                 Status.UNKNOWN,
                 f"Not checked: {gap}.",
                 evidence=(Evidence(gap.resource, gap.verb, _reply(gap), "an answer"),),
+                severity=severity,
                 reason=str(gap),
             )
         )

@@ -5,28 +5,35 @@ After a failed read or a defect of the check, its result is not checked, never a
 
 from checks.engine.check import Check
 from checks.engine.defects import Defect, result_or_defect
-from checks.facts.fact import Gap, Unreadable
+from checks.facts.fact import Unreadable
 from checks.facts.view import Facts
-from checks.model.findings import Finding, Observation, Status
+from checks.model.findings import Finding, Observation, Severity, Status
 
 
 def run_check(check: Check, facts: Facts) -> tuple[Finding, ...]:
     """The findings of a check; passes only if it has no other result."""
     found: list[Finding] = []
 
-    def run() -> Gap | None:
+    def run() -> Unreadable | None:
         try:
             for observation in check.run(facts):
                 found.append(check.finding(observation))
         except Unreadable as unread:
-            return unread.gap
+            return unread
+        if all(each.status is Status.PASS for each in found):
+            # A pass claims that no fault exists; a failed read may hide one (docs/rulings.md#ruling-28).
+            missed = min(facts.reads.failed, key=str, default=None)
+            return Unreadable(missed) if missed is not None else None
         return None
 
     interruption = result_or_defect(check.code, f"check {check.slug}", run)
     if isinstance(interruption, Defect):
         found = [*_without_passes(found), check.finding(_crashed(interruption))]
     elif interruption is not None:
-        found = [*_without_passes(found), check.not_checked(interruption)]
+        found = [
+            *_without_passes(found),
+            check.not_checked(interruption.gap, Severity.RISKS if interruption.risk else None),
+        ]
     if not found:
         found.append(
             check.finding(

@@ -208,7 +208,7 @@ class Diagnosis:
                 self.target = found if self._target_gap is None else None
             elif found is not None:
                 self._outside_profile = True
-                self.target = replace(found, namespace=self.target.namespace, configuration=self.target.configuration)
+                self.target = replace(self.target, enabled=found.enabled, known=False, from_azure=True)
         else:
             return
         self._target_known = True

@@ -12,6 +12,7 @@ from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.workloads import Deployment
 
+_SYSTEM, _ISTIOD = "aks-istio-system", "istiod-"
 COMPONENT_LABEL = "azureservicemesh/istio.component"
 
 
@@ -129,6 +130,7 @@ def from_cluster(
     if len(found) > 1:
         raise AmbiguousGateway(name, tuple(sorted(f"{s.namespace}/{s.name}" for s in found)))
     where = found[0].namespace if found else namespace
+    deployments = tuple(deployments)
     own = [d for d in deployments if is_named_for(d, name) and where in (None, d.namespace)]
     if where is None and len({d.namespace for d in own}) > 1:
         raise AmbiguousGateway(name, tuple(sorted({f"{d.namespace}/{name}" for d in own})))
@@ -143,10 +145,15 @@ def from_cluster(
         namespace=where,
         name=name,
         configuration=configured[0] if configured else "",
-        revisions=tuple(sorted(d.name.removeprefix(f"{name}-") for d in own)),
+        revisions=tuple(sorted({d.name.removeprefix(f"{name}-") for d in own} | _installed(deployments))),
         known=bool(found or own),
         from_azure=False,
     )
+
+
+def _installed(deployments: Iterable[Deployment]) -> set[str]:
+    """The mesh revisions of the cluster: each has an istiod, and each should run the gateway."""
+    return {d.name.removeprefix(_ISTIOD) for d in deployments if d.namespace == _SYSTEM and d.name.startswith(_ISTIOD)}
 
 
 def is_named_for(deployment: Deployment, gateway: str) -> bool:

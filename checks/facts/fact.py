@@ -338,9 +338,14 @@ class Unreadable(Exception):
     Only the engine catches it; the check is then not checked.
     """
 
-    def __init__(self, gap: Gap) -> None:
+    def __init__(self, gap: Gap, *, risk: bool = False) -> None:
         super().__init__(str(gap))
         self.gap = gap
+        self.risk = risk
+        """Whether the failed read can hide only a risk.
+
+        Then it hides nothing that blocks or degrades traffic now.
+        """
 
 
 class UndeclaredRead(Exception):

@@ -16,6 +16,7 @@ from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity, Question
+from checks.model.raw_values import text
 
 _F = TypeVar("_F", bound=Fact)
 _V = TypeVar("_V")
@@ -26,6 +27,8 @@ class ReadsOfView:
     """The reads of a view, and of the views that follow from it."""
 
     kinds: set[type[Fact]] = field(default_factory=set)
+    failed: set[Gap] = field(default_factory=set)
+    """The failed reads that a result may depend on, although the check went on without them."""
     of_run: bool = False
     """Whether the gateway, the host or the client of the run was read.
 
@@ -104,21 +107,46 @@ class Facts:
         if kind in self._store.failed:
             for gap in self._store.gaps(kind):
                 if gap.covers(namespace, name):
+                    self.reads.failed.add(gap)
                     raise Unreadable(gap)
 
-    def gap(self, kind: type[Fact], namespace: str | None = None) -> Gap | None:
-        """The failed read of this kind (and namespace), or None."""
+    def _miss(self, kind: type[Fact], namespace: str | None) -> Gap | None:
+        """Count the failed reads of this kind as read, and return the first."""
         if kind not in self.reads.kinds:
             self._touch(kind)
         if kind not in self._store.failed:
             return None
-        return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
+        missed = [gap for gap in self._store.gaps(kind) if gap.covers(namespace)]
+        self.reads.failed.update(missed)
+        return next(iter(missed), None)
 
-    def complete(self, kinds: Iterable[type[Fact]]) -> bool:
-        """Whether no read of these kinds failed."""
-        read = frozenset(kinds)
-        self.note(read)
-        return read.isdisjoint(self._store.failed)
+    def gap(self, kind: type[Fact], namespace: str | None = None) -> Gap | None:
+        """The failed read of this kind (and namespace), or None.
+
+        A check that goes on after it does not pass, unless it calls `disregard`.
+        """
+        return self._miss(kind, namespace)
+
+    def disregard(self, *missed: type[Fact] | Gap) -> None:
+        """Declare that the failed reads, whatever they hide, do not change the result.
+
+        Source: docs/rulings.md#ruling-28.
+        """
+        for each in missed:
+            self.reads.failed -= {each} if isinstance(each, Gap) else set(self._store.gaps(each))
+
+    def require_for_risk(self, kind: type[Fact], namespace: str | None = None) -> None:
+        """Raise Unreadable if a failed read may hide a risk; the verdict does not depend on it."""
+        if (gap := self.gap(kind, namespace)) is not None:
+            raise Unreadable(gap, risk=True)
+
+    def require_profile(self) -> None:
+        """Raise Unreadable if only the cluster's objects show the gateway.
+
+        They do so if the read of the mesh profile failed.
+        """
+        if not self.gateway.from_azure:
+            self._demand(ManagedCluster, None)
 
     def note(self, kinds: Iterable[type[Fact]]) -> None:
         """Count these kinds as read: a value reads them when it needs them."""
@@ -154,11 +182,26 @@ class Facts:
     def readable(self, kind: type[_F], namespace: str | None = None) -> tuple[_F, ...]:
         """The readable facts of this kind.
 
-        For optional detail, never as proof that an object does not exist.
+        For optional detail, never as proof that an object does not exist. If others are unreadable, the check does not
+        pass, unless it calls `disregard`.
         """
-        if kind not in self.reads.kinds:
-            self._touch(kind)
+        self._miss(kind, namespace)
         return self._store.known(kind) if namespace is None else self._store.in_namespace(kind, namespace)
+
+    def with_id(self, kind: type[_F], resource_id: str) -> _F | Gap | None:
+        """The Azure resource with this ID, the failed read of it, or None if it was not read."""
+        self._touch(kind)
+        wanted = resource_id.lower()
+        found = next((each for each in self._store.known(kind) if text(each.raw, "id").lower() == wanted), None)
+        if found is not None or kind not in self._store.failed:
+            return found
+        gaps = self._store.gaps(kind)
+        gap = next(
+            (each for each in gaps if each.resource.lower() == wanted), gaps[0] if self.configured(kind) else None
+        )
+        if gap is not None:
+            self.reads.failed.add(gap)
+        return gap
 
     def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:
         """The facts of this kind in the namespace. Raises Unreadable if they could not be read."""
@@ -210,6 +253,9 @@ class Facts:
         """
         gateway = self.gateway
         self._touch(Deployment)
+        if not gateway.revisions:
+            # Pods are recognized by the names of the Deployments, which are not known either.
+            self._demand(Deployment, gateway.namespace)
         self._demand(Pod, gateway.namespace)
         return self._store.gateway_pods(gateway)
 
@@ -275,11 +321,17 @@ class Facts:
             window = Facts(self._store, self._gateway, self._question, self._declared, self._target_gap)
             return build(window), window.reads
 
-        value, reads = self._store.memo((name, about), built)
+        try:
+            value, reads = self._store.memo((name, about), built)
+        except Unreadable as unread:
+            self.reads.failed.add(unread.gap)
+            raise
         if not reads.kinds <= self.reads.kinds:
             if not reads.kinds <= self._declared:
                 raise UndeclaredRead(f"{name} reads {min(each.__name__ for each in reads.kinds - self._declared)}")
             self.reads.kinds |= reads.kinds
+        if reads.failed:
+            self.reads.failed |= reads.failed
         if reads.of_run:
             self.reads.of_run = True
         return value

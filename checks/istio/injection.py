@@ -34,6 +34,7 @@ def injection_faults(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...]) 
     written = namespace.labels.get(REVISION, "")
     if facts.gap(MutatingWebhookConfiguration) and written in facts.gateway.revisions and PLAIN not in namespace.labels:
         # The label names a revision of the mesh; other checks cover whether its webhook exists.
+        facts.disregard(MutatingWebhookConfiguration)
         return
     webhooks = injectors(facts)
     injected = [pod for pod in pods if pod.proxy is not None]

@@ -75,15 +75,24 @@ def gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
 
 
 def _gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
-    policy = None
-    if not facts.gap(ManagedCluster) and (cluster := facts.one(ManagedCluster)) is not None:
-        policy = cluster.azure_policy
     return tuple(
-        GatewayWebhook(each, hook, webhook_owner(each.name, policy), resources)
+        GatewayWebhook(each, hook, _owner(facts, each.name), resources)
         for each in (*facts.all(MutatingWebhookConfiguration), *facts.all(ValidatingWebhookConfiguration))
         for hook in each.webhooks
         if (resources := tuple(resource for resource in GATEWAY_RESOURCES if covers(hook, resource)))
     )
+
+
+def _owner(facts: Facts, name: str) -> str:
+    """The part of AKS that owns a webhook configuration, "" for none.
+
+    Gatekeeper belongs to AKS only with Azure Policy; without the managed cluster its name decides.
+    """
+    by_name = webhook_owner(name, None)
+    if by_name == webhook_owner(name, False) or facts.gap(ManagedCluster) is not None:
+        return by_name
+    cluster = facts.one(ManagedCluster)
+    return webhook_owner(name, cluster.azure_policy) if cluster is not None else by_name
 
 
 def namespace_labels(facts: Facts) -> Mapping[str, str]:

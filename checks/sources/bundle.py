@@ -6,21 +6,27 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checks.facts.fact import Credentials
 from checks.model.documents import BadDocument, Budget, parse_json, parse_yaml
 from checks.model.raw_values import Raw, at, parse_moment, text
 from checks.sources.archive import BundleError, files
+from checks.sources.error_entries import error_entry_problem
+from checks.sources.expected_answers import WRONG_ANSWER, is_status
 from checks.sources.probed import PROBE_KEYS, probe_entry_problem
 from checks.sources.recorded import Recording
-from checks.sources.saved import rows
+from checks.sources.saved_answers import (
+    CLUSTER_FILE,
+    POOLS_FILE,
+    RESOURCES_FILE,
+    cluster_problem,
+    pools_problem,
+    resources_problem,
+    rows,
+)
 
 __all__ = ["API_VERSION", "BundleError", "read_bundle"]
 
 API_VERSION = "egress-diag/v1"
 _ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds", "server_version")
-_ERROR = ("source", "resource", "namespace", "name", "status", "message", "credentials")
-_CREDENTIALS = tuple(each.value for each in Credentials)
-_SOURCES = ("kubernetes", "azure", "logs")
 _OBJECT_FILES = (".yaml", ".yml", ".json")
 
 
@@ -55,6 +61,8 @@ class _Parts:
         self.budget = Budget()
         self.about: tuple[datetime, Raw] | None = None
         self.errors: list[Raw] = []
+        self.wrong: list[Raw] = []
+        """Failed reads: files whose content was not requested."""
         self.probes: list[Raw] = []
         self.objects: dict[tuple[str, str, str, str], tuple[str, Raw]] = {}
         self.azure: dict[str, Any] = {}
@@ -88,10 +96,10 @@ class _Parts:
             captured_at=captured_at,
             objects=[found for _, found in self.objects.values()],
             managed_cluster=self._managed_cluster(),
-            agent_pools=self._azure_list("agent-pools.json", "`az aks nodepool list -o json`"),
-            resources=self._azure_list("resources.json", "a JSON array of ARM resources, each with its id"),
+            agent_pools=self._agent_pools(),
+            resources=self._resources(),
             logs=self.logs,
-            errors=self.errors,
+            errors=[*self.errors, *self.wrong],
             absent_kinds=about.get("absent_kinds") or (),
             server_version=text(about, "server_version"),
             probes=self.probes,
@@ -135,7 +143,8 @@ class _Parts:
         if not isinstance(found, list):
             raise _refuse(name, "not a list", "a list of {source, resource, namespace, status, message}")
         for number, error in enumerate(found, 1):
-            self._check_error(name, f"entry {number}", error)
+            if problem := error_entry_problem(error):
+                raise _refuse(name, f"entry {number}{problem[0]}", problem[1])
         return found
 
     def _probes(self, name: str, content: bytes) -> list[Raw]:
@@ -148,25 +157,6 @@ class _Parts:
             if problem := probe_entry_problem(entry):
                 raise _refuse(name, f"entry {number}: {problem[0]}", problem[1])
         return found
-
-    def _check_error(self, name: str, entry: str, error: object) -> None:
-        if not isinstance(error, Mapping):
-            raise _refuse(name, f"{entry} is not a mapping", f"the keys {', '.join(_ERROR)}")
-        if unknown := [key for key in error if key not in _ERROR]:
-            raise _refuse(name, f'{entry} has an unknown key "{unknown[0]}"', ", ".join(_ERROR))
-        if error.get("source") not in _SOURCES:
-            raise _refuse(name, f"{entry}: source is {error.get('source')!r}", " or ".join(_SOURCES))
-        if not isinstance(error.get("resource"), str) or not error["resource"]:
-            raise _refuse(name, f"{entry}: resource is {error.get('resource')!r}", 'PLURAL.GROUP, an ARM ID, or "*"')
-        status = error.get("status")
-        if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 599:
-            raise _refuse(name, f"{entry}: status is {status!r}", "an HTTP status (504 is a time-out)")
-        if error.get("credentials") not in (None, *_CREDENTIALS):
-            wanted = " or ".join(_CREDENTIALS)
-            raise _refuse(name, f"{entry}: credentials is {error['credentials']!r}", wanted)
-        for key in ("namespace", "name", "message"):
-            if not isinstance(error.get(key), str | None):
-                raise _refuse(name, f"{entry}: {key} is {error[key]!r}", "text or null")
 
     def _objects(self, name: str, content: bytes) -> None:
         suffix = PurePosixPath(name).suffix.lower()
@@ -223,6 +213,11 @@ class _Parts:
     def _log(self, name: str, content: bytes) -> None:
         match PurePosixPath(name):
             case PurePosixPath(suffix=".log", parts=("logs", namespace, pod, container)):
+                if is_status(content):
+                    self._failed(
+                        "logs", "pods/log", f"{name}: it is a Status of the API server, not a log", namespace, pod
+                    )
+                    return
                 # A container may write any bytes; invalid UTF-8 must not discard the rest of the log.
                 key = f"{namespace}/{pod}/{container.removesuffix('.log')}"
                 self.logs[key] = content.decode("utf-8", "replace")
@@ -235,13 +230,34 @@ class _Parts:
         name = "managed-cluster.json"
         found = self.azure.get(name)
         if name in self.azure and not isinstance(found, Mapping):
-            raise _refuse(f"azure/{name}", "not a JSON object", "`az aks show -o json`")
+            raise _refuse(f"azure/{name}", "not a JSON object", CLUSTER_FILE)
+        if found is not None and (problem := cluster_problem(found)):
+            self._failed("azure", "managedClusters", f"azure/{name}: {problem}")
         return found
 
-    def _azure_list(self, name: str, expected: str) -> list[Raw] | None:
+    def _agent_pools(self) -> list[Raw] | None:
+        name = "agent-pools.json"
         if name not in self.azure:
             return None
-        found = rows(self.azure[name])
+        found, problem = rows(self.azure[name]), pools_problem(self.azure[name])
         if found is None:
-            raise _refuse(f"azure/{name}", "not a list of JSON objects", expected)
+            raise _refuse(f"azure/{name}", problem, POOLS_FILE)
+        if problem:
+            self._failed("azure", "agentPools", f"azure/{name}: {problem}")
         return found
+
+    def _resources(self) -> list[Raw] | None:
+        name = "resources.json"
+        if name not in self.azure:
+            return None
+        if problem := resources_problem(self.azure[name]):
+            raise _refuse(f"azure/{name}", problem, RESOURCES_FILE)
+        return rows(self.azure[name])
+
+    def _failed(self, source: str, resource: str, message: str, namespace: str = "", name: str = "") -> None:
+        """Record a file with the answer to another request as a failed read.
+
+        Source: docs/rulings.md#ruling-30.
+        """
+        where = {"namespace": namespace, "name": name} if name else {}
+        self.wrong.append({"source": source, "resource": resource, "status": WRONG_ANSWER, "message": message, **where})

@@ -14,7 +14,7 @@ from checks.model.raw_values import text
 from checks.sources.reduction import Json
 from checks.sources.replies import Failure
 
-_WRONG = 502
+WRONG_ANSWER = 502
 """The status of a failed read whose answer has another status than its content."""
 
 
@@ -24,31 +24,33 @@ def list_items(page: Json, what: Listed, api_version: str) -> list[Json]:
     wanted = ("PartialObjectMetadataList", "meta.k8s.io/v1") if partial else (f"{kind}List", api_version)
     found = (text(page, "kind"), text(page, "apiVersion"))
     if found != wanted:
-        raise Failure(_WRONG, f"the answer is {_named(*found)}, not the requested {_named(*wanted)}{_message(page)}")
+        raise Failure(
+            WRONG_ANSWER, f"the answer is {_named(*found)}, not the requested {_named(*wanted)}{_message(page)}"
+        )
     items = page.get("items", ())
     if items is None:  # as the API server writes an empty list of some kinds
         return []
     if not isinstance(items, list):
-        raise Failure(_WRONG, "the answer is not a Kubernetes list: it has no items")
+        raise Failure(WRONG_ANSWER, "the answer is not a Kubernetes list: it has no items")
     item_kinds = ("PartialObjectMetadata",) if partial else ("", kind)
     for each in items:
         if not isinstance(each, dict) or not text(each, "metadata", "name") or text(each, "kind") not in item_kinds:
-            raise Failure(_WRONG, f"the list contains an item that is not {_named(kind, api_version)}")
+            raise Failure(WRONG_ANSWER, f"the list contains an item that is not {_named(kind, api_version)}")
     return items
 
 
 def server_version(found: Json) -> Json:
     """The answer to `GET /version`. Raises Failure (502)."""
     if not text(found, "gitVersion"):
-        raise Failure(_WRONG, f"the answer is not the version of an API server{_message(found)}")
+        raise Failure(WRONG_ANSWER, f"the answer is not the version of an API server{_message(found)}")
     return found
 
 
 def log_lines(body: bytes, content_type: str) -> bytes:
     """The answer to a request for a log, which is plain text. Raises Failure (502)."""
-    if content_type.partition(";")[0].strip().lower() in ("", "text/plain") and not _is_status(body):
+    if content_type.partition(";")[0].strip().lower() in ("", "text/plain") and not is_status(body):
         return body
-    raise Failure(_WRONG, f"the answer is not a log but {content_type or 'a Status'}")
+    raise Failure(WRONG_ANSWER, f"the answer is not a log but {content_type or 'a Status'}")
 
 
 def managed_cluster(found: Any) -> Json:
@@ -60,7 +62,7 @@ def network_resource(found: Any, resource_id: str) -> Json:
     """Azure's answer about the resource with this ID. Raises Failure (502)."""
     resource = _arm_object(found, "the requested resource", "")
     if text(resource, "id").lower() != resource_id.lower():
-        raise Failure(_WRONG, "Azure's answer is not the requested resource")
+        raise Failure(WRONG_ANSWER, "Azure's answer is not the requested resource")
     return resource
 
 
@@ -68,7 +70,7 @@ def network_interfaces(found: Any) -> tuple[Json, ...]:
     """Azure's list of a machine's network interfaces. Raises Failure (502)."""
     listed = found.get("value") if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(isinstance(each, dict) and each.get("id") for each in listed):
-        raise Failure(_WRONG, "Azure's answer is not a list of network interfaces")
+        raise Failure(WRONG_ANSWER, "Azure's answer is not a list of network interfaces")
     return tuple(listed)
 
 
@@ -79,9 +81,9 @@ def role_assignments(found: Any, list_id: str) -> Json:
     """
     listed = found.get("value") if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(text(each, "properties", "roleDefinitionId") for each in listed):
-        raise Failure(_WRONG, "Azure's answer is not a list of role assignments")
+        raise Failure(WRONG_ANSWER, "Azure's answer is not a list of role assignments")
     if found.get("nextLink"):
-        raise Failure(_WRONG, "Azure's list of role assignments is incomplete")
+        raise Failure(WRONG_ANSWER, "Azure's list of role assignments is incomplete")
     return {"id": list_id, "value": listed}
 
 
@@ -89,7 +91,7 @@ def role_definition(found: Any, role_id: str) -> Json:
     """Azure's answer about a role definition, with the requested ID. Raises Failure (502)."""
     resource = _arm_object(found, "a role definition", "microsoft.authorization/roledefinitions")
     if text(resource, "name").lower() != role_id.rsplit("/", 1)[-1].lower():
-        raise Failure(_WRONG, "Azure's answer is not the requested role definition")
+        raise Failure(WRONG_ANSWER, "Azure's answer is not the requested role definition")
     return {**resource, "id": role_id}
 
 
@@ -104,7 +106,7 @@ def node_pool_page(response: Any) -> None:
         page = None
     pools = page.get("value") if isinstance(page, Mapping) else None
     if not isinstance(pools, list):
-        raise Failure(_WRONG, "Azure's answer is not a list of node pools")
+        raise Failure(WRONG_ANSWER, "Azure's answer is not a list of node pools")
     for each in pools:
         _arm_object(each, "a list of node pools", "microsoft.containerservice/managedclusters/agentpools")
 
@@ -112,12 +114,13 @@ def node_pool_page(response: Any) -> None:
 def _arm_object(found: Any, what: str, kind: str) -> Json:
     of_kind = isinstance(found, dict) and (not kind or text(found, "type").lower() == kind)
     if not of_kind or not text(found, "id") or not isinstance(found.get("properties"), Mapping):
-        raise Failure(_WRONG, f"Azure's answer is not {what}")
+        raise Failure(WRONG_ANSWER, f"Azure's answer is not {what}")
     result: Json = found
     return result
 
 
-def _is_status(body: bytes) -> bool:
+def is_status(body: bytes) -> bool:
+    """Whether a body is the API server's Status, which reports an error."""
     if not body.startswith(b"{"):
         return False
     try:

@@ -3,7 +3,7 @@
 The output of `az aks show`, `az aks nodepool list` and `az resource show`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,15 @@ from typing import Any
 from checks.config.configuration import SavedAzure
 from checks.model.documents import BadDocument, Budget, parse_json
 from checks.sources.recorded import Recording
+from checks.sources.saved_answers import (
+    CLUSTER_FILE,
+    POOLS_FILE,
+    RESOURCES_FILE,
+    cluster_problem,
+    pools_problem,
+    resources_problem,
+    rows,
+)
 from checks.sources.source import SourceError
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -18,33 +27,21 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 def read_saved(saved: SavedAzure) -> Recording:
     """Read the files as a recording without Kubernetes objects. Raises SourceError."""
-    cluster = _json(saved.managed_cluster)
-    if not isinstance(cluster, Mapping):
-        raise SourceError(f"{saved.managed_cluster}: not a JSON object; expected `az aks show -o json`")
-    pools, resources = (
-        None if path is None else _list(path, expected)
-        for path, expected in (
-            (saved.agent_pools, "`az aks nodepool list -o json`"),
-            (saved.resources, "a JSON array of ARM resources, each with its id"),
-        )
-    )
+    cluster = _checked(saved.managed_cluster, cluster_problem, CLUSTER_FILE)
+    pools = _rows(saved.agent_pools, pools_problem, POOLS_FILE)
+    resources = _rows(saved.resources, resources_problem, RESOURCES_FILE)
     return Recording("", _EPOCH, (), managed_cluster=cluster, agent_pools=pools, resources=resources)
 
 
-def rows(found: object) -> list[Mapping[str, Any]] | None:
-    """The objects of a JSON array or of a REST list (`value`); None for anything else."""
-    if isinstance(found, Mapping):
-        found = found.get("value")
-    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
-        return None
+def _checked(path: Path, problem_of: Callable[[object], str], expected: str) -> Any:
+    found = _json(path)
+    if problem := problem_of(found):
+        raise SourceError(f"{path}: {problem}; expected {expected}")
     return found
 
 
-def _list(path: Path, expected: str) -> list[Mapping[str, Any]]:
-    found = rows(_json(path))
-    if found is None:
-        raise SourceError(f"{path}: not a list of JSON objects; expected {expected}")
-    return found
+def _rows(path: Path | None, problem_of: Callable[[object], str], expected: str) -> list[Mapping[str, Any]] | None:
+    return rows(_checked(path, problem_of, expected)) if path is not None else None
 
 
 def _json(path: Path) -> Any:

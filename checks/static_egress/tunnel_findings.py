@@ -1,6 +1,6 @@
 """Findings about addresses that should be outside the tunnel, with their fixes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -21,11 +21,11 @@ from checks.static_egress.tunnelled_ranges import (
 
 
 def tunnel_findings(
-    facts: Facts, configuration: StaticGatewayConfiguration, *, requests_fail: bool
+    facts: Facts, configuration: StaticGatewayConfiguration, requests_fail: Callable[[], bool]
 ) -> Iterator[Observation]:
     """A finding for each kind of address.
 
-    `requests_fail`: no recent request succeeds. A finding fails if it blocks, and requests fail or no pod is ready.
+    `requests_fail`: whether no recent request succeeds. A finding fails if it blocks, and requests fail or no pod is ready.
 
     A ready pod shows that its own network still works, for example because it is older than the setting.
     """
@@ -37,7 +37,7 @@ def tunnel_findings(
         evidence = list(_evidence(facts, configuration, each))
         actions = _actions(facts, configuration, each, add)
         about = [Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods]
-        if each.severity is Severity.BLOCKS and (requests_fail or not any(pod.ready for pod in pods)):
+        if each.severity is Severity.BLOCKS and (not any(pod.ready for pod in pods) or requests_fail()):
             yield fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
         else:
             severity = Severity.RISKS if each.severity is Severity.RISKS else Severity.DEGRADES

@@ -102,7 +102,7 @@ def broken_hosts(store: FactStore, kind: type[KubernetesObject], broken: Callabl
         broken_request = BrokenRequest(routing, request, outcome)
 
         def diagnose(_: FactStore, broken_request: BrokenRequest = broken_request) -> None:
-            assert faults_of(broken_request, READERS)
+            assert faults_of(broken_request, READERS)[0]
 
         seconds.append(_cpu(diagnose, changed))
     return Sample(tuple(seconds))

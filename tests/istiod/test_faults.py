@@ -61,7 +61,7 @@ def test_a_request_that_does_not_go_through_has_a_fault() -> None:
             if request is None or found is None or found.result in (Result.THROUGH, Result.UNKNOWN):
                 continue
             broken = BrokenRequest(routing, request, found)
-            if faults := faults_of(broken, READERS):
+            if faults := faults_of(broken, READERS)[0]:
                 named[faults[0].fault.name] += 1
             else:
                 unnamed.append(

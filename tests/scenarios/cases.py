@@ -34,8 +34,9 @@ from typing import Any
 from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.model.findings import Finding, Status
+from checks.model.question import Question
 from tests.clusters.bundles import read_yaml
-from tests.clusters.compose import compose, named
+from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
 
 HERE = Path(__file__).parent
@@ -57,14 +58,17 @@ class Case:
     def expected(self) -> list[dict[str, Any]]:
         return list(self.raw["expect"])
 
+    @property
+    def asked(self) -> tuple[Cluster, Question]:
+        """The cluster of the case, and the question about it."""
+        cluster = compose(named(self.cluster), self.raw.get("with") or {})
+        gateway = self.raw.get("gateway", "team-egress/egw")
+        return cluster, question(cluster, gateway, self.raw.get("host"), self.raw.get("from"))
+
     @cached_property
     def run(self) -> tuple[tuple[Finding, ...], frozenset[str]]:
         """The check's findings on the cluster, and the kinds of facts that it read."""
-        cluster = compose(named(self.cluster), self.raw.get("with") or {})
-        wanted = question(
-            cluster, self.raw.get("gateway", "team-egress/egw"), self.raw.get("host"), self.raw.get("from")
-        )
-        run = diagnosed(cluster, wanted, [self.check])
+        run = diagnosed(*self.asked, [self.check])
         reads = frozenset(kind.__name__ for kind in run.reads_of(self.check.slug))
         return tuple(run.finish(0.0).findings), reads
 

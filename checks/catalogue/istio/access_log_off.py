@@ -51,6 +51,8 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
             logs.setdefault(access_log(facts, each, mesh), revision)
     if any(each.mesh for each in logs):
         require_settings(facts)
+    else:
+        facts.disregard(ConfigMap)  # a Telemetry decides
     off = {log: revision for log, revision in logs.items() if not log.on}
     if off and not known:
         yield skip(f"The {facts.gateway.ref} has no Deployment and no proxy (deployment-not-available).")

@@ -58,10 +58,10 @@ def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     found = [*_wrapped(facts), *(seen for host, step in origination.items() for seen in _calls(facts, host, step))]
     yield from found
     require_settings(facts)
-    facts.readable(ProxyLog, facts.gateway.namespace)
     if found:
         return
     if origination:
+        facts.require_for_risk(ProxyLog, facts.gateway.namespace)  # it shows https:// requests
         first = next(iter(origination))
         yield healthy(
             f"TLS origination is configured; applications must call http://{first}.",

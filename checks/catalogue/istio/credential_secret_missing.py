@@ -54,7 +54,6 @@ def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
     yield from (each for use in uses if (each := _rejected(facts, use)) is not None)
     yield from (_files(use) for use in uses if use.files)
     require_settings(facts)
-    facts.readable(IstiodLog, ROOT_NAMESPACE)
     if not examined_hosts(facts):
         yield skip(nothing_configured(facts))
     elif not uses:

@@ -6,6 +6,7 @@ from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router_or_alone
 from checks.facts.gateway_api import KubernetesGateway
 from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import common_host, configured_hosts, examined_hosts, nothing_configured
 from checks.istio.configured.intended_gateways import IntendedGateways, gateway_full_name, intended_gateways
@@ -66,8 +67,8 @@ def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
     for gateway in found.selected:
         if (pod := ingress_pod_of(facts, gateway)) is not None or not gateway.selector:
             yield _too_broad(facts, found, gateway, pod.ref if pod else "every gateway of the cluster")
-    if not found.selected or found.idle:
-        # A VirtualService may name an unused Gateway for this gateway.
+    if not found.selected or found.idle or not _every_pod(found):
+        # A VirtualService may name an unused Gateway for this gateway, or one that selects only some of its pods.
         facts.all(VirtualService)
     if not found.selected:
         yield _without_gateway(facts, found)
@@ -77,6 +78,11 @@ def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
         f"{_names(found.selected)} select{'s' if len(found.selected) == 1 else ''} the pods of {facts.gateway.ref}.",
         evidence=[Evidence(each.ref, "spec.selector", _written(each.selector)) for each in found.selected[:20]],
     )
+
+
+def _every_pod(found: IntendedGateways) -> bool:
+    """Whether each Gateway that selects a pod of the gateway selects all of them."""
+    return all(selects(gateway.selector, labels) for gateway in found.selected for labels in found.labels)
 
 
 def _hosts(facts: Facts, gateway: Gateway) -> list[str]:
@@ -101,7 +107,7 @@ def _mismatch(facts: Facts, found: IntendedGateways, gateway: Gateway) -> Observ
     """
     name, hosts = gateway_full_name(gateway), _hosts(facts, gateway)
     neighbour = bool(found.selected) and name not in found.named | found.near
-    routed = bool(hosts) and set(hosts) <= hosts_through(facts)
+    routed = bool(hosts) and bool(found.selected) and set(hosts) <= hosts_through(facts)
     observe = warn if neighbour or routed else fail
     wanted = _written(pod_label(found.labels))
     return observe(

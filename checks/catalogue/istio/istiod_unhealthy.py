@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import Because, check
 from checks.facts.events import Event
 from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
@@ -22,7 +23,7 @@ from checks.model.raw_values import text
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(Deployment, Pod, HorizontalPodAutoscaler, Event),
+    reads=(ManagedCluster, Deployment, Pod, HorizontalPodAutoscaler, Event),
     explains={
         "proxy-not-ready": Because(
             "without istiod a proxy gets neither configuration nor certificate", share="revision"
@@ -55,6 +56,8 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
     ready: list[str] = []
     for revision in revisions:
         deployment = facts.get(Deployment, f"istiod-{revision}", ROOT_NAMESPACE)
+        if deployment is None and len(revisions) > 1:
+            facts.require_profile()  # without it a Deployment of a removed revision looks like that of an upgrade
         if deployment is None or deployment.ready == 0:
             yield _down(facts, revision, deployment)
         elif deployment.ready < deployment.replicas:
@@ -64,8 +67,8 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
         else:
             ready.append(f"{deployment.ref} has {deployment.ready} of {deployment.replicas} replicas ready")
     if len(ready) == len(revisions):
-        unread = facts.gap(HorizontalPodAutoscaler, ROOT_NAMESPACE)
-        yield healthy("; ".join(ready) + (f". Its autoscaler is not checked: {unread}." if unread else "."))
+        facts.require_for_risk(HorizontalPodAutoscaler, ROOT_NAMESPACE)
+        yield healthy("; ".join(ready) + ".")
 
 
 def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observation:

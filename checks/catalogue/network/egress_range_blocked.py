@@ -7,8 +7,9 @@ from checks.azure.denied_flows import denied_flows
 from checks.azure.nat_gateways import nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
+from checks.azure.security_rules import denies_outbound
 from checks.azure.service_endpoints import ServiceEndpoint, service_endpoint_of
-from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet
+from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet, user_routes
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
@@ -77,15 +78,19 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
         return
     subnet = gateway_subnet(facts, configuration)
     group, table = security_group_of(facts, subnet), route_table_of(facts, subnet)
-    found = []
-    if isinstance(group, NetworkSecurityGroup) and isinstance(subnet, Subnet):
-        found += list(_denied(facts, configuration, subnet, group))
-    found += list(_redirected(facts, configuration, subnet, table))
-    found += list(_service_endpoints(facts, configuration, subnet))
     attached = nat_gateway(facts, configuration)
-    if attached is not None:
-        found.append(attached.observation(configuration.egress_prefix, allowed_prefix(configuration)))
+    found = (
+        [] if attached is None else [attached.observation(configuration.egress_prefix, allowed_prefix(configuration))]
+    )
     yield from found
+    # Rules and routes need the destinations, of which a failed read may hide one.
+    if isinstance(group, NetworkSecurityGroup) and isinstance(subnet, Subnet) and denies_outbound(group):
+        found += (denied := list(_denied(facts, configuration, subnet, group)))
+        yield from denied
+    found += (redirections := list(_redirected(facts, configuration, subnet, table)))
+    yield from redirections
+    found += (endpoints := list(_service_endpoints(facts, configuration, subnet)))
+    yield from endpoints
     not_read = [each for each in (subnet, group, table) if isinstance(each, NotRead)]
     yield from _without_fault(facts, configuration, subnet, not_read, bool(found))
 
@@ -116,7 +121,7 @@ def _redirected(
     prefix = configuration.egress_prefix
     if isinstance(table, RouteTable) and isinstance(subnet, Subnet):
         routes: dict[UserRoute, list[OutboundDestination]] = {}
-        for each in _destinations(facts, configuration):
+        for each in _destinations(facts, configuration) if user_routes(table) else ():
             route = route_to(table, each)
             # Private-IP mode creates no outbound route: such gateways need a route through an appliance.
             if route is not None and (route.drops or configuration.provisions_public_ips):

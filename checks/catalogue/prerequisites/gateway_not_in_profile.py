@@ -73,9 +73,7 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
 def _not_in_profile(facts: Facts, cluster: ManagedCluster) -> Observation:
     gateway = facts.gateway
     enabled = [f"{e.namespace}/{e.name}" for e in cluster.egress_gateways if e.enabled]
-    service = facts.get(Service, gateway.name, gateway.namespace)
-    named = [each for each in facts.in_namespace(Deployment, gateway.namespace) if is_named_for(each, gateway.name)]
-    left = [each.ref for each in (service, *named) if each is not None]
+    left = _left(facts)
     return fail(
         f"Egress gateway {gateway} is not in the mesh profile, but the cluster has {', '.join(left[:3])}.",
         subject=gateway.ref,
@@ -96,6 +94,14 @@ def _not_in_profile(facts: Facts, cluster: ManagedCluster) -> Observation:
         ],
         stops=Scope.GATEWAY,
     )
+
+
+def _left(facts: Facts) -> list[str]:
+    """The gateway's objects in the cluster; one kind is enough if the other is unreadable."""
+    name, namespace = facts.gateway.name, facts.gateway.namespace
+    services = [each.ref for each in facts.readable(Service, namespace) if each.name == name]
+    named = [each.ref for each in facts.readable(Deployment, namespace) if is_named_for(each, name)]
+    return [*services, *named]
 
 
 def _shown(there: list[str], facts: Facts) -> str:

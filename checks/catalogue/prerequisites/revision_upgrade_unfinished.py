@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import check
 from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import ConfigMap
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
@@ -20,7 +21,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     code="EG107",
     title="A mesh upgrade is unfinished",
     severity=Severity.RISKS,
-    reads=(Deployment, ConfigMap),
+    reads=(ManagedCluster, Deployment, ConfigMap),
 )
 def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
     """What it checks: while two mesh revisions are installed, whether each one has the gateway's Deployment and the
@@ -47,6 +48,7 @@ def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
     if found:
         return
     if len(revisions) > 1:
+        facts.require_profile()  # without it a Deployment of a removed revision looks like that of an upgrade
         yield healthy(
             f"A mesh upgrade from {revisions[0]} to {revisions[-1]} is in progress; {facts.gateway.ref} is complete in both.",
             evidence=[

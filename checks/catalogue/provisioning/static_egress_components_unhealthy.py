@@ -73,8 +73,9 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
         quiet = False
         yield each
     if quiet:
-        # Only the StaticGatewayConfiguration shows which nodes need the daemon.
+        # Only the StaticGatewayConfiguration shows which nodes need the daemon, and only logs what a ready one cannot do.
         facts.in_namespace(StaticGatewayConfiguration, facts.gateway.namespace)
+        facts.disregard(AgentPool)  # the daemons are ready, whatever state Azure has for their pool
         note = f". Daemon not checked: {no_pool.clause}" if no_pool else f", {_count(gateway_daemon)}"
         yield healthy(f"{_count(manager)}{note}.")
 
@@ -144,6 +145,12 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
     own = {node.name for node in by_pool.get(pool.lower(), ())} if pool else set()
     about = [Involved("pool", pool)] if pool else []
     faults = node_faults(facts, component, own, logs)
+    running = {node.name for node in facts.all(Node) if node.ready}
+    if running.isdisjoint(own or component.pods) and (faults or none_ready(component)):
+        # Only Azure shows that the pool is stopped, and then its daemon is not checked (docs/rulings.md#ruling-8).
+        facts.in_namespace(StaticGatewayConfiguration, facts.gateway.namespace)
+        if facts.configured(AgentPool):
+            facts.all(AgentPool)
     serving = any(pod.ready for node, pod in component.pods.items() if node in own)
     if (own and not serving and faults) or none_ready(component):
         faults = faults or node_faults(facts, component, set(component.pods), logs)

@@ -77,7 +77,7 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
         return
-    tunnelled = list(tunnel_findings(facts, configuration, requests_fail=no_request_succeeds(facts)))
+    tunnelled = list(tunnel_findings(facts, configuration, lambda: no_request_succeeds(facts)))
     faults = list(spec_faults(configuration))
     if any(each.status is Status.FAIL for each in tunnelled):
         # The fix of the failure corrects such a default route, too.
@@ -88,12 +88,12 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if any(fault.rejected for fault in faults):
         # The controller rejects this spec, whatever its events say.
         return
-    excluded = [] if any(fault.routes for fault in faults) else list(_excluded_destinations(facts, configuration))
-    yield from excluded
     rejection = _rejected(facts, configuration)
     if rejection is not None:
         yield rejection
-    elif not faults and not excluded and not tunnelled:
+    excluded = [] if any(fault.routes for fault in faults) else list(_excluded_destinations(facts, configuration))
+    yield from excluded
+    if rejection is None and not faults and not excluded and not tunnelled:
         yield healthy(f"The spec of {configuration.ref} is valid.")
 
 
@@ -119,13 +119,11 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
 
 
 def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
-    """Fixed addresses of routed hosts that the configuration excludes.
-
-    There are none unless all objects that decide routes could be read.
-    """
-    if not facts.complete(ROUTER_READS) or not facts.once("fixed addresses", _has_fixed):
+    """Fixed addresses of routed hosts that the configuration excludes. Raises Unreadable."""
+    ranges = configuration.exclude_cidrs
+    if not ranges or not facts.once("fixed addresses", _has_fixed):
         return
-    over, ranges = routing_of_run(facts), configuration.exclude_cidrs
+    over = routing_of_run(facts)
     for host, entry, address in dict.fromkeys(fixed_addresses(over, examined_hosts(facts))):
         if excluded := containing(ranges, address):
             yield warn(
@@ -150,7 +148,7 @@ def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfigurati
 
 def _has_fixed(facts: Facts) -> bool:
     """Whether any ServiceEntry of the cluster has fixed addresses."""
-    return any(each.resolution == "STATIC" for each in facts.readable(ServiceEntry))
+    return any(each.resolution == "STATIC" for each in facts.all(ServiceEntry))
 
 
 def _no_network() -> list[Involved]:

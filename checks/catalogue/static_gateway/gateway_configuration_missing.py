@@ -65,7 +65,10 @@ def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
     elif not facts.installed(StaticGatewayConfiguration):
         yield _not_installed(facts)
     elif configuration := facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace):
-        yield healthy(f"{configuration.ref} exists.", evidence=configuration_users(facts, configuration))
+        facts.require_profile()  # it may name another one than the Deployments
+        users = configuration_users(facts, configuration)
+        facts.disregard(Pod)  # they only show who else uses it
+        yield healthy(f"{configuration.ref} exists.", evidence=users)
     else:
         yield _missing(facts)
 

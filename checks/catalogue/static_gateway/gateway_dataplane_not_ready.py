@@ -71,6 +71,7 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     facts.in_namespace(PodEndpoint, facts.gateway.namespace)
     facts.all(GatewayStatus)
     if not pods and not nodes:
+        facts.disregard(AgentPool)  # the nodes serve, whatever state Azure has for their pool
         yield healthy(f"Every ready node of gateway node pool {configuration.pool} serves {configuration.ref}.")
 
 
@@ -79,7 +80,7 @@ def _nodes(
 ) -> Iterator[Observation]:
     if facts.gap(GatewayStatus) is not None:
         return
-    if facts.gap(Node) is not None and pool is not None and not serving:
+    if facts.gap(Node) is not None and pool is not None and pool.count and not serving:
         yield _none(configuration, ())
         return
     nodes = facts.index(Node, "pool", lambda node: (node.pool.lower(),)).get(configuration.pool.lower(), [])

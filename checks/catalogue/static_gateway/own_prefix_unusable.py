@@ -86,6 +86,9 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     facts.all(AgentPool)
     facts.one(ManagedCluster)
     right = join_right(facts, configuration)
+    facts.disregard(PublicIPPrefix)  # of other prefixes, such as a NAT gateway's
+    if configuration.egress_prefix:
+        facts.disregard(RoleAssignmentList, RoleDefinition)  # an optional permission, and the prefix is in use
     unread = "" if right.allowed else f" The right of the cluster's identity to join it is not checked: {right.why}."
     yield healthy(f"{configuration.ref} can use {prefix.ref}.{unread}")
 

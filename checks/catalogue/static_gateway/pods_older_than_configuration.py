@@ -61,7 +61,21 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
     if not found and edit_count(configuration) > 0 and configuration.spec_changed is None:
         yield _edit_time_unknown(facts, configuration)
     elif not found:
+        _require_times(facts, configuration, current)
         yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}.")
+
+
+def _require_times(facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod]) -> None:
+    """Raise Unreadable if an unreadable object may show a key or endpoint newer than a pod.
+
+    The controller writes a new key or endpoint into the status, so that an older status shows that there is none.
+    """
+    changed = configuration.status_changed
+    if changed is not None and not _older(facts, pods, changed):
+        facts.disregard(Secret, GatewayLBConfiguration)
+        return
+    facts.in_namespace(GatewayLBConfiguration, configuration.namespace)
+    facts.in_namespace(Secret, configuration.server.secret[0])
 
 
 def _older(facts: Facts, pods: Sequence[Pod], than: datetime | None) -> list[Pod]:

@@ -14,6 +14,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, change, kubectl
 from checks.model.findings import Observation, Severity, skip
+from checks.static_egress.probe_results import newest_probe
 from checks.static_egress.procedures import restart_gateway
 
 _IMAGE = "curlimages/curl"
@@ -74,7 +75,11 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
             "is replaced",
         )
     ]
-    living = None if unread else {each.name for each in pods}
+    if newest_probe(facts, ActionKind.PROBE_GATEWAY) is not None:
+        # A result counts only as long as its pod exists.
+        facts.deployments()
+        pods = facts.pods()
+    living = {each.name for each in pods}
     yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(gateway), living) or skip(
         "The source IP address is not probed; the command below shows it"
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),

@@ -104,7 +104,9 @@ def _is_used(gateway: Gateway, by_label: Mapping[tuple[str, str], list[Labels]])
 def _proxies(facts: Facts) -> list[Labels]:
     """The labels of all proxies of the cluster, and of those that Deployments would create."""
     pods = {_distinct(pod.labels): pod.labels for pod in facts.readable(Pod) if pod.proxy is not None}
-    return [*pods.values(), *(each.template_labels for each in facts.readable(Deployment))]
+    templates = [each.template_labels for each in facts.readable(Deployment)]
+    facts.disregard(Deployment)  # without them more Gateways appear idle, and each of these is examined
+    return [*pods.values(), *templates]
 
 
 def _ingress(facts: Facts) -> tuple[Pod, ...]:

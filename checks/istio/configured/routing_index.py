@@ -49,7 +49,9 @@ def routing_index(facts: Facts) -> RoutingIndex:
 def _built(facts: Facts, revision: str) -> RoutingIndex:
     try:
         converted = [each for each in mesh_of(facts, revision).virtual_services.all_rules() if each.gateway_api]
-    except Unreadable:
+    except Unreadable as unread:
+        # The router reads the same kinds for every request for which they matter.
+        facts.disregard(unread.gap)
         converted = []
     return RoutingIndex(VirtualServices(facts.readable(VirtualService), frozenset({PUBLIC}), converted))
 

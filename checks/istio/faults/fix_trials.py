@@ -37,6 +37,8 @@ class FixTrial:
 
     Those of a fault that only remains do not count.
     """
+    hiding: list[Gap] = field(default_factory=list)
+    """All failed reads of the trial: they may hide what the request meets after this fault."""
     refused: list[Proved] = field(default_factory=list)
     """The faults whose fix would change shared objects, with advice instead."""
 
@@ -51,6 +53,7 @@ class FixTrial:
             self._missed(unread, faults)
 
     def _missed(self, unread: Unreadable, faults: Sequence[RouteFault]) -> None:
+        self.hiding.append(unread.gap)
         if not faults or not all(each.remaining for each in faults):
             self.gaps.append(unread.gap)
 

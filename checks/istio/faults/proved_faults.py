@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from checks.facts.changes import Apply, ObjectChange
-from checks.facts.fact import Unreadable
+from checks.facts.fact import Gap, Unreadable
 from checks.istio.faults.definition.broken_request import THROUGH, BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.definition.proved_fault import Proved
@@ -28,14 +28,17 @@ _MOST_FAULTS = 4
 _MOST_FIXES = 60
 
 
-def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved, ...]:
-    """The faults of a request in the order of its route; empty if no reader explains it.
+def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[tuple[Proved, ...], Gap | None]:
+    """The faults of a request, and the failed read that may hide further ones.
+
+    They are in the order of its route; there are none if no reader explains it.
 
     A fault that only the fixes before it make is none of the cluster: its fix belongs to theirs, and without a fix they
     are not offered. Raises Unreadable if a read that failed hides the first one.
     """
     found: list[Proved] = []
     changes: tuple[ObjectChange, ...] = ()
+    hidden: Gap | None = None
     now = broken
     for _ in range(_MOST_FAULTS):
         if now.outcome.result in (Result.THROUGH, Result.UNKNOWN):
@@ -44,6 +47,8 @@ def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved,
         proved = _first(trial, readers)
         if not proved and not found and trial.gaps:
             raise Unreadable(trial.gaps[0])
+        if trial.hiding and (not proved or proved[-1].after is None):
+            hidden = trial.hiding[0]
         more = tuple(change for each in proved for change in _changes(each))
         owner = _owner(broken, found, proved)
         if owner is None:
@@ -55,7 +60,7 @@ def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved,
             break
         changes = (*changes, *more)
         now = BrokenRequest(after_changes(broken, changes), broken.request, proved[-1].after)
-    return tuple(found)
+    return tuple(found), hidden
 
 
 def _owner(broken: BrokenRequest, found: Sequence[Proved], proved: Sequence[Proved]) -> int | None:

@@ -10,20 +10,18 @@ from checks.istio.request.outcome import Result
 def reached_destinations(facts: Facts) -> tuple[OutboundDestination, ...]:
     """The hosts that are routed through the gateway, with effective ports and addresses.
 
-    () if none is, or if the objects that decide it cannot be read.
+    () if none is. Raises Unreadable.
     """
     return facts.once("reached destinations", _reached, facts.run)
 
 
 def _reached(facts: Facts) -> tuple[OutboundDestination, ...]:
-    try:
-        routes = resolved_routes(facts)
-    except Unreadable:
-        return ()
+    routes = [each for each in resolved_routes(facts) if each.meant]
+    if (gap := next((each.gap for each in routes if each.gap is not None), None)) is not None:
+        raise Unreadable(gap)
     found = {
         OutboundDestination(route.host, end.port, ipv4_address(end.destination))
         for route in routes
-        if route.meant
         for end in route.outcome.ends
         if end.result is Result.THROUGH and end.port
     }

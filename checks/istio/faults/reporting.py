@@ -154,7 +154,11 @@ def _without_routes(
         independent = alone is not None and alone(facts, unread.gap)
     except Unreadable:
         independent = False
-    yield from _standing(own) if independent else _undecided(own, unread)
+    if not independent or alone is None:
+        yield from _undecided(own, unread)
+        return
+    yield from _standing(own)
+    facts.disregard(*(gap for gap in facts.reads.failed if alone(facts, gap)))
 
 
 def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Observation]:

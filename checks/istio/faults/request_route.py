@@ -108,6 +108,7 @@ def with_faults(over: Routing, route: ResolvedRoute) -> ResolvedRoute:
     if route.through or not route.certain:
         return route
     try:
-        return replace(route, faults=faults_of(BrokenRequest(over, route.request, route.outcome), READERS))
+        faults, hidden = faults_of(BrokenRequest(over, route.request, route.outcome), READERS)
+        return replace(route, faults=faults, gap=hidden)
     except Unreadable as unread:
         return replace(route, gap=unread.gap)

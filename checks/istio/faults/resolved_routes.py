@@ -48,7 +48,15 @@ def _reported(facts: Facts) -> tuple[ResolvedRoute, ...]:
         return meant
     concealed = facts.once("concealed routes", _concealed, facts.run)
     known = {proved.fault.evidence() for each in meant for proved in each.faults}
-    return (*meant, *(each for each in concealed if any(p.fault.evidence() not in known for p in each.faults)))
+    # A concealed route that could not be resolved may have another fault.
+    return (
+        *meant,
+        *(
+            each
+            for each in concealed
+            if each.gap is not None or any(p.fault.evidence() not in known for p in each.faults)
+        ),
+    )
 
 
 def _concealed(facts: Facts) -> tuple[ResolvedRoute, ...]:
@@ -61,16 +69,18 @@ def _concealed(facts: Facts) -> tuple[ResolvedRoute, ...]:
     kinds = [(each.scheme, each.port) for each in configured_kinds(over, host.name)]
     requests = (each for each in followed(over, host, others) if host.specific or (each.scheme, each.port) in kinds)
     found = (resolved_route(over, host.name, each, meant=True) for each in requests)
-    return tuple(with_faults(over, each) for each in found if each.certain and not each.through)
+    return tuple(
+        with_faults(over, each) if each.gap is None else each
+        for each in found
+        if each.gap is not None or (each.certain and not each.through)
+    )
 
 
 def hosts_through(facts: Facts) -> frozenset[str]:
-    """The hosts of the run of which every route is known to go through the gateway."""
-    try:
-        routes = resolved_routes(facts)
-    except Unreadable:
-        return frozenset()
-    meant = [each for each in routes if each.meant]
+    """The hosts of the run of which every route goes through the gateway. Raises Unreadable."""
+    meant = [each for each in resolved_routes(facts) if each.meant]
+    if (gap := next((each.gap for each in meant if each.gap is not None and not each.certain), None)) is not None:
+        raise Unreadable(gap)
     return frozenset(each.host for each in meant) - {each.host for each in meant if not each.through}
 
 

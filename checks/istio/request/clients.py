@@ -138,6 +138,8 @@ def _namespaces_apart(facts: Facts) -> frozenset[str]:
             found |= {each.namespace, *each.export_to}
     for each in facts.readable(VirtualService):
         found |= {text(match, "sourceNamespace") for match in _matches(each)}
+    # They only decide which clients are alike; the router reads those that decide a route.
+    facts.disregard(Sidecar, *_ROUTES, *_EXPORTING, VirtualService)
     return frozenset(found)
 
 
@@ -149,6 +151,7 @@ def _selected_labels(facts: Facts) -> frozenset[str]:
             found |= {*_selector(each.raw)}
     for each in facts.readable(VirtualService):
         found |= {name for match in _matches(each) for name in mapping(match, "sourceLabels")}
+    facts.disregard(*_SELECTING, VirtualService)  # as above
     return frozenset(found)
 
 

@@ -143,6 +143,56 @@ def test_both_shapes_of_azure_lists_are_read(tmp_path: Path) -> None:
     assert read_bundle(rest).agent_pools == read_bundle(cli).agent_pools == [{"name": "gw", "mode": "Gateway"}]
 
 
+ANOTHER_ANSWER: dict[str, tuple[str, str, str]] = {
+    "an empty object": ("managed-cluster.json", "{}", "not a managed cluster: it is empty"),
+    "a node pool": (
+        "managed-cluster.json",
+        '{"name": "gw", "type": "Microsoft.ContainerService/managedClusters/agentPools", "properties": {"count": 2}}',
+        "not a managed cluster: it is Microsoft.ContainerService/managedClusters/agentPools",
+    ),
+    "Azure's error": (
+        "managed-cluster.json",
+        '{"error": {"code": "ResourceNotFound", "message": "gone"}}',
+        "Azure's error ResourceNotFound in place of an answer",
+    ),
+    "a list with an empty object": ("agent-pools.json", "[{}]", "entry 1 is not a node pool: it is empty"),
+    "a list of managed clusters": (
+        "agent-pools.json",
+        '[{"name": "gw", "count": 2}, {"name": "aks", "type": "Microsoft.ContainerService/ManagedClusters"}]',
+        "entry 2 is not a node pool: it is Microsoft.ContainerService/ManagedClusters",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "message"), ANOTHER_ANSWER.values(), ids=ANOTHER_ANSWER.keys())
+def test_a_file_with_another_answer_is_a_failed_read(name: str, content: str, message: str, tmp_path: Path) -> None:
+    """Without its node pools, the gateway node pool seemed to be missing."""
+    key = f"azure__{name}".replace("-", "_dash_").replace(".", "_dot_")
+    (error,) = read_bundle(bundle(tmp_path, **{key: content})).errors
+    resource = "managedClusters" if name == "managed-cluster.json" else "agentPools"
+    assert error == {"source": "azure", "resource": resource, "status": 502, "message": f"azure/{name}: {message}"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"serviceMeshProfile": {"mode": "Istio"}}',
+        '{"properties": {"provisioningState": "Succeeded"}}',
+        '{"type": "Microsoft.ContainerService/ManagedClusters", "kubernetesVersion": "1.34"}',
+    ],
+)
+def test_a_managed_cluster_may_lack_fields(content: str, tmp_path: Path) -> None:
+    assert read_bundle(bundle(tmp_path, azure__managed_dash_cluster_dot_json=content)).errors == []
+
+
+def test_a_log_that_is_a_status_is_a_failed_read(tmp_path: Path) -> None:
+    status = '{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500}'
+    found = read_bundle(bundle(tmp_path, logs__b__a__istio_dash_proxy_dot_log=status))
+    (error,) = found.errors
+    assert (error["source"], error["namespace"], error["name"], error["status"]) == ("logs", "b", "a", 502)
+    assert found.logs == {}
+
+
 def test_a_link_to_a_file_of_the_bundle_is_read(tmp_path: Path) -> None:
     path = bundle(tmp_path, objects__a_dot_yaml=POD)
     (path / "azure").mkdir()
@@ -200,6 +250,10 @@ WRONG = {
     "pools that are not a list": (
         {"azure__agent_dash_pools_dot_json": '"x"'},
         "agent-pools.json: not a list of JSON objects",
+    ),
+    "a resource without its id": (
+        {"azure__resources_dot_json": '[{"name": "nsg"}]'},
+        "resources.json: entry 1 is not an Azure resource: it has the fields name",
     ),
     "YAML that ends early": ({"objects__a_dot_yaml": 'apiVersion: "v1'}, "objects/a.yaml: not valid YAML"),
     "YAML with a tag": (

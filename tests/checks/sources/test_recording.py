@@ -72,7 +72,7 @@ def test_failed_reads_fail_again_in_the_replay(tmp_path: Path) -> None:
             error("logs", "pods/log", 403, "team-egress"),
         ),
         resources=({"id": SUBNET, "name": "gw"},),
-        agent_pools=({"name": "gw"},),
+        agent_pools=({"name": "gw", "mode": "Gateway"},),
         absent_kinds=(KubernetesGateway.origin.resource,),
         server_version="v1.33.5",
     )

@@ -51,4 +51,4 @@ def outcomes(facts: Facts, scheme: str, host: str, port: int) -> Iterator[tuple[
         request = ClientRequest(scheme, host, port, clients)
         found = routing.outcome(request)
         broken = BrokenRequest(routing, request, found)
-        yield found, faults_of(broken, READERS) if found.result is not Result.THROUGH else ()
+        yield found, faults_of(broken, READERS)[0] if found.result is not Result.THROUGH else ()

@@ -26,7 +26,7 @@ def _fix(cluster: Cluster, client: str, path: str = "/") -> Fix:
     facts = facts_about(cluster, HOST, client)
     routing = Routing(facts)
     request = ClientRequest("http", HOST, 80, clients_of(facts)[0], path)
-    (found,) = faults_of(BrokenRequest(routing, request, routing.outcome(request)), READERS)
+    (found,) = faults_of(BrokenRequest(routing, request, routing.outcome(request)), READERS)[0]
     assert found.fix is not None
     return found.fix
 

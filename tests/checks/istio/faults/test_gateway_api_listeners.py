@@ -122,7 +122,7 @@ def test_an_unknown_host_beside_a_listener_set_gets_routes_of_the_gateway_api(
     objects: dict[str, Patch], on: str, scheme: str, port: int
 ) -> None:
     cluster = cluster_with(with_listener_set(objects), on)
-    (proved,) = faults_of(broken_at(cluster, "/", "www.new.example", scheme, port), READERS)
+    (proved,) = faults_of(broken_at(cluster, "/", "www.new.example", scheme, port), READERS)[0]
     assert proved.fix is not None
     kind = "HTTPRoute" if scheme == "http" else "TLSRoute"
     assert [each.kind for each in proved.fix.changes] == ["ServiceEntry", "Gateway", kind, kind]

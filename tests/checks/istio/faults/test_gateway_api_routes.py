@@ -190,7 +190,7 @@ def test_a_request_that_no_rule_matches_gets_a_rule_in_the_route_that_has_its_ho
     changed = copy.deepcopy(HTTP)
     changed[route]["spec"]["rules"][0]["matches"] = matches
     broken = broken_at(cluster_with(changed, "base"), path)
-    (proved,) = faults_of(broken, READERS)
+    (proved,) = faults_of(broken, READERS)[0]
     name = changed[route]["metadata"]["name"]
     assert f"No rule of HTTPRoute team-egress/{name} matches http://{HOST}{path if path != '/' else ''}" in (
         proved.fault.sentence()
@@ -284,14 +284,14 @@ def test_a_tcp_port_of_an_unknown_host_gets_a_listener_of_its_own() -> None:
     patch = canonical("gateway-api-tcp", Random(1)).patch()
     gateway_api_objects_for_an_unknown_host(compose(healthy(), patch), "tcp", 5433, "TCPRoute", "bank")
     broken = broken_at(cluster_with(HTTP, "base"), host="x.unknown.example", scheme="tcp", port=5433)
-    assert "No VirtualService routes" in faults_of(broken, READERS)[0].fault.sentence()
+    assert "No VirtualService routes" in faults_of(broken, READERS)[0][0].fault.sentence()
 
 
 def gateway_api_objects_for_an_unknown_host(
     cluster: Cluster, scheme: str, port: int, kind: str, gateway: str = "cnn"
 ) -> None:
     broken = broken_at(cluster, host="x.unknown.example", scheme=scheme, port=port)
-    (proved,) = faults_of(broken, READERS)
+    (proved,) = faults_of(broken, READERS)[0]
     assert proved.fault.sentence().startswith(f"No {kind} routes x.unknown.example from sidecars")
     assert proved.fix is not None
     changes = [str(each.ref) for each in proved.fix.changes]
@@ -312,7 +312,7 @@ def test_a_gateway_that_an_istio_gateway_selects_gets_istio_objects() -> None:
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["www.x.example"]}
     own = istio("Gateway", "own", {"selector": {"istio": "egw"}, "servers": [server]})
     broken = broken_at(plus(cluster_with(HTTP, "base"), own), host="x.unknown.example")
-    (proved,) = faults_of(broken, READERS)
+    (proved,) = faults_of(broken, READERS)[0]
     assert proved.fault.sentence().startswith("No VirtualService routes x.unknown.example")
     assert proved.fix is not None
     assert "VirtualService team-egress/x-unknown-example-through-egw" in {str(each.ref) for each in proved.fix.changes}

@@ -78,7 +78,7 @@ def test_a_fix_changes_only_the_paths_that_are_broken_alike(case: str) -> None:
     )
     broken = _broken(cluster, path)
     assert broken.outcome.result is not Result.THROUGH
-    found = faults_of(broken, READERS)
+    found = faults_of(broken, READERS)[0]
     assert found[-1].after is not None, found[0].fault.sentence()
     assert found[-1].after.result is Result.THROUGH
     fixed = Routing(broken.facts.with_changes(change for each in found if each.fix for change in each.fix.changes))

@@ -56,7 +56,7 @@ def test_a_fix_of_a_shared_object_names_the_other_host_that_it_helps() -> None:
     """A VirtualService that routes two hosts lost mesh."""
     cluster = changed(_two_hosts(), "VirtualService", VS, lambda each: each["spec"].update(gateways=[GATEWAY]))
     broken = _broken(cluster, FIRST)
-    fix = faults_of(broken, READERS)[0].fix
+    fix = faults_of(broken, READERS)[0][0].fix
     assert fix is not None
     effect = effect_on_others(broken, (), fix.changes)
     assert effect == f"http://{SECOND} bypasses the gateway before and goes through the gateway after"
@@ -66,7 +66,7 @@ def test_a_fix_for_one_host_has_no_effect_on_the_other() -> None:
     """The Gateway lost one of its two hosts."""
     cluster = changed(_two_hosts(), "Gateway", GATEWAY, lambda each: each["spec"]["servers"][0].update(hosts=[SECOND]))
     broken = _broken(cluster, FIRST)
-    fix = faults_of(broken, READERS)[0].fix
+    fix = faults_of(broken, READERS)[0][0].fix
     assert fix is not None
     assert effect_on_others(broken, (), fix.changes) == "none"
 
@@ -83,7 +83,7 @@ def _under_a_wildcard(on: str) -> Cluster:
 def test_a_new_route_under_a_wildcard_is_for_the_requested_name_alone(on: str, scheme: str, port: int) -> None:
     cluster = _under_a_wildcard(on)
     broken = _broken(cluster, FIRST, scheme, port)
-    proved = faults_of(broken, READERS)
+    proved = faults_of(broken, READERS)[0]
     fix = proved[0].fix
     assert proved[0].fault.name == "no-route"
     assert fix is not None
@@ -106,7 +106,7 @@ def test_a_fix_of_the_tls_of_all_hosts_keeps_the_routes_of_others() -> None:
     spec = {"host": "egw.team-egress.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}
     cluster = plus(cluster, istio("DestinationRule", "mutual", spec, "team-a"))
     broken = _broken(cluster, FIRST)
-    found = faults_of(broken, READERS)
+    found = faults_of(broken, READERS)[0]
     assert found
     for each in found:
         assert each.fix is not None

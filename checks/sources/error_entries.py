@@ -1,0 +1,33 @@
+"""Whether the entries of a bundle's errors.yaml are valid (docs/contract.md#bundle)."""
+
+from collections.abc import Mapping
+
+from checks.facts.fact import Credentials
+
+_KEYS = ("source", "resource", "namespace", "name", "status", "message", "credentials")
+_CREDENTIALS = tuple(each.value for each in Credentials)
+_SOURCES = ("kubernetes", "azure", "logs")
+
+
+def error_entry_problem(error: object) -> tuple[str, str] | None:
+    """(what is wrong with an entry, what was expected), None if it is valid.
+
+    The first is the end of a sentence.
+    """
+    if not isinstance(error, Mapping):
+        return " is not a mapping", f"the keys {', '.join(_KEYS)}"
+    if unknown := [key for key in error if key not in _KEYS]:
+        return f' has an unknown key "{unknown[0]}"', ", ".join(_KEYS)
+    if error.get("source") not in _SOURCES:
+        return f": source is {error.get('source')!r}", " or ".join(_SOURCES)
+    if not isinstance(error.get("resource"), str) or not error["resource"]:
+        return f": resource is {error.get('resource')!r}", 'PLURAL.GROUP, an ARM ID, or "*"'
+    status = error.get("status")
+    if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 599:
+        return f": status is {status!r}", "an HTTP status (504 is a time-out)"
+    if error.get("credentials") not in (None, *_CREDENTIALS):
+        return f": credentials is {error['credentials']!r}", " or ".join(_CREDENTIALS)
+    for key in ("namespace", "name", "message"):
+        if not isinstance(error.get(key), str | None):
+            return f": {key} is {error[key]!r}", "text or null"
+    return None
