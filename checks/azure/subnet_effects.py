@@ -10,7 +10,7 @@ from enum import Enum, auto
 from checks.azure.nat_gateways import nat_gateway
 from checks.azure.network import flow_decision, gateway_subnet, route_table_of, rule_evidence, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination
-from checks.azure.service_endpoints import service_endpoint_of
+from checks.azure.subnet_service_endpoints import service_endpoint_of
 from checks.azure.user_routes import route_to
 from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration

@@ -74,7 +74,7 @@ def _has(found: Raw, arm_type: str, properties: set[str]) -> bool:
 
 
 def _described(found: Raw) -> str:
-    """What an object is, by its type, its kind or its fields."""
+    """The identity of an object: its type, its kind or its fields."""
     if named := text(found, "type") or text(found, "kind"):
         return f"it is {named}"
     fields = ", ".join(sorted(map(str, found))[:5])

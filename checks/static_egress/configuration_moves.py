@@ -24,7 +24,7 @@ from checks.static_egress.procedures import (
 )
 
 ANNOTATION = "kubernetes.azure.com/static-gateway-configuration"
-STEPS = 5
+MOVE_STEPS = 5
 """Create, prefix, gateway, pods, and the deletion of the old one."""
 
 

@@ -2,7 +2,7 @@
 
 A check is a function of the kinds that it declares, of the gateway and of the question: the engine refuses every other
 read. If none of its kinds was read differently, its result is that of the first diagnosis. All reads, the routing of
-explanations and the verdict are made anew.
+explanations and the verdict are repeated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -83,7 +83,7 @@ class Undisturbed:
 
 
 class _Comparison:
-    """What two stores of facts have in common."""
+    """The kinds that two stores of facts have in common."""
 
     def __init__(self, first: FactStore, second: FactStore) -> None:
         self._first, self.store = first, second

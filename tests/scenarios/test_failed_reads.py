@@ -35,7 +35,7 @@ OF_TARGET = {kind.origin.resource for kind in TARGET_READS}
 
 
 def reads(case: Case, run: Diagnosis) -> list[str]:
-    """What the check reads in the case, and what identifies the gateway."""
+    """The reads of the check in the case, and those that identify the gateway."""
     return sorted(OF_TARGET | {kind.origin.resource for kind in run.reads_of(case.check.slug)})
 
 

@@ -8,7 +8,7 @@ from checks.azure.nat_gateways import nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
 from checks.azure.security_rules import denies_outbound
-from checks.azure.service_endpoints import ServiceEndpoint, service_endpoint_of
+from checks.azure.subnet_service_endpoints import ServiceEndpoint, service_endpoint_of
 from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet, user_routes
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool

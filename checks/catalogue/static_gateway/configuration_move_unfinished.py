@@ -9,7 +9,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.findings import Observation, Severity, healthy, skip, warn
-from checks.static_egress.configuration_moves import STEPS, move_of, open_step, remaining_users
+from checks.static_egress.configuration_moves import MOVE_STEPS, move_of, open_step, remaining_users
 
 
 @check(
@@ -40,7 +40,7 @@ def configuration_move_unfinished(facts: Facts) -> Iterator[Observation]:
     step = open_step(facts, move)
     if step is not None:
         yield warn(
-            f"Step {step.number} of {STEPS} of the move from {old} to {new} is not done: {step.why}.",
+            f"Step {step.number} of {MOVE_STEPS} of the move from {old} to {new} is not done: {step.why}.",
             subject=step.subject,
             evidence=step.evidence,
             actions=step.actions,
