@@ -5,7 +5,7 @@ import logging
 from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
 from bot.delivery.thread import Thread
-from bot.messages.step_messages import step_message, step_not_posted
+from bot.messages.step_messages import step_message, step_not_posted, wrong_gateway_of_step
 from bot.slack.web_api import MessageDeleted, Slack, SlackRefusal
 from workers.client import Client, HeldDocument
 from workers.records.action import ActionRecord, ActionState
@@ -30,6 +30,9 @@ class StepDocuments:
         action = self.client.get(ActionRecord, action_id)
         if action is None:
             return None
+        if action.private:
+            self._correct(held, action)
+            return None
         order, wanted = action.order, [step_message(action)]
         try:
             retry_in = self.thread.show(held, Destination(order.channel, order.thread), wanted)
@@ -41,6 +44,17 @@ class StepDocuments:
         if action.state.ended and retry_in is None:
             self.thread.forget(held.document)
         return retry_in
+
+    def _correct(self, held: HeldDocument, action: ActionRecord) -> None:
+        """Remove the step from the channel, and send its requester the correct commands."""
+        order = action.order
+        self.thread.show(held, Destination(order.channel, order.thread), ())
+        slot = "elsewhere/mistake"
+        if slot not in held.deliveries().slots:
+            message = wrong_gateway_of_step(action)
+            send_privately(self.slack, order.user, order.channel, "", message, order.thread, renew=held.renew)
+            held.note(Delivered(slot, order.user, "0", message.digest))
+        self.thread.forget(held.document)
 
     def inform_requester(self, held: HeldDocument, action_id: str, refused: SlackRefusal) -> None:
         """Send the plan and the end of a step to its requester.

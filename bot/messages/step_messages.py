@@ -5,6 +5,8 @@ Source: docs/slack.md#probe-and-restart.
 
 from collections.abc import Iterator
 
+from bot.grammar.commands import Mistake
+from bot.messages.answers import mistake
 from bot.messages.blocks import (
     Block,
     Escaped,
@@ -21,7 +23,8 @@ from bot.messages.blocks import (
 )
 from bot.messages.phrases import EFFECT_WORDS, local_time
 from checks.actions.plan import ActionKind, ActionPlan
-from checks.actions.results import ActionOutcome
+from checks.actions.results import ActionOutcome, ActionResult
+from checks.facts.probes import ProbeResult
 from workers.records.action import ActionRecord, ActionState
 
 STEP_NAMES = {
@@ -49,11 +52,8 @@ _OUTCOME_MARKS = {
     ActionOutcome.REFUSED: "⛔",
     ActionOutcome.NOT_COMPLETED: "❔",
 }
-_NEXT = {
-    ActionKind.PROBE_POD: "The next check in this thread evaluates this result as EG414.",
-    ActionKind.PROBE_GATEWAY: "The next check in this thread evaluates this result as EG413.",
-    ActionKind.RESTART: "The next check in this thread shows the state after the restart.",
-}
+_CODES = {ActionKind.PROBE_POD: "EG414", ActionKind.PROBE_GATEWAY: "EG413"}
+"""The checks that evaluate the results of probes."""
 
 
 def step_message(action: ActionRecord) -> Message:
@@ -85,6 +85,19 @@ def step_not_posted(action: ActionRecord, fix: str) -> Message:
     blocks = [block for block in shown.blocks if block["type"] != "actions"]
     text = fallback(f"{shown.text} (The bot cannot post in the channel.)")
     return Message("elsewhere", text, fitting([*blocks, reason]), thread=False)
+
+
+def wrong_gateway_of_step(action: ActionRecord) -> Message:
+    """The answer to a step for a gateway that does not exist.
+
+    Its buttons request the step for gateways with similar names.
+    """
+    order, refusal = action.order, action.result.refusal if action.result is not None else None
+    verb = "restart" if order.kind is ActionKind.RESTART else "probe"
+    option = f" --deployment {order.deployment}" if order.deployment else ""
+    option = " --from gateway" if order.kind is ActionKind.PROBE_GATEWAY else option
+    names = refusal.choices if refusal is not None else ()
+    return mistake(Mistake(action.problem, tuple(f"{verb} {order.target.cluster} {each}{option}" for each in names)))
 
 
 def plan_blocks(plan: ActionPlan, cluster: str) -> Iterator[Block]:
@@ -150,14 +163,25 @@ def _further(action: ActionRecord) -> Iterator[Block]:
         yield section(prose(result.left_over))
     if result is not None and result.refusal is not None and result.refusal.choices:
         yield section(raw(f"Choose one of: {', '.join(as_code(each) for each in result.refusal.choices)}"))
-    if action.state is ActionState.DONE:
-        yield section(prose(_NEXT[action.order.kind]))
+    if action.state is ActionState.DONE and result is not None:
+        yield section(prose(_next(action.order.kind, result)))
     if action.state.ended and not action.cleaned and action.plan is not None:
         yield section(
-            raw(f"{as_code(action.plan.object)} is not deleted yet. The workers delete it as soon as they can.")
+            raw(f"{as_code(action.plan.object)} may still exist. The workers repeat its deletion until it succeeds.")
         )
     if action.error:
         yield section(raw(f"The log of the worker has the details under the token {as_code(action.error)}."))
+
+
+def _next(kind: ActionKind, result: ActionResult) -> str:
+    """The use of the result by the next check in the thread."""
+    if kind is ActionKind.RESTART:
+        return "The next check in this thread shows the state after the restart."
+    outcome = ProbeResult(result.probe or {}).outcome
+    undecided = outcome is not None and not outcome.about_egress
+    if undecided or result.outcome is ActionOutcome.NOT_COMPLETED:
+        return f"This result decides nothing about {_CODES[kind]}. The next check in this thread shows the rest."
+    return f"The next check in this thread evaluates this result as {_CODES[kind]}."
 
 
 def _people(action: ActionRecord) -> Iterator[Escaped]:

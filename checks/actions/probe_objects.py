@@ -78,6 +78,7 @@ def probe_job(
                 },
                 "spec": {
                     "restartPolicy": "Never",
+                    "nodeSelector": {"kubernetes.io/os": "linux"},
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": 1,

@@ -7,6 +7,7 @@ Source: docs/contract.md#configuration.
 
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -15,7 +16,20 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from checks.config.duration import Duration
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_IMAGE = re.compile(r"[a-z0-9][\w.:/@-]{0,250}")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REGISTRY = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]{1,5})?"
+_IMAGE = re.compile(
+    rf"(?P<name>(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+"""A reference of the OCI distribution specification: registry, repository, tag and digest."""
+_LONGEST_IMAGE_NAME = 255
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
+)
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\"'<>\\^`{|}]|[^\x00-\x7f]")
+"""Characters that RFC 3986 does not permit in a URL; `{a,b}` is a pattern of curl."""
 
 CANARY_USER = "canary"
 """The user of scheduled probes in access rules and in the audit."""
@@ -46,10 +60,10 @@ class ProbeConfig(BaseModel):
     @classmethod
     def _web_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
+            if (problem := _url_problem(url)) is not None:
+                raise ValueError(f"{url!a}: {problem}; expected a URL such as https://ifconfig.me/ip")
             parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
-                raise ValueError(f"{url!a}: expected a URL such as https://ifconfig.me/ip")
-            if parts.username or parts.password:
+            if parts.username is not None or parts.password is not None:
                 raise ValueError("a URL with a password: expected one without credentials, because plans show it")
         if len(set(urls)) < len(urls):
             raise ValueError("a URL occurs twice: expected different services")
@@ -58,7 +72,8 @@ class ProbeConfig(BaseModel):
     @field_validator("image")
     @classmethod
     def _image_name(cls, image: str) -> str:
-        if not _IMAGE.fullmatch(image):
+        found = _IMAGE.fullmatch(image)
+        if found is None or len(found["name"]) > _LONGEST_IMAGE_NAME:
             raise ValueError(f"{image!a}: expected an image such as docker.io/curlimages/curl:8.11.1")
         return image
 
@@ -90,3 +105,30 @@ class ProbeConfig(BaseModel):
                 "canary: expected namespaces, too: scheduled probes run only in the namespaces that are listed"
             )
         return self
+
+
+def _url_problem(url: str) -> str | None:
+    """The problem of the URL of an echo service, None if curl can request it."""
+    if _FORBIDDEN.search(url):
+        return "it contains a character that URLs may not contain"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as wrong:  # a port above 65535, or brackets around something else than an IPv6 address
+        return str(wrong)
+    if parts.scheme not in ("http", "https"):
+        return "it is not http or https"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "its port is not a number from 1 to 65535"
+    if not (_is_ipv6(host) if "[" in parts.netloc else _HOST.fullmatch(host)):
+        return "its host is no name or IP address"
+    if "[" in parts.path or "]" in parts.path:
+        return "it contains [ or ] outside of an IPv6 address"
+    return None
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False

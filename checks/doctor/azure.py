@@ -113,7 +113,7 @@ def _reads(
     Azure reports an identity's permissions only to those who may read them.
     """
     store = FactStore(clock())
-    for reading in gather(source, _READ, store, deadline):
+    for reading in gather(source, (ManagedCluster, *_READ), store, deadline):
         record(store, reading)
     for kind in _READ:
         subject = f"{entry.name} {_action(kind)}"
@@ -127,12 +127,25 @@ def _reads(
             yield AZURE_RIGHT.failed(f"{message}; {_lost(_action(kind))}", subject)
         elif gaps:
             yield AZURE_RIGHT.not_checked("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
+        elif kind is PublicIPAddress and not store.known(kind):
+            yield _public_address(source, store, subject, deadline)
         elif not store.known(kind):
-            unused = "the cluster uses no such resource"
-            why = "it is read only after a probe" if kind is PublicIPAddress else unused
-            yield AZURE_RIGHT.passed(f"not needed: {why}", subject)
+            yield AZURE_RIGHT.passed("not needed: the cluster uses no such resource", subject)
         else:
             yield AZURE_RIGHT.passed("allowed", subject)
+
+
+def _public_address(source: LiveSource, store: FactStore, subject: str, deadline: float) -> DoctorLine:
+    """Read an outbound address of the cluster, which checks read only after a probe."""
+    ids = [each for cluster in store.known(ManagedCluster) for each in cluster.outbound_ip_ids]
+    if not ids:
+        return AZURE_RIGHT.passed("not needed: the cluster has no public IP of its own", subject)
+    answer = source.arm(ids[0], deadline)
+    if not isinstance(answer, Gap):
+        return AZURE_RIGHT.passed("allowed", subject)
+    if answer.status != 403:
+        return AZURE_RIGHT.not_checked(str(answer), subject)
+    return AZURE_RIGHT.failed(f"{answer.message}; {_lost(_action(PublicIPAddress))}", subject)
 
 
 def _is_about(gap: Gap, kind: type[Fact]) -> bool:

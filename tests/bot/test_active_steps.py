@@ -289,6 +289,17 @@ def test_a_refusal_names_gateways_that_a_rule_for_a_group_permits(
     with step_conversation(slack, redis_url, tmp_path, rules=rules) as (talk, _):
         for user in ("U0ALICE", "U0BOB"):
             assert talk.say("/egress-diag probe prod-weu team-egress/egww", user=user).ok
-        assert [each.order.groups for each in state_of(talk)] == [("S0ONCALL",), ()]
-        assert "team-egress/egw?" in shown(talk, 0)
-        assert "team-egress/egw?" not in shown(talk, 1)
+        assert "team-egress/egw?" in talk.last_answer("U0ALICE")
+        assert "egww" in talk.last_answer("U0BOB")
+        assert "team-egress/egw?" not in talk.last_answer("U0BOB")
+
+
+def test_an_unknown_gateway_is_answered_to_its_requester_alone(made: Made) -> None:
+    talk, cluster = made
+    for text in ("probe prod-weu team-egress/egww", "probe prod-weu egww --from gateway", "restart prod-weu egww"):
+        assert talk.say(f"/egress-diag {text}").ok
+        answer = talk.slack.ephemerals(user="U0ALICE")[-1]
+        assert "did you mean team-egress/egw?" in answer.shown.replace("\u2060", "")
+        assert answer.buttons, "the nearest names are buttons"
+    assert not talk.slack.messages("C0OPS"), "nothing stays in the channel"
+    assert cluster.changes == {}

@@ -152,7 +152,11 @@ def test_operate_lists_exactly_the_existing_metrics() -> None:
     ours |= {"egress_diag_queue_messages", "egress_diag_queue_age_seconds", "egress_diag_courier_lag_seconds"}
     ours.add("egress_diag_round_age_seconds")
     ours |= {"egress_diag_redis_memory_bytes", "egress_diag_redis_memory_limit_bytes"}
-    ours |= {"egress_diag_evidence_deleted_early_total", "egress_diag_canary_age_seconds"}
+    ours |= {
+        "egress_diag_evidence_deleted_early_total",
+        "egress_diag_canary_age_seconds",
+        "egress_diag_canary_interval_seconds",
+    }
     table = [line for line in text("docs/operate.md").splitlines() if line.startswith("| `egress_diag_")]
     named_there = set(re.findall(r"`(egress_diag_\w+)", "\n".join(line.split("|")[1] for line in table)))
     assert named_there == ours

@@ -93,14 +93,28 @@ def test_no_role_lists_secrets_when_it_is_turned_off() -> None:
     assert "secrets" not in {name for rule in found for name in rule["resources"]}
 
 
+def test_installations_whose_names_join_to_the_same_words_have_roles_of_their_own() -> None:
+    """Helm refuses the second one, or it takes over the bindings of the first one."""
+    values = MATRIX["with probe and restart"]
+    found = [
+        {(each["kind"], each["metadata"]["name"]) for each in rendered(merged(values, named_so), namespace=namespace)}
+        for namespace, named_so in (
+            ("tools", {"fullnameOverride": "egress-diag"}),
+            ("tools-egress", {"fullnameOverride": "diag"}),
+        )
+    ]
+    kinds = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+    assert not {each for each in found[0] & found[1] if each[0] in kinds}
+
+
 def test_permissions_that_change_the_cluster_exist_only_in_the_named_namespaces() -> None:
     assert not of_kind(rendered({"config": {"clusters": [HERE]}}), "Role")
     objects = rendered(MATRIX["with probe and restart"])
     places = sorted((o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "RoleBinding"))
     assert places == [
-        ("aks-istio-egress", "egress-diag-egress-diag-probe"),
-        ("payments", "egress-diag-egress-diag-probe"),
-        ("payments", "egress-diag-egress-diag-restart"),
+        ("aks-istio-egress", "egress-diag-egress-diag-feb3aec0-probe"),
+        ("payments", "egress-diag-egress-diag-feb3aec0-probe"),
+        ("payments", "egress-diag-egress-diag-feb3aec0-restart"),
     ]
     for binding in of_kind(objects, "RoleBinding"):
         assert [s["name"] for s in binding["subjects"]] == ["egress-diag-actions"]
@@ -170,9 +184,9 @@ def test_active_steps_in_another_cluster_are_granted_only_to_the_action_subjects
     assert {o["kind"] for o in objects} == {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
     places = {(o["metadata"]["namespace"], o["roleRef"]["name"]) for o in of_kind(objects, "RoleBinding")}
     assert places == {
-        ("payments", "egress-diag-egress-diag-probe"),
-        ("payments", "egress-diag-egress-diag-restart"),
-        ("aks-istio-egress", "egress-diag-egress-diag-restart"),
+        ("payments", "egress-diag-egress-diag-feb3aec0-probe"),
+        ("payments", "egress-diag-egress-diag-feb3aec0-restart"),
+        ("aks-istio-egress", "egress-diag-egress-diag-feb3aec0-restart"),
     }
     assert {s["name"] for o in of_kind(objects, "RoleBinding") for s in o["subjects"]} == {
         "22222222-3333-4444-5555-666666666666"

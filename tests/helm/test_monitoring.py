@@ -21,6 +21,7 @@ COLLECTED = {
     "egress_diag_courier_lag_seconds",
     "egress_diag_round_age_seconds",
     "egress_diag_canary_age_seconds",
+    "egress_diag_canary_interval_seconds",
     "egress_diag_redis_memory_bytes",
     "egress_diag_redis_memory_limit_bytes",
     "egress_diag_evidence_deleted_early_total",

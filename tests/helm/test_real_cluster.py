@@ -341,5 +341,7 @@ def test_the_install_page_works_as_printed(cluster: Cluster, tmp_path: Path) -> 
         )
         assert done.returncode == 0, f"{here}\n{done.stderr}"
         if script is rights_only:
-            binding = cluster.ask("GET", f"/apis/{RBAC}/clusterrolebindings/elsewhere-followed-egress-diag-read")
-            assert binding[1]["subjects"][0]["kind"] == "User"
+            bindings = cluster.ask("GET", f"/apis/{RBAC}/clusterrolebindings")[1]["items"]
+            names = {each["metadata"]["name"]: each for each in bindings}
+            (read,) = [n for n in names if n.startswith("elsewhere-followed-egress-diag-") and n.endswith("-read")]
+            assert names[read]["subjects"][0]["kind"] == "User"

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
-from checks.actions.plan import ActionKind, ActionPlan
+from checks.actions.plan import ActionKind, ActionPlan, RefusalKind
 from checks.actions.results import ActionResult
 from checks.model.raw_values import Moment
 from workers.records.run import Target
@@ -91,6 +91,15 @@ class ActionRecord:
     problem: str = ""
     error: str = ""
     cleaned: bool = True
+
+    @property
+    def private(self) -> bool:
+        """Whether only its requester is informed: a command named a gateway that does not exist.
+
+        A step from the thread of a run concerns a gateway that existed: everyone in the thread has to know.
+        """
+        refusal = self.result.refusal if self.result is not None else None
+        return refusal is not None and refusal.kind is RefusalKind.UNKNOWN_GATEWAY and not self.order.run
 
     def is_too_old(self, now: datetime) -> bool:
         """Whether its next transition is too late: the cluster may need something else by now.

@@ -1,7 +1,8 @@
 """Action records in Redis, each changed by compare-and-set of its whole document.
 
 Keys (all under the prefix): `action:ID` is the record, `action-request:KEY` the action of a request, `open-actions` the actions
-that have not ended or whose objects may still exist, `probes:CLUSTER` the results of probes of the last hour.
+that have not ended or whose objects may still exist, `probes:CLUSTER` the results of probes of the last hour, and
+`installation` the ID of the installation.
 """
 
 import secrets
@@ -14,7 +15,7 @@ import orjson
 from redis import Redis
 
 from checks.actions.plan import ActionKind, ActionPlan, PlanRefusal, RefusalKind
-from checks.actions.results import ActionOutcome, ActionResult
+from checks.actions.results import ActionOutcome, ActionResult, refused_result
 from checks.model.raw_values import Raw, moment
 from checks.static_egress.probe_results import PROBE_VALID
 from workers.records.action import ACTION_RECORD, ActionOrder, ActionRecord, ActionState, Approval
@@ -89,6 +90,15 @@ class Actions:
         """Whether the action's task may be sent again; True at most once in so many seconds."""
         return bool(self._redis.set(self._key("action", action_id, "resent"), "1", nx=True, px=int(seconds * 1000)))
 
+    def owner(self) -> str:
+        """The owner label of this installation, by which its janitor finds what it created.
+
+        Installations often have the same key prefix and release name, so it is an ID that is made once and kept in Redis.
+        """
+        key = self._key("installation")
+        self._redis.set(key, secrets.token_hex(8), nx=True)
+        return str(self._redis.get(key))
+
     # transitions
 
     def plan(self, action_id: str, plan: ActionPlan | PlanRefusal) -> ActionRecord | None:
@@ -101,7 +111,10 @@ class Actions:
             if found.state is not ActionState.REQUESTED:
                 return None
             if isinstance(plan, PlanRefusal):
-                return replace(found, state=ActionState.REFUSED, problem=plan.sentence, ended=_now())
+                result = refused_result(plan, _now())
+                return replace(
+                    found, state=ActionState.REFUSED, problem=plan.sentence, result=result, ended=result.ended
+                )
             state = ActionState.PLANNED if found.needed else ActionState.CONFIRMED
             return replace(found, state=state, plan=plan)
 

@@ -2,7 +2,7 @@
 
 Keys (all under the prefix): `canary:round:CLUSTER` is the round, `canary:lease:CLUSTER` shows that a worker makes a probe of
 it, `canary:gateways:CLUSTER` are the probed gateways by the time of their last result, `canary:probes:CLUSTER:GATEWAY` the
-results, `canary:passed` the time of each gateway's last probe that passed.
+results, `canary:passed` the time of each gateway's last probe that passed, `canary:interval` the interval in seconds.
 """
 
 from collections.abc import Callable, Collection
@@ -105,7 +105,11 @@ class Canaries:
 
     def forget_passed(self) -> None:
         """Delete the times of the last passed probes: scheduled probes are off."""
-        self._redis.delete(self._key("passed"))
+        self._redis.delete(self._key("passed"), self._key("interval"))
+
+    def note_interval(self) -> None:
+        """Record the interval, with which the ages in the metrics are compared."""
+        self._redis.set(self._key("interval"), int(self.interval.total_seconds()))
 
     def summary(self, cluster: str, gateway: str, now: datetime, since: datetime | None = None) -> CanarySummary | None:
         """The summary of a gateway's results, None without any."""

@@ -1,6 +1,5 @@
 """The execution of actions: their plans, the confirmed steps, the removal of objects."""
 
-import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +21,7 @@ from workers.records.action import ActionRecord, ActionState
 from workers.records.run import Order
 from workers.runs.audit import AuditEntry
 from workers.tasks.canary_results import note_scheduled_probe
+from workers.tasks.execution import error_sentence
 from workers.telemetry.error_tokens import logged_error_token, unexpected_error
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,6 @@ Kubernetes deletes the Job of a probe five minutes after its end: later, a missi
 
 _REPEATED_WITHIN = timedelta(minutes=10)
 """The time after the end of a step in which its next run may be requested again."""
-
-
-def owner_label(prefix: str) -> str:
-    """The owner label of an installation: its key prefix, hashed to a valid label."""
-    return hashlib.sha256(prefix.encode()).hexdigest()[:16]
 
 
 class Actor:
@@ -164,7 +159,7 @@ class Actor:
             id=action.id,
             kind=order.kind,
             created=datetime.now(UTC).replace(microsecond=0),
-            owner=owner_label(self._stores.settings.prefix),
+            owner=self._stores.actions.owner(),
             image=settings.image,
             urls=settings.urls,
             namespaces=settings.namespaces,
@@ -174,8 +169,12 @@ class Actor:
             entry, source = self._opened(action)
             question = self._question(action, entry, order.target.gateway, order.target.namespace)
             return plan_action(request, read_action_facts(source, question, self._stores.settings.run_timeout))
-        except (AmbiguousGateway, UnknownGateway, UnknownCluster, SourceError) as wrong:
-            return PlanRefusal(RefusalKind.NO_TARGET, str(wrong))
+        except AmbiguousGateway as several:
+            return PlanRefusal(RefusalKind.SEVERAL_TARGETS, error_sentence(several), several.choices)
+        except UnknownGateway as unknown:
+            return PlanRefusal(RefusalKind.UNKNOWN_GATEWAY, error_sentence(unknown), unknown.nearest)
+        except (UnknownCluster, SourceError) as wrong:
+            return PlanRefusal(RefusalKind.NO_TARGET, error_sentence(wrong))
 
     def _question(self, action: ActionRecord, entry: ClusterConfig, gateway: str, namespace: str | None) -> Question:
         """The step's question; the answer names only gateways that its user may diagnose."""

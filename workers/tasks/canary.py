@@ -142,6 +142,7 @@ def drive_canaries(stores: Stores, now: datetime) -> None:
     if not canaries.interval:
         canaries.forget_passed()
         return
+    canaries.note_interval()
     due = interval_start(now, canaries.interval)
     waiting = stores.waiting.tasks(ACTIONS_QUEUE)
     for entry in stores.config.clusters:

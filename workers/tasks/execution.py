@@ -103,7 +103,7 @@ class Diagnoser:
             # A repetition and a watch concern a gateway that existed: everyone in their thread has to know.
             known = run.order.after is not None or run.order.watch
             refuse = self.stores.runs.refuse if known else self.stores.runs.refuse_privately
-            self._end(run, refuse(run, _sentence(unknown), unknown.nearest))
+            self._end(run, refuse(run, error_sentence(unknown), unknown.nearest))
         except (UnknownCluster, BundleError, SourceError) as wrong:
             self._end(run, self.stores.runs.refuse(run, str(wrong)))
 
@@ -153,7 +153,7 @@ class Diagnoser:
             log.warning("the evidence of run %s could not be packed: %s", run.id, full)
 
 
-def _sentence(error: Exception) -> str:
+def error_sentence(error: Exception) -> str:
     """The text of an error as a sentence."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"

@@ -14,7 +14,6 @@ from workers.client.stores import Stores
 from workers.queue.celery_app import ACTIONS_QUEUE
 from workers.queue.sending import send
 from workers.runs.audit import AuditEntry
-from workers.tasks.actor import owner_label
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ def remove_left_overs(stores: Stores, cluster: str) -> int:
     source = _opened(stores.config.cluster(cluster))
     if probe is None or source is None:
         return 0
-    api, owner, removed = ActionApi(source.access), owner_label(stores.settings.prefix), 0
+    api, owner, removed = ActionApi(source.access), stores.actions.owner(), 0
     for namespace in probe.namespaces:
         try:
             found = left_over_jobs(api, namespace, owner, monotonic() + REQUEST_DEADLINE)

@@ -92,6 +92,7 @@ class BacklogCollector(Collector):
         self._rounds = Rounds(self._redis, config.prefix)
         self._memory = RedisMemory(self._redis, config.prefix)
         self._passed = f"{config.prefix}canary:passed"
+        self._interval = f"{config.prefix}canary:interval"
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -115,7 +116,7 @@ class BacklogCollector(Collector):
             lag.add_metric([], self._backlog.courier_lag())
             for name, last in self._rounds.ages(datetime.now(UTC)).items():
                 rounds.add_metric([name], inf if last is None else last.total_seconds())
-            memory = [*self._memory_metrics(), self._canary_ages()]
+            memory = [*self._memory_metrics(), *self._canary_metrics()]
         except RedisError as failure:
             log.warning("the backlog could not be read: %s", type(failure).__name__)
             return
@@ -131,7 +132,7 @@ class BacklogCollector(Collector):
             value=deleted.count if deleted is not None else 0,
         )
 
-    def _canary_ages(self) -> Metric:
+    def _canary_metrics(self) -> Iterator[Metric]:
         found = GaugeMetricFamily(
             "egress_diag_canary_age_seconds",
             "Time since the last scheduled probe that left by the egress IP prefix.",
@@ -141,7 +142,10 @@ class BacklogCollector(Collector):
             cluster, _, gateway = str(name).rpartition(" ")
             last = float(at)
             found.add_metric([cluster, gateway], datetime.now(UTC).timestamp() - last if last else inf)
-        return found
+        yield found
+        if (interval := self._redis.get(self._interval)) is not None:
+            name = "egress_diag_canary_interval_seconds"
+            yield GaugeMetricFamily(name, "The interval of scheduled probes.", value=float(interval))
 
 
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:

@@ -14,6 +14,7 @@ import orjson
 import pytest
 import yaml
 
+from checks.config.probe_configuration import ProbeConfig
 from tests.clusters.compose import compose, named
 from tests.command_line import ENVIRONMENT, PROGRAM, ask, refused
 from tests.loopback.active import ActiveKubeServer, Kubelet
@@ -182,12 +183,27 @@ def test_a_step_that_cannot_be_completed_is_exit_code_3(server: ActiveKubeServer
 @pytest.mark.parametrize(
     ("probe", "expected"),
     [
-        ({"urls": ["ftp://x"]}, "probe.urls: 'ftp://x': expected a URL"),
+        ({"urls": ["ftp://x"]}, "probe.urls: 'ftp://x': it is not http or https; expected a URL such as"),
         ({"urls": []}, "probe.urls:"),
         ({"urls": ["https://u:p@x.example"]}, "expected one without credentials"),
         ({"namespaces": ["team-*"]}, "expected the name of a namespace, without wildcards"),
         ({"approvals": 3}, "probe.approvals:"),
+        ({"urls": ["https://x.example/[1-3]"]}, "it contains [ or ] outside of an IPv6 address"),
+        ({"urls": ["https://[1-3].example/ip"]}, "probe.urls: 'https://[1-3].example/ip':"),
+        ({"urls": ["https://{a,b}.example/ip"]}, "it contains a character that URLs may not contain"),
+        ({"urls": ["https://x.example:99999/ip"]}, "Port out of range 0-65535"),
+        ({"urls": ["https://x.example:0/ip"]}, "its port is not a number from 1 to 65535"),
+        ({"urls": ["https://x.example:/ip"]}, "its port is not a number from 1 to 65535"),
+        ({"urls": ["https://x.example:http/ip"]}, "probe.urls: 'https://x.example:http/ip':"),
+        ({"urls": ["https://-x.example/ip"]}, "its host is no name or IP address"),
+        ({"urls": ["https://x..example/ip"]}, "its host is no name or IP address"),
+        ({"urls": ["https://x.example/a b"]}, "it contains a character that URLs may not contain"),
         ({"image": "a b"}, "probe.image:"),
+        ({"image": "docker.io/curlimages/curl:"}, "probe.image:"),
+        ({"image": "docker.io//curl:8"}, "probe.image:"),
+        ({"image": "docker.io/Curl/curl:8"}, "probe.image:"),
+        ({"image": "docker.io/curl@sha256:abc"}, "probe.image:"),
+        ({"image": "curl:8:9"}, "probe.image:"),
         ({"canary": "1m"}, "probe.canary: expected off, or an interval of at least 5m"),
         ({"canary": "often"}, "probe.canary: expected a duration such as 30d, 8h or 90s"),
         ({"canary": "1h"}, "expected namespaces, too"),
@@ -198,3 +214,17 @@ def test_wrong_settings_are_named(
     server: ActiveKubeServer, tmp_path: Path, probe: dict[str, Any], expected: str
 ) -> None:
     assert expected in refused("probe", *GATEWAY, "--config", configured(server, tmp_path, probe))
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        {"urls": ["https://ifconfig.me/ip", "http://[2001:db8::1]:8080/ip", "https://20.50.60.9/?a=1&b=%5B1%5D"]},
+        {"urls": ["https://echo_service.payments.svc.cluster.local.:8443/ip"]},
+        {"image": "curl"},
+        {"image": "Registry.internal:5000/tools/curl_x/curl-8__a:V8.11_1-x"},
+        {"image": f"docker.io/curlimages/curl:8.11.1@sha256:{'0a' * 32}"},
+    ],
+)
+def test_valid_settings_are_accepted(probe: dict[str, Any]) -> None:
+    assert ProbeConfig(**probe).model_dump(include=set(probe), mode="json") == probe

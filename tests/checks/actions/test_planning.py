@@ -71,6 +71,7 @@ def test_a_probe_pod_satisfies_the_restricted_level_and_cannot_outlive_its_deadl
     assert (job["backoffLimit"], job["activeDeadlineSeconds"], job["ttlSecondsAfterFinished"]) == (0, 100, 300)
     pod, container = job["template"]["spec"], job["template"]["spec"]["containers"][0]
     assert pod["automountServiceAccountToken"] is False
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux"}, "the image has no variant for Windows nodes"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True

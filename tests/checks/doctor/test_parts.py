@@ -252,6 +252,27 @@ def test_each_missing_azure_permission_has_its_line(path: str, action: str, in_a
     assert one(lines, "azure-right").subject == f"aks1 {action}"
 
 
+def test_an_outbound_address_that_may_not_be_read_although_no_probe_was_made(in_azure: Seen) -> None:
+    """Before, doctor passed it, and only the next probe showed the missing permission."""
+    address = f"{NETWORK}/publicIPAddresses/".replace("[^/]+", "x") + "one"
+    profile = {"loadBalancerProfile": {"effectiveOutboundIPs": [{"id": address}]}}
+    cluster = compose(
+        named("base"),
+        {
+            "azure": {
+                "managed_cluster": {"properties": {"networkProfile": profile}},
+                "resources": {address: {"type": "Microsoft.Network/publicIPAddresses", "properties": {}}},
+            }
+        },
+    )
+    denied = Fault("(?i)publicIPAddresses", status=403, message="AuthorizationFailed")
+    found = one(in_azure(denied, cluster=cluster), "azure-right")
+    assert found.subject == "aks1 Microsoft.Network/publicIPAddresses/read"
+    assert "EG413" in found.observed
+    (allowed,) = [each for each in in_azure(cluster=cluster) if each.subject == found.subject]
+    assert allowed.observed == "allowed"
+
+
 def test_a_public_ip_prefix_that_may_not_be_read(in_azure: Seen) -> None:
     prefix = f"{NETWORK}/publicIPPrefixes/".replace("[^/]+", "x")
     own = {

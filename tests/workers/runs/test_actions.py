@@ -12,6 +12,7 @@ import pytest
 import redis
 import yaml
 
+from bot.messages.step_messages import step_message
 from checks.actions.plan import ActionKind, PlanRefusal, RefusalKind
 from checks.actions.results import ActionOutcome, ActionResult
 from checks.config.configuration_file import load
@@ -208,6 +209,27 @@ def test_a_cluster_that_changes_between_approval_and_execution_refuses(
     assert "status.readyReplicas was 2, now 1" in ended.problem
     assert not server.changes
     assert not client.active(Run)
+
+
+def test_a_refused_plan_keeps_the_names_to_choose_from(redis_url: str, tmp_path: Path) -> None:
+    """Before, the message was "name the one to restart", without names."""
+    second = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": "team-egress", "name": "egw-asm-1-31"},
+        "spec": {"replicas": 1},
+    }
+    with ActiveKubeServer(compose(named("base"), {"add": [second]})) as server:
+        client = connected(redis_url, write_config(server, tmp_path))
+        action, _ = ActionClient(client.stores).request(ordered(ActionKind.RESTART))
+        Actor(client, HASTE).plan(action.id)
+        refused = record(client, action.id)
+        client.close()
+        close_sources()
+    assert refused.state is ActionState.REFUSED
+    assert "name the one to restart" in refused.problem
+    shown = step_message(refused)
+    assert "Choose one of: `egw-asm-1-30`, `egw-asm-1-31`" in str(shown.blocks).replace("\u2060", "")
 
 
 RULES = [

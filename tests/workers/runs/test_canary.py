@@ -217,8 +217,10 @@ def test_metrics_count_each_probe_once_with_its_address(client: Client, server: 
     make_round(client, now)
     assert counted("as-expected", "20.50.60.1") == before[0] + 1
     assert counted("not-as-expected", "52.1.2.3") == before[1] + 1
-    (ages,) = [each for each in client.backlog_metrics().collect() if each.name == "egress_diag_canary_age_seconds"]
-    (sample,) = ages.samples
+    drive_canaries(client.stores, now)
+    found = {each.name: each for each in client.backlog_metrics().collect()}
+    assert found["egress_diag_canary_interval_seconds"].samples[0].value == MINUTES.total_seconds()
+    (sample,) = found["egress_diag_canary_age_seconds"].samples
     assert sample.labels == {"cluster": "x", "gateway": GATEWAY}
     assert 300 <= sample.value < 700, "the last probe did not pass"
 

@@ -21,10 +21,9 @@ from workers.client import ConnectedClient as Client
 from workers.client.actions import ActionClient
 from workers.records.action import ActionRecord, ActionState
 from workers.tasks.action_tasks import follow_actions
-from workers.tasks.actor import owner_label
 from workers.tasks.left_overs import remove_left_overs
 
-OURS = owner_label("egress-diag:")
+OURS = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -37,6 +36,7 @@ def server() -> Iterator[ActiveKubeServer]:
 @pytest.fixture
 def client(redis_url: str, server: ActiveKubeServer, tmp_path: Path) -> Iterator[Client]:
     found = connected(redis_url, write_config(server, tmp_path))
+    found.stores.redis.set("egress-diag:installation", OURS)
     yield found
     found.close()
 
@@ -52,6 +52,24 @@ def job(plan_id: str, owner: str = OURS, name: str = "", begun: float = 0.0) -> 
 
 def put(server: ActiveKubeServer, *jobs: dict[str, Any]) -> None:
     server.jobs.update({each["metadata"]["name"]: each for each in jobs})
+
+
+def test_an_installation_with_the_same_key_prefix_keeps_its_jobs(
+    client: Client, server: ActiveKubeServer, tmp_path: Path
+) -> None:
+    """Before, two releases deleted the probes of each other."""
+    (folder := tmp_path / "redis").mkdir()
+    redis = RedisServer(folder)
+    redis.start()
+    other = connected(redis.url, write_config(server, tmp_path))
+    owner = other.stores.actions.owner()
+    assert (len(owner), owner) == (16, other.stores.actions.owner())
+    assert owner != client.stores.actions.owner()
+    put(server, job("0a1b2c3d4e5f"))
+    assert remove_left_overs(other.stores, "x") == 0
+    other.close()
+    redis.kill()
+    assert remove_left_overs(client.stores, "x") == 1
 
 
 def test_ended_jobs_without_a_record_are_deleted_and_recorded_in_the_audit(
@@ -115,7 +133,8 @@ def test_after_a_kill_and_the_loss_of_its_record_the_next_worker_deletes_the_job
                 time.sleep(0.02)
             worker.kill()
             assert record(client, action.id).state is ActionState.RUNNING
-            client.stores.redis.delete(*client.stores.redis.keys("egress-diag:*"), "egress-diag:open-actions")
+            lost = {str(each) for each in client.stores.redis.keys("egress-diag:*")} - {"egress-diag:installation"}
+            client.stores.redis.delete(*lost, "egress-diag:open-actions")
             worker.start()
             while server.jobs and time.monotonic() < deadline:
                 follow_actions(client.stores)
