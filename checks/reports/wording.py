@@ -148,16 +148,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (rank[f.status], f.code)))
 
 
-_TRAFFIC = "traffic-failing"
-
-
 def offered(report: Report) -> tuple[Finding, ...]:
     """Checks that were not made and offer commands to run instead.
 
     An example is the probe of the source IP address. None if a root cause is known or the gateway does not serve yet.
-    Failing traffic alone does not say which object is at fault, so the probes are offered beside it.
     """
-    known = {each.check for each in roots_of(report)} - {_TRAFFIC}
-    if known or report.verdict is Verdict.STARTING:
+    if roots_of(report) or report.verdict is Verdict.STARTING:
         return ()
     return tuple(each for each in report.of(Status.SKIPPED) if each.actions)

@@ -117,6 +117,11 @@ def _actions(facts: Facts, host: str, side: FailureSide) -> Iterator[Action]:
     )
     if side is FailureSide.NETWORK:
         yield change(
+            "Request the source IP address from a pod outside the mesh, which shows whether the network fails without Istio, too",
+            quoted("egress-diag", "probe", facts.cluster.name, str(gateway)),
+            url=HOWTO,
+        )
+        yield change(
             f"Allow the egress IP prefix in every firewall before {host} and in its allow-list, if only requests through this "
             "gateway fail",
             url=HOWTO,

@@ -1,10 +1,8 @@
 """Reports name a check that offers a command instead of a request by its status."""
 
-from dataclasses import replace
-
 import pytest
 
-from checks.model.findings import Finding, Report, Status, Verdict
+from checks.model.findings import Finding, Report, Status
 from checks.reports.markdown import markdown
 from checks.reports.text import closing_lines
 from checks.reports.wording import offered
@@ -48,12 +46,3 @@ def test_a_known_root_cause_needs_no_probe() -> None:
 
 def test_a_starting_gateway_is_not_probed() -> None:
     assert offered(_report_of("007-prefix-pending-two-minutes")) == ()
-
-
-def test_failing_traffic_alone_is_probed(report: Report, finding: Finding) -> None:
-    """No object is at fault, so the probe separates the mesh from the network."""
-    failing = replace(report.findings[0], check="traffic-failing", status=Status.FAIL, actions=())
-    broken = replace(
-        report, verdict=Verdict.BROKEN, findings=(failing, *report.findings[1:]), root_causes=("traffic-failing",)
-    )
-    assert finding in offered(broken)
