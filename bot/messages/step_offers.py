@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from bot.messages.blocks import Block, button
 from bot.messages.interaction_values import StepValue
 from checks.actions.plan import ActionKind
+from checks.catalogue.static_gateway.configuration_move_unfinished import configuration_move_unfinished
 from checks.facts.static_egress import REPLACES
 from checks.model.findings import Finding, Report, Stage, Status, Verdict
 from workers.records.run import Run
@@ -15,7 +16,6 @@ from workers.records.run import Run
 REQUEST_STEP = "step"
 CHECK_AGAIN = "check_again"
 
-_MOVE = "configuration-move-unfinished"
 
 _PROBES = {each.check: each for each in ActionKind if each.check}
 """The probes by the check that evaluates their result, in the order of their offers."""
@@ -38,7 +38,7 @@ def steps_for(run: Run, finding: Finding, offered: Collection[str]) -> Iterator[
     """
     if run.report is None or run.report.verdict is Verdict.STARTING:
         return
-    if finding.check == _MOVE or any(REPLACES in each.command for each in finding.actions):
+    if finding.check == configuration_move_unfinished.slug or any(REPLACES in each.command for each in finding.actions):
         # The next run reads from the cluster which step of the move is done.
         yield button("I ran it", f"{CHECK_AGAIN}/ran", run.id)
     kind = _PROBES.get(finding.check)

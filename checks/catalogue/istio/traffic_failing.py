@@ -117,7 +117,7 @@ def _actions(facts: Facts, host: str, side: FailureSide) -> Iterator[Action]:
     )
     if side is FailureSide.NETWORK:
         yield change(
-            "Request the source IP address from a pod outside the mesh, which shows whether the network fails without Istio, too",
+            "Request the source IP address from a pod outside the mesh, which separates the network from Istio",
             quoted("egress-diag", "probe", facts.cluster.name, str(gateway)),
             url=HOWTO,
         )
