@@ -23,7 +23,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.interaction_values import FindingValue
-from bot.messages.phrases import EFFECT_WORDS, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS
+from bot.messages.phrases import DATE_AND_TIME, EFFECT_WORDS, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
 from bot.messages.step_offers import steps_for
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, codes_of, plural, roots_of
@@ -111,7 +111,8 @@ def _finding_blocks(run: Run, finding: Finding) -> Iterator[Block]:
         yield section(action_text(each))
     steps = f" · AKS article, step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
     severity = SEVERITY_WORDS[finding.severity]
-    yield context(raw(f"{STAGES[finding.stage]} · {severity} · {as_code(finding.check)}{steps}"))
+    since = f"since {local_time(finding.since, DATE_AND_TIME)} · " if finding.since is not None else ""
+    yield context(raw(f"{since}{STAGES[finding.stage]} · {severity} · {as_code(finding.check)}{steps}"))
 
 
 def notification_of(finding: Finding) -> str:

@@ -22,7 +22,7 @@ from bot.messages.findings import action_text, findings_of
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of
-from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, short_duration
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Action, Effect, Report, Status, Verdict
 from checks.reports.wording import VERDICTS, acting_causes
@@ -84,8 +84,17 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     if shown is not run and run.report is not None and run.ended is not None:
         earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
         yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by <@{run.order.user}>")
+    if shown.report is not None and (times := _since(shown.report)):
+        yield times
     if run.owner or shown.owner:
         yield raw(f"🙋 Owner: <@{shown.owner or run.owner}>")
+
+
+def _since(report: Report) -> Escaped | None:
+    """Since when the cluster shows each cause, oldest first."""
+    dated = sorted((each.since, each.code) for each in acting_causes(report) if each.since is not None)
+    parts = [f"{code} since {local_time(since, DATE_AND_TIME)}" for since, code in dated[:3]]
+    return raw(f"⏱ {' · '.join(parts)}") if parts else None
 
 
 def _progress(run: Run) -> Escaped:
@@ -106,7 +115,7 @@ def _progress(run: Run) -> Escaped:
     if run.ended is not None:
         parts.append(f"{local_time(run.ended)}, took {short_duration((run.ended - began).total_seconds())}")
     else:
-        parts.append(f"since {local_time(began)}")
+        parts.append(f"started {local_time(began)}")
     parts.append(f"run {as_code(run.id)}")
     return raw(" · ".join(parts))
 

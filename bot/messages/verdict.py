@@ -33,7 +33,9 @@ def verdict_message(run: Run, report: Report) -> Message:
     if roots:
         blocks.append(section(raw(f"{mark} *{'Root cause' if len(roots) == 1 else 'Root causes'}*")))
         for cause in roots[:10]:
-            blocks.append(section(raw(f"*{plain(f'{cause.code} {cause.title}')}*\n{plain(cause.summary)}")))
+            since = f"\nSince {local_time(cause.since, DATE_AND_TIME)}" if cause.since is not None else ""
+            heading = f"*{plain(f'{cause.code} {cause.title}')}*"
+            blocks.append(section(raw(f"{heading}\n{plain(cause.summary)}{since}")))
             blocks += _folded(run, report, cause)
     else:
         blocks.append(section(raw(f"{mark} {plain(sentence)}")))

@@ -75,6 +75,7 @@ class Check:
             actions=tuple([_action(each) for each in actions]) if actions else (),
             about=seen.about,
             pending=seen.pending,
+            since=seen.since,
             stops=seen.stops,
             reason=redact(seen.reason) if seen.reason else "",
         )

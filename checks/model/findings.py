@@ -4,6 +4,7 @@ Observations, findings, evidence, actions, changes, reports.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -149,6 +150,8 @@ class Observation:
     about: frozenset[Involved] = frozenset()
     severity: Severity | None = None
     pending: bool = False
+    since: datetime | None = None
+    """When the fault began, by the cluster's own times; None if these do not show it."""
     stops: Scope | None = None
     reason: str = ""
     """The reason alone, if the check was not run.
@@ -180,6 +183,8 @@ class Finding:
     """Declared causes that were not checked: this finding may be their consequence."""
     about: _Involved = frozenset()
     pending: bool = False
+    since: Moment | None = None
+    """When the fault began, by the cluster's own times; None if these do not show it."""
     stops: Annotated[Scope | None, Field(exclude=True)] = None
     reason: str = ""
     """The reason alone, if the check was not run.
@@ -267,7 +272,7 @@ def healthy(summary: str, *, evidence: "list[Evidence] | tuple[Evidence, ...]" =
     return Observation(Status.PASS, summary, subject, tuple(evidence))
 
 
-def fail(
+def fail(  # noqa: PLR0913 - one argument for each part of a finding
     summary: str,
     *,
     subject: str,
@@ -276,14 +281,23 @@ def fail(
     about: "list[Involved] | tuple[Involved, ...] | frozenset[Involved]" = (),
     severity: Severity | None = None,
     stops: Scope | None = None,
+    since: datetime | None = None,
 ) -> Observation:
     """A fault that blocks traffic. With `stops`, no check of that scope applies."""
     return Observation(
-        Status.FAIL, summary, subject, tuple(evidence), tuple(actions), _about(about), severity, stops=stops
+        Status.FAIL,
+        summary,
+        subject,
+        tuple(evidence),
+        tuple(actions),
+        _about(about),
+        severity,
+        stops=stops,
+        since=since,
     )
 
 
-def warn(
+def warn(  # noqa: PLR0913 - as above
     summary: str,
     *,
     subject: str,
@@ -292,13 +306,22 @@ def warn(
     about: "list[Involved] | tuple[Involved, ...] | frozenset[Involved]" = (),
     severity: Severity | None = Severity.RISKS,
     pending: bool = False,
+    since: datetime | None = None,
 ) -> Observation:
     """A fault that reduces capacity (`Severity.DEGRADES`) or is a risk.
 
     `pending`: the state is expected to change by itself; faults that only it explains are warnings too
     (docs/rulings.md#ruling-1)."""
     return Observation(
-        Status.WARN, summary, subject, tuple(evidence), tuple(actions), _about(about), severity, pending=pending
+        Status.WARN,
+        summary,
+        subject,
+        tuple(evidence),
+        tuple(actions),
+        _about(about),
+        severity,
+        pending=pending,
+        since=since,
     )
 
 

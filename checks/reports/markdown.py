@@ -22,6 +22,7 @@ from checks.reports.wording import (
     offered,
     plural,
     roots_of,
+    since_text,
     warnings_of,
 )
 
@@ -87,6 +88,9 @@ def _not_made(report: Report) -> Iterator[str]:
 def _finding(finding: Finding) -> Iterator[str]:
     yield ""
     yield escaped(finding.summary)
+    if since := since_text(finding):
+        yield ""
+        yield f"S{since[1:]}"
     if finding.evidence:
         yield ""
         yield "| object | field | observed | expected |"

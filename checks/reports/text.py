@@ -18,6 +18,7 @@ from checks.reports.wording import (
     offered,
     plural,
     roots_of,
+    since_text,
     warnings_of,
 )
 
@@ -78,6 +79,7 @@ def _cause(report: Report, cause: Finding) -> Iterator[str]:
     yield ""
     yield f"Root cause  {cause.code} {cause.title}"
     yield from _wrapped(cause.summary)
+    yield from _since(cause)
     for each in cause.evidence:
         expected = f"   expected: {each.expected}" if each.expected else ""
         yield f"    {each.resource}  {each.field} = {each.observed or '(empty)'}{expected}"
@@ -93,8 +95,14 @@ def _warning(warning: Finding) -> Iterator[str]:
     yield ""
     yield f"Warning  {warning.code} {warning.title}{because}"
     yield from _wrapped(warning.summary)
+    yield from _since(warning)
     if not warning.explained_by:
         yield from _actions(warning.actions)
+
+
+def _since(finding: Finding) -> Iterator[str]:
+    if since := since_text(finding):
+        yield f"    {since}"
 
 
 def _actions(actions: tuple[Action, ...]) -> Iterator[str]:

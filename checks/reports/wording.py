@@ -156,3 +156,8 @@ def offered(report: Report) -> tuple[Finding, ...]:
     if roots_of(report) or report.verdict is Verdict.STARTING:
         return ()
     return tuple(each for each in report.of(Status.SKIPPED) if each.actions)
+
+
+def since_text(finding: Finding) -> str:
+    """The time from which on the cluster shows the fault, "" if it does not show it."""
+    return f"since {finding.since:%Y-%m-%d %H:%M} UTC" if finding.since is not None else ""

@@ -54,7 +54,7 @@ def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
         if node.name in own and added is not None:
             actions, about = _taint_actions([node]), _taint_about([node])
             summary = f"{node.ref} still has the taint {TAINT}."
-            yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about)
+            yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about, since=added)
         else:
             elsewhere.append((node, evidence))
     if elsewhere:

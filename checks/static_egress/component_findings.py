@@ -1,12 +1,14 @@
 """Findings about a component of the static egress gateway: no ready pod, faults on nodes."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from checks.facts.events import Event
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import NO_WIREGUARD
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.create_refusals import component_refusals
+from checks.kubernetes.times_of_faults import first_of, unready_since
 from checks.model.commands import KEGTS, TSG, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.component_state import NodeFault, on_nodes
@@ -33,6 +35,7 @@ def no_ready_pod(facts: Facts, component: Component, faults: list[NodeFault], ab
         evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
         actions=_actions(component, next((each for each in faults if each.pod is not None), None)),
         about=[Involved("component", component.short), *about, *involved],
+        since=_since(faults),
     )
 
 
@@ -79,11 +82,24 @@ def component_finding(
         *about,
         *involved,
     ]
+    since = _since(faults)
     if blocks:
-        return fail(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything)
+        return fail(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, since=since)
     down = any(each.down or (each.reported is not None and each.reported.of_node) for each in faults)
     severity = Severity.DEGRADES if down else Severity.RISKS
-    return warn(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, severity=severity)
+    return warn(
+        summary,
+        subject=component.ref,
+        evidence=evidence,
+        actions=actions,
+        about=everything,
+        severity=severity,
+        since=since,
+    )
+
+
+def _since(faults: Iterable[NodeFault]) -> datetime | None:
+    return first_of(unready_since(each.pod) for each in faults if each.pod is not None)
 
 
 def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[Involved]]:

@@ -11,6 +11,7 @@ from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConf
 from checks.facts.view import Facts
 from checks.knowledge.azure_errors import ReportedError, reported_error
 from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED, PUBLIC_IP_NAMES_COLLIDE
+from checks.kubernetes.times_of_faults import first_of, last_of, unready_since
 from checks.model.commands import SEGDOC, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
@@ -44,6 +45,7 @@ def gateway_node_faults(
             evidence=[*lacking, *failed],
             actions=_node_actions(facts, name, len(nodes), error),
             about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes)],
+            since=last_of(map(unready_since, nodes)),
         )
         return
     if len(ready) < expected:
@@ -55,6 +57,7 @@ def gateway_node_faults(
             actions=_node_actions(facts, name, len(nodes), error),
             about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes if not node.ready)],
             severity=Severity.DEGRADES,
+            since=first_of(map(unready_since, nodes)),
         )
     if unlabelled := [node for node in nodes if node.mode != "gateway"]:
         yield warn(

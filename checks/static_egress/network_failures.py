@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from checks.facts.logs import CniManagerLog
 from checks.facts.nodes import Node
@@ -12,6 +12,7 @@ from checks.knowledge.sandbox_errors import SandboxCause, SandboxFailure, failur
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.pod_problem_details import sandbox_message
 from checks.kubernetes.pod_problems import PodProblem, waiting_since
+from checks.kubernetes.times_of_faults import first_of
 from checks.model.findings import Evidence, Involved
 from checks.static_egress.cni_taint import TAINT, tainted
 from checks.static_egress.components import cni_manager_on
@@ -37,6 +38,8 @@ class NetworkFailure:
     pod: Pod
     failure: SandboxFailure
     evidence: Evidence
+    since: datetime | None = None
+    """The time of the first event about it."""
 
 
 def network_failure(facts: Facts, pod: Pod) -> NetworkFailure | None:
@@ -45,7 +48,10 @@ def network_failure(facts: Facts, pod: Pod) -> NetworkFailure | None:
     if failures:
         failure = sandbox_failure(failures[-1].message)
         return NetworkFailure(
-            pod, failure, Evidence(pod.ref, f"event {SANDBOX_FAILED}", failure.shown, "the sandbox is created")
+            pod,
+            failure,
+            Evidence(pod.ref, f"event {SANDBOX_FAILED}", failure.shown, "the sandbox is created"),
+            first_of(each.first for each in failures),
         )
     if not network_overdue(facts, pod) or waits_for_something_else(facts, pod):
         return None

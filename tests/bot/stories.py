@@ -164,6 +164,12 @@ def report(
     )
 
 
+UNREADY = report(
+    Verdict.BROKEN,
+    (*PASSES, replace(PODS, explained_by=(), since=BEGAN - timedelta(hours=3))),
+    ("gateway-pods-not-running",),
+)
+"""A fault of which the cluster shows when it began."""
 BROKEN = report(Verdict.BROKEN, (*PASSES, POOL, PREFIX, PODS, LIMIT, SKIP), ("gateway-pool-missing",))
 HEALTHY = report(Verdict.HEALTHY, (*PASSES, SKIP))
 DEGRADED = report(Verdict.DEGRADED, (*PASSES, LIMIT, SKIP))

@@ -30,6 +30,11 @@ REPLIES: dict[str, tuple[int, str]] = {
     "wrong kind": (502, "the list contains an item that is not of the requested kind"),
 }
 """The failed reads by what was answered: status and message."""
+MISSING_IN_AZURE = {
+    "managedClusters": "cluster-not-running",
+    "Microsoft.Network/publicIPPrefixes": "own-prefix-unusable",
+}
+"""The faults for which 404 from Azure is the proof: the resource does not exist."""
 READS = {kind.origin.resource: kind.origin for check in catalogue() for kind in check.reads}
 STORIES = {i.name: i for i in incidents() if not i.name.startswith("4") and "ambiguous" not in i.expect}
 
@@ -99,7 +104,7 @@ def false_results(before: Report, after: Report, resource: str, reply: str) -> I
     # A pending problem counts as a failure if the read that shows its age fails (docs/rulings.md#ruling-1).
     real = {slug for slug, its in was.items() if its is Status.FAIL}
     real |= {f.check for f in before.findings if f.pending and f.status is Status.WARN}
-    if (resource, reply) == ("managedClusters", "404"):
-        real.add("cluster-not-running")  # 404 from Azure means that the cluster does not exist
+    if reply == "404" and resource in MISSING_IN_AZURE:
+        real.add(MISSING_IN_AZURE[resource])
     for slug in sorted({slug for slug, its in now.items() if its is Status.FAIL} - real):
         yield f"{slug} fails"

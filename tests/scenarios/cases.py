@@ -15,6 +15,7 @@
           - status: warn
             severity: risks          # of warnings and failures
             pending: true            # if it is pending
+            since: 2026-11-23T09:40:00Z  # if the cluster shows when it began
             summary: one sentence
             subject: Kind namespace/name
             evidence: ["resource | field | observed | expected"]
@@ -35,6 +36,7 @@ from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.model.findings import Finding, Status
 from checks.model.question import Question
+from checks.reports.document import stamp
 from tests.clusters.bundles import read_yaml
 from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
@@ -128,6 +130,8 @@ def shown(finding: Finding) -> dict[str, Any]:
         parts["severity"] = finding.severity.value
     if finding.pending:
         parts["pending"] = True
+    if finding.since is not None:
+        parts["since"] = stamp(finding.since)
     parts["summary"] = finding.summary
     parts["subject"] = finding.subject
     parts["evidence"] = [

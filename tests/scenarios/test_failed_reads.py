@@ -23,6 +23,9 @@ REPLIES = ("403", "404", "hangs")
 EXCEPTIONS = {
     # The route fails anyway: without the read no fix can be proved, and another check names the fault.
     ("HTTPS without a tls block", "authorizationpolicies.security.istio.io"),
+    # Azure has no such cluster, and without an answer of the API server nothing contradicts it.
+    ("Azure has no cluster of the configured name, and the API server answers", "namespaces"),
+    ("Azure has no cluster of the configured name, and the API server answers 403", "namespaces"),
     # The permission is optional; the prefix is in use, and the pass states that the right is not checked.
     (
         "the cluster's identity has no role on the prefix, which is attached already",

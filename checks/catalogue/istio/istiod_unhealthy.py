@@ -12,6 +12,7 @@ from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
 from checks.knowledge.refusals import refusal_reason
 from checks.kubernetes.deployment_details import refused_pods
 from checks.kubernetes.pod_obstacles import start_obstacle_of
+from checks.kubernetes.times_of_faults import condition_since
 from checks.model.commands import ADDON, PLUGIN_CA, SCALE, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
@@ -88,6 +89,7 @@ def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observa
             _actions(revision, deployment is not None), _fixes(facts, revision), deployment is not None
         ),
         about=_about(revision),
+        since=condition_since(deployment, "Available") if deployment is not None else None,
     )
 
 

@@ -10,6 +10,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.proxy_logs import LogLine, ProxyFault, Readiness, readiness, readiness_failures, why_not_ready
+from checks.kubernetes.times_of_faults import first_of, unready_since
 from checks.model.commands import TSG, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
@@ -137,6 +138,7 @@ def _finding(facts: Facts, group: list[_Proxy]) -> Observation:
     about += [Involved("revision", each.pod.revision) for each in group if each.pod.revision]
     summary = f"{what} not ready: {cause.meaning}."
     subject = ", ".join(each.pod.ref for each in group)
+    since = first_of(unready_since(each.pod) for each in group)
     if all(_just_started(facts, each) for each in group):
         return warn(
             f"{summary[:-1]}; the proxy started less than {_STARTING.seconds} seconds ago.",
@@ -146,8 +148,10 @@ def _finding(facts: Facts, group: list[_Proxy]) -> Observation:
             about=about,
             severity=Severity.DEGRADES,
             pending=not any(pod.ready for pod in facts.pods()),
+            since=since,
         )
-    return fail(summary, subject=subject, evidence=evidence, actions=_actions(group[0].pod, cause), about=about)
+    actions = _actions(group[0].pod, cause)
+    return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about, since=since)
 
 
 def _just_started(facts: Facts, proxy: _Proxy) -> bool:

@@ -1,12 +1,14 @@
 """EG303: a Deployment of the gateway is missing or has no ready pods."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from checks.engine.check import Because, check
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.deployment_details import deployment_actions, deployment_problems
 from checks.kubernetes.gateway_revisions import GatewayRevision, gateway_revisions
+from checks.kubernetes.times_of_faults import condition_since
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
@@ -123,8 +125,15 @@ def _fault(
             actions=actions,
             about=_about(each),
             severity=Severity.DEGRADES,
+            since=_since(each),
         )
-    return fail(summary, subject=ref, evidence=evidence, actions=actions, about=_about(each))
+    return fail(summary, subject=ref, evidence=evidence, actions=actions, about=_about(each), since=_since(each))
+
+
+def _since(each: GatewayRevision) -> datetime | None:
+    """When the Deployment was deleted, or ceased to be available."""
+    found = each.deployment
+    return None if found is None else found.deleted or condition_since(found, "Available")
 
 
 def _about(each: GatewayRevision) -> list[Involved]:

@@ -87,4 +87,5 @@ def _terminating(namespace: Namespace) -> Observation:
                 HOWTO,
             ),
         ],
+        since=namespace.deleted,
     )

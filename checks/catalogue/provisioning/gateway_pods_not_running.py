@@ -18,6 +18,7 @@ from checks.kubernetes.pod_problem_details import (
     restart_evidence,
 )
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
+from checks.kubernetes.times_of_faults import first_of, unready_since
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.network_failures import network_causes
 
@@ -91,7 +92,7 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
         *network_causes(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
-    actions = problem_actions(problem)
+    actions, since = problem_actions(problem), first_of(map(unready_since, pods))
     if serves or problem.starting:
         return warn(
             summary,
@@ -101,8 +102,9 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
             about=about,
             severity=Severity.DEGRADES,
             pending=problem.starting and not serves,
+            since=since,
         )
-    return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about)
+    return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about, since=since)
 
 
 def _restarts(pod: Pod) -> Observation:

@@ -9,6 +9,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.pod_problems import awaits_network
+from checks.kubernetes.times_of_faults import first_of
 from checks.model.commands import KEGTS, SEGDOC, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.components import cni_manager_on
@@ -77,8 +78,9 @@ def _finding(facts: Facts, group: list[NetworkFailure], blocked: bool) -> Observ
     if failure.from_components:
         about |= {Involved("node", each.pod.node) for each in group}
     actions = _actions(facts, group[0])
+    since = first_of(each.since for each in group)
     if blocked:
-        return fail(summary, subject=subject, evidence=evidence, actions=actions, about=frozenset(about))
+        return fail(summary, subject=subject, evidence=evidence, actions=actions, about=frozenset(about), since=since)
     return warn(
         summary,
         subject=subject,
@@ -86,6 +88,7 @@ def _finding(facts: Facts, group: list[NetworkFailure], blocked: bool) -> Observ
         actions=actions,
         about=frozenset(about),
         severity=Severity.DEGRADES,
+        since=since,
     )
 
 

@@ -15,6 +15,7 @@ from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause, event_line
 from checks.knowledge.sandbox_errors import sandbox
+from checks.kubernetes.times_of_faults import first_of
 from checks.model.durations import span
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.controller_reports import (
@@ -100,6 +101,7 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             subject=configuration.ref,
             evidence=[*evidence, *event_evidence(configuration, warnings)],
             actions=[*show_reports(configuration), *controller_fixes(facts, warnings)],
+            since=first_of(each.first for each in warnings),
         )
     return healthy(f"{configuration.ref} has egress IP prefix {prefix}.", evidence=evidence)
 
@@ -130,6 +132,7 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             actions=show_reports(configuration),
             about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],
             pending=True,
+            since=since,
         )
         facts.events_on(configuration)
 
@@ -140,8 +143,8 @@ def _stuck(
     evidence: list[Evidence],
     warnings: Sequence[Event],
 ) -> Observation:
-    since = max(filter(None, (configuration.created, configuration.spec_changed)), default=facts.now)
-    waited = facts.now - since
+    since = max(filter(None, (configuration.created, configuration.spec_changed)), default=None)
+    waited = facts.now - (since or facts.now)
     causes = [event_cause(event.message) for event in warnings]
     main = main_cause(warnings)
     meaning = main.meaning if main is not None else next((event_line(each.message) for each in warnings), "")
@@ -157,4 +160,5 @@ def _stuck(
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
         about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],
+        since=since,
     )

@@ -71,6 +71,7 @@ def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
         evidence=evidence,
         actions=[*_actions(facts, configuration), *new_configuration(facts, configuration)],
         about=[Involved("component", CONTROLLER)],
+        since=deleted,
     )
 
 

@@ -117,9 +117,10 @@ def _outdated(
         *(Evidence(p.ref, "metadata.creationTimestamp", written_time(p.created), f"after {when}") for p in older),
     ]
     actions, about = restart_gateway(facts.gateway), _about(older)
+    since = setting.changed
     if setting.lost:
-        return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
-    return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
+        return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about, since=since)
+    return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about, since=since)
 
 
 def _edit_time_unknown(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation:

@@ -104,6 +104,7 @@ HISTORY = (
 )
 
 OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
+    "since": lambda: run_messages(stories.done(stories.UNREADY), NOW),
     "recheck_changed": lambda: run_messages(FIXED, NOW, before=stories.done(stories.BROKEN)),
     "recheck_unchanged": lambda: run_messages(
         replace(stories.done(stories.BROKEN, FIXED.order), id="5a6b7c8d9e0f"), NOW, before=stories.done(stories.BROKEN)
