@@ -1,12 +1,21 @@
 """Actions for an admission webhook that blocks an egress gateway's objects."""
 
-import json
+from collections.abc import Iterable, Sequence
 
+from checks.facts.pods import Pod
+from checks.facts.view import Facts
+from checks.knowledge.policy_denials import gatekeeper_constraint, kyverno_rule
 from checks.knowledge.webhook_owners import AZURE_POLICY
 from checks.kubernetes.admission import GatewayWebhook
-from checks.model.commands import FAQ, POLICY, TSG, change, inspect, kubectl
+from checks.kubernetes.ownership import with_owner
+from checks.kubernetes.policy_exemptions import azure_exclusion, azure_exemption, kyverno_exception
+from checks.kubernetes.webhook_backends import BackendFault, own_pods_refused
+from checks.model.commands import FAQ, TSG, change, inspect, kubectl
 from checks.model.findings import Action
+from checks.model.json_patches import Operation, patch_entry, tested
 from checks.model.raw_values import items
+
+_SHOWN = 3
 
 
 def list_webhooks() -> Action:
@@ -15,53 +24,93 @@ def list_webhooks() -> Action:
     return inspect("List the admission webhooks", kubectl("get", kinds), FAQ)
 
 
-def webhook_fixes(webhook: GatewayWebhook, silent: bool, namespace: str) -> list[Action]:
-    """Actions for a webhook that blocks objects of this namespace.
+def silent_webhook_fixes(
+    facts: Facts, webhook: GatewayWebhook, fault: BackendFault | None, namespace: str
+) -> list[Action]:
+    """Actions for a webhook that does not answer: the fix of its backend, and the exclusion of the namespace meanwhile.
 
-    `silent`: it does not answer.
+    AKS reconciles its own webhooks: only their backends can be fixed.
     """
-    kind, name = webhook.configuration.kind.lower(), webhook.configuration.name
-    found = [inspect("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
-    if webhook.hook.service is not None and silent:
-        behind, service = webhook.hook.service
-        selector = f"kubernetes.io/service-name={service}"
-        command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=behind)
-        found.append(inspect("List the endpoints of the webhook's Service", command))
-        found.append(
-            inspect("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=behind))
-        )
-    if webhook.owner == AZURE_POLICY and not silent:
-        return [*found, exempt_in_assignment(namespace)]
+    shows = [*(fault.looks if fault is not None else ()), *_show_backend(webhook), show_webhook(webhook)]
     if webhook.owner:
-        # AKS reconciles its own webhooks: only their backends can be fixed.
-        return found
-    return [*found, _exclude(webhook, namespace)]
+        return shows
+    excluded = [namespace]
+    if own_pods_refused(facts, webhook) and webhook.hook.service is not None:
+        excluded.append(webhook.hook.service[0])
+    exclude = _exclude(facts, webhook, excluded, "until its backend answers")
+    if fault is None or not fault.fixes:
+        return [exclude, *shows]
+    return [*fault.fixes, *(() if _deletes(fault) else (exclude,)), *shows]
 
 
-def exempt_in_assignment(namespace: str) -> Action:
-    """Exempt the namespace in Azure Policy.
+def denying_webhook_fixes(
+    facts: Facts, webhook: GatewayWebhook, namespace: str, messages: Iterable[str] = ()
+) -> list[Action]:
+    """Actions for a webhook that denies the objects: an exception from the policy that a message names."""
+    written = list(messages)
+    if webhook.owner == AZURE_POLICY:
+        constraint = next((name for each in written if (name := gatekeeper_constraint(each))), "")
+        exempt = (
+            azure_exemption(facts, "constraints", constraint, namespace) if constraint else azure_exclusion(namespace)
+        )
+        return [exempt, show_webhook(webhook)]
+    if webhook.owner:
+        return [show_webhook(webhook)]
+    rule = next((found for each in written if (found := kyverno_rule(each)) is not None), None)
+    if rule is not None:
+        return [kyverno_exception(rule, namespace, {"istio": facts.gateway.name}), show_webhook(webhook)]
+    exclude = _exclude(facts, webhook, [namespace])
+    return [exclude, show_webhook(webhook)] if written else [show_webhook(webhook), exclude]
 
-    The add-on restores what is changed in the cluster (docs/domain/components.md#webhook-owners).
-    """
-    return change(
-        f"Exclude namespace {namespace} in the policy assignment that the denial names (parameter excludedNamespaces), or "
-        "create an exemption: changes in the cluster are reverted",
-        url=POLICY,
-        expect="Azure Policy updates the cluster within 15 minutes, then the pods are created",
-    )
 
-
-def _exclude(webhook: GatewayWebhook, namespace: str) -> Action:
-    hooks = [each.name for each in webhook.configuration.webhooks]
-    selector = dict(webhook.hook.namespace_selector)
-    expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
-    selector["matchExpressions"] = [*items(selector, "matchExpressions"), expression]
-    path = f"/webhooks/{hooks.index(webhook.hook.name)}/namespaceSelector"
-    patch = json.dumps([{"op": "add", "path": path, "value": selector}])
+def show_webhook(webhook: GatewayWebhook) -> Action:
+    """Show the rules and selectors of a webhook."""
     kind, name = webhook.configuration.kind.lower(), webhook.configuration.name
-    return change(
-        f"Patch the webhook to exclude namespace {namespace} (a setting of the tool that installed it is more durable)",
-        kubectl("patch", kind, name, "--type=json", "-p", patch),
-        FAQ,
-        "the controller creates the pods at its next attempt, within minutes",
-    )
+    return inspect("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)
+
+
+def _show_backend(webhook: GatewayWebhook) -> list[Action]:
+    if webhook.hook.service is None:
+        return []
+    namespace, service = webhook.hook.service
+    selector = f"kubernetes.io/service-name={service}"
+    return [
+        inspect("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=namespace)),
+        inspect(
+            "List the endpoints of the webhook's Service",
+            kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=namespace),
+        ),
+    ]
+
+
+def _deletes(fault: BackendFault) -> bool:
+    return any(each.title.startswith("Delete") for each in fault.fixes)
+
+
+def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], until: str = "") -> Action:
+    """Exclude namespaces in the webhook's selector; the patch first tests that the entry is still this webhook."""
+    index = [each.name for each in webhook.configuration.webhooks].index(webhook.hook.name)
+    selector = dict(webhook.hook.namespace_selector)
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(namespaces)}
+    selector["matchExpressions"] = [*items(selector, "matchExpressions"), expression]
+    operations: list[Operation] = [
+        tested(f"/webhooks/{index}/name", webhook.hook.name),
+        {"op": "add", "path": f"/webhooks/{index}/namespaceSelector", "value": selector},
+    ]
+    command = patch_entry(webhook.configuration.kind.lower(), webhook.configuration.name, operations)
+    which = "namespaces " if len(namespaces) > 1 else "namespace "
+    title = f"Patch the webhook to exclude {which}{' and '.join(namespaces)}{f' {until}' if until else ''}"
+    expect = f"the controller creates the pods at its next attempt, within 17 minutes{_unchecked(facts, namespaces[0])}"
+    return with_owner(change(title, command, FAQ, expect), webhook.configuration)
+
+
+def _unchecked(facts: Facts, namespace: str) -> str:
+    """The sentence about other workloads of the namespace, which the webhook then does not check either."""
+    if facts.gap(Pod, namespace):
+        return ""
+    own = {pod.name for pod in facts.pods()}
+    others = sorted({pod.deployment or pod.name for pod in facts.in_namespace(Pod, namespace) if pod.name not in own})
+    if not others:
+        return ". No other workload of the namespace is affected"
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return f". It then does not check {', '.join(others[:_SHOWN])}{more} in the namespace either"

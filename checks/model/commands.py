@@ -66,9 +66,9 @@ def istiod_log(revision: str, expression: str) -> str:
     return f"{kubectl(*words, namespace='aks-istio-system')} | grep -E {shlex.quote(expression)}"
 
 
-def kubectl_apply(manifest: str) -> str:
+def kubectl_apply(manifest: str, *options: str) -> str:
     """A `kubectl apply` command with the manifest in a here-document."""
-    return f"kubectl apply -f - <<'EOF'\n{manifest.strip()}\nEOF"
+    return f"{kubectl('apply', *options, '-f', '-')} <<'EOF'\n{manifest.strip()}\nEOF"
 
 
 def az_aks(cluster: ClusterIdentity, *words: str) -> str:

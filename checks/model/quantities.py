@@ -1,7 +1,7 @@
 """Kubernetes quantities: `100m`, `1Gi`, `2`, `1e3`."""
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 _SUFFIXES = {
     "": Decimal(1),
@@ -34,7 +34,16 @@ def quantity(written: str) -> Decimal | None:
     return Decimal(found["number"]) * _SUFFIXES[found["suffix"] or ""] * Decimal(10) ** int(found["power"] or 0)
 
 
-def exhausted(used: str, hard: str) -> bool:
-    """Whether a quota is used up; False if either quantity is unknown."""
-    now, limit = quantity(used), quantity(hard)
-    return now is not None and limit is not None and now >= limit
+def written_bytes(value: Decimal) -> str:
+    """A number of bytes as Kubernetes writes it, in the largest binary unit that is exact."""
+    for suffix in ("Ti", "Gi", "Mi", "Ki"):
+        if value >= _SUFFIXES[suffix] and value % _SUFFIXES[suffix] == 0:
+            return f"{int(value / _SUFFIXES[suffix])}{suffix}"
+    return str(int(value.to_integral_value(ROUND_CEILING)))
+
+
+def written_count(value: Decimal) -> str:
+    """A number of cores or objects as Kubernetes writes it, in thousandths if it is not whole."""
+    if value == value.to_integral_value():
+        return str(int(value))
+    return f"{int((value * 1000).to_integral_value(ROUND_CEILING))}m"

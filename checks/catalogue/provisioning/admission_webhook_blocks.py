@@ -13,7 +13,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
 from checks.knowledge.refusals import unreachable
 from checks.kubernetes.admission import Backend, gateway_webhooks
-from checks.kubernetes.admission_fixes import list_webhooks, webhook_fixes
+from checks.kubernetes.admission_fixes import denying_webhook_fixes, list_webhooks, silent_webhook_fixes
 from checks.kubernetes.blocking_webhooks import (
     BlockingWebhook,
     blocking_evidence,
@@ -27,8 +27,9 @@ from checks.kubernetes.blocking_webhooks import (
     resource_kind,
 )
 from checks.kubernetes.create_refusals import Refusal, component_refusals, gateway_refusals, require_refusals
-from checks.model.commands import restart
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.kubernetes.creation_retries import retry_creation
+from checks.kubernetes.webhook_backends import BackendFault, backend_fault
+from checks.model.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPACE
 
 
@@ -120,17 +121,24 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     whose = "the gateway's pods" if gateways else "pods of the static egress gateway"
     evidence = [Evidence(each.ref, each.field, each.message, "the pods are created") for each in refusals]
     about = [Involved("webhook", name), *(Involved("revision", each.revision) for each in refusals if each.revision)]
-    actions: list[Action] = []
+    actions: list[Action] = [list_webhooks()]
+    why = ""
     if webhook is not None:
         about += [Involved("webhook", each) for each in webhook.names]
         evidence.append(failure_policy(webhook))
-        actions = webhook_fixes(webhook, silent, facts.gateway.namespace if gateways else NAMESPACE)
-    else:
-        actions = [list_webhooks()]
-    revisions = dict.fromkeys(each.revision for each in refusals if each.revision)
-    actions += [restart(f"{facts.gateway.name}-{revision}", facts.gateway.namespace) for revision in revisions]
+        namespace = facts.gateway.namespace if gateways else NAMESPACE
+        if silent:
+            fault = backend_fault(facts, webhook)
+            why = _because(fault)
+            evidence += fault.evidence if fault is not None else ()
+            actions = silent_webhook_fixes(facts, webhook, fault, namespace)
+        else:
+            actions = denying_webhook_fixes(facts, webhook, namespace, [each.message for each in refusals])
+    fixes = [each for each in actions if each.effect is not Effect.READS]
+    if fixes:
+        actions[len(fixes) : len(fixes)] = retry_creation(facts, refusals)
     return fail(
-        f"Webhook {name}{f' of {webhook.configuration.ref}' if webhook else ''} {what} {whose}.",
+        f"Webhook {name} {what} {whose}{why}.",
         subject=webhook.configuration.ref if webhook else f"webhook {name}",
         evidence=evidence,
         actions=actions,
@@ -146,13 +154,19 @@ def _configured(facts: Facts, group: list[BlockingWebhook]) -> Observation:
     evidence = [line for each in group for line in blocking_evidence(each)]
     about = [Involved("webhook", name) for each in group for name in each.webhook.names]
     about += [Involved(*involved) for each in group for involved in objects_not_created(facts, each)]
-    actions = webhook_fixes(webhook, dead, facts.gateway.namespace)
+    fault = backend_fault(facts, webhook) if dead else None
+    if fault is not None:
+        evidence += fault.evidence
+    if dead:
+        actions = silent_webhook_fixes(facts, webhook, fault, facts.gateway.namespace)
+    else:
+        actions = denying_webhook_fixes(facts, webhook, facts.gateway.namespace)
     many = len(group) > 1
     who = f"Webhook{'s' if many else ''} {', '.join(each.webhook.hook.name for each in group)} of {configuration.ref}"
     if dead and not webhook.hook.has_match_conditions:
         return fail(
             f"{who} {'have' if many else 'has'} no ready endpoint behind {'them' if many else 'it'}, so the API server "
-            f"refuses {kinds} of {facts.gateway.ref}.",
+            f"refuses {kinds} of {facts.gateway.ref}{_because(fault)}.",
             subject=configuration.ref,
             evidence=evidence,
             actions=actions,
@@ -166,3 +180,8 @@ def _configured(facts: Facts, group: list[BlockingWebhook]) -> Observation:
         actions=actions,
         about=about,
     )
+
+
+def _because(fault: BackendFault | None) -> str:
+    """The clause of a summary that names the reason why the backend does not answer."""
+    return f": {fault.meaning}" if fault is not None else ""

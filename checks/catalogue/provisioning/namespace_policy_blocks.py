@@ -14,16 +14,22 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.knowledge.webhook_owners import GENERATED_POLICY
-from checks.kubernetes.admission_fixes import exempt_in_assignment
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
-from checks.model.commands import HOWTO, TSG, change, inspect, kubectl, restart
+from checks.kubernetes.creation_retries import retry_creation
+from checks.kubernetes.namespace_fixes import lower_security_level, other_workloads
+from checks.kubernetes.policy_exemptions import azure_exemption, exclude_in_binding
+from checks.kubernetes.quota_fixes import (
+    default_resources,
+    pod_resources,
+    raise_quota,
+    raise_quotas,
+    room_needed,
+    spent_evidence,
+)
+from checks.model.commands import HOWTO, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
-from checks.model.quantities import exhausted
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
-
-SHORT_OF = ("pods", "count/pods", "requests.cpu", "requests.memory", "cpu", "memory", "limits.cpu", "limits.memory")
-"""The quota's resources that a new gateway pod uses."""
 
 
 @check(
@@ -98,25 +104,35 @@ def _refusal(facts: Facts, group: list[_Refused]) -> Observation:
             Evidence(each.refusal.ref, each.refusal.field, each.refusal.message, "the pods are created")
             for each in group
         ],
-        actions=[*_show_actions(facts), _fix(facts, first), restart(deployment, gateway.namespace)],
+        actions=[
+            *_fixes(facts, first),
+            *retry_creation(facts, [each.refusal for each in group]),
+            *_show_actions(facts, first.reason.kind),
+        ],
         about=[Involved("revision", revision)],
     )
 
 
-def _fix(facts: Facts, each: _Refused) -> Action:
-    """Return the fix, with a command if the message names the quota or policy."""
-    namespace, reason = facts.gateway.namespace, each.reason
+def _fixes(facts: Facts, each: _Refused) -> list[Action]:
+    """Return the fix of the refusal, with the values that admit the pods."""
+    namespace, reason, message = facts.gateway.namespace, each.reason, each.refusal.message
     match reason.kind:
-        case "quota" if "exceeded" in each.refusal.message:
-            return change(reason.fix, kubectl("edit", "resourcequota", each.policy, namespace=namespace), HOWTO)
+        case "quota" if "exceeded" in message:
+            return raise_quotas(facts, message, _deployments(facts)) or [change(reason.fix, url=HOWTO)]
+        case "quota":
+            return [default_resources(namespace, message, other_workloads(facts))]
         case "pod-security":
-            return change(
-                reason.fix, kubectl("label", "namespace", namespace, f"{ENFORCE}=baseline", "--overwrite"), HOWTO
-            )
+            return [lower_security_level(facts, each.policy)]
         case "policy" if each.policy.startswith(GENERATED_POLICY):
-            return exempt_in_assignment(namespace)
+            return [azure_exemption(facts, "validatingadmissionpolicybindings", each.policy, namespace)]
+        case "policy":
+            return [exclude_in_binding(message, namespace)]
         case _:
-            return change(reason.fix, url=HOWTO)
+            return [change(reason.fix, kubectl("edit", "limitrange", namespace=namespace), HOWTO)]
+
+
+def _deployments(facts: Facts) -> tuple[Deployment, ...]:
+    return () if facts.gap(Deployment, facts.gateway.namespace) else facts.deployments()
 
 
 def _restricted(facts: Facts) -> Iterator[Observation]:
@@ -124,43 +140,31 @@ def _restricted(facts: Facts) -> Iterator[Observation]:
     if namespace is None or namespace.labels.get(ENFORCE) != "restricted":
         return
     yield warn(
-        f"{namespace.ref} enforces the pod security level restricted.",
+        f"{namespace.ref} enforces the pod security level restricted: the API server refuses new gateway pods.",
         subject=namespace.ref,
         evidence=[Evidence(namespace.ref, f"metadata.labels[{ENFORCE}]", "restricted", "baseline or privileged")],
-        actions=[
-            *_show_actions(facts)[:1],
-            change(
-                "Enforce baseline in the gateway's namespace",
-                kubectl("label", "namespace", namespace.name, f"{ENFORCE}=baseline", "--overwrite"),
-                HOWTO,
-                "new gateway pods are admitted; running pods are not affected",
-            ),
-        ],
+        actions=[lower_security_level(facts, "restricted"), *_show_actions(facts, "pod-security")],
     )
 
 
 def _used_up(facts: Facts) -> Iterator[Observation]:
+    wanted = _deployments(facts)
+    pod = pod_resources(wanted)
     for quota in facts.in_namespace(ResourceQuota, facts.gateway.namespace):
-        used = {name: (quota.used.get(name, ""), limit) for name, limit in quota.hard.items() if name in SHORT_OF}
-        spent = [name for name, (now, limit) in used.items() if exhausted(now, limit)]
-        if spent:
+        if evidence := spent_evidence(quota, pod):
+            spent = ", ".join(each.field.removeprefix("status.used[").removesuffix("]") for each in evidence)
+            fix = raise_quota(quota, pod, room_needed(wanted))
             yield warn(
-                f"{quota.ref} has no {', '.join(spent)} left for another gateway pod.",
+                f"{quota.ref} has no {spent} left for another gateway pod.",
                 subject=quota.ref,
-                evidence=[
-                    Evidence(quota.ref, f"status.used[{name}]", used[name][0], f"below {used[name][1]}")
-                    for name in spent
-                ],
-                actions=_show_actions(facts)[1:],
+                evidence=evidence,
+                actions=[*([fix] if fix is not None else []), *_show_actions(facts, "quota")],
             )
 
 
-def _show_actions(facts: Facts) -> list[Action]:
+def _show_actions(facts: Facts, kind: str) -> list[Action]:
     namespace = facts.gateway.namespace
-    return [
-        inspect("Show the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),
-        inspect(
-            "Describe the namespace's quotas and limit ranges",
-            kubectl("describe", "resourcequota,limitrange", namespace=namespace),
-        ),
-    ]
+    if kind in ("quota", "limits"):
+        command = kubectl("describe", "resourcequota,limitrange", namespace=namespace)
+        return [inspect("Describe the namespace's quotas and limit ranges", command, TSG)]
+    return [inspect("Show the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG)]

@@ -1,8 +1,10 @@
 """Quantities as quotas write them."""
 
+from decimal import Decimal
+
 import pytest
 
-from checks.model.quantities import exhausted, quantity
+from checks.model.quantities import quantity, written_bytes, written_count
 
 
 @pytest.mark.parametrize(
@@ -19,15 +21,13 @@ def test_other_text_is_no_quantity(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "hard", "expected"),
-    [
-        ("2", "2", True),
-        ("2048Mi", "2Gi", True),
-        ("1999m", "2", False),
-        ("3", "2", True),
-        ("", "2", False),
-        ("1", "x", False),
-    ],
+    ("written", "value"),
+    [("512Mi", "512Mi"), ("1024Mi", "1Gi"), ("1536Mi", "1536Mi"), ("500M", "500000000"), ("3", "3")],
 )
-def test_a_quota_is_used_up_when_nothing_is_left(used: str, hard: str, expected: bool) -> None:
-    assert exhausted(used, hard) is expected
+def test_bytes_are_written_in_the_largest_exact_unit(written: str, value: str) -> None:
+    assert written_bytes(quantity(written) or Decimal(0)) == value
+
+
+@pytest.mark.parametrize(("written", "value"), [("6", "6"), ("1500m", "1500m"), ("0.25", "250m"), ("2000m", "2")])
+def test_cores_are_written_whole_or_in_thousandths(written: str, value: str) -> None:
+    assert written_count(quantity(written) or Decimal(0)) == value

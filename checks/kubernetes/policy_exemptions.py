@@ -1,0 +1,102 @@
+"""Exempting the gateway from the policy that denies its pods, in the place that the policy's engine keeps."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from checks.facts.manifests import manifest_yaml
+from checks.facts.view import Facts
+from checks.knowledge.policy_denials import KyvernoRule
+from checks.model.commands import POLICY, change, kubectl_apply, quoted
+from checks.model.findings import Action
+
+_ASSIGNMENT = "jsonpath='{.items[0].metadata.annotations.azure-policy-assignment-id}'"
+_EXEMPTED = timedelta(days=1)
+VAP = "https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/"
+
+
+def azure_exemption(facts: Facts, kinds: str, generated: str, namespace: str) -> Action:
+    """Exempt the cluster from the policy assignment of a generated object, for a day.
+
+    The add-on restores what is changed in the cluster (docs/domain/components.md#webhook-owners). The object's annotation has
+    the assignment, which the denial does not name.
+    """
+    cluster = facts.cluster
+    assignment = f'"$(kubectl get {kinds} --field-selector metadata.name={generated} -o {_ASSIGNMENT})"'
+    scope = (
+        f"/subscriptions/{cluster.subscription}/resourceGroups/{cluster.resource_group}/providers/"
+        f"Microsoft.ContainerService/managedClusters/{cluster.aks_name}"
+    )
+    until = f"{facts.now + _EXEMPTED:%Y-%m-%dT%H:%M:%SZ}"
+    name = quoted("--name", "egress-gateway", "--exemption-category", "Waiver", "--expires-on", until)
+    where = (
+        f"{quoted('--scope', scope)}"
+        if cluster.subscription and cluster.resource_group
+        else '--scope "${CLUSTER_ID:?}"'
+    )
+    return change(
+        f"Exempt the cluster from the policy assignment of {generated} until {until}; meanwhile its owner excludes namespace "
+        f"{namespace} (parameter excludedNamespaces)",
+        f"az policy exemption create {name} --policy-assignment {assignment} {where}",
+        POLICY,
+        "Azure Policy updates the cluster within 15 minutes, then the pods are created. Meanwhile the assignment denies "
+        "nothing in the whole cluster",
+    )
+
+
+def azure_exclusion(namespace: str) -> Action:
+    """Exclude the namespace in the policy assignment, if the denial names no generated object."""
+    return change(
+        f"Exclude namespace {namespace} in the policy assignment that the denial names (parameter excludedNamespaces), or "
+        "create an exemption: changes in the cluster are reverted",
+        url=POLICY,
+        expect="Azure Policy updates the cluster within 15 minutes, then the pods are created",
+    )
+
+
+def kyverno_exception(rule: KyvernoRule, namespace: str, labels: Mapping[str, str]) -> Action:
+    """A PolicyException of Kyverno for the gateway's pods only."""
+    selected = {"kinds": ["Pod"], "namespaces": [namespace], "selector": {"matchLabels": dict(labels)}}
+    manifest = {
+        "apiVersion": "kyverno.io/v2",
+        "kind": "PolicyException",
+        "metadata": {"name": f"egress-gateway-{rule.policy}"[:63].rstrip("-."), "namespace": namespace},
+        "spec": {
+            "exceptions": [{"policyName": rule.policy, "ruleNames": [rule.rule]}],
+            "match": {"any": [{"resources": selected}]},
+        },
+    }
+    return change(
+        f"Create an exception from rule {rule.rule} of Kyverno policy {rule.policy} for the gateway's pods (Kyverno must allow "
+        f"exceptions in namespace {namespace})",
+        kubectl_apply(manifest_yaml(manifest)),
+        expect="the pods are created at the controller's next attempt",
+    )
+
+
+_BINDING = re.compile(r"with binding '(?P<name>[^']+)'")
+
+
+def exclude_in_binding(message: str, namespace: str) -> Action:
+    """Exclude the namespace in the binding of a ValidatingAdmissionPolicy.
+
+    The server-side apply of this one field conflicts, and changes nothing, if another program has set it.
+    """
+    found = _BINDING.search(message)
+    if found is None:
+        return change("Exclude the gateway's namespace from the policy's binding", url=VAP)
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
+    manifest = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": found["name"]},
+        "spec": {"matchResources": {"namespaceSelector": {"matchExpressions": [expression]}}},
+    }
+    command = kubectl_apply(manifest_yaml(manifest), "--server-side")
+    return change(
+        f"Exclude namespace {namespace} in ValidatingAdmissionPolicyBinding {found['name']}; the command changes nothing if "
+        "another program has set its namespaceSelector",
+        command,
+        VAP,
+        "the pods are created at the controller's next attempt",
+    )

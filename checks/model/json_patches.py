@@ -1,0 +1,36 @@
+"""JSON patches that change one entry of a list, as commands.
+
+A list can change between the diagnosis and the command, so each patch first tests that the entry is still the same one. The
+API server then refuses the whole patch, and nothing is changed.
+"""
+
+import json
+from collections.abc import Sequence
+
+from checks.model.commands import kubectl
+
+Operation = dict[str, object]
+
+
+def tested(path: str, value: object) -> Operation:
+    """The operation that the field at the path still has this value."""
+    return {"op": "test", "path": path, "value": value}
+
+
+def patch_entry(resource: str, name: str, operations: Sequence[Operation], namespace: str = "") -> str:
+    """The command of a JSON patch. Raises ValueError if it changes a list entry that it does not test first."""
+    checked = [str(each["path"]) for each in operations if each["op"] == "test"]
+    for each in operations:
+        entry = _entry_of(str(each["path"]))
+        if each["op"] != "test" and entry and not any(f"{path}/".startswith(f"{entry}/") for path in checked):
+            raise ValueError(f"no test of {entry} before {each['op']} {each['path']}")
+    return kubectl("patch", resource, name, "--type=json", "-p", json.dumps(list(operations)), namespace=namespace)
+
+
+def _entry_of(path: str) -> str:
+    """The path up to the first index of a list, "" without one."""
+    words = path.split("/")
+    for position, word in enumerate(words):
+        if word.isdecimal():
+            return "/".join(words[: position + 1])
+    return ""
