@@ -1,4 +1,4 @@
-"""Why a container exits, by the reason, exit code and message of its termination, with the fix.
+"""Why a container exits, by the exit code and message of its termination, with the fix.
 
 Sources: Kubernetes, "Debug Running Pods" and "Determine the Reason for Pod Failure"; POSIX shells (126, 127) and signals (128
 plus the signal); Go's net, crypto/x509 and flag packages; client-go's errors.
@@ -82,11 +82,14 @@ _CODES = {
     127: ContainerExit("its command does not exist in the image", "Set a command that the image contains"),
     139: ContainerExit("it crashes with a segmentation fault", "Use another version of the image"),
 }
-"""What an exit code alone proves; any other code needs the container's log."""
+"""The reasons that an exit code alone proves."""
 
 
 def container_exit(code: int | None, message: str) -> ContainerExit | None:
-    """The reason in a termination message or log line, otherwise that of the exit code; None if neither shows one."""
+    """The reason in a termination message or log line, otherwise that of the exit code.
+
+    None if neither shows one.
+    """
     for row in _MESSAGES:
         if (found := row.pattern.search(message)) is not None:
             words = {key: value for key, value in found.groupdict().items() if value}

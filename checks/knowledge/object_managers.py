@@ -1,4 +1,4 @@
-"""Programs that restore an object after a change, by its labels, annotations, owners and field managers.
+"""Which program undoes a change of an object? By labels, annotations, owners and managers.
 
 Sources: Helm, "Labels and Annotations"; Argo CD, "Resource Tracking"; Flux, "Kustomization" and "HelmRelease"; Kubernetes,
 "Labels, annotations and taints" and `cluster/addons/addon-manager`; Operator Lifecycle Manager; Terraform's Kubernetes
@@ -14,7 +14,7 @@ from checks.model.raw_values import Raw, flag, items, text
 
 @dataclass(frozen=True, slots=True)
 class ObjectManager:
-    """A program that restores an object: its name, when it does so, and where the change belongs instead."""
+    """A program that restores an object: its name, when, and where the change belongs instead."""
 
     name: str
     when: str

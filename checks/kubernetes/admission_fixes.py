@@ -12,7 +12,7 @@ from checks.kubernetes.policy_exemptions import azure_exclusion, azure_exemption
 from checks.kubernetes.webhook_backends import BackendFault, own_pods_refused
 from checks.model.commands import FAQ, TSG, change, inspect, kubectl
 from checks.model.findings import Action
-from checks.model.json_patches import Operation, patch_entry, tested
+from checks.model.json_patches import Operation, patch_entry, unchanged
 from checks.model.raw_values import items
 
 _SHOWN = 3
@@ -27,9 +27,9 @@ def list_webhooks() -> Action:
 def silent_webhook_fixes(
     facts: Facts, webhook: GatewayWebhook, fault: BackendFault | None, namespace: str
 ) -> list[Action]:
-    """Actions for a webhook that does not answer: the fix of its backend, and the exclusion of the namespace meanwhile.
+    """Actions for a webhook that does not answer: the fix of its backend, or the exclusion.
 
-    AKS reconciles its own webhooks: only their backends can be fixed.
+    The namespace is excluded until the backend answers. AKS reconciles its own webhooks: only their backends can be fixed.
     """
     shows = [*(fault.looks if fault is not None else ()), *_show_backend(webhook), show_webhook(webhook)]
     if webhook.owner:
@@ -46,7 +46,7 @@ def silent_webhook_fixes(
 def denying_webhook_fixes(
     facts: Facts, webhook: GatewayWebhook, namespace: str, messages: Iterable[str] = ()
 ) -> list[Action]:
-    """Actions for a webhook that denies the objects: an exception from the policy that a message names."""
+    """Actions for a webhook that denies the objects: an exception from the policy named."""
     written = list(messages)
     if webhook.owner == AZURE_POLICY:
         constraint = next((name for each in written if (name := gatekeeper_constraint(each))), "")
@@ -88,13 +88,13 @@ def _deletes(fault: BackendFault) -> bool:
 
 
 def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], until: str = "") -> Action:
-    """Exclude namespaces in the webhook's selector; the patch first tests that the entry is still this webhook."""
+    """Exclude namespaces in the webhook's selector."""
     index = [each.name for each in webhook.configuration.webhooks].index(webhook.hook.name)
     selector = dict(webhook.hook.namespace_selector)
     expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(namespaces)}
     selector["matchExpressions"] = [*items(selector, "matchExpressions"), expression]
     operations: list[Operation] = [
-        tested(f"/webhooks/{index}/name", webhook.hook.name),
+        unchanged(f"/webhooks/{index}/name", webhook.hook.name),
         {"op": "add", "path": f"/webhooks/{index}/namespaceSelector", "value": selector},
     ]
     command = patch_entry(webhook.configuration.kind.lower(), webhook.configuration.name, operations)
@@ -105,7 +105,7 @@ def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], u
 
 
 def _unchecked(facts: Facts, namespace: str) -> str:
-    """The sentence about other workloads of the namespace, which the webhook then does not check either."""
+    """The sentence about other workloads that the webhook then does not check either."""
     if facts.gap(Pod, namespace):
         return ""
     own = {pod.name for pod in facts.pods()}

@@ -25,7 +25,7 @@ def retry_creation(facts: Facts, refusals: Iterable[Refusal]) -> list[Action]:
 
 
 def _annotate(each: ReplicaSet) -> Action:
-    value = f"{_ANNOTATION}=$(date +%s)"
+    value = f'"{_ANNOTATION}=$(date +%s)"'
     command = f"{kubectl('annotate', 'replicaset', each.name, '--overwrite', namespace=each.namespace)} {value}"
     return change(
         f"Make {each.ref} create its pods at once, instead of at its next attempt within 17 minutes",

@@ -19,9 +19,9 @@ _LACKS = {
 
 
 def lower_security_level(facts: Facts, violated: str) -> Action:
-    """Enforce the level that admits the gateway's pods; `violated` is the level that refuses them, with or without version.
+    """Enforce the level that admits the gateway's pods.
 
-    Requires Namespace and Pod declared.
+    `violated` is the level that refuses them, with or without version. Requires Namespace and Pod declared.
     """
     level = violated.partition(":")[0]
     lower = _LOWER.get(level, "privileged")
@@ -37,7 +37,7 @@ def lower_security_level(facts: Facts, violated: str) -> Action:
 
 
 def other_workloads(facts: Facts) -> str:
-    """The clause that a change of the namespace's settings also concerns other workloads; "" if there are none.
+    """The clause that names the other workloads of the namespace; "" if there are none.
 
     Requires Pod declared.
     """

@@ -1,4 +1,4 @@
-"""Who undoes the change of an object, said in the action that changes it."""
+"""The note in an action about the programs that undo its change."""
 
 from dataclasses import replace
 

@@ -14,7 +14,7 @@ from checks.knowledge.container_exits import OUT_OF_MEMORY, ContainerExit, conta
 from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import PodProblem, pod_problems
-from checks.kubernetes.pod_workloads import PodWorkload, workload_of
+from checks.kubernetes.pod_workloads import PodWorkload, owning_workload
 from checks.model.commands import change, inspect, kubectl
 from checks.model.findings import Action, Evidence
 from checks.model.quantities import quantity, written_bytes
@@ -25,7 +25,7 @@ from checks.model.raw_values import items, number, text
 class PodFault:
     """Why a pod is not ready. `meaning` completes "Pod … is not ready: …".
 
-    `fixes` are empty if only the look at its log decides.
+    `fixes` are empty if only its log shows the reason.
     """
 
     pod: Pod
@@ -53,9 +53,9 @@ def pod_fault(facts: Facts, pod: Pod) -> PodFault | None:
     reason = exit_of(exited) if exited is not None else None
     if exited is not None and reason is not None:
         ended = Evidence(pod.ref, _ended_field(exited), _ended_text(exited), "running")
-        look = previous_log(pod, exited.name)
+        look = log_before_exit(pod, exited.name)
         return PodFault(pod, reason.meaning, (seen, ended), (change(reason.fix),), (look,))
-    looks = (previous_log(pod, exited.name),) if exited is not None else (_describe(pod),)
+    looks = (log_before_exit(pod, exited.name),) if exited is not None else (_describe(pod),)
     return PodFault(pod, problem.meaning, (seen,), (change(problem.fix),) if problem.fix else (), looks)
 
 
@@ -73,7 +73,7 @@ def exit_of(container: Container) -> ContainerExit | None:
     return container_exit(number(container.ended, "exitCode"), text(container.ended, "message"))
 
 
-def previous_log(pod: Pod, container: str) -> Action:
+def log_before_exit(pod: Pod, container: str) -> Action:
     """Show the log that a container wrote before it exited."""
     command = kubectl("logs", pod.name, "-c", container, "--previous", "--tail=50", namespace=pod.namespace)
     return inspect(f"Show why {container} of {pod.ref} exits", command)
@@ -102,11 +102,11 @@ def _out_of_memory(facts: Facts, pod: Pod, problem: PodProblem, seen: Evidence) 
     killed = next((c for c in pod.containers if text(c.ended, "reason") == OUT_OF_MEMORY), None)
     name = killed.name if killed is not None else ""
     limit = memory_limit(pod, name)
-    looks = (previous_log(pod, name),) if name else ()
+    looks = (log_before_exit(pod, name),) if name else ()
     if not limit:
         return PodFault(pod, problem.meaning, (seen,), (), looks)
     evidence = Evidence(pod.ref, f"spec.containers[{name}].resources.limits.memory", limit, f"more than {limit}")
-    workload = workload_of(facts, pod)
+    workload = owning_workload(facts, pod)
     fixes = () if workload is None else (raise_memory_limit(workload, name, limit),)
     return PodFault(pod, f"container {name} exceeds its memory limit of {limit}", (seen, evidence), fixes, looks)
 

@@ -9,7 +9,7 @@ from checks.facts.workloads import Deployment
 
 @dataclass(frozen=True, slots=True)
 class PodWorkload:
-    """The controller whose template a pod is created from; `fact` is its Deployment if that was read."""
+    """The controller of a pod; `fact` is its Deployment if that was read."""
 
     kind: str
     namespace: str
@@ -27,10 +27,10 @@ class PodWorkload:
         return self.kind.lower()
 
 
-def workload_of(facts: Facts, pod: Pod) -> PodWorkload | None:
-    """The workload of a pod, a Deployment in place of its ReplicaSet; None for a pod without one.
+def owning_workload(facts: Facts, pod: Pod) -> PodWorkload | None:
+    """The workload of a pod: a Deployment in place of its ReplicaSet.
 
-    Requires Deployment declared.
+    None for a pod without one. Requires Deployment declared.
     """
     if name := pod.deployment:
         found = next((each for each in facts.readable(Deployment, pod.namespace) if each.name == name), None)

@@ -1,4 +1,4 @@
-"""Exempting the gateway from the policy that denies its pods, in the place that the policy's engine keeps."""
+"""Exempting the gateway from a policy, in the place that the policy's engine keeps."""
 
 import re
 from collections.abc import Mapping
@@ -35,12 +35,11 @@ def azure_exemption(facts: Facts, kinds: str, generated: str, namespace: str) ->
         else '--scope "${CLUSTER_ID:?}"'
     )
     return change(
-        f"Exempt the cluster from the policy assignment of {generated} until {until}; meanwhile its owner excludes namespace "
-        f"{namespace} (parameter excludedNamespaces)",
+        f"Exempt the cluster from the policy assignment of {generated} until {until}",
         f"az policy exemption create {name} --policy-assignment {assignment} {where}",
         POLICY,
-        "Azure Policy updates the cluster within 15 minutes, then the pods are created. Meanwhile the assignment denies "
-        "nothing in the whole cluster",
+        "Azure Policy updates the cluster within 15 minutes, then the pods are created. Until then exclude namespace "
+        f"{namespace} in the assignment (parameter excludedNamespaces): meanwhile it denies nothing in the whole cluster",
     )
 
 

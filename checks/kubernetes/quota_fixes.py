@@ -15,7 +15,7 @@ from checks.model.quantities import quantity, written_bytes, written_count
 from checks.model.raw_values import text
 
 _PROXY = {"requests.cpu": "100m", "requests.memory": "128Mi", "limits.cpu": "2", "limits.memory": "1Gi"}
-"""The resources of a proxy in the add-on's chart, for a template that leaves them to the injection."""
+"""The resources of a proxy in the add-on's chart, if the template leaves them out."""
 
 _PAIR = re.compile(r"([\w./-]+)=([\w.+-]+)")
 _EXCEEDED = re.compile(
@@ -39,7 +39,7 @@ def raise_quotas(facts: Facts, message: str, deployments: Iterable[Deployment]) 
 
 
 def room_needed(deployments: Iterable[Deployment]) -> int:
-    """The number of further pods that the Deployments need: the missing ones, and those that a rollout adds."""
+    """The number of missing pods, and of those that a rollout adds."""
     return sum(max(each.replicas - each.existing, 0) - (-each.replicas // _SURGE) for each in deployments) or 1
 
 
@@ -78,7 +78,7 @@ def _patch(namespace: str, name: str, hard: Mapping[str, str], title: str) -> Ac
 
 
 def pod_resources(deployments: Iterable[Deployment]) -> dict[str, Decimal]:
-    """What one pod counts in a quota, by the quota's names; the largest of the Deployments."""
+    """The resources of one pod by the names that quotas have for them, of the largest pod."""
     found: dict[str, Decimal] = {}
     for each in deployments:
         for name, value in _of_template(each).items():

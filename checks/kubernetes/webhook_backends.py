@@ -16,7 +16,7 @@ from checks.kubernetes.pod_faults import pod_fault
 from checks.kubernetes.service_selectors import patch_selector
 from checks.model.commands import change, inspect, kubectl
 from checks.model.findings import Action, Evidence
-from checks.model.json_patches import Operation, patch_entry, tested
+from checks.model.json_patches import Operation, patch_entry, unchanged
 from checks.model.raw_values import text
 
 
@@ -82,7 +82,7 @@ def _without_service(
 def _name_service(webhook: GatewayWebhook, name: str) -> Action:
     index = [each.name for each in webhook.configuration.webhooks].index(webhook.hook.name)
     operations: list[Operation] = [
-        tested(f"/webhooks/{index}/name", webhook.hook.name),
+        unchanged(f"/webhooks/{index}/name", webhook.hook.name),
         {"op": "replace", "path": f"/webhooks/{index}/clientConfig/service/name", "value": name},
     ]
     command = patch_entry(webhook.configuration.kind.lower(), webhook.configuration.name, operations)
@@ -135,7 +135,7 @@ def _refused(deployment: Deployment, nothing: Evidence) -> BackendFault:
 
 
 def own_pods_refused(facts: Facts, webhook: GatewayWebhook) -> bool:
-    """Whether the webhook also blocks the pods of its own backend, which therefore cannot start."""
+    """Whether the webhook also blocks the pods of its own backend."""
     if webhook.hook.service is None:
         return False
     namespace, _ = webhook.hook.service

@@ -12,13 +12,16 @@ from checks.model.commands import kubectl
 Operation = dict[str, object]
 
 
-def tested(path: str, value: object) -> Operation:
+def unchanged(path: str, value: object) -> Operation:
     """The operation that the field at the path still has this value."""
     return {"op": "test", "path": path, "value": value}
 
 
 def patch_entry(resource: str, name: str, operations: Sequence[Operation], namespace: str = "") -> str:
-    """The command of a JSON patch. Raises ValueError if it changes a list entry that it does not test first."""
+    """The command of a JSON patch.
+
+    Raises ValueError if it changes a list entry that it does not test first.
+    """
     checked = [str(each["path"]) for each in operations if each["op"] == "test"]
     for each in operations:
         entry = _entry_of(str(each["path"]))

@@ -15,7 +15,7 @@ import pytest
 from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.model.commands import AZ_VERSION
-from checks.model.findings import Action, Effect, Finding, Stage, Status
+from checks.model.findings import Action, Effect, Finding, Status
 from tests.language.finding import broken_rules
 from tests.language.texts import Kind, Text
 from tests.scenarios.cases import ONLY_UNKNOWN, Case, all_cases, cases_of
@@ -56,7 +56,7 @@ CHANGE_TITLES = {
 INTERRUPTION = re.compile(r"connections .*are closed|requests then fail|until")
 
 LOOK_DECIDES = re.compile(r"^Show why|^Wait ")
-"""The first action of a finding whose fix depends on what the container's log says, or that only has to wait."""
+"""The first action of a finding whose fix depends on a log, or that only has to wait."""
 
 FIELD = re.compile(r"(?:spec|status|metadata)[.\[]|[a-z0-9*.-]+\.[a-z]+ |https://|istio-validator-")
 """Allowed lower-case beginnings of a sentence: a field, a host, the name of an object."""
@@ -148,27 +148,27 @@ def test_every_failure_and_warning_has_evidence_an_action_and_a_subject() -> Non
             assert finding.subject, finding.summary
 
 
-FIX_FIRST = (Stage.PREREQUISITES, Stage.PROVISIONING)
-"""The stages whose findings begin with the fix of the cause; the findings of the others begin with what shows it."""
+FIX_FIRST = ("admission-webhook-blocks", "namespace-policy-blocks")
+"""The checks whose findings begin with the fix; the others begin with what shows the cause."""
 
 
 def test_the_fix_comes_first_where_the_cause_decides_it() -> None:
     wrong = {
         f"{f.code}: {f.summary}: {f.actions[0].title}"
         for f in findings()
-        if f.status is Status.FAIL and f.stage in FIX_FIRST and f.actions[0].effect is Effect.READS
+        if f.status is Status.FAIL and f.check in FIX_FIRST and f.actions[0].effect is Effect.READS
         if any(action.effect is not Effect.READS for action in f.actions)
         and not LOOK_DECIDES.search(f.actions[0].title)
     }
     assert wrong == set()
 
 
-def test_other_stages_begin_with_a_read_only_action() -> None:
+def test_the_findings_of_other_checks_begin_with_a_read_only_action() -> None:
     wrong = {
         f"{f.code}: {f.summary}: {f.actions[0].title}"
         for f in findings()
         if f.status in (Status.FAIL, Status.WARN)
-        and f.stage not in FIX_FIRST
+        and f.check not in FIX_FIRST
         and f.actions[0].effect is not Effect.READS
     }
     assert wrong == set()

@@ -16,7 +16,7 @@ from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.knowledge.webhook_owners import GENERATED_POLICY
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.kubernetes.creation_retries import retry_creation
-from checks.kubernetes.namespace_fixes import lower_security_level, other_workloads
+from checks.kubernetes.namespace_fixes import ENFORCE, lower_security_level, other_workloads
 from checks.kubernetes.policy_exemptions import azure_exemption, exclude_in_binding
 from checks.kubernetes.quota_fixes import (
     default_resources,
@@ -28,8 +28,6 @@ from checks.kubernetes.quota_fixes import (
 )
 from checks.model.commands import HOWTO, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
-
-ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
 @check(

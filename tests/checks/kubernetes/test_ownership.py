@@ -1,4 +1,4 @@
-"""Who undoes a change: the title of an action names the program and where the change belongs."""
+"""The title of an action names the program that undoes the change."""
 
 from typing import Any
 

@@ -3,10 +3,10 @@
 import pytest
 
 from checks.facts.patches import Unfit, json_patched
-from checks.model.json_patches import Operation, patch_entry, tested
+from checks.model.json_patches import Operation, patch_entry, unchanged
 
 EXCLUDE: list[Operation] = [
-    tested("/webhooks/1/name", "policy.example.com"),
+    unchanged("/webhooks/1/name", "policy.example.com"),
     {"op": "replace", "path": "/webhooks/1/failurePolicy", "value": "Ignore"},
 ]
 
@@ -18,7 +18,10 @@ def test_the_command_has_both_operations() -> None:
 
 
 def test_a_list_that_has_changed_in_the_meantime_is_not_patched() -> None:
-    webhooks = [{"name": "other.example.com"}, {"name": "policy.example.com"}]
+    webhooks = [
+        {"name": "a.example.com", "failurePolicy": "Fail"},
+        {"name": "policy.example.com", "failurePolicy": "Fail"},
+    ]
     assert json_patched({"webhooks": webhooks}, EXCLUDE)["webhooks"][1]["failurePolicy"] == "Ignore"
     with pytest.raises(Unfit, match="another value"):
         json_patched({"webhooks": webhooks[::-1]}, EXCLUDE)
@@ -28,7 +31,7 @@ def test_a_patch_by_index_without_a_test_is_refused() -> None:
     with pytest.raises(ValueError, match="no test of /webhooks/1 before replace /webhooks/1/failurePolicy"):
         patch_entry("validatingwebhookconfiguration", "policy", EXCLUDE[1:])
     with pytest.raises(ValueError, match="no test"):
-        patch_entry("validatingwebhookconfiguration", "policy", [tested("/webhooks/0/name", "a"), EXCLUDE[1]])
+        patch_entry("validatingwebhookconfiguration", "policy", [unchanged("/webhooks/0/name", "a"), EXCLUDE[1]])
 
 
 def test_a_field_that_is_in_no_list_needs_no_test() -> None:
