@@ -97,13 +97,18 @@ def recheck(request: PlanRequest, shown: ActionPlan, facts: Facts, now: datetime
     after = {(each.resource, each.field): each.value for each in fresh.preconditions}
     for key in before | after:
         if before.get(key) != after.get(key):
-            resource, field = key
-            return PlanRefusal(
-                RefusalKind.CHANGED,
-                f"The cluster has changed since the plan was shown: {resource}, {field} was "
-                f"{before.get(key) or 'empty'}, now {after.get(key) or 'empty'}.",
-            )
+            changed = _difference(*key, before.get(key), after.get(key))
+            return PlanRefusal(RefusalKind.CHANGED, f"The cluster has changed since the plan was shown: {changed}.")
     return None
+
+
+def _difference(resource: str, field: str, was: str | None, now: str | None) -> str:
+    """The difference of one precondition, as a clause; None if only one of the plans has it."""
+    if now is None:
+        return f"a new plan would not be about {resource}"
+    if was is None:
+        return f"a new plan would be about {resource}, too"
+    return f"{field} of {resource} was {was or 'empty'} and is {now or 'empty'} now"
 
 
 def request_of(plan: ActionPlan, namespaces: Sequence[str]) -> PlanRequest:

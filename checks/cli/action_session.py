@@ -59,7 +59,7 @@ class ActionSession:
     def execute(self, kind: ActionKind, *, yes: bool, deployment: str = "", typed: str = "") -> int:
         """Execute the step and return the exit code of the command.
 
-        After SIGINT or SIGTERM, what a probe created is deleted, and the result is *not completed*.
+        After SIGINT, SIGTERM or SIGHUP, what a probe created is deleted, and the result is *not completed*.
         """
         plan: ActionPlan | None = None
         with signals_raised():

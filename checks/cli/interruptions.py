@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM during a command that changes a cluster.
+"""SIGINT, SIGTERM and SIGHUP during a command that changes a cluster.
 
 The command first deletes what it created.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):

@@ -131,7 +131,7 @@ def test_a_gateway_that_the_cluster_does_not_have_is_unknown_also_while_azure_ca
     assert "The mesh profile could not be read" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_deletes_the_probe_and_is_reported_in_the_document(
     server: ActiveKubeServer, config: Path, number: signal.Signals
 ) -> None:

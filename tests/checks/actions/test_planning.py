@@ -19,8 +19,8 @@ DEPLOYMENT = {"kind": "Deployment", "metadata": {"namespace": "team-egress", "na
 PODS = {"kind": "Pod", "metadata": {"namespace": "team-egress", "name": "egw-*"}}
 
 
-def facts(*changes: dict[str, Any], errors: tuple[dict[str, Any], ...] = ()) -> Facts:
-    cluster = compose(named("base"), {"change": list(changes), "errors": list(errors)})
+def facts(*changes: dict[str, Any], errors: tuple[dict[str, Any], ...] = (), remove: tuple[str, ...] = ()) -> Facts:
+    cluster = compose(named("base"), {"change": list(changes), "errors": list(errors), "remove": list(remove)})
     return read_action_facts(RecordedSource(recording(cluster)), question(cluster, "team-egress/egw"), 30)
 
 
@@ -143,14 +143,22 @@ def test_plans_are_refused_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("kind", "change", "sentence"),
     [
-        (ActionKind.RESTART, deployment(1, 2), "status.readyReplicas was 2, now 1"),
+        (
+            ActionKind.RESTART,
+            deployment(1, 2),
+            "status.readyReplicas of Deployment team-egress/egw-asm-1-30 was 2 and is 1 now",
+        ),
         (
             ActionKind.RESTART,
             other_uid("Deployment", "egw-asm-1-30"),
-            "metadata.uid was",
+            "metadata.uid of",
         ),
-        (ActionKind.PROBE_POD, {**SGC, "status": {"egressIpPrefix": "20.99.0.0/30"}}, "now 20.99.0.0/30"),
-        (ActionKind.PROBE_GATEWAY, other_uid("Pod", "egw-*"), "metadata.uid was"),
+        (
+            ActionKind.PROBE_POD,
+            {**SGC, "status": {"egressIpPrefix": "20.99.0.0/30"}},
+            "status.egressIpPrefix of StaticGatewayConfiguration team-egress/sgc was 20.50.60.0/30 and is 20.99.0.0/30 now",
+        ),
+        (ActionKind.PROBE_GATEWAY, other_uid("Pod", "egw-*"), "metadata.uid of"),
     ],
 )
 def test_a_cluster_that_has_changed_since_the_plan_was_shown_refuses(
@@ -164,6 +172,16 @@ def test_a_cluster_that_has_changed_since_the_plan_was_shown_refuses(
     assert refusal is not None
     assert refusal.kind is RefusalKind.CHANGED
     assert sentence in refusal.sentence
+
+
+def test_a_gateway_pod_that_another_one_replaced_is_named() -> None:
+    plan = planned(ActionKind.PROBE_GATEWAY)
+    left = facts(remove=(f"Pod team-egress/{plan.pod}",))
+    refusal = recheck(request_of(plan, ("team-egress",)), plan, left, NOW)
+    assert refusal is not None
+    assert refusal.sentence == (
+        "The cluster has changed since the plan was shown: a new plan would not be about Pod team-egress/egw-asm-1-30-abc."
+    )
 
 
 def test_an_old_plan_refuses() -> None:
