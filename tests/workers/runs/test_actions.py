@@ -206,7 +206,7 @@ def test_a_cluster_that_changes_between_approval_and_execution_refuses(
     Actor(client, HASTE).execute(action.id)
     ended = record(client, action.id)
     assert ended.state is ActionState.REFUSED
-    assert "status.readyReplicas was 2, now 1" in ended.problem
+    assert "status.readyReplicas of Deployment team-egress/egw-asm-1-30 was 2 and is 1 now" in ended.problem
     assert not server.changes
     assert not client.active(Run)
 
