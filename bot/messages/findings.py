@@ -25,6 +25,7 @@ from bot.messages.blocks import (
 from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, EFFECT_WORDS, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
 from bot.messages.step_offers import steps_for
+from checks.model.commands import is_command
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, codes_of, plural, roots_of
 from workers.records.run import Run
@@ -150,9 +151,16 @@ def _evidence(finding: Finding) -> Iterator[Block]:
 def action_text(step: Action) -> Escaped:
     """An action: title, effect, documentation, command as a code block, and how to verify it."""
     link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
-    verify = f"\n_Verify:_ {prose(step.expect)}" if step.expect else ""
     body = f"\n{code_block(step.command)}" if step.command else ""
-    return raw(f"{plain(step.title)} _({EFFECT_WORDS[step.effect]})_{link}{body}{verify}")
+    after = _labeled("Expect", step.expect) + _labeled("Verify", step.verify) + _labeled("Undo", step.undo)
+    return raw(f"{plain(step.title)} _({EFFECT_WORDS[step.effect]})_{link}{body}{after}")
+
+
+def _labeled(label: str, words: str) -> str:
+    """A sentence after its label, or a command in a code block below it."""
+    if not words:
+        return ""
+    return f"\n_{label}:_\n{code_block(words)}" if is_command(words) else f"\n_{label}:_ {prose(words)}"
 
 
 def _is_plain_link(url: str) -> bool:

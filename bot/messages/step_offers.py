@@ -11,6 +11,7 @@ from checks.actions.plan import ActionKind
 from checks.catalogue.static_gateway.configuration_move_unfinished import configuration_move_unfinished
 from checks.facts.static_egress import REPLACES
 from checks.model.findings import Finding, Report, Stage, Status, Verdict
+from checks.model.kubectl_context import without_context
 from workers.records.run import Run
 
 REQUEST_STEP = "step"
@@ -65,8 +66,9 @@ def _restarted(finding: Finding, namespace: str) -> list[str]:
     """
     if finding.stage is not Stage.STATIC_GATEWAY:
         return []
-    commands = [shlex.split(each.command) for each in finding.actions if each.command.startswith("kubectl rollout ")]
-    names = [words[4] for words in commands if words[:4] == _RESTART and namespace in words[5:]]
+    commands = [without_context(each.command) for each in finding.actions]
+    restarts = [shlex.split(each) for each in commands if each.startswith("kubectl rollout ")]
+    names = [words[4] for words in restarts if words[:4] == _RESTART and namespace in words[5:]]
     return list(dict.fromkeys(names))
 
 

@@ -33,7 +33,7 @@ def collect_command(written: Path, timeout: float, **arguments: Unpack[GatewayAr
         question, entry = question_of(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
-    recorder = RecordingSource(opened_source(entry), question.cluster.name)
+    recorder = RecordingSource(opened_source(entry), question.cluster.name, question.cluster.context)
     report = diagnosed_report(recorder, question, catalogue(), timeout, "none")
     try:
         recorder.write(written)

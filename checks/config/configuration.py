@@ -67,6 +67,8 @@ class ClusterConfig(_Strict):
     kubeconfig: str | None = None
     """A path, or `in-cluster`. Without it, the credentials come from Azure."""
     context: str | None = None
+    kubectl_context: str | None = None
+    """The context of printed kubectl commands, if it is not the cluster's name in Azure."""
     azure: Literal["live", "none"] | SavedAzure = "live"
     bundle: Path | None = None
     allow_client_certificate: bool = False
@@ -98,7 +100,16 @@ class ClusterConfig(_Strict):
         Without a subscription, the name in Azure only if it is configured.
         """
         aks_name = self.azure_name if self.subscription_id else self.aks_name
-        return ClusterIdentity(self.name, aks_name, self.resource_group, self.subscription_id)
+        return ClusterIdentity(self.name, aks_name, self.resource_group, self.subscription_id, self.printed_context)
+
+    @property
+    def printed_context(self) -> str:
+        """The kubectl context that printed commands name (docs/contract.md#kubectl-context).
+
+        "" for a bundle whose entry names none: then the bundle does.
+        """
+        configured = self.context or self.kubectl_context or self.aks_name
+        return configured or ("" if self.bundle is not None else self.name)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -113,8 +113,10 @@ def _redacted(evidence: Evidence) -> Evidence:
 
 
 def _action(action: Action) -> Action:
-    command = redact(action.command)
-    return action if command == action.command else replace(action, command=command)
+    command, verify, undo = redact(action.command), redact(action.verify), redact(action.undo)
+    if (command, verify, undo) == (action.command, action.verify, action.undo):
+        return action
+    return replace(action, command=command, verify=verify, undo=undo)
 
 
 def _lower(title: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
 from checks.engine.check_run import run_check
+from checks.engine.command_context import findings_in_context, reasons_in_context, route_in_context
 from checks.engine.defects import Defect, result_or_defect
 from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
@@ -30,7 +31,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
-from checks.facts.view import Facts
+from checks.facts.view import Facts, cluster_names
 from checks.facts.workloads import Deployment
 from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
@@ -129,8 +130,15 @@ class Diagnosis:
             changes=recent,
             gaps=tuple(sorted({*gaps, *(str(gap) for gap in self.store.all_gaps())})),
             route=self._route(findings),
-            not_checked=reasons_not_checked(findings, self._failed_reads(), self.checks),
+            not_checked=reasons_in_context(
+                reasons_not_checked(findings, self._failed_reads(), self.checks), self._context
+            ),
         )
+
+    @property
+    def _context(self) -> str:
+        """The kubectl context of the cluster, "" if it is not known."""
+        return cluster_names(self.store, self.question.cluster).context
 
     def _failed_reads(self) -> tuple[Gap, ...]:
         return (*self.store.all_gaps(), *([self._target_gap] if self._target_gap is not None else []))
@@ -165,7 +173,9 @@ class Diagnosis:
         codes = {check.slug: check.code for check in self.checks}
         given = (self.store, self.question, self.target, self._target_gap, findings, codes)
         found = result_or_defect("route", "tracing the route", lambda: traced_route(*given))
-        return crashed_trace(self.question, found) if isinstance(found, Defect) else found
+        if isinstance(found, Defect):
+            return crashed_trace(self.question, found)
+        return route_in_context(found, self._context) if found is not None else None
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
         """(recent changes, errors of finding them)."""
@@ -247,7 +257,7 @@ class Diagnosis:
         known = self._of_cluster.get(check)
         if known is None:
             facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
-            known = run_check(check, facts), facts.reads.kinds
+            known = findings_in_context(run_check(check, facts), self._context), facts.reads.kinds
             if not facts.reads.of_run:
                 self._of_cluster[check] = known
         findings, self._touched[check.slug] = known

@@ -22,6 +22,21 @@ _F = TypeVar("_F", bound=Fact)
 _V = TypeVar("_V")
 
 
+def cluster_names(store: FactStore, given: ClusterIdentity) -> ClusterIdentity:
+    """The cluster's names for commands: the given ones, else those of Azure's answer.
+
+    `az aks get-credentials` names the kubectl context as Azure names the cluster.
+    """
+    read = next(iter(store.known(ManagedCluster)), None)
+    return ClusterIdentity(
+        given.name,
+        given.aks_name or (read.name if read else "") or given.name,
+        given.resource_group or (read.resource_group if read else ""),
+        given.subscription or (read.subscription if read else ""),
+        given.context or (read.name if read else ""),
+    )
+
+
 @dataclass(slots=True)
 class ReadsOfView:
     """The reads of a view, and of the views that follow from it."""
@@ -87,14 +102,7 @@ class Facts:
     @property
     def cluster(self) -> ClusterIdentity:
         """The cluster's names for commands, from the configuration or from Azure's own answer."""
-        given = self._question.cluster
-        read = next(iter(self._store.known(ManagedCluster)), None)
-        return ClusterIdentity(
-            given.name,
-            given.aks_name or (read.name if read else "") or given.name,
-            given.resource_group or (read.resource_group if read else ""),
-            given.subscription or (read.subscription if read else ""),
-        )
+        return cluster_names(self._store, self._question.cluster)
 
     def _touch(self, kind: type[Fact]) -> None:
         if kind not in self._declared:

@@ -98,14 +98,27 @@ def inspect(title: str, command: str, url: str = "") -> Action:
     return Action(title, command, Effect.READS, url)
 
 
-def change(title: str, command: str = "", url: str = "", expect: str = "") -> Action:
+def change(
+    title: str, command: str = "", url: str = "", expect: str = "", *, verify: str = "", undo: str = ""
+) -> Action:
     """An action that changes the cluster or Azure."""
-    return Action(title, command, Effect.CHANGES, url, expect)
+    return Action(title, command, Effect.CHANGES, url, expect, verify, undo)
 
 
-def disrupt(title: str, command: str = "", url: str = "", expect: str = "") -> Action:
+def disrupt(
+    title: str, command: str = "", url: str = "", expect: str = "", *, verify: str = "", undo: str = ""
+) -> Action:
     """An action that interrupts traffic."""
-    return Action(title, command, Effect.DISRUPTS, url, expect)
+    return Action(title, command, Effect.DISRUPTS, url, expect, verify, undo)
+
+
+PROGRAMS = ("kubectl", "az", "egress-diag")
+"""The programs of printed commands."""
+
+
+def is_command(text: str) -> bool:
+    """Whether the text is a command to paste, and not a sentence about one."""
+    return text.partition(" ")[0] in PROGRAMS
 
 
 def restart(deployment: str, namespace: str) -> Action:

@@ -123,9 +123,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A next step: title, command, effect, documentation URL, expected result.
+    """A next step: title, command, effect, documentation URL, and what follows a change.
 
-    The command is exact and may span lines.
+    The command is exact and may span lines. `expect` is what is seen after the change, `verify` the command that shows it,
+    `undo` the command that takes the change back, or a sentence if there is none.
     """
 
     title: str
@@ -133,6 +134,8 @@ class Action:
     effect: Effect = Effect.READS
     url: str = ""
     expect: str = ""
+    verify: str = ""
+    undo: str = ""
 
 
 @dataclass(frozen=True, slots=True)

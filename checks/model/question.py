@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 
@@ -19,13 +19,19 @@ class BadQuestion(ValueError):
 class ClusterIdentity:
     """The names of a cluster: the configured name and Azure's names.
 
-    Azure's are name, resource group and subscription ("" if unknown).
+    Azure's are name, resource group and subscription ("" if unknown). `context` is the kubectl context that reaches it,
+    "" if it is not known (docs/contract.md#kubectl-context).
     """
 
     name: str
     aks_name: str = ""
     resource_group: str = ""
     subscription: str = ""
+    context: str = ""
+
+    def in_recorded_context(self, recorded: str) -> "ClusterIdentity":
+        """The same cluster with the kubectl context of a recording, if no other one is configured."""
+        return self if self.context or not recorded else replace(self, context=recorded)
 
 
 def _every_gateway(_gateway: str) -> bool:

@@ -9,7 +9,8 @@ from checks.model.findings import Action, Finding, Report, Status
 from checks.model.inert_text import inert
 from checks.reports import route_markdown
 from checks.reports.document import stamp
-from checks.reports.markdown_text import code, code_cell, escaped, fence_of
+from checks.reports.markdown_text import code, code_cell, escaped
+from checks.reports.pasted import labeled_markdown, markdown_block
 from checks.reports.wording import (
     EFFECTS,
     STAGES,
@@ -107,14 +108,10 @@ def _action(action: Action) -> Iterator[str]:
     link = f" ([documentation]({action.url}))" if action.url else ""
     yield f"- {escaped(action.title)} ({EFFECTS[action.effect]}){link}"
     if action.command:
-        fence = fence_of(action.command)
-        yield ""
-        yield f"  {fence}sh"
-        yield from (f"  {each}" for each in action.command.splitlines())
-        yield f"  {fence}"
-    if action.expect:
-        yield ""
-        yield f"  Then: {escaped(action.expect)}"
+        yield from markdown_block(action.command)
+    yield from labeled_markdown("Expect", action.expect)
+    yield from labeled_markdown("Verify", action.verify)
+    yield from labeled_markdown("Undo", action.undo)
 
 
 def _table(report: Report) -> Iterator[str]:

@@ -7,7 +7,8 @@ import base64
 from collections.abc import Iterator
 
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
-from checks.reports.markdown_text import code_cell, escaped, fence_of
+from checks.reports.markdown_text import code_cell, escaped
+from checks.reports.pasted import markdown_block
 from checks.reports.route_diagram import alternative, diagram
 
 _EMOJI = {
@@ -75,8 +76,8 @@ def _rivals(hop: Hop) -> str:
 def _correction(each: Correction) -> Iterator[str]:
     yield ""
     yield f"**{escaped(each.title)}** ({escaped(each.resource)}). Effect on other hosts: {escaped(each.elsewhere)}."
-    yield ""
-    fence = fence_of(each.manifest)
-    yield f"{fence}yaml"
-    yield from each.manifest.rstrip().splitlines()
-    yield fence
+    yield from markdown_block(each.command)
+    if each.manifest.strip() not in each.command:
+        yield ""
+        yield "The object after this change:"
+        yield from markdown_block(each.manifest.rstrip(), "yaml")

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from checks.model.route import Correction, Hop, Mark, Outcome, Route, TracedRequest
+from checks.reports.pasted import text_lines
 
 _MARKS = {
     Mark.PASSES: "pass",
@@ -69,9 +70,7 @@ def _hop(hop: Hop, depth: int) -> Iterator[str]:
 
 def _correction(each: Correction) -> Iterator[str]:
     yield f"    > {each.title}: {each.resource}. Effect on other hosts: {each.elsewhere}."
-    yield "        kubectl apply -f - <<'EOF'"
-    yield from (f"        {line}" for line in each.manifest.rstrip().splitlines())
-    yield "        EOF"
+    yield from text_lines(each.command, "        ")
 
 
 def _wrapped(sentence: str, indent: int) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from checks.model.findings import Action, Finding, Report, Verdict
 from checks.reports import route_text
+from checks.reports.pasted import labeled_text, text_lines
 from checks.reports.wording import (
     EFFECTS,
     STATUSES,
@@ -108,9 +109,10 @@ def _since(finding: Finding) -> Iterator[str]:
 def _actions(actions: tuple[Action, ...]) -> Iterator[str]:
     for action in actions:
         yield f"    > {action.title} ({EFFECTS[action.effect]})"
-        yield from (f"        {each}" for each in action.command.splitlines())
-        if action.expect:
-            yield f"      then: {action.expect}"
+        yield from text_lines(action.command, "        ")
+        yield from labeled_text("expect", action.expect, "      ")
+        yield from labeled_text("verify", action.verify, "      ")
+        yield from labeled_text("undo", action.undo, "      ")
         if action.url:
             yield f"      {action.url}"
 

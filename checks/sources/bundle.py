@@ -26,7 +26,7 @@ from checks.sources.saved_answers import (
 __all__ = ["API_VERSION", "BundleError", "read_bundle"]
 
 API_VERSION = "egress-diag/v1"
-_ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds", "server_version")
+_ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds", "server_version", "context")
 _OBJECT_FILES = (".yaml", ".yml", ".json")
 
 
@@ -103,6 +103,7 @@ class _Parts:
             absent_kinds=about.get("absent_kinds") or (),
             server_version=text(about, "server_version"),
             probes=self.probes,
+            context=text(about, "context"),
         )
 
     def _single(self, name: str, content: bytes) -> Any:

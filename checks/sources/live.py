@@ -100,6 +100,9 @@ class LiveSource:
     def now(self) -> datetime:
         return datetime.now(UTC).replace(microsecond=0)
 
+    def kubectl_context(self) -> str:
+        return ""
+
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         return self._kubernetes.list_objects(what, deadline)
 

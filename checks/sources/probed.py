@@ -44,6 +44,9 @@ class ProbedSource:
     def now(self) -> datetime:
         return self._source.now()
 
+    def kubectl_context(self) -> str:
+        return self._source.kubectl_context()
+
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         return self._source.list_objects(what, deadline)
 

@@ -36,6 +36,8 @@ class Recording:
     server_version: str = ""
     probes: Sequence[Raw] = ()
     """The results of active steps."""
+    context: str = ""
+    """The kubectl context of the cluster, "" if it was not recorded."""
 
     @cached_property
     def by_kind(self) -> Mapping[tuple[str, str], Sequence[Raw]]:
@@ -60,6 +62,9 @@ class RecordedSource:
 
     def now(self) -> datetime:
         return self.recording.captured_at
+
+    def kubectl_context(self) -> str:
+        return self.recording.context
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         del deadline

@@ -34,9 +34,11 @@ class RecordingSource:
     Reads that have no answer yet when the bundle is written are recorded as timed out.
     """
 
-    def __init__(self, source: Source, cluster: str) -> None:
+    def __init__(self, source: Source, cluster: str, context: str = "") -> None:
+        """Record a cluster under this name; `context` is the kubectl context of commands for it."""
         self._source = source
         self._cluster = cluster
+        self._context = context
         self._now: datetime | None = None
         self._lock = Lock()
         self._reads: dict[_Read, Answer] = {}
@@ -47,6 +49,9 @@ class RecordingSource:
             if self._now is None:
                 self._now = self._source.now()
             return self._now
+
+    def kubectl_context(self) -> str:
+        return self._context or self._source.kubectl_context()
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         request = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
@@ -83,7 +88,17 @@ class RecordingSource:
         """
         with self._lock:
             reads = dict(self._reads)
-        write_files(path, _files(self._cluster, self.now(), reads), self.now())
+        write_files(path, _files(self._about(), reads), self.now())
+
+    def _about(self) -> dict[str, Any]:
+        about = {
+            "apiVersion": API_VERSION,
+            "kind": "Bundle",
+            "cluster": self._cluster,
+            "captured_at": self.now().isoformat().replace("+00:00", "Z"),
+        }
+        context = self.kubectl_context()
+        return {**about, "context": context} if context else about
 
     def _kept(self, request: Gap, read: Callable[[], Answer], deadline: float, detail: str = "") -> Answer:
         """Record the answer of a read.
@@ -124,14 +139,9 @@ def _clean(answer: Answer) -> Answer:
             return answer
 
 
-def _files(cluster: str, now: datetime, reads: Mapping[_Read, Answer]) -> dict[str, bytes]:
-    """The files of the bundle, by name."""
-    about: dict[str, Any] = {
-        "apiVersion": API_VERSION,
-        "kind": "Bundle",
-        "cluster": cluster,
-        "captured_at": now.isoformat().replace("+00:00", "Z"),
-    }
+def _files(about: Mapping[str, Any], reads: Mapping[_Read, Answer]) -> dict[str, bytes]:
+    """The files of the bundle, by name; `about` is the beginning of its description."""
+    about = dict(about)
     absent: list[str] = []
     errors: list[dict[str, Any]] = []
     resources: list[Raw] = []

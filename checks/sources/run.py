@@ -30,6 +30,7 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
     """
     began = monotonic()
     store = FactStore(source.now())
+    question = replace(question, cluster=question.cluster.in_recorded_context(source.kubectl_context()))
     readings = gather(source, needed(checks) | traced_reads(question), store, began + timeout)
     for step in diagnose(readings, store, question, checks, at_once=isinstance(source, RecordedSource)):
         match step:

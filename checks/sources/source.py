@@ -58,6 +58,10 @@ class Source(Protocol):
         """The time of the facts: the current time for a live cluster, `captured_at` for a bundle."""
         ...
 
+    def kubectl_context(self) -> str:
+        """The kubectl context that a bundle records; "" without one, and for a live cluster."""
+        ...
+
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         """All objects of a kind in every namespace."""
         ...

@@ -78,6 +78,9 @@ class ThrottledSource:
     def now(self) -> datetime:
         return self._source.now()
 
+    def kubectl_context(self) -> str:
+        return self._source.kubectl_context()
+
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         late = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
         return self._within(self._server, deadline, late, lambda: self._source.list_objects(what, deadline))
@@ -132,6 +135,7 @@ def sweep_cluster(
     `timeout` in seconds limits the reads.
     """
     began = monotonic()
+    identity = identity.in_recorded_context(source.kubectl_context())
     recorded = isinstance(source, RecordedSource)
     throttled = ThrottledSource(source, (limits or Limits()).azure(identity.subscription))
     store = FactStore(source.now())

@@ -57,10 +57,11 @@ POOL = declared(
         Action("List the node pools", "az aks nodepool list -g rg1 --cluster-name aks1 -o table", Effect.READS),
         Action(
             "Patch the node pool of the StaticGatewayConfiguration",
-            'kubectl patch sgc sgc -n payments --type merge \\\n  -p \'{"spec":{"gatewayNodepoolName":"gwpool"}}\'',
+            "kubectl --context aks1 patch sgc sgc -n payments --type merge \\\n"
+            '  -p \'{"spec":{"gatewayNodepoolName":"gwpool"}}\'',
             Effect.CHANGES,
             "https://learn.microsoft.com/azure/aks/configure-static-egress-gateway",
-            "`kubectl get sgc sgc -n payments` shows an egress IP prefix within five minutes",
+            "`kubectl --context aks1 get sgc sgc -n payments` shows an egress IP prefix within five minutes",
         ),
     ),
 )
@@ -71,7 +72,13 @@ PREFIX = declared(
     "StaticGatewayConfiguration payments/sgc has had no egress IP prefix for 40 min.",
     subject="StaticGatewayConfiguration payments/sgc",
     evidence=(Evidence("StaticGatewayConfiguration payments/sgc", "status.egressIpPrefix", "", "an IPv4 CIDR"),),
-    actions=(Action("Describe the StaticGatewayConfiguration", "kubectl describe sgc sgc -n payments", Effect.READS),),
+    actions=(
+        Action(
+            "Describe the StaticGatewayConfiguration",
+            "kubectl --context aks1 describe sgc sgc -n payments",
+            Effect.READS,
+        ),
+    ),
     explained_by=("gateway-pool-missing",),
 )
 
@@ -81,7 +88,9 @@ PODS = declared(
     "Pod payments/egress-6d5c-abcde has no network.",
     subject="Pod payments/egress-6d5c-abcde",
     evidence=(Evidence("Pod payments/egress-6d5c-abcde", "status.phase", "Pending", "Running"),),
-    actions=(Action("Describe the pod", "kubectl describe pod egress-6d5c-abcde -n payments", Effect.READS),),
+    actions=(
+        Action("Describe the pod", "kubectl --context aks1 describe pod egress-6d5c-abcde -n payments", Effect.READS),
+    ),
     explained_by=("egress-prefix-unassigned",),
 )
 
@@ -91,7 +100,13 @@ LIMIT = declared(
     "HorizontalPodAutoscaler payments/egress runs 5 of at most 5 pods.",
     subject="HorizontalPodAutoscaler payments/egress",
     evidence=(Evidence("HorizontalPodAutoscaler payments/egress", "status.currentReplicas", "5", "below 5"),),
-    actions=(Action("Describe the HorizontalPodAutoscaler", "kubectl describe hpa egress -n payments", Effect.READS),),
+    actions=(
+        Action(
+            "Describe the HorizontalPodAutoscaler",
+            "kubectl --context aks1 describe hpa egress -n payments",
+            Effect.READS,
+        ),
+    ),
 )
 
 WAITING = replace(

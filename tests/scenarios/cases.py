@@ -20,7 +20,7 @@
             subject: Kind namespace/name
             evidence: ["resource | field | observed | expected"]
             about: [host edition.cnn.com]
-            actions: ["reads: kubectl …", "disrupts: kubectl …"]
+            actions: ["reads: kubectl …", "disrupts: kubectl …"]   # without the context, which the engine adds
 
 `python -m tests.scenarios.accept stage/fault` writes `expect` from the check's current findings: read them as prose before
 you commit them. Every check has at least one firing, one healthy and one unreadable case, which a test enforces.
@@ -35,6 +35,7 @@ from typing import Any
 from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.model.findings import Finding, Status
+from checks.model.kubectl_context import without_context
 from checks.model.question import Question
 from checks.reports.document import stamp
 from tests.clusters.bundles import read_yaml
@@ -138,5 +139,5 @@ def shown(finding: Finding) -> dict[str, Any]:
         " | ".join([e.resource, e.field, e.observed, *([e.expected] if e.expected else [])]) for e in finding.evidence
     ]
     parts["about"] = [f"{one.kind} {one.name}" for one in sorted(finding.about)]
-    parts["actions"] = [f"{a.effect.value}: {a.command or a.title}" for a in finding.actions]
+    parts["actions"] = [f"{a.effect.value}: {without_context(a.command) or a.title}" for a in finding.actions]
     return {key: value for key, value in parts.items() if value not in ("", [])}

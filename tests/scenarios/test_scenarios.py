@@ -16,6 +16,7 @@ from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.model.commands import AZ_VERSION
 from checks.model.findings import Action, Effect, Finding, Status
+from checks.model.kubectl_context import without_context
 from tests.language.finding import broken_rules
 from tests.language.texts import Kind, Text
 from tests.scenarios.cases import ONLY_UNKNOWN, Case, all_cases, cases_of
@@ -38,6 +39,7 @@ CHANGING = {
         *("start", "stop", "add", "update", "update-credentials", "scale", "create", "enable", "enable-egress-gateway"),
         *("disable-egress-gateway", "upgrade", "rollback", "complete", "invoke", "delete"),
     },
+    "egress-diag": {"probe", "restart"},
 }  # fmt: skip
 
 READ_TITLES = {"Check", "Compare", "Count", "Describe", "Diagnose", "List", "Renew", "Run", "Show", "Wait"}
@@ -76,7 +78,7 @@ def actions() -> Iterator[tuple[Finding, Action]]:
 
 def words(command: str) -> list[str]:
     """The words of the first command of a line, without a here-document."""
-    first = command.partition("\n")[0].replace(" - <<'EOF'", " -")
+    first = without_context(command).partition("\n")[0].replace(" - <<'EOF'", " -")
     return shlex.split(first.partition(" | ")[0].partition(" && ")[0])
 
 

@@ -28,6 +28,9 @@ class MeasuredSource:
     def now(self) -> datetime:
         return self.within.now()
 
+    def kubectl_context(self) -> str:
+        return self.within.kubectl_context()
+
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         return _measured("kubernetes", what.resource, lambda: self.within.list_objects(what, deadline))
 

@@ -79,6 +79,9 @@ class AtTheTimeOf:
     def now(self) -> datetime:
         return self._now
 
+    def kubectl_context(self) -> str:
+        return self._source.kubectl_context()
+
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         return self._source.list_objects(what, deadline)
 

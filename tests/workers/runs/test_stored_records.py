@@ -224,16 +224,21 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
     assert run is not None
     assert run.report is not None
     assert json.loads(ORDER_JSON.dump_json(run.order)) == {**stored(f"run:{RUN}", "order"), "groups": []}
-    findings = [{**each, "reason": ""} for each in stored(f"run:{RUN}:findings", FINDING.check)]
+    findings = [_with_new_fields(each) for each in stored(f"run:{RUN}:findings", FINDING.check)]
     assert json.loads(FINDINGS.dump_json(run.findings)) == findings
     report = stored(f"run:{RUN}", "report")
-    report["findings"] = [{**each, "reason": ""} for each in report["findings"]]
+    report["findings"] = [_with_new_fields(each) for each in report["findings"]]
     report["warnings"] = report["not_checked"] = []
     # Requests had other names, and a route had no outcome of its own.
     requests = [{"source_address": each.pop("address"), **each} for each in report["route"].pop("ways")]
     report["route"] |= {"outcome": "fails", "requests": requests}
     assert json.loads(REPORT.dump_json(run.report)) == report
     assert stored(f"run:{WHOLE_GATEWAY}", "report")["route"] is None
+
+
+def _with_new_fields(finding: dict[str, Any]) -> dict[str, Any]:
+    actions = [{**each, "verify": "", "undo": ""} for each in finding["actions"]]
+    return {**finding, "reason": "", "since": None, "actions": actions}
 
 
 @pytest.mark.parametrize("name", ["order", "state", "report"])

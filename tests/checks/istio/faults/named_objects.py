@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 from checks.model.findings import Action, Evidence
+from checks.model.kubectl_context import without_context
 from tests.clusters.compose import Cluster
 
 _RESOURCE = re.compile(r"([A-Z]\w+) ([\w.-]+)/([\w.-]+)")
@@ -27,10 +28,11 @@ def missing_objects(cluster: Cluster, evidence: Iterable[Evidence], actions: Ite
         if found is not None and found.groups() not in existing:
             yield f"evidence names {each.resource}"
     for action in actions:
-        if (created := _HERE_DOCUMENT.search(action.command)) is not None:
+        command = without_context(action.command)
+        if (created := _HERE_DOCUMENT.search(command)) is not None:
             metadata = yaml.safe_load(created[1])["metadata"]
             names.add((metadata.get("namespace", ""), metadata["name"]))
-        elif (target := _target(action.command)) is not None and target not in names:
+        elif (target := _target(command)) is not None and target not in names:
             yield f"{action.title}: {action.command}"
 
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 import jsonpatch
 import yaml
 
+from checks.model.kubectl_context import without_context
 from tests.clusters.compose import Cluster, Manifest, before, identity, merge, resource_of, uid_of
 
 
 def run(cluster: Cluster, command: str) -> Cluster:
     """The cluster after the command. Raises ValueError for a command that it does not know."""
+    command = without_context(command)
     if command.startswith("kubectl apply -f - <<'EOF'\n"):
         return _apply(cluster, yaml.safe_load(command.split("\n", 1)[1].rpartition("\nEOF")[0]))
     words = shlex.split(command)
