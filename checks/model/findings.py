@@ -342,6 +342,10 @@ def unknown(
     subject: str = "",
     evidence: "list[Evidence] | tuple[Evidence, ...]" = (),
     actions: "list[Action] | tuple[Action, ...]" = (),
+    reason: str = "",
 ) -> Observation:
-    """Not checked; the summary gives the reason."""
-    return Observation(Status.UNKNOWN, summary, subject, tuple(evidence), tuple(actions))
+    """Not checked; the summary gives the reason.
+
+    `reason` is the failed read, if there is one: checks with the same failed read are reported together.
+    """
+    return Observation(Status.UNKNOWN, summary, subject, tuple(evidence), tuple(actions), reason=reason)

@@ -64,9 +64,12 @@ def _headline(report: Report) -> Iterator[str]:
 
 def _not_made(report: Report) -> Iterator[str]:
     """The checks that were not made, by reason, and the commands of those that do not apply."""
-    for each in report.not_checked:
+    for number, each in enumerate(report.not_checked):
         yield ""
-        yield from _wrapped(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made", "")
+        if number == 0 and report.verdict is Verdict.INCONCLUSIVE:  # the headline is about this reason
+            yield "Not checked:"
+        else:
+            yield from _wrapped(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made", "")
         yield from _wrapped(codes_of(report, each.checks))
         yield from _actions(each.actions)
     for finding in offered(report):

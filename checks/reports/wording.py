@@ -151,9 +151,10 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def offered(report: Report) -> tuple[Finding, ...]:
     """Checks that were not made and offer commands to run instead.
 
-    An example is the probe of the source IP address. None if a root cause is known or the gateway does not serve yet.
+    An example is the probe of the source IP address. None if a root cause is known, if the gateway does not serve yet, or if
+    reads failed: their next action comes first.
     """
-    if roots_of(report) or report.verdict is Verdict.STARTING:
+    if roots_of(report) or report.verdict in (Verdict.STARTING, Verdict.INCONCLUSIVE):
         return ()
     return tuple(each for each in report.of(Status.SKIPPED) if each.actions)
 

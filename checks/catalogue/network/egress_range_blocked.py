@@ -180,7 +180,7 @@ def _without_fault(
     cluster_gap = facts.gap(ManagedCluster)
     if failed is not None:
         summary = f"The NSG and routes for {prefix} are not checked: {failed.why}."
-        yield unknown(summary, subject=subject, evidence=evidence, actions=actions)
+        yield unknown(summary, subject=subject, evidence=evidence, actions=actions, reason=str(failed.gap))
     elif found:
         return
     elif not_read:
@@ -188,7 +188,7 @@ def _without_fault(
         yield skip(summary, actions=actions, subject=subject)
     elif cluster_gap is not None:
         summary = f"The cluster's outbound type is not checked: {cluster_gap}."
-        yield unknown(summary, subject=subject, evidence=evidence, actions=actions)
+        yield unknown(summary, subject=subject, evidence=evidence, actions=actions, reason=str(cluster_gap))
     else:
         if isinstance(subnet, Subnet):
             evidence.append(Evidence(subnet.ref, "networkSecurityGroup.id", subnet.security_group_id or "(none)"))

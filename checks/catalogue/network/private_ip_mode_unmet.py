@@ -76,7 +76,7 @@ def _version(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             yield azure_not_read(question, [show])
         else:
             summary = f"{question} not checked: {gap or 'Azure returns no version'}."
-            yield unknown(summary, subject=configuration.ref, actions=[show])
+            yield unknown(summary, subject=configuration.ref, actions=[show], reason=str(gap or ""))
         return
     if (int(parsed[1]), int(parsed[2])) >= PRIVATE_MODE_KUBERNETES:
         return
@@ -96,7 +96,7 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
     if isinstance(pool, NotRead):
         summary = f"The type of node pool {configuration.pool} is not checked: {pool.why}."
         if pool.gap is not None:
-            yield unknown(summary, subject=configuration.ref)
+            yield unknown(summary, subject=configuration.ref, reason=str(pool.gap))
         else:
             yield skip(summary, subject=configuration.ref)
         return
@@ -127,7 +127,8 @@ def _route(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[
     not_read = next((each for each in (subnet, table) if isinstance(each, NotRead)), None)
     question = f"The outbound route for the private addresses of {configuration.ref} is"
     if not_read is not None and not_read.gap is not None:
-        yield unknown(f"{question} not checked: {not_read.why}.", subject=configuration.ref)
+        summary = f"{question} not checked: {not_read.why}."
+        yield unknown(summary, subject=configuration.ref, reason=str(not_read.gap))
     elif not_read is not None or not isinstance(subnet, Subnet):
         why = not_read.why if not_read else ""
         actions = [show_pool(facts, configuration.pool)]

@@ -128,6 +128,7 @@ def _not_checked(
     question = "UDP 6000-6999 from the nodes and TCP 8082 from AzureLoadBalancer to the gateway nodes are"
     failed = next((each for each in not_read if each.gap is not None), None)
     if failed is not None:
-        yield unknown(f"{question} not checked: {failed.why}.", subject=configuration.ref, actions=actions)
+        summary = f"{question} not checked: {failed.why}."
+        yield unknown(summary, subject=configuration.ref, actions=actions, reason=str(failed.gap))
     elif not found:
         yield skip(f"{question} not checked: {not_read[0].why}.", subject=configuration.ref, actions=actions)

@@ -57,7 +57,8 @@ def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
         yield incomplete_answer()
     elif (gap := facts.gap(StaticGatewayConfiguration)) is not None:
         azure = "Reading Azure is not configured" if cluster is None else "The feature is not enabled in Azure"
-        yield unknown(f"{azure}; the static egress gateway CRDs are not checked: {gap}.", actions=_show(facts))
+        summary = f"{azure}; the static egress gateway CRDs are not checked: {gap}."
+        yield unknown(summary, actions=_show(facts), reason=str(gap))
     elif not facts.installed(StaticGatewayConfiguration):
         yield _off(facts, cluster)
     else:
