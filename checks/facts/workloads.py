@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.facts.label_selectors import selects
-from checks.model.raw_values import Raw, at, items, labels, mapping, number, text
+from checks.model.raw_values import Raw, at, flag, items, labels, mapping, number, text
 
 
 class Workload(KubernetesObject):
@@ -44,6 +44,11 @@ class Deployment(Workload):
     def replicas(self) -> int:
         found = number(self.raw, "spec", "replicas")
         return 1 if found is None else found
+
+    @derived
+    def paused(self) -> bool:
+        """Whether its rollout is paused: changes of its template create no pods."""
+        return flag(self.raw, "spec", "paused") is True
 
     @derived
     def ready(self) -> int:

@@ -6,13 +6,16 @@ Its conditions show the reason, and actions read more.
 from collections.abc import Iterator
 
 from checks.facts.workloads import Deployment
-from checks.model.commands import TSG, inspect, kubectl, restart
+from checks.kubernetes.ownership import with_owner
+from checks.model.commands import TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence
 from checks.model.raw_values import text
 
 
 def deployment_problems(deployment: Deployment) -> Iterator[Evidence]:
-    """Return the Deployment's conditions that report a problem."""
+    """Return a paused rollout, and the Deployment's conditions that report a problem."""
+    if deployment.paused:
+        yield Evidence(deployment.ref, "spec.paused", "true", "false")
     for kind, well in (("ReplicaFailure", "False"), ("Progressing", "True"), ("Available", "True")):
         condition = deployment.condition(kind)
         if condition and text(condition, "status") != well:
@@ -26,22 +29,34 @@ def refused_pods(deployment: Deployment) -> Iterator[Evidence]:
 
 
 def deployment_actions(deployment: Deployment) -> list[Action]:
-    """Describe the Deployment, list the events of its namespace, and restart it."""
+    """Resume a paused rollout; describe the Deployment, and list the events of its namespace.
+
+    A restart creates the same pods again: the reason why they are not ready is in other findings.
+    """
     describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)
     events = kubectl("get", "events", "--sort-by=.lastTimestamp", namespace=deployment.namespace)
     return [
+        *resume_rollout(deployment),
         inspect("Describe the Deployment", describe, TSG),
         inspect("List the events of the namespace", events),
-        restart(deployment.name, deployment.namespace),
     ]
+
+
+def resume_rollout(deployment: Deployment) -> list[Action]:
+    """Resume a paused rollout; no action for one that is not paused."""
+    if not deployment.paused:
+        return []
+    command = kubectl("rollout", "resume", "deployment", deployment.name, namespace=deployment.namespace)
+    title = f"Start the paused rollout of {deployment.ref} again"
+    return [with_owner(change(title, command, expect="the rollout creates the missing pods"), deployment)]
 
 
 def creation_actions(deployment: Deployment) -> list[Action]:
     """Actions for a Deployment without pods: its ReplicaSets report the reason."""
     describe = kubectl("describe", "replicaset", "-l", _labels(deployment), namespace=deployment.namespace)
     return [
+        *resume_rollout(deployment),
         inspect("Describe the ReplicaSets, which report why pods are not created", describe, TSG),
-        restart(deployment.name, deployment.namespace),
     ]
 
 

@@ -6,7 +6,9 @@ from checks.facts.events import Event
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox_failure
+from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import RESTARTS, PodProblem
+from checks.kubernetes.scheduling_fixes import scheduling_fixes
 from checks.model.commands import TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence
 
@@ -38,9 +40,17 @@ def previous_log(pod: Pod) -> Action:
     return inspect("Show the log of the previous container", command, TSG)
 
 
-def problem_actions(problem: PodProblem) -> list[Action]:
-    """The commands that show more, and the fix of the problem."""
+def problem_actions(facts: Facts, problem: PodProblem) -> list[Action]:
+    """The fix of the problem's reason, and the commands that show more.
+
+    Requires Event and AgentPool declared.
+    """
     pod = problem.pods[0]
+    obstacle, _ = start_obstacle_of(facts, pod)
+    text_fix = obstacle.fix if obstacle is not None else problem.fix
+    fixes = scheduling_fixes(facts, problem) if problem.reason == "Unschedulable" else []
+    if not fixes and text_fix:
+        fixes = [change(text_fix, expect="the kubelet tries again within 5 minutes; no restart is needed")]
     found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     match problem.reason:
         case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
@@ -57,7 +67,7 @@ def problem_actions(problem: PodProblem) -> list[Action]:
             )
         case _:
             pass
-    return [*found, change(problem.fix)] if problem.fix else found
+    return [*fixes, *found]
 
 
 def restart_evidence(pod: Pod) -> list[Evidence]:

@@ -9,10 +9,11 @@ from checks.knowledge.component_logs import NO_WIREGUARD
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.create_refusals import component_refusals
 from checks.kubernetes.times_of_faults import first_of, unready_since
-from checks.model.commands import KEGTS, TSG, change, disrupt, inspect, kubectl
+from checks.model.commands import KEGTS, TSG, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.component_state import NodeFault, on_nodes
 from checks.static_egress.components import Component
+from checks.static_egress.pod_moves import moved_pods
 from checks.static_egress.pool_fixes import node_image_fixes
 
 
@@ -33,7 +34,7 @@ def no_ready_pod(facts: Facts, component: Component, faults: list[NodeFault], ab
         f"{component.ref} has no ready pod{where}.",
         subject=component.ref,
         evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
-        actions=_actions(component, next((each for each in faults if each.pod is not None), None)),
+        actions=_actions(facts, component, faults),
         about=[Involved("component", component.short), *about, *involved],
         since=_since(faults),
     )
@@ -48,9 +49,10 @@ def no_working_pod(
     """
     reported = [each.reported for each in faults if each.reported is not None]
     meanings = "; ".join(dict.fromkeys(each.meaning for each in reported))
-    actions = _actions(component, faults[0])
+    actions = _actions(facts, component, faults)
     if any(each.meaning == NO_WIREGUARD for each in reported):
-        actions = [*actions[:-1], *node_image_fixes(facts, pool)]
+        shown, *fixes = node_image_fixes(facts, pool)
+        actions = [*fixes, shown, *actions[1:]]
     return fail(
         f"On every node of gateway node pool {pool} the {component.short} reports: {meanings}.",
         subject=component.ref,
@@ -75,7 +77,7 @@ def component_finding(
     ]
     summary = "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])]) + "."
     evidence = [*(line for each in faults for line in each.evidence), *refused]
-    actions = _actions(component, next((each for each in faults if each.pod is not None), None))
+    actions = _actions(facts, component, faults)
     everything = [
         Involved("component", component.short),
         *on_nodes(component.short, [each.node for each in faults]),
@@ -112,32 +114,29 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in refusals], involved
 
 
-def _actions(component: Component, fault: NodeFault | None) -> list[Action]:
-    """Commands that show more; the last action is the fix of the fault's reason.
+def _actions(facts: Facts, component: Component, faults: list[NodeFault]) -> list[Action]:
+    """The fix of the first pod's reason, and commands that show more.
 
-    `fault` is one of a pod.
+    Gateway pods that wait for a cni-manager are moved to a node whose cni-manager works.
     """
     namespace = component.namespace
+    fault = next((each for each in faults if each.pod is not None), None)
+    show = kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace)
+    listed = inspect("List both DaemonSets and their pods", show, TSG)
     pod = fault.pod if fault is not None else None
-    found = [
-        inspect(
-            "List both DaemonSets and their pods",
-            kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace),
-            TSG,
-        )
-    ]
     if fault is None or pod is None:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
-        return [*found, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
+        return [inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS), listed]
     logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
-    found.append(inspect(f"Show its log on {pod.node}", logs, KEGTS))
+    log = inspect(f"Show its log on {pod.node}", logs, KEGTS)
+    moves = moved_pods(facts, component, [each.node for each in faults if each.down])
     if fault.fix:
-        return [*found, change(fault.fix, url=KEGTS)]
+        command = az_aks(facts.cluster, "update") if fault.fix.startswith("Reconcile the cluster") else ""
+        return [*moves, change(fault.fix, command, KEGTS, "its pods are Ready"), log, listed]
     delete = kubectl("delete", "pod", pod.name, namespace=namespace)
-    expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
+    expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise its log shows the reason"
     if component.short == "cni-manager":
-        return [*found, change("Delete its pod; running pods keep their network", delete, KEGTS, expect)]
-    return [
-        *found,
-        disrupt("Delete its pod; open connections through this gateway node are closed", delete, KEGTS, expect),
-    ]
+        new = change("Delete its pod; running pods keep their network", delete, KEGTS, expect)
+        return [*moves, new, log, listed]
+    new = disrupt("Delete its pod; open connections through this gateway node are closed", delete, KEGTS, expect)
+    return [new, log, listed]

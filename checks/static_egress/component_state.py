@@ -9,6 +9,8 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import LogFault, log_fault
+from checks.knowledge.container_exits import ContainerExit
+from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
 from checks.model.findings import Evidence, Involved
@@ -68,8 +70,11 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
             return None
         why, message = start_obstacle_of(facts, pod)
         evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *message, *_lines(log, reported)]
-        meaning = f"{problem.meaning}: {why.meaning}" if why is not None else problem.meaning
-        fix = why.fix if why is not None else _reason_fix(component, problem)
+        exited = exited_container(pod)
+        ended = exit_of(exited) if why is None and reported is None and exited is not None else None
+        known = why or ended
+        meaning = f"{problem.meaning}: {known.meaning}" if known is not None else problem.meaning
+        fix = why.fix if why is not None else _reason_fix(component, problem) or _other_fix(reported, ended)
         return NodeFault(
             pod.node, f"a {component.short} that is not ready ({meaning})", tuple(evidence), True, pod, fix=fix
         )
@@ -80,6 +85,13 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
         what = f"a {component.short} that reports: {reported.meaning}"
         return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod, reported, reported.fix)
     return None
+
+
+def _other_fix(reported: LogFault | None, ended: ContainerExit | None) -> str:
+    """The fix that the component's log or its termination shows, "" if neither does."""
+    if reported is not None:
+        return reported.fix
+    return ended.fix if ended is not None else ""
 
 
 _ENOUGH_MEMORY = "3000Mi"
@@ -96,7 +108,10 @@ def _reason_fix(component: Component, problem: PodProblem) -> str:
     containers = component.daemon_set.template_containers if component.daemon_set is not None else ()
     limit = next((text(c, "resources", "limits", "memory") for c in containers), "")
     if component.short == "cni-manager" and limit and limit != _ENOUGH_MEMORY:
-        return f"Upgrade the cluster: newer operators have a memory limit of {_ENOUGH_MEMORY} instead of {limit}"
+        return (
+            f"Reconcile the cluster: AKS has set a memory limit of {_ENOUGH_MEMORY} instead of {limit} since 2025-06-17; if it "
+            "stays, upgrade Kubernetes"
+        )
     return ""
 
 

@@ -34,7 +34,8 @@ READING = {
 """Verbs that change nothing."""
 
 CHANGING = {
-    "kubectl": {"apply", "patch", "edit", "label", "annotate", "create", "delete", "scale", "rollout", "debug"},
+    "kubectl": {"apply", "patch", "edit", "label", "annotate", "create", "delete", "scale", "rollout", "debug",
+                "cordon", "uncordon"},
     "az": {
         *("start", "stop", "add", "update", "update-credentials", "scale", "create", "enable", "enable-egress-gateway"),
         *("disable-egress-gateway", "upgrade", "rollback", "complete", "invoke", "delete"),
@@ -150,7 +151,12 @@ def test_every_failure_and_warning_has_evidence_an_action_and_a_subject() -> Non
             assert finding.subject, finding.summary
 
 
-FIX_FIRST = ("admission-webhook-blocks", "namespace-policy-blocks")
+FIX_FIRST = (
+    *("cluster-not-running", "gateway-not-in-profile", "istio-addon-disabled", "static-egress-disabled"),
+    *("admission-webhook-blocks", "deployment-not-available", "gateway-name-invalid", "gateway-namespace-unusable"),
+    *("gateway-pods-not-running", "namespace-policy-blocks", "service-not-provisioned"),
+    "static-egress-components-unhealthy",
+)
 """The checks whose findings begin with the fix; the others begin with what shows the cause."""
 
 

@@ -90,13 +90,13 @@ def _stopped(facts: Facts, cluster: ManagedCluster) -> Observation:
         subject=cluster.ref,
         evidence=[Evidence(cluster.ref, "powerState.code", cluster.power_state, "Running"), _state(cluster)],
         actions=[
-            _show(facts),
             change(
                 "Start the cluster",
                 az_aks(facts.cluster, "start"),
                 TSG,
                 "powerState.code becomes Running within about ten minutes; then diagnose again",
             ),
+            _show(facts),
         ],
         stops=Scope.CLUSTER,
     )

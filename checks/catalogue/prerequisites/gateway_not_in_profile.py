@@ -65,7 +65,7 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
         f"Egress gateway {gateway} is disabled in the mesh profile.",
         subject=gateway.ref,
         evidence=[Evidence(cluster.ref, f"{entry}.enabled", "false", "true")],
-        actions=[_show(facts), _enable(facts, gateway.namespace, gateway.name, gateway.configuration)],
+        actions=[_enable(facts, gateway.namespace, gateway.name, gateway.configuration), _show(facts)],
         stops=Scope.GATEWAY,
     )
 
@@ -85,12 +85,12 @@ def _not_in_profile(facts: Facts, cluster: ManagedCluster) -> Observation:
             ),
         ],
         actions=[
+            _enable(facts, gateway.namespace, gateway.name, gateway.configuration),
             _show(facts),
             inspect(
                 "List the StaticGatewayConfigurations that a gateway can use",
                 kubectl("get", "staticgatewayconfigurations", "-A"),
             ),
-            _enable(facts, gateway.namespace, gateway.name, gateway.configuration),
         ],
         stops=Scope.GATEWAY,
     )
@@ -120,7 +120,7 @@ def _show(facts: Facts) -> Action:
 
 def _enable(facts: Facts, namespace: str, name: str, configuration: str) -> Action:
     return change(
-        f"Enable the gateway, if it should exist ({AZ_VERSION})",
+        f"Enable the gateway, also in the template or pipeline that writes the mesh profile ({AZ_VERSION})",
         enable_gateway(facts.cluster, namespace, name, configuration),
         HOWTO,
         f"`{kubectl('get', 'deployment,service', namespace=namespace)}` lists {name} and its Deployment within minutes",

@@ -50,13 +50,14 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
             subject=cluster.ref,
             evidence=evidence,
             actions=[
-                show,
                 change(
                     "Enable the Istio add-on",
                     az_aks(facts.cluster, "mesh", "enable"),
                     ADDON,
-                    "serviceMeshProfile.mode is Istio and istiod runs in aks-istio-system",
+                    "serviceMeshProfile.mode is Istio and istiod runs in aks-istio-system; then diagnose again: gateways "
+                    "that the profile has lost are enabled next",
                 ),
+                show,
             ],
             stops=Scope.GATEWAY,
         )

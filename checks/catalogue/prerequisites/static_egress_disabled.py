@@ -4,15 +4,18 @@ from collections.abc import Iterator
 
 from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import Because, check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl
+from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
+from checks.static_egress.configuration_yaml import manifest_head, pool_for, pool_note
 
 _DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
+_SHOWN = 3
 _PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
 
 
@@ -23,7 +26,7 @@ _PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
     hop="static egress",
     article=("PRE-2",),
     scope=Scope.CLUSTER,
-    reads=(ManagedCluster, StaticGatewayConfiguration, DaemonSet),
+    reads=(ManagedCluster, StaticGatewayConfiguration, DaemonSet, AgentPool),
     explains={
         "static-egress-components-unhealthy": "AKS installs the DaemonSets with the feature, and removes them with it",
         "gateway-configuration-missing": "without the feature the StaticGatewayConfiguration CRD is not installed",
@@ -92,7 +95,7 @@ def _off(facts: Facts, cluster: ManagedCluster | None) -> Observation:
     evidence = [_profile(cluster), missing] if cluster else [missing]
     if cluster is None:
         summary = f"The static egress gateway CRDs are not installed on {subject}."
-    actions = [*_show(facts), _enable(facts)]
+    actions = [*_enable(facts, cluster), *_show(facts)]
     return fail(
         summary, subject=subject, evidence=evidence, actions=actions, about=[sandbox(static_egress_disabled.slug)]
     )
@@ -116,13 +119,13 @@ def _installed(facts: Facts, cluster: ManagedCluster | None) -> Observation:
             "operator, which the Istio add-on does not support, or a feature that is being removed.",
             subject=cluster.ref,
             evidence=[_profile(cluster), *seen],
-            actions=[*_show(facts), _enable(facts)],
+            actions=[*_enable(facts, cluster), *_show(facts)],
         )
     return fail(
         f"The static egress gateway is not enabled on {cluster.ref}, and none of its components run.",
         subject=cluster.ref,
         evidence=[_profile(cluster), Evidence("DaemonSets kube-egress-gateway-*", "", "none", "two")],
-        actions=[*_show(facts), _enable(facts)],
+        actions=[*_enable(facts, cluster), *_show(facts)],
         about=[sandbox(static_egress_disabled.slug)],
     )
 
@@ -139,11 +142,33 @@ def _show(facts: Facts) -> list[Action]:
     ]
 
 
-def _enable(facts: Facts) -> Action:
-    return change(
+def _enable(facts: Facts, cluster: ManagedCluster | None) -> list[Action]:
+    """Enable the feature, then create the removed StaticGatewayConfigurations again."""
+    enable = change(
         "Enable the static egress gateway",
         az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
         SEGDOC,
-        "kube-egress-gateway-cni-manager runs on every node; next create a node pool in Gateway mode and a "
-        "StaticGatewayConfiguration",
+        "kube-egress-gateway-cni-manager runs on every node, and "
+        f"`kubectl get crd staticgatewayconfigurations.{GROUP}` lists it",
     )
+    return [enable, *_configurations(facts, cluster)]
+
+
+def _configurations(facts: Facts, cluster: ManagedCluster | None) -> Iterator[Action]:
+    if cluster is None or facts.readable(StaticGatewayConfiguration):
+        return
+    pool = pool_for(facts, "")
+    if facts.readable(AgentPool) and not any(each.is_gateway for each in facts.readable(AgentPool)):
+        pool = "gwpool"
+        options = ("--nodepool-name", pool, "--mode", "gateway", "--gateway-prefix-size", "30", "--node-count", "2")
+        command = az_aks(facts.cluster, "nodepool", "add", *options)
+        yield change(f"Create node pool {pool} in Gateway mode", command, SEGDOC, "2 nodes are Ready")
+    entries = [each for each in cluster.egress_gateways if each.enabled and each.configuration]
+    for namespace, name in list(dict.fromkeys((each.namespace, each.configuration) for each in entries))[:_SHOWN]:
+        yield change(
+            f"Create StaticGatewayConfiguration {namespace}/{name} again, from your own manifest if it had more settings"
+            f"{pool_note(pool)}",
+            kubectl_apply("\n".join(manifest_head(namespace, name, pool))),
+            SEGDOC,
+            "it gets a new egress IP prefix within five minutes, which every allow-list needs; then the pods start",
+        )

@@ -89,7 +89,7 @@ def _judge(facts: Facts, each: GatewayRevision, serves: bool) -> Observation | N
             HOWTO,
             "two pods are ready within a minute; the autoscaler then adjusts the number",
         )
-        return _fault(each, serves, f"{ref} is scaled to zero.", ref, evidence, [actions[0], scale])
+        return _fault(each, serves, f"{ref} is scaled to zero.", ref, evidence, [scale, *actions])
     if ready == 0:
         return _fault(
             each,
@@ -106,10 +106,10 @@ def _judge(facts: Facts, each: GatewayRevision, serves: bool) -> Observation | N
             Evidence(ref, "status.observedGeneration", str(deployment.observed_generation), str(deployment.generation))
         ]
         summary = f"The status of {ref} is older than its spec."
-        return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
+        return warn(summary, subject=ref, evidence=evidence, actions=actions[:2], about=_about(each))
     if text(deployment.condition("Progressing"), "reason") == "ProgressDeadlineExceeded":
         summary = f"The rollout of {ref} is stuck; {ready} pods are still ready."
-        return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
+        return warn(summary, subject=ref, evidence=evidence, actions=actions[:2], about=_about(each))
     return None
 
 
@@ -144,16 +144,16 @@ def _provision(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
     return [
-        inspect(
-            "List the Deployments of the namespace",
-            kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),
-            TSG,
-        ),
-        inspect("Show the mesh profile", mesh, HOWTO),
         change(
             f"Enable the gateway again; the add-on then creates its Deployment ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
             HOWTO,
             "the Deployment exists after a few minutes",
         ),
+        inspect(
+            "List the Deployments of the namespace",
+            kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),
+            TSG,
+        ),
+        inspect("Show the mesh profile", mesh, HOWTO),
     ]

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from unicodedata import normalize
 
 from checks.engine.check import check
 from checks.facts.services import Service
 from checks.facts.view import Facts
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, inspect, kubectl
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
@@ -84,7 +85,7 @@ def _service_name(facts: Facts, doubtful: str) -> Iterator[Observation]:
         f"The name of {gateway.ref} has a {doubtful}, which not every Kubernetes version allows in a Service's name.",
         subject=gateway.ref,
         evidence=evidence,
-        actions=_actions(facts)[:1],
+        actions=_actions(facts)[-1:],
     )
     if gap is not None:
         # Whether it blocks depends on the Service, so this part is not checked.
@@ -118,35 +119,50 @@ def _long(facts: Facts, derived: int) -> Observation:
         f"The name of {gateway.ref} has {len(gateway.name)} characters; names derived from it may be too long.",
         subject=gateway.ref,
         evidence=evidence,
-        actions=_actions(facts)[:1],
+        actions=_actions(facts)[-1:],
     )
+
+
+def valid_name(name: str) -> str:
+    """The nearest name that is valid for the gateway, its Service and its Deployment."""
+    plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    words = words if words[:1].isalpha() else f"gw-{words}".rstrip("-")
+    return words[:SAFE].rstrip("-")
 
 
 def _actions(facts: Facts) -> list[Action]:
+    """Enable a gateway with the nearest valid name, then disable this one."""
     gateway = facts.gateway
-    disable = az_aks(
-        facts.cluster,
-        "mesh",
-        "disable-egress-gateway",
-        "--istio-egressgateway-name",
-        gateway.name,
-        "--istio-egressgateway-namespace",
-        gateway.namespace,
+    named = ("--istio-egressgateway-name", gateway.name, "--istio-egressgateway-namespace", gateway.namespace)
+    disable = az_aks(facts.cluster, "mesh", "disable-egress-gateway", *named)
+    serves = (
+        not facts.gap(Service, gateway.namespace) and facts.get(Service, gateway.name, gateway.namespace) is not None
     )
+    last = (
+        f"Disable {gateway.ref} after its routes have moved; open connections through its pods are closed ({AZ_VERSION})"
+        if serves
+        else f"Disable {gateway.ref}, which nothing can use ({AZ_VERSION})"
+    )
+    name = valid_name(gateway.name)
+    listed = kubectl("get", "deployment,service", namespace=gateway.namespace)
+    if NAME.fullmatch(gateway.name) and len(gateway.name) <= _LONGEST:
+        selector = f"istio={gateway.name}"
+        listed = kubectl("get", "deployment,service", "-l", selector, namespace=gateway.namespace)
     return [
-        inspect(
-            "List the Deployment and Service of this name",
-            kubectl("get", "deployment,service", "-l", f"istio={gateway.name}", namespace=gateway.namespace)
-            if NAME.fullmatch(gateway.name) and len(gateway.name) <= _LONGEST
-            else kubectl("get", "deployment,service", namespace=gateway.namespace),
-            TSG,
+        change(
+            f"Enable a gateway with the valid name {name} ({AZ_VERSION})",
+            enable_gateway(facts.cluster, gateway.namespace, name, gateway.configuration),
+            HOWTO,
+            f"Deployment and Service {name} exist after a few minutes. Gateways then select istio={name}, and VirtualServices "
+            f"route to {name}.{gateway.namespace}.svc.cluster.local",
         ),
         Action(
-            "Enable a gateway with a valid name, move the routes to it, then disable this gateway; "
-            f"open connections through its pods are closed ({AZ_VERSION})",
+            last,
             disable,
-            Effect.DISRUPTS,
+            Effect.DISRUPTS if serves else Effect.CHANGES,
             HOWTO,
-            "its Deployment and Service are deleted",
+            "its entry, and its Deployment and Service if they exist, are deleted",
         ),
+        inspect("List the Deployment and Service of this name", listed, TSG),
     ]

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
-from checks.model.commands import HOWTO, TSG, change, inspect, kubectl
-from checks.model.findings import Evidence, Observation, Severity, fail, healthy
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy
 from checks.model.raw_values import text
+from checks.static_egress.procedures import create_configuration
 
 
 @check(
@@ -15,7 +17,7 @@ from checks.model.raw_values import text
     title="The gateway's namespace cannot be used",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
-    reads=(Namespace,),
+    reads=(Namespace, AgentPool),
     explains={
         "deployment-not-available": "the Deployment belongs in this namespace",
         "service-not-provisioned": "the Service belongs in this namespace",
@@ -40,24 +42,37 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
             f"Namespace {name} of {facts.gateway.ref} does not exist.",
             subject=f"Namespace {name}",
             evidence=[Evidence(f"Namespace {name}", "metadata.name", "(not found)", name)],
-            actions=[
-                inspect("List the namespaces", kubectl("get", "namespaces"), TSG),
-                change(
-                    "Create the namespace; the add-on then provisions the gateway. Create the "
-                    "StaticGatewayConfiguration again yourself",
-                    kubectl("create", "namespace", name),
-                    HOWTO,
-                    f"`{kubectl('get', 'deployment,service', namespace=name)}` lists the gateway after a few minutes",
-                ),
-            ],
+            actions=[*_create(facts), inspect("List the namespaces", kubectl("get", "namespaces"), TSG)],
         )
     elif namespace.phase == "Terminating":
-        yield _terminating(namespace)
+        yield _terminating(facts, namespace)
     else:
         yield healthy(f"{namespace.ref} exists and is Active.")
 
 
-def _terminating(namespace: Namespace) -> Observation:
+def _create(facts: Facts) -> list[Action]:
+    """Create the namespace, then the StaticGatewayConfiguration and the gateway in it."""
+    gateway = facts.gateway
+    name = gateway.namespace
+    return [
+        change(
+            f"Create namespace {name}, with its labels and Istio objects from your own manifests",
+            kubectl("create", "namespace", name),
+            HOWTO,
+            f"`{kubectl('get', 'namespace', name)}` lists it",
+        ),
+        *(create_configuration(facts, gateway.configuration) if gateway.configuration else ()),
+        change(
+            f"Enable the gateway again; the add-on then creates its Deployment and Service ({AZ_VERSION})",
+            enable_gateway(facts.cluster, name, gateway.name, gateway.configuration),
+            HOWTO,
+            f"`{kubectl('get', 'deployment,service', namespace=name)}` lists the gateway after a few minutes. It has a new "
+            "egress IP prefix, which every allow-list needs",
+        ),
+    ]
+
+
+def _terminating(facts: Facts, namespace: Namespace) -> Observation:
     name = namespace.name
     remains = [
         Evidence(namespace.ref, f"status.conditions[{text(c, 'type')}]", text(c, "message"))
@@ -72,6 +87,13 @@ def _terminating(namespace: Namespace) -> Observation:
         subject=namespace.ref,
         evidence=[Evidence(namespace.ref, "status.phase", namespace.phase, "Active"), *remains],
         actions=[
+            Action(
+                "Wait until the deletion ends; it needs the gateway node pool",
+                kubectl("wait", f"namespace/{name}", "--for=delete", "--timeout=10m"),
+                url=TSG,
+                expect="the command returns; if it times out, delete the objects that the conditions name",
+            ),
+            *_create(facts),
             inspect("Show what the deletion waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
             inspect(
                 "List the static egress gateway's objects in it",
@@ -80,11 +102,6 @@ def _terminating(namespace: Namespace) -> Observation:
                     "staticgatewayconfigurations,gatewaylbconfigurations,gatewayvmconfigurations",
                     namespace=name,
                 ),
-            ),
-            change(
-                "Wait until the deletion ends (it needs the gateway node pool), then create the namespace again",
-                kubectl("create", "namespace", name),
-                HOWTO,
             ),
         ],
         since=namespace.deleted,

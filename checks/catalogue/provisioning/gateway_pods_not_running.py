@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
@@ -11,6 +12,7 @@ from checks.facts.workloads import Deployment, ReplicaSet
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
 from checks.kubernetes.deployment_details import creation_actions
 from checks.kubernetes.gateway_revisions import revisions_of, without_pods
+from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problem_details import (
     previous_log,
     problem_actions,
@@ -28,7 +30,7 @@ from checks.static_egress.network_failures import network_causes
     title="Pods of the gateway are not running",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
-    reads=(Pod, Deployment, ReplicaSet, Event, Node),
+    reads=(Pod, Deployment, ReplicaSet, Event, Node, AgentPool),
     explains={
         "deployment-not-available": Because("a Deployment counts only pods that are ready", share="revision"),
     },
@@ -84,7 +86,9 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
     pods = problem.pods
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     one = len(pods) == 1
-    summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {problem.meaning}."
+    obstacle, _ = start_obstacle_of(facts, pods[0])
+    why = f": {obstacle.meaning}" if obstacle is not None else ""
+    summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {problem.meaning}{why}."
     evidence = [line for pod in pods for line in problem_evidence(facts, problem, pod)]
     about = [
         *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
@@ -92,7 +96,7 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
         *network_causes(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
-    actions, since = problem_actions(problem), first_of(map(unready_since, pods))
+    actions, since = problem_actions(facts, problem), first_of(map(unready_since, pods))
     if serves or problem.starting:
         return warn(
             summary,

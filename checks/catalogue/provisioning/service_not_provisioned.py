@@ -8,6 +8,7 @@ from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.service_endpoints import endpoint_actions, ready_endpoints, selected_pods, selector_evidence
+from checks.kubernetes.service_selectors import patch_selector
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
@@ -113,22 +114,30 @@ def _without_endpoint(facts: Facts, service: Service) -> Observation:
         if not chosen:
             summary = f"{service.ref} selects none of the gateway's pods, so it has no ready endpoint."
     about = [Involved("revision", each) for each in facts.gateway.revisions or ("",)]
-    actions = [*endpoint_actions(service), _actions(facts)[-1]]
+    fixes = _selector_fixes(facts, service) if chosen == () else []
+    actions = [*fixes, *endpoint_actions(service)]
     return fail(summary, subject=service.ref, evidence=evidence, actions=actions, about=about)
+
+
+def _selector_fixes(facts: Facts, service: Service) -> list[Action]:
+    """Select the gateway's pods again, by the labels of its Deployment if that was read."""
+    if facts.gap(Deployment, service.namespace):
+        return []
+    return [patch_selector(service, each) for each in facts.deployments()[:1]]
 
 
 def _actions(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     return [
-        inspect(
-            "Show the Service",
-            kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace),
-            TSG,
-        ),
         change(
             f"Enable the gateway again; the add-on then restores its Service ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
             HOWTO,
             "the Service has a cluster IP and two ready endpoints after a few minutes",
+        ),
+        inspect(
+            "Show the Service",
+            kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace),
+            TSG,
         ),
     ]

@@ -110,13 +110,13 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
         subject=", ".join(each.ref for each in absent),
         evidence=[Evidence(each.ref, "metadata.name", "(not found)", each.name) for each in absent],
         actions=[
-            inspect("List the DaemonSets of all namespaces", kubectl("get", "daemonsets", "-A"), TSG),
             change(
                 "Enable the static egress gateway if it is off; AKS installs both DaemonSets with it",
                 az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
                 SEGDOC,
                 "both DaemonSets exist after a few minutes",
             ),
+            inspect("List the DaemonSets of all namespaces", kubectl("get", "daemonsets", "-A"), TSG),
         ],
         about=about,
     )
