@@ -7,7 +7,8 @@ from itertools import chain
 from checks.azure.network import allow_flow, flow_decision, list_rules, rule_evidence
 from checks.azure.outbound_destinations import OutboundDestination, names_of
 from checks.azure.security_rules import INTERNET, Flow
-from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule, Subnet
+from checks.facts.network_resources import Subnet
+from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 from checks.facts.view import Facts
 from checks.model.findings import Evidence, Observation, fail, warn
 
@@ -16,7 +17,8 @@ from checks.model.findings import Evidence, Observation, fail, warn
 class DeniedFlows:
     """TCP flows from a subnet to destinations that one rule denies."""
 
-    subnet: Subnet
+    owner: Evidence
+    """The subnet or network interface that has the group."""
     group: NetworkSecurityGroup
     rule: SecurityRule
     destinations: tuple[OutboundDestination, ...]
@@ -38,7 +40,7 @@ class DeniedFlows:
         shown, names = " and ".join(map(str, self.ports)), names_of(self.destinations)
         evidence = [
             seen,
-            Evidence(self.subnet.ref, "networkSecurityGroup.id", self.subnet.security_group_id),
+            self.owner,
             rule_evidence(self.group, self.rule, f"outbound TCP {shown} to {names} allowed"),
         ]
         ports = " ".join(map(str, self.ports))
@@ -47,7 +49,7 @@ class DeniedFlows:
             allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=ports),
         ]
         denied = f"TCP {shown} from the gateway nodes to {names} is denied"
-        by = f"rule {self.rule.name} of {self.group.ref}, {self.subnet.ref}"
+        by = f"rule {self.rule.name} of {self.group.ref}, {self.owner.resource}"
         if excepted := self.exceptions:
             evidence += [rule_evidence(self.group, each, "all that the gateway's hosts need") for each in excepted]
             summary = f"{denied} except what {', '.join(each.name for each in excepted)} allows ({by})."
@@ -59,9 +61,15 @@ class DeniedFlows:
 
 
 def denied_flows(
-    facts: Facts, subnet: Subnet, group: NetworkSecurityGroup, destinations: Sequence[OutboundDestination]
+    facts: Facts,
+    subnet: Subnet,
+    owner: Evidence,
+    group: NetworkSecurityGroup,
+    destinations: Sequence[OutboundDestination],
 ) -> Iterator[DeniedFlows]:
-    """The flows that the security group denies, grouped by the rule that denies them.
+    """The flows from the subnet that a security group denies, by the rule that denies them.
+
+    `owner` is the subnet or network interface that has the group.
 
     Flows that it denies completely are separate from those that an earlier rule allows in part.
     """
@@ -74,7 +82,7 @@ def denied_flows(
     for found in denials.values():
         denied = tuple(each for each, _, _ in found)
         exceptions = dict.fromkeys(chain.from_iterable(excepted for _, _, excepted in found))
-        yield DeniedFlows(subnet, group, found[0][1], denied, tuple(exceptions), _joined(facts, subnet, denied))
+        yield DeniedFlows(owner, group, found[0][1], denied, tuple(exceptions), _joined(facts, subnet, denied))
 
 
 def _joined(facts: Facts, subnet: Subnet, destinations: tuple[OutboundDestination, ...]) -> Flow:

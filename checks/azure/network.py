@@ -9,7 +9,8 @@ from typing import TypeVar
 from checks.azure.security_rules import Flow, FlowDecision, FlowEnd, decide, free_priority, networks_of
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Gap
-from checks.facts.network_resources import ArmFact, NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
+from checks.facts.network_resources import ArmFact, RouteTable, Subnet
+from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import FW, az_aks, change, inspect, quoted

@@ -12,7 +12,7 @@ from enum import IntEnum
 from ipaddress import IPv4Network, collapse_addresses, ip_network
 from itertools import islice
 
-from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule
+from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 from checks.knowledge.network_requirements import EVERYWHERE, LOAD_BALANCER, PRIVATE, SERVICE_TAG_DOMAINS
 from checks.model.raw_values import items
 

@@ -12,7 +12,8 @@ from checks.azure.network import flow_decision, gateway_subnet, route_table_of, 
 from checks.azure.outbound_destinations import OutboundDestination
 from checks.azure.subnet_service_endpoints import service_endpoint_of
 from checks.azure.user_routes import route_to
-from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.network_resources import RouteTable, Subnet
+from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Evidence

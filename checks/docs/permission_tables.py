@@ -62,7 +62,7 @@ PURPOSES = {
     ),
     "Microsoft.Authorization/roleDefinitions/read": "optional: the actions of these roles",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read": (
-        "whether each gateway node still has its address of the egress IP prefix"
+        "whether each gateway node still has its address of the egress IP prefix; security groups of its interfaces"
     ),
     "Microsoft.ContainerService/managedClusters/read": "the mesh profile: add-on, revision, gateways, network profile",
     "Microsoft.ContainerService/managedClusters/agentPools/read": "the gateway node pool: mode, prefix size, state",
@@ -70,6 +70,7 @@ PURPOSES = {
         "the API server's address and certificate authority; not needed with `kubeconfig`"
     ),
     "Microsoft.Network/natGateways/read": "which public addresses a NAT gateway on the gateway node pool's subnet has",
+    "Microsoft.Network/networkInterfaces/read": "the same for gateway node pools of type VirtualMachines",
     "Microsoft.Network/networkSecurityGroups/read": "rules that block the tunnel or the egress IP prefix",
     "Microsoft.Network/publicIPAddresses/read": (
         "the address of a NAT gateway; after a probe: whether traffic left by an outbound address of the cluster"

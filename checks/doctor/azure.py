@@ -13,10 +13,11 @@ from checks.engine.readings import record
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_interfaces import NetworkInterface
-from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.network_interfaces import MachineInterface, NetworkInterface
+from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.role_assignments import RoleAssignmentList, RoleDefinition
+from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.store import FactStore
 from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
@@ -37,6 +38,7 @@ _NETWORK: tuple[type[Fact], ...] = (
     PublicIPPrefix,
     PublicIPAddress,
     NetworkInterface,
+    MachineInterface,
     RoleAssignmentList,
     RoleDefinition,
 )

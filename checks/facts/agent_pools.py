@@ -36,6 +36,11 @@ class AgentPool(Fact):
         return ""
 
     @derived
+    def has_single_machines(self) -> bool:
+        """Whether its nodes are single virtual machines, not those of a scale set."""
+        return self.kind.lower() == "virtualmachines"
+
+    @derived
     def count(self) -> int | None:
         """The node count in Azure.
 

@@ -74,6 +74,13 @@ class ManagedCluster(Fact):
         return text(self.raw, "noderesourcegroup")
 
     @derived
+    def node_resource_path(self) -> str:
+        """The ARM id of the node resource group, "" if it is not known."""
+        if not self.subscription or not self.node_resource_group:
+            return ""
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.node_resource_group}"
+
+    @derived
     def provisioning_state(self) -> str:
         return text(self.raw, "provisioningstate")
 

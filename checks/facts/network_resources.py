@@ -1,6 +1,6 @@
 """Azure network resources around the gateway node pool.
 
-They are subnets, NSGs and route tables.
+They are subnets and route tables.
 """
 
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
 from checks.facts.fact import ArmResource, Fact, FactsRead, derived
-from checks.model.raw_values import Raw, items, number, text, texts
+from checks.model.raw_values import items, text, texts
 
 NETWORK = "Microsoft.Network"
 
@@ -78,48 +78,8 @@ class Subnet(ArmFact):
         return tuple((text(e, "service"), texts(e, "locations")) for e in items(self.raw, "serviceendpoints"))
 
 
-def _security_groups(store: FactsRead) -> Iterable[str]:
-    return {subnet.security_group_id for subnet in store.known(Subnet) if subnet.security_group_id}
-
-
 def _route_tables(store: FactsRead) -> Iterable[str]:
     return {subnet.route_table_id for subnet in store.known(Subnet) if subnet.route_table_id}
-
-
-class SecurityRule:
-    """One rule of a network security group."""
-
-    def __init__(self, raw: Raw) -> None:
-        self.raw = raw
-        self.name = text(raw, "name")
-        self.priority = number(raw, "priority") or 0
-        self.direction = text(raw, "direction")
-        self.access = text(raw, "access")
-        self.protocol = text(raw, "protocol")
-        self.sources = _both(raw, "sourceaddressprefix")
-        self.destinations = _both(raw, "destinationaddressprefix")
-        self.source_ports = _both(raw, "sourceportrange")
-        self.destination_ports = _both(raw, "destinationportrange")
-
-
-class NetworkSecurityGroup(ArmFact):
-    """A network security group.
-
-    `rules` are its own and the default rules by priority (the first match decides).
-    """
-
-    __slots__ = ()
-    origin = ArmResource(f"{NETWORK}/networkSecurityGroups/read", (Subnet,), _security_groups)
-
-    @derived
-    def ref(self) -> str:
-        return f"network security group {self.name}"
-
-    @derived
-    def rules(self) -> tuple[SecurityRule, ...]:
-        own = [SecurityRule(each) for each in items(self.raw, "securityrules")]
-        default = [SecurityRule(each) for each in items(self.raw, "defaultsecurityrules")]
-        return tuple(sorted(own + default, key=lambda rule: rule.priority))
 
 
 class RouteTable(ArmFact):
@@ -138,8 +98,3 @@ class RouteTable(ArmFact):
             (text(r, "name"), text(r, "addressprefix"), text(r, "nexthoptype"), text(r, "nexthopipaddress"))
             for r in items(self.raw, "routes")
         )
-
-
-def _both(raw: Raw, key: str) -> tuple[str, ...]:
-    plural = f"{key}es" if key.endswith("prefix") else f"{key}s"
-    return texts(raw, plural) or texts(raw, key)

@@ -114,6 +114,10 @@ class GatewayVMConfiguration(KubernetesObject):
     origin = Listed(GROUP, "gatewayvmconfigurations", ("v1alpha1",), may_be_absent=True)
 
     @derived
+    def pool(self) -> str:
+        return text(self.raw, "spec", "gatewayNodepoolName")
+
+    @derived
     def profiles(self) -> int | None:
         """The number of nodes with an address of the prefix; None without a status.
 
@@ -124,7 +128,10 @@ class GatewayVMConfiguration(KubernetesObject):
 
     @derived
     def addresses(self) -> tuple[tuple[str, str], ...]:
-        """The node's name and its private address for egress, of each node of a scale set."""
+        """A name and a private address for egress, of each node.
+
+        The name is that of the node, in a VirtualMachines pool that of its network interface.
+        """
         return tuple(
             (text(each, "nodeName"), text(each, "secondaryIP"))
             for each in items(self.raw, "status", "gatewayVMProfiles")

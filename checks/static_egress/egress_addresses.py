@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from checks.facts.network_interfaces import NetworkInterface
+from checks.facts.network_interfaces import MachineInterface, NetworkInterface
 from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration
 from checks.facts.view import Facts
@@ -28,7 +28,7 @@ def interfaces_by_machine(facts: Facts) -> Mapping[str, Sequence[NetworkInterfac
     return found
 
 
-def private_addresses(interfaces: Sequence[NetworkInterface]) -> list[str]:
+def private_addresses(interfaces: Sequence[NetworkInterface | MachineInterface]) -> list[str]:
     """The private addresses of all their ipConfigurations."""
     return [address for each in interfaces for address in each.addresses if address]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from checks.azure.allow_lists import allow_prefix, allowed_prefix
 from checks.azure.denied_flows import denied_flows
+from checks.azure.interface_groups import INTERFACE_READS, InterfaceGroup, interface_groups
 from checks.azure.nat_gateways import nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
@@ -13,8 +14,9 @@ from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_t
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
+from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.faults.reached_addresses import reached_destinations
@@ -39,6 +41,7 @@ from checks.static_egress.prefixes import containing
         Subnet,
         NetworkSecurityGroup,
         RouteTable,
+        *INTERFACE_READS,
         NatGateway,
         PublicIPAddress,
         PublicIPPrefix,
@@ -51,7 +54,8 @@ from checks.static_egress.prefixes import containing
     },
 )
 def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the NSG and the route table of the gateway node pool's subnet, and the cluster's outbound type.
+    """What it checks: the NSGs of the gateway node pool's subnet and, if they can be read, of its nodes'
+    network interfaces, the route table of the subnet, and the cluster's outbound type.
     The traffic is that of each host that is routed through the gateway, with the port and, if objects give it, the
     address that is really used; if no host is, it is TCP 443 and 80 (or the port in the question) to the Internet. It
     fails if a rule denies this traffic, and warns if an earlier rule can allow part of it. The most specific route for
@@ -84,9 +88,15 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     )
     yield from found
     # Rules and routes need the destinations, of which a failed read may hide one.
-    if isinstance(group, NetworkSecurityGroup) and isinstance(subnet, Subnet) and denies_outbound(group):
-        found += (denied := list(_denied(facts, configuration, subnet, group)))
-        yield from denied
+    if isinstance(subnet, Subnet):
+        attached_groups = list(interface_groups(facts, configuration).groups)
+        if isinstance(group, NetworkSecurityGroup):
+            owner = Evidence(subnet.ref, "networkSecurityGroup.id", subnet.security_group_id)
+            attached_groups.insert(0, InterfaceGroup(owner, group))
+        for each in attached_groups:
+            if denies_outbound(each.group):
+                found += (denied := list(_denied(facts, configuration, subnet, each.owner, each.group)))
+                yield from denied
     found += (redirections := list(_redirected(facts, configuration, subnet, table)))
     yield from redirections
     found += (endpoints := list(_service_endpoints(facts, configuration, subnet)))
@@ -96,9 +106,13 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
 
 
 def _denied(
-    facts: Facts, configuration: StaticGatewayConfiguration, subnet: Subnet, group: NetworkSecurityGroup
+    facts: Facts,
+    configuration: StaticGatewayConfiguration,
+    subnet: Subnet,
+    owner: Evidence,
+    group: NetworkSecurityGroup,
 ) -> Iterator[Observation]:
-    for each in denied_flows(facts, subnet, group, _destinations(facts, configuration)):
+    for each in denied_flows(facts, subnet, owner, group, _destinations(facts, configuration)):
         general = all(not destination.host for destination in each.destinations)
         unused = general and each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
         yield each.observation(allowed_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from checks.azure.interface_groups import INTERFACE_READS, interface_groups
 from checks.azure.network import (
     NotRead,
     allow_flow,
@@ -16,8 +17,8 @@ from checks.azure.security_rules import FlowDecision
 from checks.azure.tunnel_flows import RequiredFlow, node_subnets, required_flows
 from checks.azure.tunnel_routes import tunnel_routes
 from checks.engine.check import check
-from checks.facts.agent_pools import AgentPool
-from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
+from checks.facts.network_resources import RouteTable, Subnet
+from checks.facts.security_groups import SecurityRule
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
@@ -29,7 +30,7 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
     title="An NSG or route blocks tunnels or load balancer probes to the gateway nodes",
     severity=Severity.BLOCKS,
     article=("NET-1",),
-    reads=(StaticGatewayConfiguration, AgentPool, Subnet, NetworkSecurityGroup, RouteTable),
+    reads=(StaticGatewayConfiguration, Subnet, RouteTable, *INTERFACE_READS),
     explains={
         "gateway-dataplane-not-ready": "without tunnel packets no pod reaches a gateway node; without answers to its "
         "probes the load balancer sends the node no traffic",
@@ -41,8 +42,9 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
     tunnel packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the gateway
     nodes, and probes (TCP 8082) from the service tag AzureLoadBalancer. It fails if a rule denies one of these flows
     and warns if a rule denies part of one. The user-defined routes between these subnets, in both directions: it fails
-    if one drops tunnel packets, and warns if one sends them through an appliance in one direction only. NSGs on network
-    interfaces are not read, which the result states.
+    if one drops tunnel packets, and warns if one sends them through an appliance in one direction only. NSGs on the
+    network interfaces of the gateway nodes count if they can be read, otherwise the result states that they were not.
+    Those of other nodes are not read.
 
     Why it matters: gateway pods reach the gateway nodes through WireGuard tunnels that start on their own node and end
     behind an internal load balancer. NetworkPolicies do not apply to these packets, NSGs do.
@@ -68,9 +70,11 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
     unread = [*not_read, *tables_not_read]
     yield from _not_checked(facts, configuration, unread, subnet, bool(found))
     if not found and not unread:
+        interfaces = interface_groups(facts, configuration)
+        of_others = interfaces.not_read or " NSGs on network interfaces of other nodes are not read."
+        which = "NSG of a subnet" if interfaces.not_read else "NSG of a subnet or gateway node"
         yield healthy(
-            f"No NSG of a subnet and no route blocks tunnels or probes to the gateway nodes ({subnet.ref}). NSGs on network "
-            "interfaces are not read.",
+            f"No {which} and no route blocks tunnels or probes to the gateway nodes ({subnet.ref}).{of_others}",
             evidence=[Evidence(each.group.ref, "securityRules", f"allow {each.flow.shown}") for each in required],
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
-from checks.facts.network_interfaces import NetworkInterface
+from checks.facts.network_interfaces import MachineInterface, NetworkInterface
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
@@ -30,7 +30,16 @@ from checks.static_egress.prefixes import capacity
     title="A gateway node has lost its egress address",
     severity=Severity.BLOCKS,
     article=("SEG-8",),
-    reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration, NetworkInterface, DaemonSet, Pod),
+    reads=(
+        StaticGatewayConfiguration,
+        AgentPool,
+        Node,
+        GatewayVMConfiguration,
+        NetworkInterface,
+        MachineInterface,
+        DaemonSet,
+        Pod,
+    ),
     explains={
         "gateway-dataplane-not-ready": Because(
             "a node without its address of the prefix forwards no traffic", share="pool"
@@ -40,10 +49,10 @@ from checks.static_egress.prefixes import capacity
     },
 )
 def egress_address_lost(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the network interface of each gateway node in a scale set, against the address that the
-    GatewayVMConfiguration lists for it. It fails if one lacks its address, and states the share. Without the right to
-    read network interfaces it warns if a node has a newer image than the last configuration of its address and the
-    operator is older than v0.1.8; otherwise it does not apply.
+    """What it checks: the network interface of each gateway node, in a scale set or a VirtualMachines pool, against the
+    address that the GatewayVMConfiguration lists for it. It fails if one lacks its address, and states the share. Without
+    the right to read network interfaces it warns if a node of a scale set has a newer image than the last configuration
+    of its address and the operator is older than v0.1.8; otherwise it does not apply.
 
     Why it matters: an upgrade of the node image, or a change of the scale set's model, can remove the address. There is
     no event and no error: the node counts as serving, and the traffic that it gets is lost.
@@ -61,6 +70,9 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
         yield skip(pool.reason)
         return
     machines = facts.get(GatewayVMConfiguration, configuration.name, configuration.namespace)
+    if pool is not None and pool.has_single_machines and machines is not None:
+        yield _single_machines(facts, configuration, pool, machines)
+        return
     nodes = {node.name: node for node in pool_nodes(facts, configuration.pool) if node.scale_set_machine}
     listed = [(nodes[name], address) for name, address in machines.addresses if name in nodes] if machines else []
     if machines is None or not listed:
@@ -82,6 +94,39 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
         yield healthy(
             f"{len(seen)} of {len(listed)} gateway nodes have their address of {configuration.egress_prefix}."
         )
+
+
+def _single_machines(
+    facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool, machines: GatewayVMConfiguration
+) -> Observation:
+    """The observation for a VirtualMachines pool, whose network interfaces are listed by name."""
+    read = {each.name.lower(): each for each in facts.readable(MachineInterface)}
+    seen = [(read[name.lower()], address) for name, address in machines.addresses if name.lower() in read]
+    if not seen:
+        gap = facts.gap(MachineInterface)
+        return skip(f"The network interfaces of the gateway nodes are not read{f' ({gap})' if gap else ''}.")
+    lost = [(each, address) for each, address in seen if address not in private_addresses([each])]
+    if not lost:
+        return healthy(
+            f"{len(seen)} of {len(machines.addresses)} gateway nodes have their address of {configuration.egress_prefix}."
+        )
+    most = capacity(pool.prefix_size) if pool.prefix_size is not None else None
+    path, expected = "ipConfigurations[*].privateIPAddress", "an address of the subnet"
+    return fail(
+        f"{len(lost)} of {len(seen)} nodes of gateway node pool {configuration.pool} have lost their address of the egress IP "
+        "prefix: the traffic that they get is lost.",
+        subject=configuration.ref,
+        evidence=[
+            *(Evidence(e.ref, path, ", ".join(private_addresses([e])) or "(none)", a or expected) for e, a in lost),
+            *old_operator(facts),
+        ],
+        actions=[
+            _show(configuration.name, configuration.namespace),
+            configure_again(facts, configuration.pool, len(machines.addresses), most, configuration),
+            _upgrade(),
+        ],
+        about=[Involved("pool", configuration.pool)],
+    )
 
 
 def _lost(

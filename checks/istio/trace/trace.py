@@ -13,8 +13,9 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Fact
 from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
+from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
+from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.azure.security_rules import INTERNET, Flow, FlowEnd, Match, decide, free_priority, matches, networks_of
-from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule
+from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 
 HERE = FlowEnd("10.0.0.0/29", networks=(IPv4Network("10.0.0.0/29"),))
 THERE = FlowEnd("10.0.1.0/30", networks=(IPv4Network("10.0.1.0/30"),))
