@@ -10,7 +10,7 @@ from checks.model.commands import az_aks, change, kubectl
 from checks.model.findings import Action
 from checks.model.raw_values import flag, number, texts
 
-_INSUFFICIENT = re.compile(r"Insufficient (?P<resource>[\w./-]+)")
+_INSUFFICIENT = re.compile(r"Insufficient (?P<resource>[\w./-]*[\w])")
 _CORDONED = re.compile(r"node\(s\) were unschedulable")
 
 
@@ -25,9 +25,14 @@ def scheduling_fixes(facts: Facts, problem: PodProblem) -> list[Action]:
         return [
             change(f"Make {names} schedulable again, if no drain is running", command, expect="the pods are scheduled")
         ]
-    short = sorted({each["resource"] for each in _INSUFFICIENT.finditer(problem.detail)})
+    short = lacking_resources(problem.detail)
     pool = _pool(facts) if short else None
     return [_add_node(facts, pool, len(problem.pods), " and ".join(short))] if pool is not None else []
+
+
+def lacking_resources(message: str) -> list[str]:
+    """The resources of which the scheduler's message says that nodes have too little."""
+    return sorted({each["resource"] for each in _INSUFFICIENT.finditer(message)})
 
 
 def _cordoned(facts: Facts) -> list[str]:
