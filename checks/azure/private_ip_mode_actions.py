@@ -23,6 +23,10 @@ def upgrade_actions(facts: Facts, version: str) -> list[Action]:
     ]
 
 
+PRIVATE_POOL = "gwprivate"
+"""The name of the node pool that the mode gets."""
+
+
 def new_pool_actions(facts: Facts, pool: AgentPool, namespace: str) -> list[Action]:
     """Add a gateway node pool of the type that the mode needs."""
     words = ("--vm-set-type", "VirtualMachines", "--node-count", "2")
@@ -33,12 +37,11 @@ def new_pool_actions(facts: Facts, pool: AgentPool, namespace: str) -> list[Acti
             kubectl("get", "pods", "-o", "wide", namespace=namespace),
         ),
         change(
-            "Add a gateway node pool of type VirtualMachines; then create a StaticGatewayConfiguration that names it",
-            az_aks(facts.cluster, "nodepool", "add", "--name", "gwprivate", "--mode", "gateway", *words),
+            "Add a gateway node pool of type VirtualMachines",
+            az_aks(facts.cluster, "nodepool", "add", "--name", PRIVATE_POOL, "--mode", "gateway", *words),
             SEGDOC,
-            "the new StaticGatewayConfiguration has addresses; then point the gateway at it",
+            "2 nodes are Ready",
         ),
-        PRIVATE_IP_MODE_PREVIEW.compare,
     ]
 
 

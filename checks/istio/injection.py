@@ -9,11 +9,10 @@ from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.istio.injection_webhooks import (
-    INJECT,
+from checks.istio.fixes.injection_steps import injection_actions
+from checks.istio.mesh.injection_webhooks import (
     PLAIN,
     REVISION,
-    declined_by,
     injectors,
     would_inject,
 )
@@ -123,38 +122,3 @@ def _restarts(pods: Iterable[Pod]) -> list[Action]:
         )
         for name, pod in seen.items()
     ]
-
-
-def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> list[Action]:
-    """Actions with which the namespace's pods get a sidecar.
-
-    `pod` is one without a sidecar, if there is one.
-    """
-    name = namespace.name
-    found = [inspect("Show the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
-    deployment = pod.deployment if pod is not None else ""
-    if pod is not None and pod.host_network:
-        return [
-            *found,
-            change("Set hostNetwork: false in the workload, or send the requests from another workload", url=ADDON),
-        ]
-    if pod is not None and (field := declined_by(pod)):
-        where = field.partition("[")[0].removeprefix("metadata.")
-        path = f"/spec/template/metadata/{where}/{INJECT.replace('/', '~1')}"
-        patch = f'[{{"op":"remove","path":"{path}"}}]'
-        command = kubectl("patch", "deployment", deployment, "--type", "json", "-p", patch, namespace=name)
-        title = (
-            f"Patch the workload's pod template: remove {INJECT}: false; replaces its pods, open connections are closed"
-        )
-        return [*found, disrupt(title, command if deployment else "", ADDON)]
-    revision = max(facts.gateway.revisions, default="")
-    plain = (f"{PLAIN}-",) if PLAIN in namespace.labels else ()
-    if revision and (plain or namespace.labels.get(REVISION) not in facts.gateway.revisions):
-        words = ("label", "namespace", name, f"{REVISION}={revision}", "--overwrite", *plain)
-        expect = "new pods have an istio-proxy; running pods get it with a restart"
-        found.append(change("Label the namespace for injection by the add-on", kubectl(*words), ADDON, expect))
-    if deployment:
-        command = kubectl("rollout", "restart", "deployment", deployment, namespace=name)
-        title = f"Restart {deployment}: new pods get a sidecar, open connections are closed"
-        found.append(disrupt(title, command, ADDON))
-    return found

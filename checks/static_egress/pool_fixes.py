@@ -10,6 +10,7 @@ from checks.model.commands import SEGDOC, TSG, az_aks, change, disrupt, inspect,
 from checks.model.findings import Action
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 from checks.static_egress.gateway_configuration import PoolState, state_of
+from checks.static_egress.new_pools import DEFAULT_PREFIX, create_pool
 from checks.static_egress.procedures import new_configuration
 
 
@@ -20,24 +21,12 @@ def unusable_pool_fixes(facts: Facts, configuration: StaticGatewayConfiguration)
     """
     usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
     if not usable:
+        name = _new_pool(facts, configuration)
+        # The deletion of the StaticGatewayConfiguration ends when its pool exists: the gateway then needs another one.
+        replaced = name != configuration.pool or configuration.deleted is not None
         return [
-            change(
-                f"Create node pool {_new_pool(facts, configuration)} in Gateway mode",
-                az_aks(
-                    facts.cluster,
-                    "nodepool",
-                    "add",
-                    *("--nodepool-name", _new_pool(facts, configuration), "--mode", "gateway"),
-                    *("--gateway-prefix-size", _prefix_size(configuration), "--node-count", "2"),
-                ),
-                SEGDOC,
-                "2 nodes are Ready, and the StaticGatewayConfigurations that name the pool get their prefix",
-            ),
-            *(
-                ()
-                if _new_pool(facts, configuration) == configuration.pool
-                else new_configuration(facts, configuration, _new_pool(facts, configuration))
-            ),
+            create_pool(facts, name, _prefix_size(configuration)),
+            *(new_configuration(facts, configuration, name) if replaced else ()),
         ]
     close = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
     chosen = next(
@@ -52,7 +41,7 @@ def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
     Without one, /30, which has addresses for four nodes.
     """
     length = configuration.egress_prefix.rpartition("/")[2]
-    return length if length in ("28", "29", "30", "31") else "30"
+    return length if length in ("28", "29", "30", "31") else DEFAULT_PREFIX
 
 
 def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:

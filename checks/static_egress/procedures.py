@@ -5,11 +5,12 @@ the read-only one first.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import (
@@ -27,6 +28,7 @@ from checks.model.commands import (
 )
 from checks.model.findings import Action
 from checks.static_egress.configuration_yaml import free_name, manifest_head, manifest_like, pool_for, pool_note
+from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_gateway_pool
 
 _ANNOTATION = r"kubernetes\.azure\.com/static-gateway-configuration"
 
@@ -44,6 +46,17 @@ def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
         ),
         *(restart(name, gateway.namespace) for name in gateway.deployments),
     )
+
+
+def restart_started(facts: Facts, namespace: str, deployments: Iterable[str]) -> tuple[Action, ...]:
+    """Restart the Deployments with pods that have started.
+
+    Such a pod keeps the routes and the key of a StaticGatewayConfiguration that no longer exists.
+
+    A check that offers this reads Pod.
+    """
+    started = {pod.deployment for pod in facts.readable(Pod, namespace) if pod.ip and not pod.finished}
+    return tuple(restart(name, namespace) for name in deployments if name in started)
 
 
 def pods_with_configuration(namespace: str) -> str:
@@ -251,17 +264,20 @@ def delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tupl
 
 
 def create_configuration(
-    facts: Facts, name: str, model: StaticGatewayConfiguration | None = None
+    facts: Facts, name: str, model: StaticGatewayConfiguration | None = None, namespace: str = ""
 ) -> tuple[Action, ...]:
-    """Create a StaticGatewayConfiguration in the gateway's namespace, and wait for its prefix.
+    """Create a StaticGatewayConfiguration, and wait for its prefix.
 
-    It has the fields of `model`.
+    It is in the namespace of the gateway if none is given, and has the fields of `model`. If no node pool is in Gateway
+    mode, one is created first.
     """
-    namespace = facts.gateway.namespace
-    pool = pool_for(facts, model.pool if model else "")
+    namespace = namespace or facts.gateway.namespace
+    new = free_pool_name(facts, model.pool if model else "") if lacks_gateway_pool(facts) else ""
+    pool = new or pool_for(facts, model.pool if model else "")
     copied = f" with the fields of {model.namespace}/{model.name}" if model else ""
     lines = manifest_like(model, name, pool, namespace) if model else "\n".join(manifest_head(namespace, name, pool))
     return (
+        *((create_pool(facts, new),) if new else ()),
         change(
             f"Create StaticGatewayConfiguration {namespace}/{name}{copied}{pool_note(pool)}",
             kubectl_apply(lines),

@@ -1,1 +1,1 @@
-"""Printed steps, carried out on a copy of the facts: does the diagnosis then find the fault again?"""
+"""Printed steps on a copy of the facts: does the diagnosis then find the fault again?"""

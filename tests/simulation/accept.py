@@ -1,4 +1,6 @@
-"""Writes the lists of this folder from the present reports: `python -m tests.simulation.accept`.
+"""Writes the lists of this folder from the present reports.
+
+The command is `python -m tests.simulation.accept`.
 
 Read the difference before you commit it: an entry means that the printed steps leave the gateway broken on the facts.
 """

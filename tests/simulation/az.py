@@ -1,4 +1,6 @@
-"""az commands, as printed, on a copy of a cluster: what the command's parameters set in Azure's answers.
+"""az commands, as printed, on a copy of a cluster.
+
+Their parameters set fields of Azure's answers.
 
 The documented reactions of Azure are in `tests/simulation/controllers`. Raises NotSimulated for the rest.
 """
@@ -140,7 +142,7 @@ def _scale_pool(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _start_pool(parameters: Parameters, copy: ClusterCopy) -> None:
-    """A stopped pool lists no nodes, and starts with as many as it had: two if that is not recorded.
+    """Start a pool with as many nodes as it had: two if that is not recorded.
 
     Source: https://learn.microsoft.com/azure/aks/start-stop-nodepools.
     """

@@ -18,7 +18,10 @@ from tests.clusters.merging import merge
 
 
 class ClusterCopy:
-    """A cluster that changes: objects, Azure resources, logs. Times of new objects are after the recording."""
+    """A cluster that changes: objects, Azure resources, logs.
+
+    Times of new objects are after the recording.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -55,7 +58,10 @@ class ClusterCopy:
         return store
 
     def lay(self, change: ObjectChange) -> None:
-        """Carry out one change as the API server does (checks/facts/overlay.py). Raises ChangeRefused."""
+        """Execute one change as the API server does (checks/facts/overlay.py).
+
+        Raises ChangeRefused.
+        """
         after = laid_over(self.facts(), [change])
         others = [each for each in self.cluster.objects if _kind(each) is None]
         changed = [

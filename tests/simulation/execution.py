@@ -1,4 +1,4 @@
-"""The printed steps of a report, carried out on a copy of the facts, and the diagnosis afterwards."""
+"""The printed steps of a report on a copy of the facts, and the diagnosis afterwards."""
 
 import re
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Outcome:
         return self.after.verdict is not Verdict.BROKEN
 
     def left(self) -> dict[str, list[str]]:
-        """The checks of the root causes that are left although nothing shows that their steps are wrong, and why.
+        """The checks of the root causes that are left without a mistake in their steps, and why.
 
         A step of theirs was not simulated, or the report prints no step that changes anything.
         """
@@ -54,7 +54,9 @@ class Outcome:
         )
 
     def wrong(self) -> list[str]:
-        """The mistakes of the printed steps: refused steps, and root causes that they did not fix or created."""
+        """The mistakes of the printed steps.
+
+        These are refused steps, and root causes that they did not fix or created."""
         refused = [f"refused: {action.title}: {why}" for action, why in self.refused]
         left = self.left()
         unfixed = [each for each in roots_of(self.after) if each.check not in left] if not self.fixed else []
@@ -95,7 +97,7 @@ def executed(cluster: Cluster, wanted: Question) -> Outcome:
 
 
 def _followed(wanted: Question, copy: ClusterCopy) -> Question:
-    """The question about the gateway that a step enabled instead of the one that a step disabled."""
+    """The question about the gateway that a step enabled instead of a disabled one."""
     found = (_gateways(cluster) for cluster in (copy.recorded, copy.cluster))
     before, after = found
     new = [each for each, enabled in after.items() if enabled and each not in before]

@@ -225,7 +225,10 @@ _VERBS: Mapping[str, Callable[[Options, str, ClusterCopy], Iterator[ObjectChange
 
 
 def _targets(words: Sequence[str], options: Options, copy: ClusterCopy) -> list[KubernetesObject]:
-    """The objects that the command names, or selects by label and field. Raises Refused if a named one is missing."""
+    """The objects that the command names, or selects by label and field.
+
+    Raises Refused if a named one is missing.
+    """
     store = copy.facts()
     if words and "/" in words[0]:
         pairs = [tuple(word.split("/", 1)) for word in words]
@@ -263,7 +266,10 @@ def _field(thing: KubernetesObject, path: str) -> str:
 
 
 def kind_of(word: str) -> tuple[type[KubernetesObject], bool]:
-    """The kind that kubectl understands by a word, and whether it is namespaced. Raises NotSimulated."""
+    """The kind that kubectl understands by a word, and whether it is namespaced.
+
+    Raises NotSimulated.
+    """
     wanted = _SHORT.get(word.lower(), word.lower())
     for resource, (kind, origin) in LISTED_KINDS.items():
         if wanted in (resource, origin.plural, kind.kind.lower()) and isinstance(origin, Listed):

@@ -10,4 +10,4 @@ class NotSimulated(Exception):
 
 
 class ValueUnknown(NotSimulated):
-    """The command has a value that its reader must know; the steps after it depend on that value."""
+    """The command has a value that its reader must know; later steps depend on it."""

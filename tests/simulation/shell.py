@@ -15,7 +15,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One program call: its words without redirections, and its standard input from a here-document."""
+    """One program call: its words without redirections, and its here-document."""
 
     words: tuple[str, ...]
     stdin: str = ""
@@ -38,7 +38,10 @@ def _commands(printed: str) -> Iterator[Command]:
 
 
 def _continued(line: str, lines: Iterator[str]) -> str:
-    """The line with the lines that a backslash or an open quotation joins to it. Raises Unreadable."""
+    """The line with those that a backslash or an open quotation joins to it.
+
+    Raises Unreadable.
+    """
     while line.endswith("\\"):
         line = line[:-1] + next(lines, "")
     while _open_quote(line):

@@ -1,4 +1,4 @@
-"""Printed commands have the effect of kubectl and az, and agree with the typed changes that they are rendered from."""
+"""Printed commands have the effect of kubectl and az, and of the typed changes behind them."""
 
 import pytest
 

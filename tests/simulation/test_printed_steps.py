@@ -1,4 +1,4 @@
-"""After the printed steps of every root cause, carried out on the facts, the gateway is no longer broken.
+"""After the printed steps of every root cause, the gateway is no longer broken.
 
 The steps are read from the printed commands. Their effects are those of the API server, of the controllers that are documented
 (`tests/simulation/controllers`), and of Azure's parameters. The lists name the root causes that stay because the effect of a

@@ -10,12 +10,12 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.configured.client_namespaces import requested_client, requested_pods
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.istio.injection import injection_actions, injection_faults
-from checks.istio.injection_webhooks import PLAIN, REVISION, declined_by, excluded
+from checks.istio.fixes.injection_steps import injection_actions, without_template_entry
+from checks.istio.injection import injection_faults
+from checks.istio.mesh.injection_webhooks import PLAIN, REVISION, declined_by, excluded
 from checks.istio.request.clients import workload_of
-from checks.model.commands import ADDON, disrupt, inspect, kubectl
+from checks.model.commands import inspect, kubectl
 from checks.model.findings import (
-    Action,
     Evidence,
     Involved,
     Observation,
@@ -156,21 +156,7 @@ def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation
                             "get", "pod", pod.name, "-o", "jsonpath={.metadata.annotations}", namespace=pod.namespace
                         ),
                     ),
-                    _redirect(pod, key),
+                    without_template_entry(pod, "annotations", key),
                 ],
                 about=[Involved("namespace", pod.namespace), Involved("pod", f"{pod.namespace}/{pod.name}")],
             )
-
-
-def _redirect(pod: Pod, key: str) -> Action:
-    """An action that removes an annotation from the workload's pod template.
-
-    The action has a command if the workload is a Deployment.
-    """
-    title = f"Patch the workload's pod template: remove {key}; replaces its pods, open connections are closed"
-    if pod.owner[0] != "ReplicaSet":
-        return disrupt(title, url=ADDON)
-    path = f"/spec/template/metadata/annotations/{key.replace('/', '~1')}"
-    patch = f'[{{"op":"remove","path":"{path}"}}]'
-    words = ("patch", "deployment", workload_of(pod), "--type", "json", "-p", patch)
-    return disrupt(title, kubectl(*words, namespace=pod.namespace), ADDON, "its requests go through the sidecar")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from checks.azure.network import NotRead, gateway_pool, gateway_subnet, route_table_of, show_pool
-from checks.azure.private_ip_mode_actions import new_pool_actions, route_actions, upgrade_actions
+from checks.azure.private_ip_mode_actions import PRIVATE_POOL, new_pool_actions, route_actions, upgrade_actions
 from checks.azure.unread import azure_not_read
 from checks.azure.user_routes import default_route
 from checks.engine.check import check
@@ -13,10 +13,12 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
 from checks.model.commands import az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
+from checks.static_egress.procedures import new_configuration
 
 _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
 
@@ -110,7 +112,11 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
         f"{configuration.ref}).",
         subject=configuration.ref,
         evidence=[_private(configuration), Evidence(pool.ref, "type", pool.kind, "VirtualMachines")],
-        actions=new_pool_actions(facts, pool, configuration.namespace),
+        actions=[
+            *new_pool_actions(facts, pool, configuration.namespace),
+            *new_configuration(facts, configuration, PRIVATE_POOL),
+            PRIVATE_IP_MODE_PREVIEW.compare,
+        ],
     )
 
 

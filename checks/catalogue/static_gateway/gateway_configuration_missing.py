@@ -21,10 +21,10 @@ from checks.model.commands import (
     inspect,
     kubectl,
 )
-from checks.model.findings import Evidence, Observation, Severity, fail, healthy, unknown
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
 from checks.static_egress.configuration_users import configuration_users
 from checks.static_egress.other_configurations import list_configurations, names_in_namespace, namesakes
-from checks.static_egress.procedures import create_configuration, use_existing_configuration
+from checks.static_egress.procedures import create_configuration, restart_started, use_existing_configuration
 
 _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
 
@@ -81,6 +81,7 @@ def _unnamed(facts: Facts) -> Observation:
             f"No StaticGatewayConfiguration is named by the Deployments or pods of {gateway.ref}. Not compared with "
             "the mesh profile: reading Azure is not configured."
         )
+    here = names_in_namespace(facts)
     return fail(
         f"Egress gateway {gateway} names no StaticGatewayConfiguration.",
         subject=gateway.ref,
@@ -94,8 +95,8 @@ def _unnamed(facts: Facts) -> Observation:
         ],
         actions=[
             list_configurations(),
-            *create_configuration(facts, gateway.name),
-            *use_existing_configuration(facts, names_in_namespace(facts)),
+            *(() if here else create_configuration(facts, gateway.name)),
+            *use_existing_configuration(facts, here or [gateway.name]),
         ],
         about=[sandbox(gateway_configuration_missing.slug)],
     )
@@ -124,6 +125,8 @@ def _not_installed(facts: Facts) -> Observation:
                 SEGDOC,
                 f"`{kubectl('get', 'crd', _CRD)}` lists the CRD within some minutes",
             ),
+            *create_configuration(facts, gateway.configuration),
+            *restart_started(facts, gateway.namespace, gateway.deployments),
         ],
         about=[sandbox(gateway_configuration_missing.slug)],
     )
@@ -153,10 +156,20 @@ def _missing(facts: Facts) -> Observation:
                 az_aks(cluster, "show", "--query", "serviceMeshProfile.istio.components.egressGateways", "-o", "table"),
                 TSG,
             ),
-            *create_configuration(facts, gateway.configuration, model),
-            *use_existing_configuration(facts, here),
+            *_fixes(facts, here, model),
         ],
         about=[sandbox(gateway_configuration_missing.slug)],
+    )
+
+
+def _fixes(facts: Facts, here: list[str], model: StaticGatewayConfiguration | None) -> tuple[Action, ...]:
+    """Use the StaticGatewayConfiguration with nearly the same name; without one, create it."""
+    gateway = facts.gateway
+    if model is None and (near := get_close_matches(gateway.configuration, here, n=1)):
+        return use_existing_configuration(facts, near)
+    return (
+        *create_configuration(facts, gateway.configuration, model),
+        *restart_started(facts, gateway.namespace, gateway.deployments),
     )
 
 

@@ -1,6 +1,7 @@
 """EG402: the gateway's StaticGatewayConfiguration is being deleted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
@@ -11,10 +12,10 @@ from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfigur
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause, event_line
-from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
+from checks.static_egress.new_pools import create_pool
 from checks.static_egress.procedures import describe, new_configuration
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
@@ -98,15 +99,8 @@ def _actions(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
     if not configuration.pool or facts.gap(AgentPool) is not None or not facts.configured(AgentPool):
         return
     if facts.get(AgentPool, configuration.pool.lower()) is None:
-        yield change(
-            f"Create gateway node pool {configuration.pool} again so that the clean-up can finish; keep the finalizers",
-            az_aks(
-                facts.cluster,
-                "nodepool",
-                "add",
-                *("--nodepool-name", configuration.pool, "--mode", "gateway"),
-                *("--gateway-prefix-size", "30", "--node-count", "2"),
-            ),
-            SEGDOC,
-            f"{configuration.name} is deleted some minutes after the pool's nodes are Ready",
+        yield replace(
+            create_pool(facts, configuration.pool),
+            title=f"Create gateway node pool {configuration.pool} again so that the clean-up can finish; keep the finalizers",
+            expect=f"{configuration.name} is deleted some minutes after the pool's nodes are Ready",
         )

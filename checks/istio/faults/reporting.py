@@ -259,6 +259,8 @@ def _actions(facts: Facts, route: ResolvedRoute, proved: Proved) -> list[Action]
     host = facts.question.host or as_written(route.host)
     expect = f"`egress-diag diagnose … --host {host}` shows the route through the gateway"
     url, title = fix.url or HOWTO, as_written(fix.title)
+    if fix.steps:
+        return [*shown, *fix.steps]
     if not fix.changes:
         return [*shown, change(title, "", url)]
     several = len(fix.changes) > 1

@@ -1,4 +1,6 @@
-"""Controllers react to a step in the way that their documentation determines. One module for each controller.
+"""Controllers react to a step in the way that their documentation determines.
+
+There is one module for each controller.
 
 The result depends only on objects that were read. A state whose cause is not in the facts (a container that exits, a node that
 does not answer, a registry that is not reached) stays as it was recorded.
@@ -15,7 +17,7 @@ from tests.simulation.controllers.workloads import keep_pods_of_unread_owners, r
 
 
 def settle(copy: ClusterCopy, before: Cluster) -> None:
-    """Let every controller react to the difference from `before`, in the order in which they depend on one another."""
+    """Let every controller react to the difference from `before`, one after the other."""
     add_nodes(copy)
     reconcile_gateways(copy)
     provision(copy, before)

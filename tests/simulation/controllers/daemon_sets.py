@@ -29,7 +29,10 @@ def reconcile_daemon_sets(copy: ClusterCopy, before: Cluster) -> None:
 
 
 def _replace(copy: ClusterCopy, owner: Manifest, pod: Manifest) -> None:
-    """A container that exited again and again does so in the new pod: why it exits is not in the facts."""
+    """Replace a pod; a container that exited again and again does so in the new one.
+
+    The reason why it exits is not in the facts.
+    """
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     if any((each.get("state") or {}).get("waiting") for each in statuses):
         copy.obstacles.append(f"the container of {identity(pod)[3]} exits; the cause is not in the facts")
@@ -71,7 +74,7 @@ def restart_daemons(copy: ClusterCopy, node: str) -> None:
 
 
 def add_daemon_pod(copy: ClusterCopy, daemon: str, node: str) -> None:
-    """A ready pod of a DaemonSet of the static egress gateway on a node, if the DaemonSet exists."""
+    """A ready pod of a DaemonSet on a node, if the DaemonSet exists."""
     owner = copy.get("DaemonSet", _SYSTEM, daemon)
     if owner is None:
         return

@@ -32,7 +32,7 @@ _KINDS = (
 
 
 def provision(copy: ClusterCopy, before: Cluster) -> None:
-    """Provision every StaticGatewayConfiguration that the steps made possible; write what the nodes serve."""
+    """Provision every StaticGatewayConfiguration that the steps made possible."""
     network = copy.properties().get("networkProfile") or {}
     if not (network.get("staticEgressGatewayProfile") or {}).get("enabled"):
         return
@@ -47,7 +47,7 @@ def provision(copy: ClusterCopy, before: Cluster) -> None:
 
 
 def _pool_returned(copy: ClusterCopy, before: Cluster, configuration: Manifest) -> bool:
-    """Whether a step created or changed the pool, so that the deletion of the gateway's Azure resources succeeds."""
+    """Whether a step created or changed the pool, so that a deletion in it succeeds."""
     pool = str((configuration.get("spec") or {}).get("gatewayNodepoolName", "")).lower()
     return copy.pool(pool) is not None and _pools(before).get(pool) != copy.pool(pool)
 
@@ -119,7 +119,7 @@ def _concerned(copy: ClusterCopy, before: Cluster, configuration: Manifest) -> b
 
 
 def _underway(copy: ClusterCopy, configuration: Manifest) -> bool:
-    """Whether the first provisioning had begun at most five minutes before the recording, without an error."""
+    """Whether it was created less than five minutes before the recording, without an error."""
     created_at = parse_moment(str(configuration["metadata"].get("creationTimestamp")))
     recorded = parse_moment(copy.recorded.captured_at)
     warned = any(

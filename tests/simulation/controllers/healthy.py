@@ -8,7 +8,7 @@ from tests.clusters.compose import named, uid_of
 
 
 def model(kind: str, namespace: str, name: str = "") -> Manifest:
-    """A copy of the base cluster's object of this kind and namespace whose name begins like this."""
+    """A copy of the base cluster's object of this kind, namespace and beginning of the name."""
     return copy.deepcopy(
         next(
             each

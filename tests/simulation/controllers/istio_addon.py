@@ -45,7 +45,7 @@ def _reconcile(copy: ClusterCopy, namespace: str, gateway: str, revision: str, c
 
 
 def _restore_service(copy: ClusterCopy, namespace: str, gateway: str, revision: str) -> None:
-    """The Service as the add-on's Helm release declares it; a cluster IP is assigned again if it was lost."""
+    """The Service as the add-on's Helm release declares it, with a cluster IP."""
     declared = _renamed(copy, "Service", namespace, gateway, gateway, revision)
     found = copy.get("Service", namespace, gateway)
     if found is None:

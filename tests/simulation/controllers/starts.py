@@ -30,7 +30,7 @@ def start_obstacles(copy: ClusterCopy, deployment: Manifest) -> list[str]:
 
 
 def _network(copy: ClusterCopy, deployment: Manifest) -> Iterator[str]:
-    """The CNI plugin needs a provisioned configuration in the pod's namespace with valid ranges."""
+    """The faults of the pod's configuration with which the CNI plugin sets up no network."""
     name = (deployment["spec"]["template"]["metadata"].get("annotations") or {}).get(ANNOTATION)
     if not name:
         return

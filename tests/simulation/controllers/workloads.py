@@ -61,7 +61,7 @@ def _reconcile(copy: ClusterCopy, before: Cluster, deployment: Manifest) -> None
 
 
 def _released(copy: ClusterCopy, before: Cluster, deployment: Manifest, pods: list[Manifest]) -> bool:
-    """Whether waiting pods start now, because the object that they lacked was created or changed by a step."""
+    """Whether waiting pods can start now, because a step changed an object."""
     if all(condition(each, "Ready") == "True" for each in pods) and pods:
         return False
     return copy.cluster.objects != before.objects and bool(pods)
@@ -246,7 +246,7 @@ def _write_status(copy: ClusterCopy, deployment: Manifest, owner: Manifest, coun
 
 
 def keep_pods_of_unread_owners(copy: ClusterCopy, before: Cluster) -> None:
-    """A deleted pod whose owner is not among the facts is created again from the same template, and fails in the same way."""
+    """Create a deleted pod again whose owner is not among the facts: it fails as before."""
     present = {identity(each)[1:] for each in copy.cluster.objects}
     for pod in before.objects:
         owners = (pod.get("metadata") or {}).get("ownerReferences") or ()

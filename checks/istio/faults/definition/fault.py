@@ -11,7 +11,7 @@ from typing import ClassVar
 from checks.facts.changes import ObjectChange
 from checks.facts.fact import KubernetesObject
 from checks.istio.faults.definition.broken_request import BrokenRequest
-from checks.model.findings import Evidence, Involved
+from checks.model.findings import Action, Evidence, Involved
 from checks.model.route import HopName
 
 ROUTE_CHECK = "virtual-service-route-broken"
@@ -25,6 +25,8 @@ class Fix:
     title: str
     changes: tuple[ObjectChange, ...] = ()
     url: str = ""
+    steps: tuple[Action, ...] = ()
+    """Steps that no trial can prove, such as labels, restarts and Secrets, in their order."""
 
 
 class RouteFault(ABC):

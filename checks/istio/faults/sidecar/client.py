@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from checks.facts.fact import Unreadable
+from checks.facts.fact import KubernetesObject, Unreadable
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
+from checks.istio.fixes.injection_steps import injection_actions, without_template_entry
 from checks.istio.request.client_dns import client_addresses
 from checks.istio.request.clients import workload_of
 from checks.istio.request.interception import is_intercepted
@@ -95,7 +96,12 @@ class NotInjected(RouteFault):
         return tuple(found)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix(f"Enable injection for namespace {self.pod.namespace} and restart its pods", url=ADDON)
+        title = f"Enable injection for namespace {self.pod.namespace} and restart its pods"
+        steps = injection_actions(broken.facts, self.namespace, self.pod) if self.namespace is not None else []
+        yield Fix(title, url=ADDON, steps=tuple(steps))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.pod,)
 
     def involved(self) -> tuple[Involved, ...]:
         return (Involved("namespace", self.pod.namespace), Involved("pod", f"{self.pod.namespace}/{self.pod.name}"))
@@ -122,7 +128,11 @@ class Excluded(RouteFault):
         return (Evidence(self.pod.ref, field, self.pod.annotations[self.annotation] or "(empty)", "not set"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix(f"Patch the workload's pod template: remove {self.annotation}; restarts its pods", url=ADDON)
+        step = without_template_entry(self.pod, "annotations", self.annotation)
+        yield Fix(step.title, url=ADDON, steps=(step,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.pod,)
 
     def involved(self) -> tuple[Involved, ...]:
         return (Involved("namespace", self.pod.namespace), Involved("pod", f"{self.pod.namespace}/{self.pod.name}"))
