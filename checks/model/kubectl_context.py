@@ -11,13 +11,15 @@ from functools import lru_cache
 _SHELL = re.compile(
     r"""(?P<skipped>
           '[^']*'                                            # a quoted word: a manifest, a patch, a command for a pod
-        | "(?:[^"\\]|\\.)*"
         | \\.
         | <<-?\s*(?P<quote>['"]?)(?P<mark>\w+)(?P=quote).*?^\t*(?P=mark)$  # a here-document
         )
+      | (?P<quoted>"(?:[^"\\]|\\.)*")
       | (?P<before>(?:\A|[\n|;&(])[ \t]*)kubectl(?=[ ]|\Z)(?![ ]--context[ =])""",
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
+_SUBSTITUTED = re.compile(r"(?<!\\)(\$\()kubectl(?= )(?! --context[ =])")
+"""A command within double quotes, whose output the shell inserts."""
 _CODE_SPAN = re.compile(r"`([^`]+)`")
 _OPTION = "--context"
 
@@ -32,7 +34,13 @@ def command_in_context(command: str, context: str) -> str:
     if not context or "kubectl" not in command:
         return command
     named = f"kubectl {_OPTION} {shlex.quote(context)}"
-    return _SHELL.sub(lambda found: found.group("skipped") or f"{found.group('before')}{named}", command)
+
+    def replaced(found: re.Match[str]) -> str:
+        if found["quoted"]:
+            return _SUBSTITUTED.sub(lambda inner: f"{inner[1]}{named}", found["quoted"])
+        return found["skipped"] or f"{found['before']}{named}"
+
+    return _SHELL.sub(replaced, command)
 
 
 def sentence_in_context(sentence: str, context: str) -> str:

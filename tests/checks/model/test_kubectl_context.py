@@ -36,6 +36,10 @@ EOF"""
             "az aks command invoke --name aks1 --command 'kubectl get pods -A'",
         ),
         ("kubectl exec a -- sh -c 'kubectl version'", "kubectl --context aks1 exec a -- sh -c 'kubectl version'"),
+        (
+            """kubectl patch a b -p '"kubectl get x"' --name "$(kubectl get a -o name)" """,
+            """kubectl --context aks1 patch a b -p '"kubectl get x"' --name "$(kubectl --context aks1 get a -o name)" """,
+        ),
         ("egress-diag diagnose prod egw", "egress-diag diagnose prod egw"),
         ("kubectl --context other get pods", "kubectl --context other get pods"),
     ],

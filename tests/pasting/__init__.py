@@ -1,0 +1,1 @@
+"""Commands pasted from every format into real shells."""
