@@ -35,7 +35,6 @@ from checks.facts.view import Facts, cluster_names
 from checks.facts.workloads import Deployment
 from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
-from checks.model.quick_values import quickly_built
 from checks.model.route import Route
 
 _Results = tuple[tuple[Finding, ...], AbstractSet[type[Fact]]]
@@ -48,7 +47,6 @@ The mesh profile, or the cluster's objects if Azure cannot be read.
 """
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Evaluated:
     """An evaluated check; its findings have no explanations yet, the report adds them."""

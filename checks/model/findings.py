@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from checks.model.quick_values import quickly_built
 from checks.model.raw_values import Moment
 from checks.model.route import Route
 
@@ -112,7 +111,6 @@ def _read(about: object) -> object:
 _Involved = Annotated[frozenset[Involved], BeforeValidator(_read), PlainSerializer(_written, when_used="json")]
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One observed field that a single `kubectl get` or `az … show` can confirm."""
@@ -123,7 +121,6 @@ class Evidence:
     expected: str = ""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Action:
     """A next step: title, command, effect, documentation URL, and what follows a change.
@@ -141,7 +138,6 @@ class Action:
     undo: str = ""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A result that a check function yields.
@@ -167,7 +163,6 @@ class Observation:
     """
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One result of one check in one run.

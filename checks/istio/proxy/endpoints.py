@@ -14,11 +14,9 @@ from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import is_address, is_wildcard
 from checks.istio.mesh.registries import listed_endpoints
 from checks.istio.mesh.services import MeshPort, MeshService, Resolution
-from checks.model.quick_values import quickly_built
 from checks.model.raw_values import Raw, items, labels, number, text, texts
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An endpoint of a cluster: an address or a name, and a port."""

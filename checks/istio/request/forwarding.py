@@ -9,10 +9,8 @@ from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result, Step
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection
-from checks.model.quick_values import quickly_built
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Trail:
     """The gateways and clusters that a connection has passed."""
@@ -35,7 +33,6 @@ class Trail:
         return Trail(gateways, self.clusters, self.hops + 1)
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A connection at a proxy."""
@@ -72,7 +69,6 @@ class Arrival:
         return replace(end, steps=steps, ending=ending, cluster=cluster)
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Forwarded:
     """A connection that a proxy forwards to a cluster.

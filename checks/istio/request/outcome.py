@@ -4,12 +4,11 @@ Shares of a request can have different outcomes, and an outcome can be unknown.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
-from checks.model.quick_values import quickly_built
 
 
 class Result(StrEnum):
@@ -64,10 +63,6 @@ class ConfigurationPart(StrEnum):
     POLICY = "authorization policy"
 
 
-_NO_ORIGIN = Provenance(None)
-
-
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Step:
     """A decision of one proxy, and the object that it comes from."""
@@ -75,12 +70,11 @@ class Step:
     proxy: str
     part: ConfigurationPart
     decision: str
-    origin: Provenance = _NO_ORIGIN
+    origin: Provenance = field(default_factory=lambda: Provenance(None))
     cluster: ClusterName | None = None
     """The chosen cluster."""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class End:
     """One end of a request, with its share of all requests in percent."""

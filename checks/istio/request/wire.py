@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from checks.istio.mesh.objects.hosts import is_address
-from checks.model.quick_values import quickly_built
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class Bytes:
 Layer = Http | Connect | Tls | Bytes
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A connection to an address and port, with the layers of its first bytes.
