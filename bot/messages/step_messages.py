@@ -24,6 +24,7 @@ from bot.messages.blocks import (
 from bot.messages.phrases import EFFECT_WORDS, local_time
 from checks.actions.plan import ActionKind, ActionPlan
 from checks.actions.results import ActionOutcome, ActionResult
+from checks.catalogue import catalogue
 from checks.facts.probes import ProbeResult
 from workers.records.action import ActionRecord, ActionState
 
@@ -52,7 +53,7 @@ _OUTCOME_MARKS = {
     ActionOutcome.REFUSED: "⛔",
     ActionOutcome.NOT_COMPLETED: "❔",
 }
-_CODES = {ActionKind.PROBE_POD: "EG414", ActionKind.PROBE_GATEWAY: "EG413"}
+_CODES = {kind: check.code for check in catalogue() for kind in ActionKind if kind.check == check.slug}
 """The checks that evaluate the results of probes."""
 
 

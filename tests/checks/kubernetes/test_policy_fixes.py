@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from checks.model.findings import Finding, Status
+from checks.model.kubectl_context import without_context
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question
 from tests.scenarios.cases import Case, all_cases
@@ -20,7 +21,7 @@ BLOCKED = [
 def offered(finding: Finding) -> dict[str, object]:
     """The manifest that the command of the finding's fix creates."""
     command = finding.actions[-1].command
-    assert shlex.split(command.splitlines()[0])[:3] == ["kubectl", "apply", "-f"]
+    assert shlex.split(without_context(command).splitlines()[0])[:3] == ["kubectl", "apply", "-f"]
     manifest = yaml.safe_load("\n".join(command.splitlines()[1:-1]))
     assert isinstance(manifest, dict)
     return manifest

@@ -156,6 +156,9 @@ def test_a_delivery_of_an_older_revision_does_not_replace_a_newer_one(client: Cl
 class Broken:
     """A source of a cluster that fails for an unforeseen reason."""
 
+    def kubectl_context(self) -> str:
+        return ""
+
     def now(self) -> datetime:
         raise KeyError("a defect")
 
