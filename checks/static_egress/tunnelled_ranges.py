@@ -109,10 +109,13 @@ def tunnelled_ranges(facts: Facts, configuration: StaticGatewayConfiguration) ->
 
 def _services_in_tunnel(facts: Facts) -> bool:
     """Whether the operator adds the Service range to the tunnel in a cluster with Cilium."""
+    version = operator_version(facts)
+    if version is None and facts.configured(ManagedCluster):
+        # Only the managed cluster shows whether it has Cilium, and its Kubernetes version.
+        facts.all(ManagedCluster)
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     if cluster is None or cluster.network_dataplane != "cilium":
         return False
-    version = operator_version(facts)
     return version < SERVICES_OUTSIDE if version is not None else _kubernetes(cluster) < KUBERNETES_OUTSIDE
 
 

@@ -274,3 +274,9 @@ def test_label_selectors_are_valid_in_kubernetes() -> None:
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN])
 def test_findings_without_a_result_give_a_reason(status: Status) -> None:
     assert all(len(f.summary.split()) >= 4 for f in findings() if f.status is status)
+
+
+@pytest.mark.parametrize("check", catalogue(), ids=lambda check: check.slug)
+def test_the_cases_of_a_check_have_names_of_their_own(check: Check) -> None:
+    names = [case.name for case in cases_of(check)]
+    assert sorted(set(names)) == sorted(names)

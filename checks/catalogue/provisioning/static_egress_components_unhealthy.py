@@ -164,4 +164,7 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
         yield component_finding(facts, component, faults, False, about)
     elsewhere = set(component.pods) - own
     if rest := node_faults(facts, component, elsewhere, logs):
+        if not own:
+            # Only the StaticGatewayConfiguration shows whether these nodes are the gateway's.
+            facts.in_namespace(StaticGatewayConfiguration, facts.gateway.namespace)
         yield component_finding(facts, component, rest, False)

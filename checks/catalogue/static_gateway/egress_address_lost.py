@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_interfaces import MachineInterface, NetworkInterface
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
@@ -37,6 +38,7 @@ from checks.static_egress.prefixes import capacity
         GatewayVMConfiguration,
         NetworkInterface,
         MachineInterface,
+        ManagedCluster,
         DaemonSet,
         Pod,
     ),
@@ -76,6 +78,7 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
     nodes = {node.name: node for node in pool_nodes(facts, configuration.pool) if node.scale_set_machine}
     listed = [(nodes[name], address) for name, address in machines.addresses if name in nodes] if machines else []
     if machines is None or not listed:
+        _require_pool(facts)
         yield skip(f"No gateway node in a scale set has an address of {configuration.ref} (gateway-pool-unhealthy).")
         return
     size = pool.prefix_size if pool else None
@@ -85,6 +88,7 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
     interfaces = interfaces_by_machine(facts)
     seen = [(node, address) for node, address in listed if node.scale_set_machine.lower() in interfaces]
     if not seen:
+        _require_pool(facts)
         yield _by_image(facts, machines, [node for node, _ in listed], again)
         return
     lost = [(n, a) for n, a in seen if a not in private_addresses(interfaces[n.scale_set_machine.lower()])]
@@ -96,6 +100,16 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
         )
 
 
+def _require_pool(facts: Facts) -> None:
+    """Raise Unreadable if a failed read hides which machines the pool has.
+
+    Their network interfaces are read by the names of the machines.
+    """
+    for kind in (AgentPool, ManagedCluster):
+        if facts.configured(kind):
+            facts.all(kind)
+
+
 def _single_machines(
     facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool, machines: GatewayVMConfiguration
 ) -> Observation:
@@ -103,6 +117,7 @@ def _single_machines(
     read = {each.name.lower(): each for each in facts.readable(MachineInterface)}
     seen = [(read[name.lower()], address) for name, address in machines.addresses if name.lower() in read]
     if not seen:
+        _require_pool(facts)
         gap = facts.gap(MachineInterface)
         return skip(f"The network interfaces of the gateway nodes are not read{f' ({gap})' if gap else ''}.")
     lost = [(each, address) for each, address in seen if address not in private_addresses([each])]

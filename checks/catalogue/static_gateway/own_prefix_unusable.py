@@ -76,6 +76,8 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
         prefix = facts.get(PublicIPPrefix, wanted)
     facts.events_on(configuration)
     if prefix is None:
+        if facts.configured(ManagedCluster):
+            facts.all(ManagedCluster)  # the subscription has not been compared without it
         yield skip(
             f"The public IP prefix of {configuration.ref} is not checked: Azure network resources are not read. Compare its "
             "region, SKU, length and subscription by hand.",
