@@ -23,7 +23,7 @@ from checks.sources.expected_answers import (
 )
 from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
-from checks.sources.source import Answer, Objects
+from checks.sources.source import Answer, NotCovered, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 """The AKS Entra server application, the same in every cloud.
@@ -168,6 +168,9 @@ class AzureReader:
         try:
             return Objects(self.account.call(deadline, ask))
         except Failure as failure:
+            if failure.status == 404 and "/roleassignments" in asked.path.lower():
+                # The scope does not exist, which the read of the scope itself reports.
+                return NotCovered()
             return failure.gap("azure", asked.verb, resource_id)
 
 

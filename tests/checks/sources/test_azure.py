@@ -385,9 +385,9 @@ def test_a_saved_cluster_contains_its_pools_and_the_network_is_not_covered(tmp_p
 
 
 def test_saved_files_are_read_for_each_run(tmp_path: Path) -> None:
-    source = open_source(saved(tmp_path, managed_cluster={"name": "one"}))
-    (tmp_path / "managed_cluster.json").write_text('{"name": "two"}')
-    assert source.azure(ManagedCluster.origin, soon()) == Objects(({"name": "two"},))
+    source = open_source(saved(tmp_path, managed_cluster={"name": "one", "fqdn": "one.example"}))
+    (tmp_path / "managed_cluster.json").write_text('{"name": "two", "fqdn": "two.example"}')
+    assert source.azure(ManagedCluster.origin, soon()) == Objects(({"name": "two", "fqdn": "two.example"},))
     (tmp_path / "managed_cluster.json").write_text('{"name"')
     answer = source.azure(ManagedCluster.origin, soon())
     assert isinstance(answer, Gap)
@@ -397,7 +397,7 @@ def test_saved_files_are_read_for_each_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[]", "not a JSON object; expected `az aks show -o json`"),
+        (b"[]", "not a JSON object; expected a managed cluster, as `az aks show -o json` writes it"),
         (b"{", "not valid JSON"),
     ],
 )
