@@ -245,6 +245,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.matrix  # a time depends on the machine
 @given(st.lists(PIECES, min_size=1, max_size=4).map("".join))
 @settings(max_examples=12, deadline=None)
 def test_time_is_linear_in_the_length(piece: str) -> None:
