@@ -245,12 +245,14 @@ PIECES = st.sampled_from(
 )
 
 
-@pytest.mark.matrix  # a time depends on the machine
 @given(st.lists(PIECES, min_size=1, max_size=4).map("".join))
 @settings(max_examples=12, deadline=None)
 def test_time_is_linear_in_the_length(piece: str) -> None:
-    """Eight times the text may not take much more than eight times as long."""
-    short, long = (_seconds((piece * (size // len(piece) + 1))[:size]) for size in (4_000, 32_000))
+    """Eight times the text may not take much more than eight times as long.
+
+    A sign of a secret is searched up to 8,000 characters away: shorter texts take less time for each character.
+    """
+    short, long = (_seconds((piece * (size // len(piece) + 1))[:size]) for size in (8_000, 64_000))
     assert long < 24 * max(short, 0.02)
 
 
