@@ -4,73 +4,53 @@ Sources: Kubernetes, "Debug Running Pods" and "Determine the Reason for Pod Fail
 plus the signal); Go's net, crypto/x509 and flag packages; client-go's errors.
 """
 
-import re
-from dataclasses import dataclass
+from checks.knowledge.known_reasons import KnownReason, message_pattern, reason_in
 
 OUT_OF_MEMORY = "OOMKilled"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerExit:
-    """One reason. `meaning` completes "… exits repeatedly: …"; `fix` begins with a verb."""
-
-    meaning: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    pattern: re.Pattern[str]
-    meaning: str
-    fix: str
-
-
-def _row(pattern: str, meaning: str, fix: str) -> _Row:
-    return _Row(re.compile(pattern, re.IGNORECASE | re.DOTALL), meaning, fix)
-
-
 _MESSAGES = (
-    _row(
+    message_pattern(
         r"(?:listen|bind)\b.*?:(?P<port>\d+):? .*?address already in use",
         "port {port} is in use",
         "Move the program that uses port {port}, or let this one listen on another port",
     ),
-    _row(
+    message_pattern(
         r'forbidden: User "(?P<user>system:serviceaccount:[^"]+)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"',
         "service account {user} may not {verb} {resource}",
         "Grant {user} the right to {verb} {resource} (Role or ClusterRole, and its binding)",
     ),
-    _row(
+    message_pattern(
         r"x509: certificate has expired|certificate is not yet valid",
         "a certificate that it uses has expired",
         "Renew the certificate that the log line names",
     ),
-    _row(
+    message_pattern(
         r"x509: certificate signed by unknown authority",
         "it does not trust the certificate of a server that it calls",
         "Add the CA of that server to the CAs that the container trusts",
     ),
-    _row(
+    message_pattern(
         r"(?:dial tcp|lookup) (?P<host>[\w.-]+)(?::\d+)?.*?(?:no such host|i/o timeout|connection refused|no route to host)",
         "it cannot reach {host}",
         "Allow the pod to reach {host} (DNS, NetworkPolicy, firewall), or start what serves it",
     ),
-    _row(
+    message_pattern(
         r"flag provided but not defined: (?P<flag>-[\w-]+)|unknown (?:flag|shorthand flag): (?P<flag2>-[\w-]+)",
         "its image does not know one of its arguments",
         "Remove the argument that the log line names, or use the image version that knows it",
     ),
-    _row(
+    message_pattern(
         r"exec format error",
         "its image is built for another CPU architecture than the node's",
         "Use an image for the node's architecture, or nodes of the image's architecture",
     ),
-    _row(
+    message_pattern(
         r"no space left on device",
         "the node's disk is full",
         "Free space on the node's disk, or use nodes with larger OS disks",
     ),
-    _row(
+    message_pattern(
         r"permission denied|operation not permitted|read-only file system",
         "its security context or volume denies an operation",
         "Allow the operation that the log line names in the pod's security context or volume",
@@ -78,20 +58,16 @@ _MESSAGES = (
 )
 
 _CODES = {
-    126: ContainerExit("its command cannot be executed", "Set a command that the image can execute"),
-    127: ContainerExit("its command does not exist in the image", "Set a command that the image contains"),
-    139: ContainerExit("it crashes with a segmentation fault", "Use another version of the image"),
+    126: KnownReason("its command cannot be executed", "Set a command that the image can execute"),
+    127: KnownReason("its command does not exist in the image", "Set a command that the image contains"),
+    139: KnownReason("it crashes with a segmentation fault", "Use another version of the image"),
 }
 """The reasons that an exit code alone proves."""
 
 
-def container_exit(code: int | None, message: str) -> ContainerExit | None:
+def container_exit(code: int | None, message: str) -> KnownReason | None:
     """The reason in a termination message or log line, otherwise that of the exit code.
 
-    None if neither shows one.
+    None if neither shows one. `meaning` completes "… exits repeatedly: …".
     """
-    for row in _MESSAGES:
-        if (found := row.pattern.search(message)) is not None:
-            words = {key: value for key, value in found.groupdict().items() if value}
-            return ContainerExit(row.meaning.format(**words), row.fix.format(**words))
-    return _CODES.get(code) if code is not None else None
+    return reason_in(message, _MESSAGES) or (_CODES.get(code) if code is not None else None)

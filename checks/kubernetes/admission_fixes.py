@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.policy_denials import gatekeeper_constraint, kyverno_rule
 from checks.knowledge.webhook_owners import AZURE_POLICY
 from checks.kubernetes.admission import GatewayWebhook
 from checks.kubernetes.ownership import with_owner
+from checks.kubernetes.pod_workloads import few_of, other_workloads
 from checks.kubernetes.policy_exemptions import azure_exclusion, azure_exemption, kyverno_exception
 from checks.kubernetes.webhook_backends import BackendFault, own_pods_refused
 from checks.model.commands import FAQ, TSG, change, inspect, kubectl
 from checks.model.findings import Action
 from checks.model.json_patches import Operation, patch_entry, unchanged
 from checks.model.raw_values import items
-
-_SHOWN = 3
 
 
 def list_webhooks() -> Action:
@@ -106,11 +104,9 @@ def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], u
 
 def _unchecked(facts: Facts, namespace: str) -> str:
     """The sentence about other workloads that the webhook then does not check either."""
-    if facts.gap(Pod, namespace):
-        return ""
-    own = {pod.name for pod in facts.pods()}
-    others = sorted({pod.deployment or pod.name for pod in facts.in_namespace(Pod, namespace) if pod.name not in own})
+    others = other_workloads(facts, namespace)
+    if others is None:
+        return ". Whether other workloads of the namespace are affected is not checked: its pods were not read"
     if not others:
         return ". No other workload of the namespace is affected"
-    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-    return f". It then does not check {', '.join(others[:_SHOWN])}{more} in the namespace either"
+    return f". It then does not check {few_of(others)} in the namespace either"

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from checks.facts.pods import Container, Pod
 from checks.facts.view import Facts
-from checks.knowledge.container_exits import OUT_OF_MEMORY, ContainerExit, container_exit
+from checks.knowledge.container_exits import OUT_OF_MEMORY, container_exit
+from checks.knowledge.known_reasons import KnownReason
 from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import PodProblem, pod_problems
@@ -68,7 +69,7 @@ def _exits(container: Container) -> bool:
     return bool(container.ended) or container.waiting == "CrashLoopBackOff"
 
 
-def exit_of(container: Container) -> ContainerExit | None:
+def exit_of(container: Container) -> KnownReason | None:
     """The known reason of a container's newest termination."""
     return container_exit(number(container.ended, "exitCode"), text(container.ended, "message"))
 

@@ -3,11 +3,12 @@
 from checks.facts.events import Event
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.knowledge.start_obstacles import StartObstacle, start_obstacle
+from checks.knowledge.known_reasons import KnownReason
+from checks.knowledge.start_obstacles import start_obstacle
 from checks.model.findings import Evidence
 
 
-def start_obstacle_of(facts: Facts, pod: Pod) -> tuple[StartObstacle | None, tuple[Evidence, ...]]:
+def start_obstacle_of(facts: Facts, pod: Pod) -> tuple[KnownReason | None, tuple[Evidence, ...]]:
     """The newest known reason and its message; (None, ()) without one.
 
     Requires Event declared; without a right to read events, only the containers are used.

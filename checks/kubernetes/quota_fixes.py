@@ -120,7 +120,10 @@ def spent_evidence(quota: ResourceQuota, pod: Mapping[str, Decimal]) -> list[Evi
 
 
 def default_resources(namespace: str, message: str, others: str) -> Action:
-    """Create a LimitRange with defaults for the resources that a quota requires."""
+    """Create a LimitRange with defaults for the resources that a quota requires.
+
+    `others` is the clause about other workloads of the namespace.
+    """
     named = [each for each in ("cpu", "memory") if f".{each}" in message or f" {each}" in message] or ["cpu", "memory"]
     lines = [
         *("apiVersion: v1", "kind: LimitRange", "metadata:", "  name: quota-defaults", f"  namespace: {namespace}"),
@@ -130,5 +133,5 @@ def default_resources(namespace: str, message: str, others: str) -> Action:
         lines += [f"      {field}:", *(f'        {each}: "{_PROXY[f"{part}.{each}"]}"' for each in named)]
     title = "Create a LimitRange with defaults for the resources that the quota counts"
     return change(
-        f"{title}{others}", kubectl_apply("\n".join(lines)), expect="the pods are created at the next attempt"
+        f"{title}; {others}", kubectl_apply("\n".join(lines)), expect="the pods are created at the next attempt"
     )

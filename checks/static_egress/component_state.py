@@ -9,7 +9,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import LogFault, log_fault
-from checks.knowledge.container_exits import ContainerExit
+from checks.knowledge.known_reasons import KnownReason
 from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
@@ -87,7 +87,7 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
     return None
 
 
-def _other_fix(reported: LogFault | None, ended: ContainerExit | None) -> str:
+def _other_fix(reported: LogFault | None, ended: KnownReason | None) -> str:
     """The fix that the component's log or its termination shows, "" if neither does."""
     if reported is not None:
         return reported.fix

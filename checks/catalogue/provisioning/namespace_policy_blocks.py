@@ -16,7 +16,7 @@ from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.knowledge.webhook_owners import GENERATED_POLICY
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.kubernetes.creation_retries import retry_creation
-from checks.kubernetes.namespace_fixes import ENFORCE, lower_security_level, other_workloads
+from checks.kubernetes.namespace_fixes import ENFORCE, lower_security_level, others_affected
 from checks.kubernetes.policy_exemptions import azure_exemption, exclude_in_binding
 from checks.kubernetes.quota_fixes import (
     default_resources,
@@ -118,7 +118,7 @@ def _fixes(facts: Facts, each: _Refused) -> list[Action]:
         case "quota" if "exceeded" in message:
             return raise_quotas(facts, message, _deployments(facts)) or [change(reason.fix, url=HOWTO)]
         case "quota":
-            return [default_resources(namespace, message, other_workloads(facts))]
+            return [default_resources(namespace, message, others_affected(facts))]
         case "pod-security":
             return [lower_security_level(facts, each.policy)]
         case "policy" if each.policy.startswith(GENERATED_POLICY):
