@@ -53,20 +53,26 @@ def azure_exclusion(namespace: str) -> Action:
     )
 
 
-def kyverno_exception(rule: KyvernoRule, namespace: str, labels: Mapping[str, str]) -> Action:
-    """A PolicyException of Kyverno for the gateway's pods only."""
+def kyverno_exception(
+    rule: KyvernoRule, namespace: str, labels: Mapping[str, str], whose: str = "the gateway"
+) -> Action:
+    """A PolicyException of Kyverno for these pods only; `whose` pods they are, for the title."""
+    owner = "istiod" if whose == "istiod" else "egress-gateway"
     selected = {"kinds": ["Pod"], "namespaces": [namespace], "selector": {"matchLabels": dict(labels)}}
     manifest = {
         "apiVersion": "kyverno.io/v2",
         "kind": "PolicyException",
-        "metadata": {"name": f"egress-gateway-{rule.policy}"[:63].rstrip("-."), "namespace": namespace},
+        "metadata": {
+            "name": f"{owner}-{rule.policy}"[:63].rstrip("-."),
+            "namespace": namespace,
+        },
         "spec": {
             "exceptions": [{"policyName": rule.policy, "ruleNames": [rule.rule]}],
             "match": {"any": [{"resources": selected}]},
         },
     }
     return change(
-        f"Create an exception from rule {rule.rule} of Kyverno policy {rule.policy} for the gateway's pods (Kyverno must allow "
+        f"Create an exception from rule {rule.rule} of Kyverno policy {rule.policy} for {whose}'s pods (Kyverno must allow "
         f"exceptions in namespace {namespace})",
         kubectl_apply(manifest_yaml(manifest)),
         expect="the pods are created at the controller's next attempt",

@@ -35,7 +35,7 @@ def raise_quotas(facts: Facts, message: str, deployments: Iterable[Deployment]) 
     pod = pod_resources(wanted)
     quotas = facts.readable(ResourceQuota, facts.gateway.namespace)
     found = [fix for each in quotas if (fix := raise_quota(each, pod, pods)) is not None]
-    return found or _from_message(facts.gateway.namespace, message, pods)
+    return found or raise_from_message(facts.gateway.namespace, message, pods)
 
 
 def room_needed(deployments: Iterable[Deployment]) -> int:
@@ -56,7 +56,8 @@ def raise_quota(quota: ResourceQuota, pod: Mapping[str, Decimal], pods: int) -> 
     return with_owner(_patch(quota.namespace, quota.name, higher, f"Raise {quota.ref}: {rises}"), quota)
 
 
-def _from_message(namespace: str, message: str, pods: int) -> list[Action]:
+def raise_from_message(namespace: str, message: str, pods: int) -> list[Action]:
+    """Patch the quota that a refusal names, by the refusal's numbers; empty if it has none."""
     found = _EXCEEDED.search(message)
     if found is None:
         return []

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.clusters.bundles import Manifest
 from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.controllers.istio_addon import restore_control_planes
 from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
 from tests.simulation.shell import Command
 
@@ -48,7 +49,7 @@ def run(command: Command, copy: ClusterCopy) -> None:
         return
     if verbs not in _VERBS:
         raise NotSimulated(f"Azure's result of az {' '.join(verbs)} does not follow from the facts")
-    if any("$" in word for values in parameters.values.values() for word in values):
+    if any("$" in word and "$(" not in word for values in parameters.values.values() for word in values):
         raise ValueUnknown(f"az {' '.join(verbs)} has a value that its reader must know")
     _VERBS[verbs](parameters, copy)
 
@@ -96,6 +97,8 @@ def _update(parameters: Parameters, copy: ClusterCopy) -> None:
         copy.patch_azure({"managed_cluster": {"properties": {"networkProfile": profile}}})
     elif set(parameters.values) - {"--resource-group", "--name", "--subscription"}:
         raise NotSimulated("az aks update with these parameters")
+    else:
+        restore_control_planes(copy)
 
 
 def _start(parameters: Parameters, copy: ClusterCopy) -> None:

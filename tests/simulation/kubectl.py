@@ -13,6 +13,7 @@ from checks.facts.changes import Apply, ChangeRefused, Delete, JsonPatch, MergeP
 from checks.facts.fact import KubernetesObject, Listed
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.facts.label_selectors import selects
+from checks.facts.patches import merge_patched
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.refusals import NotSimulated, Refused
 from tests.simulation.shell import Command
@@ -113,17 +114,26 @@ def _patch(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectCh
     for thing in _targets(options.positional, options, copy):
         if kind == "json":
             yield JsonPatch(thing, tuple(body))
-        elif kind == "merge" or not _has_list(body):
-            # A strategic merge patch differs from a merge patch only in lists.
-            yield MergePatch(thing, body)
         else:
-            raise NotSimulated("a strategic merge patch of a list")
+            yield MergePatch(thing, body if kind == "merge" else _strategic(thing.raw, body))
 
 
-def _has_list(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_list, value.values()))
-    return isinstance(value, list)
+def _strategic(present: Any, patch: Any) -> Any:
+    """The merge patch with the effect of a strategic one.
+
+    Entries of a list are merged by their name.
+    """
+    if isinstance(patch, Mapping):
+        kept = present if isinstance(present, Mapping) else {}
+        return {key: _strategic(kept.get(key), value) for key, value in patch.items()}
+    if not isinstance(patch, list):
+        return patch
+    if not all(isinstance(each, Mapping) and "name" in each for each in patch):
+        raise NotSimulated("a strategic merge patch of a list without names")
+    entries = {each["name"]: each for each in present or ()}
+    for each in patch:
+        entries[each["name"]] = merge_patched(entries.get(each["name"], {}), each)
+    return list(entries.values())
 
 
 def _delete(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:

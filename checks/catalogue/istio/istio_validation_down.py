@@ -8,8 +8,10 @@ from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.label_selectors import selects
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
-from checks.model.commands import ADDON, change, inspect, kubectl, restart
-from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.istio.istiod_faults import reconcile
+from checks.kubernetes.ownership import with_owner
+from checks.model.commands import ADDON, change, inspect, kubectl
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import texts
 
 
@@ -54,7 +56,7 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
             unanswered[revision] = (configuration.name, evidence)
         if revision in unanswered:
             count += 1
-            yield _warned(configuration, hook, revision, unanswered[revision][1], f"istiod-{revision}" in wanted)
+            yield _warned(facts, configuration, hook, revision, unanswered[revision][1])
     if not count:
         yield healthy(f"Istiod answers {names}, which validates Istio objects.")
 
@@ -84,25 +86,32 @@ def _without_endpoints(facts: Facts, service: str) -> Evidence | None:
 
 
 def _warned(
-    configuration: ValidatingWebhookConfiguration, hook: Webhook, revision: str, evidence: Evidence, installed: bool
+    facts: Facts, configuration: ValidatingWebhookConfiguration, hook: Webhook, revision: str, evidence: Evidence
 ) -> Observation:
+    installed = revision in facts.gateway.revisions
     whose = f" of revision {revision}" if installed else ""
     pods = kubectl("get", "pods,endpointslices", "-l", "app=istiod", "-o", "wide", namespace=ROOT_NAMESPACE)
-    remove = kubectl("delete", "validatingwebhookconfiguration", configuration.name)
     return warn(
         f"Istiod does not answer webhook {hook.name} of {configuration.ref}: Istio objects{whose} cannot be changed.",
         subject=configuration.ref,
         evidence=[evidence, Evidence(configuration.ref, f"webhooks[{hook.name}].failurePolicy", hook.failure_policy)],
         actions=[
             inspect("List istiod's pods and endpoints", pods, ADDON),
-            restart(f"istiod-{revision}", ROOT_NAMESPACE)
-            if installed
-            else change(
-                f"Delete the webhook that revision {revision} left behind",
-                remove,
-                ADDON,
-                "Istio objects can be changed",
-            ),
+            _next(facts, revision, evidence) if installed else _remove(configuration, revision),
         ],
         about=[Involved("revision", revision), Involved("webhook", configuration.name)],
     )
+
+
+def _next(facts: Facts, revision: str, evidence: Evidence) -> Action:
+    """The fix of a missing Service; without endpoints, what its selector matches."""
+    if evidence.field == "metadata.name":
+        return reconcile(facts)
+    show = kubectl("get", "service", f"istiod-{revision}", "-o", "wide", namespace=ROOT_NAMESPACE)
+    return inspect("Show the Service's selector, which has to match istiod's pods", show)
+
+
+def _remove(configuration: ValidatingWebhookConfiguration, revision: str) -> Action:
+    delete = kubectl("delete", "validatingwebhookconfiguration", configuration.name)
+    title = f"Delete the webhook that revision {revision} left behind"
+    return with_owner(change(title, delete, ADDON, "Istio objects can be changed"), configuration)

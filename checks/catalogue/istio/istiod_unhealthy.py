@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
-from checks.knowledge.refusals import refusal_reason
-from checks.kubernetes.deployment_details import refused_pods
-from checks.kubernetes.pod_obstacles import start_obstacle_of
+from checks.istio.istiod_faults import IstiodFault, istiod_fault, roll_back
 from checks.kubernetes.times_of_faults import condition_since
-from checks.model.commands import ADDON, PLUGIN_CA, SCALE, change, inspect, istiod_log, kubectl, restart
+from checks.model.commands import ADDON, SCALE, change, inspect, istiod_log, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
 
@@ -24,7 +24,7 @@ from checks.model.raw_values import text
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(ManagedCluster, Deployment, Pod, HorizontalPodAutoscaler, Event),
+    reads=(ManagedCluster, AgentPool, Deployment, Node, Pod, HorizontalPodAutoscaler, Event),
     explains={
         "proxy-not-ready": Because(
             "without istiod a proxy gets neither configuration nor certificate", share="revision"
@@ -46,7 +46,8 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
     (injection fails closed), no restarted proxy becomes ready, and no change to Istio objects takes effect.
 
     What usually fixes it: the reason why its pods do not run: nodes without capacity, an image that cannot be pulled,
-    an admission webhook. Do not edit the Deployment: the add-on reconciles it.
+    an admission webhook, a Deployment that is scaled to zero. A restart ends none of these. The add-on reconciles the
+    Deployment: it undoes other changes of it.
 
     Source: article IST-2; AKS documentation, "Istio service mesh add-on performance and scaling";
     docs/domain/components.md#istiod."""
@@ -74,38 +75,33 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
 
 def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observation:
     subject = f"Deployment {ROOT_NAMESPACE}/istiod-{revision}"
+    fault = istiod_fault(facts, revision)
     if deployment is None:
         summary = f"{subject} does not exist: mesh revision {revision} has no control plane."
         evidence = [Evidence(subject, "metadata.name", "(not found)", f"istiod-{revision}")]
     else:
-        summary = f"{subject} has no ready replica."
+        summary = f"{subject} has no ready replica{f': {fault.meaning}' if fault.meaning else ''}."
         evidence = [Evidence(subject, "status.readyReplicas", "0", str(deployment.replicas or "at least 2"))]
-        evidence += refused_pods(deployment)
     return fail(
         summary,
         subject=subject,
-        evidence=[*evidence, *_pods(facts, revision), *_reasons(facts, revision)],
-        actions=_with_fixes(
-            _actions(revision, deployment is not None), _fixes(facts, revision), deployment is not None
-        ),
+        evidence=[*evidence, *fault.evidence],
+        actions=_actions(facts, revision, fault, deployment is not None),
         about=_about(revision),
         since=condition_since(deployment, "Available") if deployment is not None else None,
     )
 
 
 def _partial(facts: Facts, revision: str, deployment: Deployment) -> Observation:
+    fault = istiod_fault(facts, revision)
     return warn(
         f"{deployment.ref} has {deployment.ready} of {deployment.replicas} replicas ready.",
         subject=deployment.ref,
         evidence=[
             Evidence(deployment.ref, "status.readyReplicas", str(deployment.ready), str(deployment.replicas)),
-            *refused_pods(deployment),
-            *_pods(facts, revision),
-            *_reasons(facts, revision),
+            *fault.evidence,
         ],
-        actions=_with_fixes(_actions(revision, True), _fixes(facts, revision), True)
-        if _fixes(facts, revision)
-        else _actions(revision, True)[:-1],
+        actions=_actions(facts, revision, fault, True),
         about=_about(revision),
         severity=Severity.DEGRADES,
     )
@@ -152,61 +148,6 @@ def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
     )
 
 
-def _pods(facts: Facts, revision: str) -> Iterator[Evidence]:
-    """Evidence of why each pod is not ready; none if pods are unreadable."""
-    if facts.gap(Pod, ROOT_NAMESPACE):
-        return
-    for pod in _unready(facts, revision):
-        waiting = next((c.waiting for c in pod.containers if c.waiting), "")
-        unscheduled = text(pod.condition("PodScheduled"), "message")
-        yield Evidence(pod.ref, "status", waiting or unscheduled or pod.phase or "not ready", "Ready")
-
-
-def _unready(facts: Facts, revision: str) -> Iterator[Pod]:
-    for pod in facts.readable(Pod, ROOT_NAMESPACE):
-        own = pod.labels.get("app") == "istiod" and pod.revision == revision
-        if own and not pod.ready and pod.deleted is None:
-            yield pod
-
-
-def _refusals(facts: Facts, revision: str) -> list[Event]:
-    """The newest refusal of its pods, if there are fewer than wanted."""
-    deployment = (
-        None if facts.gap(Deployment, ROOT_NAMESPACE) else facts.get(Deployment, f"istiod-{revision}", ROOT_NAMESPACE)
-    )
-    if deployment is None or deployment.existing >= deployment.replicas or facts.gap(Event, ROOT_NAMESPACE):
-        return []
-    events = [
-        each
-        for each in facts.in_namespace(Event, ROOT_NAMESPACE)
-        if each.reason == "FailedCreate" and each.message and each.object_key[2].startswith(f"istiod-{revision}")
-    ]
-    return sorted(events, key=lambda each: each.last or facts.now)[-1:]
-
-
-def _reasons(facts: Facts, revision: str) -> Iterator[Evidence]:
-    """The events that show why its pods do not start, or are not created."""
-    for event in _refusals(facts, revision):
-        yield Evidence(
-            f"{event.object_key[0]} {ROOT_NAMESPACE}/{event.object_key[2]}", "event FailedCreate", event.message
-        )
-    for pod in _unready(facts, revision):
-        yield from start_obstacle_of(facts, pod)[1]
-
-
-def _fixes(facts: Facts, revision: str) -> list[Action]:
-    """The fix of each reason; a restart ends none of them."""
-    refused = (refusal_reason(event.message) for event in _refusals(facts, revision))
-    found = [change(known[0].fix, url=ADDON) for known in refused if known is not None and known[0].fix]
-    obstacles = (start_obstacle_of(facts, pod)[0] for pod in _unready(facts, revision))
-    return [*found, *(change(fix, url=PLUGIN_CA) for fix in dict.fromkeys(o.fix for o in obstacles if o is not None))]
-
-
-def _with_fixes(actions: list[Action], fixes: list[Action], exists: bool) -> list[Action]:
-    """The actions with the fixes of the reasons, instead of a restart."""
-    return [*actions[:-1], *fixes] if fixes and exists else actions
-
-
 def _about(revision: str) -> list[Involved]:
     return [
         Involved("revision", revision),
@@ -215,26 +156,27 @@ def _about(revision: str) -> list[Involved]:
     ]
 
 
-def _actions(revision: str, exists: bool) -> list[Action]:
-    found = [
-        inspect(
-            "List istiod's pods",
-            kubectl("get", "pods", "-l", f"app=istiod,istio.io/rev={revision}", "-o", "wide", namespace=ROOT_NAMESPACE),
-            ADDON,
-        )
-    ]
-    if not exists:
-        return [
-            *found,
-            inspect(
-                "List the Deployments of all control planes", kubectl("get", "deployments", namespace=ROOT_NAMESPACE)
-            ),
-        ]
-    found.append(
-        inspect(
-            "Describe istiod's Deployment",
-            kubectl("describe", "deployment", f"istiod-{revision}", namespace=ROOT_NAMESPACE),
-        ),
+def _actions(facts: Facts, revision: str, fault: IstiodFault, exists: bool) -> list[Action]:
+    """The fix of the reason; without one, what shows it. A restart ends no reason that repeats."""
+    listed = inspect(
+        "List istiod's pods",
+        kubectl("get", "pods", "-l", f"app=istiod,istio.io/rev={revision}", "-o", "wide", namespace=ROOT_NAMESPACE),
+        ADDON,
     )
-    found.append(inspect("Show istiod's errors", istiod_log(revision, "error|fatal|panic")))
-    return [*found, restart(f"istiod-{revision}", ROOT_NAMESPACE)]
+    others = "List the Deployments of all control planes"
+    found = [
+        *([listed] if exists else [inspect(others, kubectl("get", "deployments", namespace=ROOT_NAMESPACE))]),
+        *fault.fixes,
+        *fault.looks,
+    ]
+    if exists and not fault.fixes:
+        describe = kubectl("describe", "deployment", f"istiod-{revision}", namespace=ROOT_NAMESPACE)
+        found.append(inspect("Describe istiod's Deployment", describe))
+        found.append(inspect("Show istiod's errors", istiod_log(revision, "error|fatal|panic")))
+    other = next((each for each in facts.gateway.revisions if each != revision and _runs(facts, each)), None)
+    return [*found, *([roll_back(facts, revision, other)] if other and not fault.fixes else [])]
+
+
+def _runs(facts: Facts, revision: str) -> bool:
+    deployment = facts.get(Deployment, f"istiod-{revision}", ROOT_NAMESPACE)
+    return deployment is not None and deployment.ready > 0

@@ -12,17 +12,34 @@ from tests.clusters.bundles import Manifest
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.healthy import created, model
 
+_ROOT = "aks-istio-system"
 _ANNOTATION = "kubernetes.azure.com/static-gateway-configuration"
 
 
 def reconcile_gateways(copy: ClusterCopy) -> None:
     """Bring the objects of every enabled gateway into the state of the mesh profile."""
-    istio = (copy.properties().get("serviceMeshProfile") or {}).get("istio") or {}
+    istio = _istio(copy)
     for entry in (istio.get("components") or {}).get("egressGateways") or ():
         namespace = entry.get("namespace") or "aks-istio-egress"
         if entry.get("enabled") and copy.get("Namespace", "", namespace) is not None:
             for revision in istio.get("revisions") or ():
                 _reconcile(copy, namespace, entry["name"], revision, entry.get("gatewayConfigurationName") or "")
+
+
+def _istio(copy: ClusterCopy) -> Manifest:
+    """The settings of Istio in the mesh profile."""
+    return dict((copy.properties().get("serviceMeshProfile") or {}).get("istio") or {})
+
+
+def restore_control_planes(copy: ClusterCopy) -> None:
+    """Create the Deployments of istiod that revisions of the mesh profile lack.
+
+    This is the effect of `az aks update` without changes.
+    """
+    for revision in _istio(copy).get("revisions") or ():
+        if copy.get("Deployment", _ROOT, f"istiod-{revision}") is None:
+            found = _renamed(copy, "Deployment", _ROOT, f"istiod-{revision}", "", revision, like="istiod-asm-1-30")
+            copy.put({**found, "status": {}})
 
 
 def _reconcile(copy: ClusterCopy, namespace: str, gateway: str, revision: str, configuration: str) -> None:
@@ -59,8 +76,14 @@ def _restore_service(copy: ClusterCopy, namespace: str, gateway: str, revision: 
         copy.put({**found, "spec": spec})
 
 
-def _renamed(copy: ClusterCopy, kind: str, namespace: str, name: str, gateway: str, revision: str) -> Manifest:
-    words = {"egw": gateway, "asm-1-30": revision, "team-egress": namespace, "egw-asm-1-30": name}
+def _renamed(
+    copy: ClusterCopy, kind: str, namespace: str, name: str, gateway: str, revision: str, like: str = ""
+) -> Manifest:
+    """The object of the healthy cluster with these names.
+
+    `like` is the name of an object of the control plane.
+    """
+    words = {"egw": gateway, "asm-1-30": revision, "team-egress": namespace, like or "egw-asm-1-30": name}
 
     def renamed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -69,4 +92,9 @@ def _renamed(copy: ClusterCopy, kind: str, namespace: str, name: str, gateway: s
             return [renamed(each) for each in value]
         return words.get(value, value) if isinstance(value, str) else value
 
-    return created(renamed(model(kind, "team-egress", "egw")), copy.stamp, name=name, namespace=namespace)
+    return created(
+        renamed(model(kind, _ROOT, like) if like else model(kind, "team-egress", "egw")),
+        copy.stamp,
+        name=name,
+        namespace=namespace,
+    )

@@ -92,8 +92,9 @@ def _containers_of(deployment: Manifest) -> list[Manifest]:
 
 def _control_plane(copy: ClusterCopy, deployment: Manifest) -> Iterator[str]:
     """A proxy becomes ready when istiod of its revision has sent its configuration."""
-    revision = (deployment["spec"]["template"]["metadata"].get("labels") or {}).get("istio.io/rev")
-    if not revision:
+    labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
+    revision = labels.get("istio.io/rev")
+    if not revision or labels.get("app") == "istiod":
         return
     control_plane = copy.get("Deployment", "aks-istio-system", f"istiod-{revision}")
     if control_plane is None or not (control_plane.get("status") or {}).get("readyReplicas"):
