@@ -6,7 +6,7 @@ the check is `unknown`, or `skipped` after a failure that makes it meaningless.
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
@@ -36,6 +36,7 @@ from checks.facts.workloads import Deployment
 from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
 from checks.model.route import Route
+from checks.model.value_types import value
 
 _Results = tuple[tuple[Finding, ...], AbstractSet[type[Fact]]]
 """The findings of a check and the kinds of facts that it read."""
@@ -47,7 +48,7 @@ The mesh profile, or the cluster's objects if Azure cannot be read.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Evaluated:
     """An evaluated check; its findings have no explanations yet, the report adds them."""
 
@@ -257,7 +258,10 @@ class Diagnosis:
         known = self._of_cluster.get(check)
         if known is None:
             facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
-            known = findings_in_context(run_check(check, facts), self._context), facts.reads.kinds
+            found = run_check(check, facts)
+            if any(each.actions for each in found):  # nearly no finding of a healthy gateway has one
+                found = findings_in_context(found, self._context)
+            known = found, facts.reads.kinds
             if not facts.reads.of_run:
                 self._of_cluster[check] = known
         findings, self._touched[check.slug] = known

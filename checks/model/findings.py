@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from checks.model.raw_values import Moment
 from checks.model.route import Route
+from checks.model.value_types import value
 
 
 class Status(StrEnum):
@@ -111,7 +112,7 @@ def _read(about: object) -> object:
 _Involved = Annotated[frozenset[Involved], BeforeValidator(_read), PlainSerializer(_written, when_used="json")]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Evidence:
     """One observed field that a single `kubectl get` or `az … show` can confirm."""
 
@@ -121,7 +122,7 @@ class Evidence:
     expected: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Action:
     """A next step: title, command, effect, documentation URL, and what follows a change.
 
@@ -138,7 +139,7 @@ class Action:
     undo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Observation:
     """A result that a check function yields.
 
@@ -163,7 +164,7 @@ class Observation:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Finding:
     """One result of one check in one run.
 

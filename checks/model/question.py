@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from checks.model.value_types import value
+
 _NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 
 
@@ -15,7 +17,7 @@ class BadQuestion(ValueError):
         self.nearest = tuple(nearest)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClusterIdentity:
     """The names of a cluster: the configured name and Azure's names.
 

@@ -11,9 +11,10 @@ from checks.istio.faults.readers import READERS
 from checks.istio.request.client_request import ClientRequest, joined_clients
 from checks.istio.request.outcome import End, RequestOutcome, Result
 from checks.istio.request.routing import Routing
+from checks.model.value_types import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ResolvedRoute:
     """One kind of request with its outcome and faults.
 

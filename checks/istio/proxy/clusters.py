@@ -14,11 +14,12 @@ from checks.istio.mesh.services import MeshPort, MeshService, Resolution
 from checks.istio.proxy.endpoints import Endpoint, Endpoints
 from checks.istio.proxy.upstream_tls import UpstreamContexts, UpstreamTls
 from checks.model.raw_values import Raw, labels, mapping, text
+from checks.model.value_types import value
 
 PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClusterName:
     """`outbound|port|subset|host`, or one of Istio's own clusters with only a host."""
 

@@ -6,7 +6,6 @@ Source: Istio `pilot/pkg/networking/core/endpoint_builder.go`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.pods import Pod
@@ -15,9 +14,10 @@ from checks.istio.mesh.objects.hosts import is_address, is_wildcard
 from checks.istio.mesh.registries import listed_endpoints
 from checks.istio.mesh.services import MeshPort, MeshService, Resolution
 from checks.model.raw_values import Raw, items, labels, number, text, texts
+from checks.model.value_types import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Endpoint:
     """An endpoint of a cluster: an address or a name, and a port."""
 

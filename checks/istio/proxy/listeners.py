@@ -9,13 +9,14 @@ from ipaddress import ip_address, ip_network
 from checks.facts.fact import KubernetesObject
 from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.clusters import ClusterName
+from checks.model.value_types import value
 
 UNMATCHED = "outboundTrafficPolicy.mode"
 """The field that decides about connections that match no service of a sidecar."""
 _LIST_ENTRY = re.compile(r"spec\.(\w+)\[(\d+)\]")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Provenance:
     """The object and field that a part of the configuration comes from."""
 

@@ -15,6 +15,7 @@ from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.proxy.weights import destination_cluster
 from checks.model.raw_values import Raw, flag, items, mapping, number, text
+from checks.model.value_types import value
 
 
 class ServicesByHost(Interface):
@@ -23,7 +24,7 @@ class ServicesByHost(Interface):
     def get(self, host: str, /) -> MeshService | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HttpRoute:
     """A route of a virtual host: a rule with one of its match blocks, or a cluster alone."""
 
@@ -46,7 +47,7 @@ class HttpRoute:
         return path and not any(self.match.get(each) for each in others)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class VirtualHost:
     """A virtual host: the domains it answers for, and its routes in order."""
 

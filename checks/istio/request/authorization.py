@@ -7,7 +7,6 @@ Source: Istio `pilot/pkg/security/authz`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from checks.facts.istio_policies import AuthorizationPolicy
@@ -19,9 +18,10 @@ from checks.istio.request.external_authorizers import ExternalAuthorizers
 from checks.istio.request.matching import NotModelled
 from checks.istio.request.wire import Http
 from checks.model.raw_values import Raw, items, mapping, text, texts
+from checks.model.value_types import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DownstreamPeer:
     """The properties of a client that a policy can match.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from checks.facts.pods import Pod
 from checks.istio.request.wire import Connection, request_layers
 from checks.model.requested_host import USUAL_PORTS
+from checks.model.value_types import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ ANY_NAME = "any-name"
 """The label that stands for all names of a wildcard."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClientRequest:
     """One kind of request, and the clients that send it.
 

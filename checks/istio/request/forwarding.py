@@ -1,7 +1,7 @@
 """The decision of one proxy about a connection: an end, or forwarding to a cluster."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checks.facts.fact import KubernetesObject
 from checks.istio.proxy.clusters import ClusterName
@@ -9,9 +9,10 @@ from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result, Step
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection
+from checks.model.value_types import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Trail:
     """The gateways and clusters that a connection has passed."""
 
@@ -33,7 +34,7 @@ class Trail:
         return Trail(gateways, self.clusters, self.hops + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Arrival:
     """A connection at a proxy."""
 
@@ -69,7 +70,7 @@ class Arrival:
         return replace(end, steps=steps, ending=ending, cluster=cluster)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Forwarded:
     """A connection that a proxy forwards to a cluster.
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
+from checks.model.value_types import value
 
 
 class Result(StrEnum):
@@ -63,7 +64,7 @@ class ConfigurationPart(StrEnum):
     POLICY = "authorization policy"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Step:
     """A decision of one proxy, and the object that it comes from."""
 
@@ -75,7 +76,7 @@ class Step:
     """The chosen cluster."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class End:
     """One end of a request, with its share of all requests in percent."""
 
@@ -132,7 +133,7 @@ class End:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestOutcome:
     """The possible ends of a request, and the result that they have in common."""
 

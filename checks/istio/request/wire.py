@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from checks.istio.mesh.objects.hosts import is_address
+from checks.model.value_types import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Http:
     """A plain HTTP request; header names are in lower case."""
 
@@ -33,7 +34,7 @@ class Connect:
     post: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Tls:
     """A TLS session."""
 
@@ -57,7 +58,7 @@ class Bytes:
 Layer = Http | Connect | Tls | Bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Connection:
     """A connection to an address and port, with the layers of its first bytes.
 
