@@ -27,6 +27,7 @@ from bot.messages.phrases import DATE_AND_TIME, EFFECT_WORDS, RUNNING_MARK, SEVE
 from bot.messages.step_offers import steps_for
 from checks.model.commands import is_command
 from checks.model.findings import Action, Finding, Report, Status
+from checks.reports.recipes import labeled
 from checks.reports.wording import STAGES, codes_of, plural, roots_of
 from workers.records.run import Run
 
@@ -108,8 +109,7 @@ def _finding_blocks(run: Run, finding: Finding) -> Iterator[Block]:
     yield _heading(finding)
     yield from _evidence(finding)
     yield from _origin(run, finding)
-    for each in finding.actions:
-        yield section(action_text(each))
+    yield from recipe(finding.actions)
     steps = f" · AKS article, step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
     severity = SEVERITY_WORDS[finding.severity]
     since = f"since {local_time(finding.since, DATE_AND_TIME)} · " if finding.since is not None else ""
@@ -148,6 +148,12 @@ def _evidence(finding: Finding) -> Iterator[Block]:
         yield section(raw("\n".join(lines[start : start + 10])))
 
 
+def recipe(steps: Iterable[Action]) -> Iterator[Block]:
+    """The numbered actions of a finding or reason."""
+    for label, each in labeled(steps):
+        yield section(raw(f"*{label}* {action_text(each)}"))
+
+
 def action_text(step: Action) -> Escaped:
     """An action: title, effect, documentation, command as a code block, and how to verify it."""
     link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
@@ -184,7 +190,7 @@ def _not_checked(report: Report, wanted: Collection[str]) -> Iterator[Message]:
         blocks = [
             section(raw(f"❔ *Not checked:* {plain(each.reason)}")),
             context(raw(f"{not_made}: {codes_of(report, each.checks)}")),
-            *(section(action_text(action)) for action in each.actions),
+            *recipe(each.actions),
         ]
         slot = hashlib.sha256(each.reason.encode()).hexdigest()[:8]
         yield Message(f"unknown/{slot}", fallback(f"Not checked: {each.reason}; {not_made}"), fitting(blocks))

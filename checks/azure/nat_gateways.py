@@ -9,7 +9,7 @@ from checks.facts.network_resources import Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import NAT, change, inspect, quoted
+from checks.model.commands import NAT, alternatives, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, warn
 
 
@@ -84,15 +84,18 @@ class SubnetNatGateway:
         allow = f"{self._ranges} ({self.name})" if self.addresses else f"the public addresses of {self.name}"
         return [
             inspect(f"Show the public IP addresses and prefixes of {self.name}", show, NAT),
-            change(
-                f"Remove {self.name} from {self.subnet.ref}, unless other node pools use the subnet",
-                remove,
-                NAT,
-                f"destinations see an address of {egress_prefix}",
-            ),
-            change(
-                f"Allow {allow} at the destinations instead; then no traffic leaves from {egress_prefix}",
-                url=NAT,
+            *alternatives(
+                change(
+                    f"Remove {self.name} from {self.subnet.ref}, unless other node pools use the subnet",
+                    remove,
+                    NAT,
+                    f"destinations see an address of {egress_prefix}",
+                ),
+                change(
+                    f"Allow {allow} at the destinations instead; then no traffic leaves from {egress_prefix}",
+                    url=NAT,
+                    expect="requests are answered",
+                ),
             ),
         ]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from checks.azure.outbound_destinations import OutboundDestination, names_of
 from checks.facts.network_resources import Subnet
 from checks.knowledge.network_requirements import SERVICE_ENDPOINT_DOMAINS
-from checks.model.commands import SERVICE_ENDPOINTS, change, inspect, quoted
+from checks.model.commands import SERVICE_ENDPOINTS, alternatives, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, warn
 
 
@@ -68,12 +68,15 @@ class ServiceEndpoint:
                     ),
                     SERVICE_ENDPOINTS,
                 ),
-                change(
-                    f"Allow {self.subnet.ref} in the firewall of {names} with a virtual network rule: a rule for {prefix} "
-                    "has no effect",
-                    url=SERVICE_ENDPOINTS,
+                *alternatives(
+                    change(
+                        f"Allow {self.subnet.ref} in the firewall of {names} with a virtual network rule: a rule for {prefix} "
+                        "has no effect",
+                        url=SERVICE_ENDPOINTS,
+                        expect=f"requests to {names} are answered",
+                    ),
+                    self._removal(prefix),
                 ),
-                self._removal(prefix),
             ],
         )
 

@@ -7,7 +7,7 @@ from checks.azure.outbound_destinations import OutboundDestination, names_of
 from checks.azure.security_rules import networks_of
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.knowledge.network_requirements import DETOURS, DROPS
-from checks.model.commands import FW, change, inspect, quoted
+from checks.model.commands import FW, alternatives, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, fail, warn
 
 
@@ -142,7 +142,10 @@ def redirected(
         f"{route.prefix} from {subnet.ref} to {route.hop}.",
         subject=table,
         evidence=evidence,
-        actions=[route.show(), change(allow, url=FW), route.correction(egress_prefix)],
+        actions=[
+            route.show(),
+            *alternatives(change(allow, url=FW, expect="requests are answered"), route.correction(egress_prefix)),
+        ],
     )
 
 

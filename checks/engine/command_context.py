@@ -42,6 +42,7 @@ def action_in_context(action: Action, context: str) -> Action:
         command=command_in_context(action.command, context),
         expect=sentence_in_context(action.expect, context),
         verify=command_in_context(action.verify, context),
+        alternative_to=sentence_in_context(action.alternative_to, context),
         undo=sentence_in_context(command_in_context(action.undo, context), context),
     )
 

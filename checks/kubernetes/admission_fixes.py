@@ -10,7 +10,7 @@ from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_workloads import few_of, other_workloads
 from checks.kubernetes.policy_exemptions import azure_exclusion, azure_exemption, kyverno_exception
 from checks.kubernetes.webhook_backends import BackendFault, own_pods_refused
-from checks.model.commands import FAQ, TSG, change, inspect, kubectl
+from checks.model.commands import FAQ, TSG, alternatives, change, inspect, kubectl
 from checks.model.findings import Action
 from checks.model.json_patches import Operation, patch_entry, unchanged
 from checks.model.raw_values import items
@@ -38,7 +38,7 @@ def silent_webhook_fixes(
     exclude = _exclude(facts, webhook, excluded, "until its backend answers")
     if fault is None or not fault.fixes:
         return [exclude, *shows]
-    return [*fault.fixes, *(() if _deletes(fault) else (exclude,)), *shows]
+    return [*alternatives(fault.fixes, *(() if _deletes(fault) else (exclude,))), *shows]
 
 
 def denying_webhook_fixes(

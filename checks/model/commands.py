@@ -4,6 +4,8 @@ Commands have the real names filled in.
 """
 
 import shlex
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from checks.model.findings import Action, Effect
@@ -110,6 +112,15 @@ def disrupt(
 ) -> Action:
     """An action that interrupts traffic."""
     return Action(title, command, Effect.DISRUPTS, url, expect, verify, undo)
+
+
+def alternatives(first: Action | Iterable[Action], *others: Action) -> list[Action]:
+    """Actions of which one is carried out: the first, or one of the others.
+
+    The first can be several steps. Steps that belong to all of them follow in the list.
+    """
+    steps = [first] if isinstance(first, Action) else list(first)
+    return [*steps, *(replace(each, alternative_to=steps[0].title) if steps else each for each in others)]
 
 
 PROGRAMS = ("kubectl", "az", "egress-diag")

@@ -127,7 +127,8 @@ class Action:
     """A next step: title, command, effect, documentation URL, and what follows a change.
 
     The command is exact and may span lines. `expect` is what is seen after the change, `verify` the command that shows it,
-    `undo` the command that takes the change back, or a sentence if there is none.
+    `undo` the command that takes the change back, or a sentence if there is none. `alternative_to` is the title of the
+    action of the same finding that this one replaces: one of the two is carried out, never both.
     """
 
     title: str
@@ -137,6 +138,7 @@ class Action:
     expect: str = ""
     verify: str = ""
     undo: str = ""
+    alternative_to: str = ""
 
 
 @value(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Text from the cluster is escaped or code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from checks.model.findings import Action, Finding, Report, Status
 from checks.model.inert_text import inert
@@ -11,6 +11,7 @@ from checks.reports import route_markdown
 from checks.reports.document import stamp
 from checks.reports.markdown_text import code, code_cell, escaped
 from checks.reports.pasted import labeled_markdown, markdown_block
+from checks.reports.recipes import labeled
 from checks.reports.wording import (
     EFFECTS,
     STAGES,
@@ -78,8 +79,7 @@ def _not_made(report: Report) -> Iterator[str]:
         yield f"## Not checked: {escaped(each.reason)}"
         yield ""
         yield f"{plural(len(each.checks), 'check')} not made: {codes_of(report, each.checks)}"
-        for action in each.actions:
-            yield from _action(action)
+        yield from _actions(each.actions)
     for finding in offered(report):
         yield ""
         yield f"## {STATUSES[finding.status].capitalize()}: {finding.code}"
@@ -99,14 +99,18 @@ def _finding(finding: Finding) -> Iterator[str]:
         for each in finding.evidence:
             cells = (escaped(each.resource), code_cell(each.field), code_cell(each.observed), escaped(each.expected))
             yield f"| {' | '.join(cells)} |"
-    for action in () if finding.explained_by else finding.actions:
-        yield from _action(action)
+    yield from _actions(() if finding.explained_by else finding.actions)
 
 
-def _action(action: Action) -> Iterator[str]:
+def _actions(actions: Iterable[Action]) -> Iterator[str]:
+    for label, action in labeled(actions):
+        yield from _action(label, action)
+
+
+def _action(label: str, action: Action) -> Iterator[str]:
     yield ""
     link = f" ([documentation]({action.url}))" if action.url else ""
-    yield f"- {escaped(action.title)} ({EFFECTS[action.effect]}){link}"
+    yield f"**{label}** {escaped(action.title)} ({EFFECTS[action.effect]}){link}"
     if action.command:
         yield from markdown_block(action.command)
     yield from labeled_markdown("Expect", action.expect)

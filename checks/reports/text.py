@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from checks.model.findings import Action, Finding, Report, Verdict
 from checks.reports import route_text
 from checks.reports.pasted import labeled_text, text_lines
+from checks.reports.recipes import labeled
 from checks.reports.wording import (
     EFFECTS,
     STATUSES,
@@ -110,8 +111,8 @@ def _since(finding: Finding) -> Iterator[str]:
 
 
 def _actions(actions: tuple[Action, ...]) -> Iterator[str]:
-    for action in actions:
-        yield f"    > {action.title} ({EFFECTS[action.effect]})"
+    for label, action in labeled(actions):
+        yield f"    {label} {action.title} ({EFFECTS[action.effect]})"
         yield from text_lines(action.command, "        ")
         yield from labeled_text("expect", action.expect, "      ")
         yield from labeled_text("verify", action.verify, "      ")

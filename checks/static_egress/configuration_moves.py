@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import change, kubectl
+from checks.model.commands import alternatives, change, kubectl
 from checks.model.findings import Action, Evidence
 from checks.static_egress.gateway_configuration import annotated_pods
 from checks.static_egress.procedures import (
@@ -102,7 +102,7 @@ def _open_steps(facts: Facts, move: Move) -> Iterator[OpenStep]:
         why = (
             f"{new.name} has egress IP prefix {new.egress_prefix}, and {gateway.ref} still uses {gateway.configuration}"
         )
-        steps = (describe(new), point_to(facts, new.name, move.old), _undo_creation(new))
+        steps = (describe(new), *alternatives(point_to(facts, new.name, move.old), _undo_creation(new)))
         yield OpenStep(3, why, gateway.ref, (evidence,), steps)
     yield from _pods_to_move(facts, move)
     cluster = facts.one(ManagedCluster)  # without it, another gateway may use the old one
@@ -140,7 +140,10 @@ def _pods_to_move(facts: Facts, move: Move) -> Iterator[OpenStep]:
     else:
         why = f"{gateway.ref} has no pods"
     back = [point_to(facts, move.old_name, new)] if move.old is not None and move.old.deleted is None else []
-    steps = (show_pods(new.namespace, new.name, move.old_name), *restart_gateway(gateway)[1:], *back)
+    steps = (
+        show_pods(new.namespace, new.name, move.old_name),
+        *alternatives(restart_gateway(gateway)[1:], *back),
+    )
     yield OpenStep(4, why, f"pods of {gateway.ref}", tuple(evidence), steps)
 
 

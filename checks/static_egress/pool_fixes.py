@@ -6,7 +6,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.azure_errors import ReportedError
-from checks.model.commands import SEGDOC, TSG, az_aks, change, disrupt, inspect, kubectl
+from checks.model.commands import SEGDOC, TSG, alternatives, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 from checks.static_egress.gateway_configuration import PoolState, state_of
@@ -108,17 +108,20 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
             kubectl("get", "nodes", "-l", selector, "-o", f"custom-columns={','.join(columns)}"),
             SEGDOC,
         ),
-        change(
-            f"Create gateway node pool {name} with OS SKU {sku}",
-            az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
-            SEGDOC,
-            f"2 nodes are Ready; then move the gateway to a StaticGatewayConfiguration on {name}, which has another egress IP "
-            "prefix (SEG-7)",
-        ),
-        disrupt(
-            f"Upgrade the node image of {pool} if a newer one has the module; open connections through each node are closed",
-            az_aks(facts.cluster, "nodepool", "upgrade", "--nodepool-name", pool, "--node-image-only"),
-            SEGDOC,
-            "the nodes show a newer image, and the daemons no longer report the error",
+        *alternatives(
+            change(
+                f"Create gateway node pool {name} with OS SKU {sku}",
+                az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
+                SEGDOC,
+                f"2 nodes are Ready; then move the gateway to a StaticGatewayConfiguration on {name}, which has another "
+                "egress IP prefix (SEG-7)",
+            ),
+            disrupt(
+                f"Upgrade the node image of {pool} if a newer one has the module; open connections through each node are "
+                "closed",
+                az_aks(facts.cluster, "nodepool", "upgrade", "--nodepool-name", pool, "--node-image-only"),
+                SEGDOC,
+                "the nodes show a newer image, and the daemons no longer report the error",
+            ),
         ),
     ]

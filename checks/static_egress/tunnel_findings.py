@@ -6,7 +6,7 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import LOCAL_DNS_TUNNELLED, SERVICES_TUNNELLED_WITH_CILIUM
-from checks.model.commands import SEGDOC, change, restart
+from checks.model.commands import SEGDOC, alternatives, change, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.components import CNI_MANAGER_SET, NAMESPACE, cni_manager
 from checks.static_egress.operator_version import operator_version, written_version
@@ -77,16 +77,22 @@ def _actions(
     if each.by_operator:
         return [
             describe(configuration),
-            patch_spec(
-                configuration,
-                "Patch spec.defaultRoute to staticEgressGateway: everything outside the excluded ranges then uses the gateway",
-                {"defaultRoute": "staticEgressGateway", "excludeCidrs": []},
-                "new pods reach Services without the tunnel",
-            ),
-            *restarts,
-            change(
-                "Upgrade the cluster to Kubernetes 1.34 or later, whose operator keeps Services out of the tunnel",
-                url=SEGDOC,
+            *alternatives(
+                [
+                    patch_spec(
+                        configuration,
+                        "Patch spec.defaultRoute to staticEgressGateway: everything outside the excluded ranges then uses the "
+                        "gateway",
+                        {"defaultRoute": "staticEgressGateway", "excludeCidrs": []},
+                        "new pods reach Services without the tunnel",
+                    ),
+                    *restarts,
+                ],
+                change(
+                    "Upgrade the cluster to Kubernetes 1.34 or later, whose operator keeps Services out of the tunnel",
+                    url=SEGDOC,
+                    expect="new pods reach Services without the tunnel",
+                ),
             ),
             SERVICES_TUNNELLED_WITH_CILIUM.compare,
         ]

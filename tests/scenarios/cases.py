@@ -20,7 +20,8 @@
             subject: Kind namespace/name
             evidence: ["resource | field | observed | expected"]
             about: [host edition.cnn.com]
-            actions: ["reads: kubectl …", "disrupts: kubectl …"]   # without the context, which the engine adds
+            actions: ["reads: kubectl …", "disrupts: kubectl …"]   # without the context, which the engine adds; an
+                                                                   # alternative as "or changes: kubectl …"
 
 `python -m tests.scenarios.accept stage/fault` writes `expect` from the check's current findings: read them as prose before
 you commit them. Every check has at least one firing, one healthy and one unreadable case, which a test enforces.
@@ -139,5 +140,8 @@ def shown(finding: Finding) -> dict[str, Any]:
         " | ".join([e.resource, e.field, e.observed, *([e.expected] if e.expected else [])]) for e in finding.evidence
     ]
     parts["about"] = [f"{one.kind} {one.name}" for one in sorted(finding.about)]
-    parts["actions"] = [f"{a.effect.value}: {without_context(a.command) or a.title}" for a in finding.actions]
+    parts["actions"] = [
+        f"{'or ' if a.alternative_to else ''}{a.effect.value}: {without_context(a.command) or a.title}"
+        for a in finding.actions
+    ]
     return {key: value for key, value in parts.items() if value not in ("", [])}

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from checks.model.findings import Effect, Verdict
 from tests.clusters.bundles import dump_yaml
 from tests.simulation.execution import Outcome
-from tests.simulation.suite import broken_incidents, case_name, case_outcome, failing_cases, outcome
+from tests.simulation.suite import broken_incidents, case_outcomes, failing_cases, outcomes
 from tests.simulation.test_printed_steps import CASES_NOT_SIMULATED, NOT_SIMULATED, WRONG
 
 
@@ -19,8 +19,8 @@ def main() -> None:
     """Write both lists and print the numbers."""
     mistakes: dict[str, list[str]] = {}
     for path, found in (
-        (NOT_SIMULATED, [(each.name, outcome(each)) for each in broken_incidents()]),
-        (CASES_NOT_SIMULATED, [(case_name(each), case_outcome(each)) for each in failing_cases()]),
+        (NOT_SIMULATED, [found for each in broken_incidents() for found in outcomes(each)]),
+        (CASES_NOT_SIMULATED, [found for each in failing_cases() for found in case_outcomes(each)]),
     ):
         broken = [(name, each) for name, each in found if each.before.verdict is Verdict.BROKEN]
         path.write_text(dump_yaml({name: each.left() for name, each in broken if each.left()}), encoding="utf-8")

@@ -1,6 +1,7 @@
 """The printed steps of a report on a copy of the facts, and the diagnosis afterwards."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from checks.facts.change_input import BadChange
@@ -31,6 +32,8 @@ class Outcome:
     """The steps whose effect does not follow from the facts, and why."""
     refused: tuple[tuple[Action, str], ...]
     """The steps that kubectl, the API server or Azure would refuse."""
+    instead: Action | None = None
+    """The alternative that was chosen; None if the first steps were carried out."""
 
     @property
     def fixed(self) -> bool:
@@ -44,8 +47,9 @@ class Outcome:
         why = dict(self.unsimulated)
         found: dict[str, list[str]] = {}
         for cause in roots_of(self.before):
-            reasons = [f"{each.title}: {why[each]}" for each in cause.actions if each in why]
-            if not reasons and all(each.effect is Effect.READS for each in cause.actions):
+            steps = chosen(cause.actions, self.instead)
+            reasons = [f"{each.title}: {why[each]}" for each in steps if each in why]
+            if not reasons and all(each.effect is Effect.READS for each in steps):
                 reasons = ["only read-only steps are printed"]
             found.setdefault(cause.check, []).extend(reasons)
         still = {each.check for each in roots_of(self.after)}
@@ -63,15 +67,40 @@ class Outcome:
         return [*refused, *(f"{each.check}: {each.summary}" for each in unfixed)]
 
 
-def executed(cluster: Cluster, wanted: Question) -> Outcome:
-    """Diagnose, carry out the steps of all root causes, and diagnose again."""
+def chosen(actions: Sequence[Action], instead: Action | None = None) -> list[Action]:
+    """The steps of a finding without the alternatives.
+
+    With `instead`, that alternative is in the place of the steps that it replaces.
+    """
+    titles = [each.title for each in actions]
+    found: list[Action] = []
+    for each in actions:
+        if each == instead and each.alternative_to in titles:
+            kept = [one.title for one in found].index(each.alternative_to)
+            found[kept:] = [each]
+        elif each.alternative_to not in titles:
+            found.append(each)
+    return found
+
+
+def alternatives_of(report: Report) -> list[Action]:
+    """The commands of the root causes that replace other steps."""
+    return [each for cause in roots_of(report) for each in cause.actions if each.alternative_to and each.command]
+
+
+def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) -> Outcome:
+    """Diagnose, carry out the steps of all root causes, and diagnose again.
+
+    Of alternatives, the first is carried out, or `instead`.
+    """
     before = diagnosed(cluster, wanted).finish(0.0)
     copy = ClusterCopy(cluster)
     done: list[Action] = []
     unsimulated: list[tuple[Action, str]] = []
     refused: list[tuple[Action, str]] = []
     for cause in roots_of(before):
-        for number, action in enumerate(cause.actions):
+        steps = chosen(cause.actions, instead)
+        for number, action in enumerate(steps):
             if action in done or not action.command:
                 if action.effect is not Effect.READS and not action.command:
                     unsimulated.append((action, "no command is printed"))
@@ -79,9 +108,7 @@ def executed(cluster: Cluster, wanted: Question) -> Outcome:
             try:
                 _execute(action, copy)
             except ValueUnknown as problem:
-                unsimulated += [
-                    (each, str(problem)) for each in cause.actions[number:] if each.effect is not Effect.READS
-                ]
+                unsimulated += [(each, str(problem)) for each in steps[number:] if each.effect is not Effect.READS]
                 break
             except NotSimulated as problem:
                 unsimulated.append((action, str(problem)))
@@ -93,7 +120,7 @@ def executed(cluster: Cluster, wanted: Question) -> Outcome:
                 copy.obstacles = []
     later = copy.after(2)
     after = diagnosed(later, _followed(wanted, copy)).finish(0.0)
-    return Outcome(before, after, later, tuple(done), tuple(unsimulated), tuple(refused))
+    return Outcome(before, after, later, tuple(done), tuple(unsimulated), tuple(refused), instead)
 
 
 def _followed(wanted: Question, copy: ClusterCopy) -> Question:
@@ -125,5 +152,9 @@ def _execute(action: Action, copy: ClusterCopy) -> None:
             run(command, copy)
         elif action.effect is not Effect.READS and not command.piped:
             raise NotSimulated(f"{command.words[0]} is not simulated")
+        if command.words[0] == "az" and copy.cluster is not before:
+            # Azure answers after minutes: the controllers have reacted before the next command.
+            settle(copy, before)
+            before = copy.cluster
     if copy.cluster is not before:
         settle(copy, before)

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from checks.model.question import Question
 from tests.clusters.bundles import Cluster
-from tests.clusters.compose import compose, named
 from tests.incidents.incidents import Incident, incidents, reported
 from tests.recordings import question
 from tests.scenarios.cases import Case, all_cases
-from tests.simulation.execution import Outcome, executed
+from tests.simulation.execution import Outcome, alternatives_of, executed
 
 
 def broken_incidents() -> Iterator[Incident]:
@@ -26,26 +25,27 @@ def failing_cases() -> Iterator[Case]:
             yield each
 
 
-def outcome(incident: Incident) -> Outcome:
-    """The result of an incident's steps."""
+def outcomes(incident: Incident) -> Iterator[tuple[str, Outcome]]:
+    """The result of an incident's steps, and of each alternative to them, with its name."""
     expect = incident.expect
-    return executed(
-        incident.cluster, _question(incident.cluster, expect["gateway"], expect.get("host"), expect.get("from"))
+    yield from _outcomes(
+        incident.name,
+        incident.cluster,
+        question(incident.cluster, expect["gateway"], expect.get("host"), expect.get("from")),
     )
 
 
-def case_outcome(case: Case) -> Outcome:
-    """The result of the steps of a case, diagnosed with every check."""
-    cluster = compose(named(case.cluster), case.raw.get("with") or {})
-    raw = case.raw
-    return executed(
-        cluster, _question(cluster, raw.get("gateway", "team-egress/egw"), raw.get("host"), raw.get("from"))
-    )
+def case_outcomes(case: Case) -> Iterator[tuple[str, Outcome]]:
+    """The results of the steps of a case, diagnosed with every check."""
+    yield from _outcomes(case_name(case), *case.asked)
+
+
+def _outcomes(name: str, cluster: Cluster, wanted: Question) -> Iterator[tuple[str, Outcome]]:
+    first = executed(cluster, wanted)
+    yield name, first
+    for each in dict.fromkeys(alternatives_of(first.before)):
+        yield f"{name}, or: {each.title}", executed(cluster, wanted, each)
 
 
 def case_name(case: Case) -> str:
     return f"{case.check.slug}: {case.name}"
-
-
-def _question(cluster: Cluster, gateway: str, host: str | None, client: str | None) -> Question:
-    return question(cluster, gateway, host, client)

@@ -12,7 +12,7 @@ from checks.facts.workloads import Deployment
 from checks.istio.access_log import AccessLog, Ambiguity, access_log, ambiguities
 from checks.istio.configured.proxy_labels import gateway_labels
 from checks.istio.configured.revision_settings import require_settings, settings_of
-from checks.model.commands import ISTIO_LOG, MESHCFG, TELEM, change, inspect, kubectl, kubectl_apply
+from checks.model.commands import ISTIO_LOG, MESHCFG, TELEM, alternatives, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -99,15 +99,18 @@ def _fixes(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) 
         return
     gateway = facts.gateway
     selector = f"\n  selector:\n    matchLabels:\n      istio: {labels['istio']}" if labels.get("istio") else ""
-    yield change(
+    create = change(
         "Create a Telemetry object that enables the gateway's access log",
         kubectl_apply(_manifest(gateway.name, gateway.namespace, selector)),
         TELEM,
         expect,
     )
+    others = []
     if revision:
         edit = kubectl("edit", "configmap", f"istio-shared-configmap-{revision}", namespace=ROOT_NAMESPACE)
-        yield change("Enable the access log for the whole mesh instead: accessLogFile: /dev/stdout", edit, MESHCFG)
+        title = "Enable the access log for the whole mesh instead: accessLogFile: /dev/stdout"
+        others.append(change(title, edit, MESHCFG, expect))
+    yield from alternatives(create, *others)
 
 
 def _manifest(name: str, namespace: str, selector: str) -> str:

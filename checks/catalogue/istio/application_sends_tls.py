@@ -22,7 +22,7 @@ from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import Step
-from checks.model.commands import ISTIO_TLSO, TSG, change, inspect, quoted
+from checks.model.commands import ISTIO_TLSO, TSG, alternatives, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import items, text
 
@@ -117,7 +117,7 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
             ),
             Evidence(rule.ref, path, mode, "(none) if applications send TLS"),
         ],
-        actions=[*map(show_object, shown), *choices],
+        actions=[*map(show_object, shown), *alternatives(*choices)],
         about=[Involved("host", host)],
     )
 

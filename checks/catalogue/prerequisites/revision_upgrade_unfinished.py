@@ -13,7 +13,7 @@ from checks.istio.mesh.configuration import MeshSettings
 from checks.istio.shared_settings import copy_settings, shared_settings, show_settings
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
-from checks.model.commands import MESHCFG, UPG, az_aks, change, inspect, kubectl
+from checks.model.commands import MESHCFG, UPG, alternatives, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -127,7 +127,7 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
                 f"{ref} does not exist, so mesh revision {name} lacks the settings of {pattern.ref}.",
                 subject=ref,
                 evidence=[Evidence(ref, "", "not found", f"as {pattern.name}"), *differing],
-                actions=[show_settings(pattern.name), copy_settings(pattern, name), *_ending(facts)],
+                actions=[show_settings(pattern.name), *alternatives(copy_settings(pattern, name), *_ending(facts))],
             )
     elif differing:
         fields = ", ".join(each.field for each in differing)

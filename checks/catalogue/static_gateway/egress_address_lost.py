@@ -12,7 +12,7 @@ from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConf
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED
-from checks.model.commands import SEGDOC, change, inspect, kubectl
+from checks.model.commands import SEGDOC, alternatives, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.egress_addresses import (
     interfaces_by_machine,
@@ -137,8 +137,9 @@ def _single_machines(
         ],
         actions=[
             _show(configuration.name, configuration.namespace),
-            configure_again(facts, configuration.pool, len(machines.addresses), most, configuration),
-            _upgrade(),
+            *alternatives(
+                configure_again(facts, configuration.pool, len(machines.addresses), most, configuration), _upgrade()
+            ),
         ],
         about=[Involved("pool", configuration.pool)],
     )
@@ -164,8 +165,7 @@ def _lost(
         evidence=[*evidence, *old_operator(facts)],
         actions=[
             _show(configuration.name, configuration.namespace),
-            again,
-            _upgrade(),
+            *alternatives(again, _upgrade()),
             IP_CONFIGURATIONS_REMOVED.compare,
         ],
         about=[Involved("pool", configuration.pool), *(Involved("node", node.name) for node, _ in lost)],
@@ -189,7 +189,11 @@ def _by_image(facts: Facts, machines: GatewayVMConfiguration, nodes: Sequence[No
             Evidence(machines.ref, "metadata.managedFields[f:status].time", changed),
             *old_operator(facts),
         ],
-        actions=[_show(machines.name, machines.namespace), again, _upgrade(), IP_CONFIGURATIONS_REMOVED.compare],
+        actions=[
+            _show(machines.name, machines.namespace),
+            *alternatives(again, _upgrade()),
+            IP_CONFIGURATIONS_REMOVED.compare,
+        ],
         severity=Severity.RISKS,
     )
 

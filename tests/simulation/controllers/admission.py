@@ -12,6 +12,7 @@ from checks.model.quantities import quantity
 from tests.clusters.bundles import Manifest
 from tests.clusters.compose import identity
 from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.controllers.healthy import condition
 
 
 def create_refusals(copy: ClusterCopy, deployment: Manifest) -> list[str]:
@@ -73,6 +74,25 @@ def _webhooks(copy: ClusterCopy, home: Manifest, deployment: Manifest) -> Iterat
             applies = selects(hook.get("namespaceSelector") or {}, home_labels) and selects(
                 hook.get("objectSelector") or {}, labels
             )
-            named_ = any(f'webhook "{hook["name"]}"' in message for message in denied)
+            named_ = any(_refusal(copy, hook, message) for message in denied)
             if covers and applies and named_ and hook.get("failurePolicy", "Fail") == "Fail":
                 yield f"webhook {hook['name']}"
+
+
+def _refusal(copy: ClusterCopy, hook: Manifest, message: str) -> bool:
+    """Whether the webhook refused objects and still does.
+
+    One that did not answer admits them when its backend is ready.
+    """
+    return f'webhook "{hook["name"]}"' in message and not ("failed calling webhook" in message and _answers(copy, hook))
+
+
+def _answers(copy: ClusterCopy, hook: Manifest) -> bool:
+    """Whether the Service of a webhook selects a ready pod."""
+    called = (hook.get("clientConfig") or {}).get("service") or {}
+    service = copy.get("Service", str(called.get("namespace", "")), str(called.get("name", "")))
+    selector: Manifest | None = ((service or {}).get("spec") or {}).get("selector")
+    return selector is not None and any(
+        condition(each, "Ready") == "True" and selects(selector, each["metadata"].get("labels") or {})
+        for each in copy.of("Pod", str(called.get("namespace", "")))
+    )

@@ -181,6 +181,21 @@ def _provision(copy: ClusterCopy, configuration: Manifest) -> None:
         ],
     }
     copy.put(machines)
+    for node, address in zip(
+        _nodes(copy, spec["gatewayNodepoolName"]),
+        (each["secondaryIP"] for each in machines["status"]["gatewayVMProfiles"]),
+        strict=True,
+    ):
+        _add_address(copy, str((node.get("spec") or {}).get("providerID", "")), str(address))
+
+
+def _add_address(copy: ClusterCopy, machine: str, address: str) -> None:
+    """The egress address on the network interface of a gateway node, if it was read."""
+    for each in copy.cluster.resources or ():
+        if f"{machine.removeprefix('azure://')}/networkInterfaces/".lower() in f"{each['id']}/".lower():
+            found = each["properties"].get("ipConfigurations") or []
+            entry = {"name": "egress", "properties": {"privateIPAddress": address}}
+            copy.merge_resource(str(each["id"]), {"properties": {"ipConfigurations": [*found, entry]}})
 
 
 def _prefix(copy: ClusterCopy, spec: Manifest, number: int, length: int) -> str:

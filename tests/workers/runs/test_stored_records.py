@@ -237,7 +237,7 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
 
 
 def _with_new_fields(finding: dict[str, Any]) -> dict[str, Any]:
-    actions = [{**each, "verify": "", "undo": ""} for each in finding["actions"]]
+    actions = [{**each, "verify": "", "undo": "", "alternative_to": ""} for each in finding["actions"]]
     return {**finding, "reason": "", "since": None, "actions": actions}
 
 
