@@ -1,22 +1,21 @@
 """`egress-diag probe` and `egress-diag restart`."""
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from checks.cli.gateway_arguments import GatewayArguments, command_configuration, question_of
-from checks.cli.usage import Seconds, config_option, refuse
+from checks.cli.cluster_arguments import ClusterArguments, cluster_options, command_configuration
+from checks.cli.gateway_arguments import GatewayArguments, asked, names_argument
+from checks.cli.usage import Seconds, refuse
 
 if TYPE_CHECKING:
     from checks.cli.action_session import ActionSession
 
 _shared = (
-    click.argument("cluster"),
-    click.argument("gateway"),
-    config_option,
-    click.option("--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
+    names_argument,
+    cluster_options,
     click.option("--yes", is_flag=True, help="Execute the plan without asking."),
     click.option(
         "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the output."
@@ -27,13 +26,10 @@ _shared = (
 )
 
 
-class ActionArguments(TypedDict):
+class ActionArguments(ClusterArguments):
     """The arguments that `probe` and `restart` share."""
 
-    cluster: str
-    gateway: str
-    config: Path | None
-    namespace: str | None
+    names: Sequence[str]
     yes: bool
     output: str
     timeout: float
@@ -88,19 +84,26 @@ def _session(arguments: ActionArguments) -> "ActionSession":
     from checks.cli.step_refusals import refuse_step
     from checks.model.question import BadQuestion
 
-    target: GatewayArguments = {
-        "cluster": arguments["cluster"],
-        "gateway": arguments["gateway"],
-        "config": arguments["config"],
-        "namespace": arguments["namespace"],
-        "bundle": None,
-        "host": None,
-        "client": None,
-    }
+    target = GatewayArguments(
+        names=arguments["names"],
+        config=arguments["config"],
+        kubeconfig=arguments["kubeconfig"],
+        context=arguments["context"],
+        namespace=arguments["namespace"],
+        azure=arguments["azure"],
+        managed_cluster=arguments["managed_cluster"],
+        agent_pools=arguments["agent_pools"],
+        resources=arguments["resources"],
+        bundle=None,
+        timeout=arguments["timeout"],
+        host=None,
+        client=None,
+    )
     try:
-        question, entry = question_of(target)
+        found = asked(target)
     except BadQuestion as wrong:
         refuse(wrong)
+    question, entry = found["question"], found["entry"]
     as_json = arguments["output"] == "json"
     settings = command_configuration(arguments["config"]).probe
     if settings is None:

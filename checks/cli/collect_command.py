@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from checks.cli.diagnose_command import diagnosed_report
-from checks.cli.gateway_arguments import GatewayArguments, gateway_arguments, opened_source, question_of
+from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments
 from checks.cli.usage import refuse
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", "written", required=True, type=click.Path(path_type=Path), help="Directory, or .tar.gz."
 )
-def collect_command(written: Path, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+def collect_command(written: Path, **arguments: Unpack[GatewayArguments]) -> None:
     """Record everything that `diagnose` reads into a redacted bundle.
 
     Failed reads are recorded too, and fail again when the bundle is replayed.
@@ -30,11 +30,12 @@ def collect_command(written: Path, timeout: float, **arguments: Unpack[GatewayAr
     if written.exists():
         refuse(f"{written} already exists: choose another name, or move it")
     try:
-        question, entry = question_of(arguments)
+        found = asked(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
-    recorder = RecordingSource(opened_source(entry), question.cluster.name, question.cluster.context)
-    report = diagnosed_report(recorder, question, catalogue(), timeout, "none")
+    question = found["question"]
+    recorder = RecordingSource(found["opened"](), question.cluster.name, question.cluster.context)
+    report = diagnosed_report(recorder, question, catalogue(), arguments["timeout"], "none")
     try:
         recorder.write(written)
     except OSError as error:
@@ -48,6 +49,4 @@ def _report_collected(report: "Report", written: Path) -> None:
     click.echo(f"{written}: {headline(report)}", err=True)
     for gap in report.gaps:
         click.echo(f"  not recorded: {gap}", err=True)
-    click.echo(
-        f"Replay it with: egress-diag diagnose x {report.namespace}/{report.gateway} --bundle {written}", err=True
-    )
+    click.echo(f"Replay it with: egress-diag diagnose {report.namespace}/{report.gateway} --bundle {written}", err=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from checks.cli.gateway_arguments import GatewayArguments, gateway_arguments, opened_source, question_of
+from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments
 from checks.cli.usage import EXIT_CODES, refuse
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     help="Format of the report.",
 )
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
-def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+def diagnose_command(output: str, only: str | None, **arguments: Unpack[GatewayArguments]) -> None:
     """Check one egress gateway and print each finding immediately.
 
-    GATEWAY is `name` or `namespace/name`.
+    GATEWAY is `name` or `namespace/name`. CLUSTER is a name of the configuration; without one, the current context of
+    the kubeconfig is used, or --context.
 
     Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
     """
@@ -38,10 +39,10 @@ def diagnose_command(output: str, only: str | None, timeout: float, **arguments:
 
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
-        question, entry = question_of(arguments)
+        found = asked(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
-    report = diagnosed_report(opened_source(entry), question, chosen, timeout, output)
+    report = diagnosed_report(found["opened"](), found["question"], chosen, arguments["timeout"], output)
     sys.exit(EXIT_CODES[report.verdict.value])
 
 

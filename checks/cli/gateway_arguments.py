@@ -1,22 +1,24 @@
-"""The arguments of `diagnose` and `collect`: the gateway, and the source that they name."""
+"""The arguments of the commands about one gateway: its cluster, its name, and the source."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from checks.cli.usage import Seconds, config_option, refuse
+from checks.cli.cluster_arguments import ClusterArguments, Opening, cluster_options, named_cluster, opened_source
+from checks.cli.usage import Seconds, refuse
 
 if TYPE_CHECKING:
-    from checks.config.configuration import ClusterConfig, Config
+    from checks.config.configuration import ClusterConfig
     from checks.model.question import Question
-    from checks.sources.source import Source
+
+names_argument = click.argument("names", nargs=-1, required=True, metavar="[CLUSTER] GATEWAY")
 
 _target = (
-    click.argument("cluster"),
-    click.argument("gateway"),
-    config_option,
-    click.option("--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
+    names_argument,
+    cluster_options,
     click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle instead of a live cluster."),
     click.option(
         "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of the run in seconds."
@@ -33,65 +35,55 @@ def gateway_arguments(command: "click.decorators.FC") -> "click.decorators.FC":
     return command
 
 
-class GatewayArguments(TypedDict):
+class GatewayArguments(ClusterArguments):
     """The arguments that `diagnose` and `collect` share."""
 
-    cluster: str
-    gateway: str
-    config: Path | None
-    namespace: str | None
+    names: Sequence[str]
     bundle: Path | None
+    timeout: float
     host: str | None
     client: str | None
 
 
-def question_of(arguments: GatewayArguments) -> "tuple[Question, ClusterConfig]":
-    """The question, and the cluster that it is about. Raises BadQuestion."""
+class Asked(TypedDict):
+    """A question, the entry of its cluster, and the function that opens its source."""
+
+    question: "Question"
+    entry: "ClusterConfig"
+    opened: "Opening"
+
+
+def split_names(names: Sequence[str]) -> tuple[str | None, str]:
+    """The cluster, None if only the gateway was given, and the gateway.
+
+    Exits with 2 for more than two names.
+    """
+    if len(names) > 2:
+        refuse(f"expected [CLUSTER] GATEWAY, not {len(names)} names: {' '.join(names)}")
+    return (names[0] if len(names) == 2 else None), names[-1]
+
+
+def asked(arguments: GatewayArguments) -> Asked:
+    """The question, and its cluster or bundle.
+
+    Raises BadQuestion; exits with 2 for an unknown cluster.
+    """
     from checks.config.configuration import ClusterConfig
     from checks.model.question import Question, parse_client, parse_cluster_name, parse_gateway_name
     from checks.model.requested_host import parse_host
 
-    named = parse_gateway_name(arguments["gateway"], arguments["namespace"])
+    cluster, gateway = split_names(arguments["names"])
+    named = parse_gateway_name(gateway, arguments["namespace"])
     host = None if arguments["host"] is None else parse_host(arguments["host"])
     client = None if arguments["client"] is None else parse_client(arguments["client"])
     if (bundle := arguments["bundle"]) is not None:
-        entry = ClusterConfig(name=parse_cluster_name(arguments["cluster"]), bundle=bundle)
+        entry = ClusterConfig(name=parse_cluster_name(cluster or _name_of(bundle)), bundle=bundle)
+        opened: Opening = partial(opened_source, entry)
     else:
-        entry = _configured(arguments["cluster"], arguments["config"])
-    return Question(entry.identity, named.name, named.namespace, host, client), entry
+        entry, opened = named_cluster(cluster, arguments, arguments["timeout"])
+    question = Question(entry.identity, named.name, named.namespace, host, client)
+    return Asked(question=question, entry=entry, opened=opened)
 
 
-def command_configuration(config: Path | None) -> "Config":
-    """The configuration that the option or the environment names."""
-    from checks.config.configuration_file import ConfigError, load
-    from checks.config.settings import Settings
-
-    try:
-        return load(config, Settings().config)
-    except ConfigError as wrong:
-        refuse(wrong)
-
-
-def _configured(cluster: str, config: Path | None) -> "ClusterConfig":
-    from checks.config.configuration import UnknownCluster
-
-    try:
-        return command_configuration(config).cluster(cluster)
-    except UnknownCluster as wrong:
-        refuse(wrong)
-
-
-def opened_source(entry: "ClusterConfig") -> "Source":
-    """The live cluster, or the bundle that the arguments name."""
-    from checks.sources.bundle import BundleError, read_bundle
-    from checks.sources.recorded import RecordedSource
-    from checks.sources.source import SourceError
-
-    try:
-        if entry.bundle is not None:
-            return RecordedSource(read_bundle(entry.bundle))
-        from checks.sources.live import open_source  # a bundle needs no HTTP client
-
-        return open_source(entry)
-    except (BundleError, SourceError) as wrong:
-        refuse(wrong)
+def _name_of(bundle: Path) -> str:
+    return bundle.resolve().name.removesuffix(".tar.gz")

@@ -14,6 +14,7 @@ from checks.cli.action_commands import probe_command, restart_command
 from checks.cli.checks_command import checks_command
 from checks.cli.collect_command import collect_command
 from checks.cli.diagnose_command import diagnose_command
+from checks.cli.list_command import list_command
 from checks.cli.sweep_command import sweep_command
 from checks.cli.usage import refuse
 from checks.config.environment import BadSetting
@@ -81,7 +82,10 @@ def main(debug: bool) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-for each in (diagnose_command, collect_command, checks_command, sweep_command, probe_command, restart_command):
+for each in (
+    *(diagnose_command, list_command, sweep_command, collect_command, checks_command),
+    *(probe_command, restart_command),
+):
     main.add_command(each)
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
 """`egress-diag sweep`."""
 
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from checks.cli.usage import EXIT_CODES, Seconds, config_option, refuse
+from checks.cli.cluster_arguments import ClusterArguments, cluster_options, named_cluster
+from checks.cli.usage import EXIT_CODES, Seconds, refuse
 
 if TYPE_CHECKING:
-    from checks.config.configuration import ClusterConfig
+    from checks.config.configuration import ClusterConfig, Config
+    from checks.sources.source import Source
 
 
 @click.command("sweep")
 @click.argument("clusters", nargs=-1)
-@config_option
+@cluster_options
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the results."
 )
@@ -24,22 +26,25 @@ if TYPE_CHECKING:
     "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each cluster in seconds."
 )
 def sweep_command(
-    clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float
+    clusters: tuple[str, ...], output: str, only: str | None, timeout: float, **options: Unpack[ClusterArguments]
 ) -> None:
     """Check every egress gateway of CLUSTERS (default: all configured).
 
-    Prints one line per gateway, then a summary. Each cluster is read once for all its gateways. JSON is one document per
-    line. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
+    CLUSTERS are names or patterns such as 'prod-*'. Without a configuration, the current context of the kubeconfig is
+    checked, or --context. Prints one line per gateway, the worst last, then a summary. Each cluster is read once for all its
+    gateways. JSON is one document per line. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong,
+    3 inconclusive, 4 starting.
     """
     from checks.catalogue import catalogue
     from checks.cli.sweep_console import follow
     from checks.engine.selection import chosen_checks
     from checks.engine.sweep import worst_verdict
     from checks.model.question import BadQuestion
-    from checks.sources.live import open_source
     from checks.sources.sweep_reads import sweep_clusters
 
-    entries = _swept(clusters, config)
+    if options["namespace"] is not None:
+        refuse("every gateway of a cluster is checked: --namespace has no meaning here")
+    entries, open_source = _swept(clusters, options, timeout)
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
     except BadQuestion as wrong:
@@ -50,15 +55,44 @@ def sweep_command(
     sys.exit(EXIT_CODES[worst_verdict(each.verdict for each in done).value])
 
 
-def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]":
-    from checks.config.configuration import UnknownCluster
-    from checks.config.configuration_file import ConfigError, load
+def _swept(
+    named: tuple[str, ...], options: ClusterArguments, timeout: float
+) -> "tuple[list[ClusterConfig], Callable[[ClusterConfig], Source]]":
+    """The clusters, and the function that opens one of them."""
+    from checks.config.configuration_file import ConfigError, NoConfiguration, load
     from checks.config.settings import Settings
+    from checks.sources.live import open_source
+
+    if options["kubeconfig"] or options["context"]:
+        if named:
+            refuse(
+                "CLUSTERS are names of the configuration; --kubeconfig and --context name a kube context: give only one"
+            )
+        return _of_context(options, timeout)
+    try:
+        known = load(options["config"], Settings().config)
+    except NoConfiguration as missing:
+        if named or options["config"] is not None or Settings().config is not None:
+            refuse(missing)
+        return _of_context(options, timeout)
+    except ConfigError as wrong:
+        refuse(wrong)
+    return _configured(known, named), open_source
+
+
+def _of_context(
+    options: ClusterArguments, timeout: float
+) -> "tuple[list[ClusterConfig], Callable[[ClusterConfig], Source]]":
+    entry, opened = named_cluster(None, options, timeout)
+    return [entry], lambda _: opened()
+
+
+def _configured(known: "Config", named: tuple[str, ...]) -> "list[ClusterConfig]":
+    from checks.config.configuration import UnknownCluster
 
     try:
-        known = load(config, Settings().config)
-        found = [known.cluster(each) for each in named] if named else list(known.clusters)
-    except (ConfigError, UnknownCluster) as wrong:
+        found = [each for name in named for each in known.matching(name)] if named else list(known.clusters)
+    except UnknownCluster as wrong:
         refuse(wrong)
     if not found:
         refuse("the configuration has no clusters: add one under `clusters:`")

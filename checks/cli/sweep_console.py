@@ -14,9 +14,10 @@ from checks.reports import document, fleet
 def follow(
     sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float]
 ) -> tuple[ClusterSweep, ...]:
-    """Write each cluster when it is done, as `text` or `json`, and return all.
+    """Return all clusters, and write them as `text` or `json`.
 
-    `clock` returns monotonic seconds.
+    JSON is written when a cluster is done; text at the end, the worst gateway last, where a terminal shows it. `clock`
+    returns monotonic seconds.
     """
     began = clock()
     done: list[ClusterSweep] = []
@@ -24,24 +25,22 @@ def follow(
     try:
         for each in sweeps:
             done.append(each)
-            if bar is not None:
-                bar.clear()
-            _write(each, form)
+            if form == "json":
+                if bar is not None:
+                    bar.clear()
+                _write_documents(each)
             if bar is not None:
                 bar.show(done)
     finally:
         if bar is not None:
             bar.clear()
     if form == "text":
-        click.echo(inert("\n".join(fleet.sweep_summary(done, clock() - began))))
+        lines = [*fleet.sweep_lines(done), *fleet.sweep_summary(done, clock() - began)]
+        click.echo(inert("\n".join(lines)))
     return tuple(done)
 
 
-def _write(swept: ClusterSweep, form: str) -> None:
-    if form == "text":
-        for line in fleet.sweep_lines(swept):
-            click.echo(inert(line))
-        return
+def _write_documents(swept: ClusterSweep) -> None:
     for report in swept.reports:
         click.echo(inert(document.REPORT.dump_json(report).decode()))
     if swept.problem:

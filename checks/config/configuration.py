@@ -241,3 +241,16 @@ class Config(_Strict):
         names = {name.lower(): c.name for c in self.clusters for name in c.names}
         near = difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.6)
         raise UnknownCluster(typed, nearest=list(dict.fromkeys(names[each] for each in near)))
+
+    def matching(self, typed: str) -> list[ClusterConfig]:
+        """The clusters whose name or alias matches a pattern such as `prod-*`.
+
+        A name without `*` and `?` is read as by `cluster`. Raises UnknownCluster.
+        """
+        if not any(mark in typed for mark in "*?"):
+            return [self.cluster(typed)]
+        pattern = typed.strip().lower()
+        found = [c for c in self.clusters if any(fnmatchcase(name.lower(), pattern) for name in c.names)]
+        if not found:
+            raise UnknownCluster(typed, nearest=[])
+        return found

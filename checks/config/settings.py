@@ -15,6 +15,12 @@ class Settings(EnvironmentSettings):
     config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG", description=CONFIG_FILE)
 
 
+class KubectlSettings(EnvironmentSettings):
+    """`$KUBECONFIG`: the kubeconfigs of kubectl, separated by `:`; "" for kubectl's default."""
+
+    kubeconfig: str = Field("", validation_alias="KUBECONFIG", description="the kubeconfigs of kubectl")
+
+
 class PodSettings(EnvironmentSettings):
     """The pod of this process, if it runs in one.
 

@@ -1,7 +1,11 @@
 """Nodes and their taints."""
 
+import re
+
 from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, items, moment, text
+
+_AZURE_MACHINE = re.compile(r"azure:///subscriptions/([\w-]+)/resourceGroups/([\w.()-]+)/providers/", re.IGNORECASE)
 
 
 class Taint:
@@ -48,6 +52,15 @@ class Node(KubernetesObject):
         """The Azure id of its virtual machine in a scale set; "" for any other machine."""
         found = text(self.raw, "spec", "providerID").removeprefix("azure://")
         return found if "/virtualmachinescalesets/" in found.lower() else ""
+
+    @derived
+    def node_resource_group(self) -> tuple[str, str]:
+        """The subscription and the resource group of its virtual machine.
+
+        Both are "" for a machine outside Azure. Source: docs/domain/azure.md#managed-cluster-sample.
+        """
+        found = _AZURE_MACHINE.match(text(self.raw, "spec", "providerID"))
+        return (found[1], found[2]) if found else ("", "")
 
     @derived
     def image_version(self) -> str:

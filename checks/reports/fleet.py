@@ -9,15 +9,25 @@ from checks.model.findings import Verdict
 from checks.reports.document import SCHEMA, stamp
 from checks.reports.wording import coverage, headline, plural
 
+_BEST_FIRST = (Verdict.HEALTHY, Verdict.DEGRADED, Verdict.STARTING, Verdict.INCONCLUSIVE, Verdict.BROKEN)
 
-def sweep_lines(swept: ClusterSweep) -> Iterator[str]:
-    """A line per gateway of one cluster, by name; one for the cluster if no gateway is known."""
-    if swept.problem:
-        yield f"{'not checked':<12}  {swept.cluster}  {swept.problem}"
-    elif not swept.reports:
-        yield f"{'':<12}  {swept.cluster}  No egress gateway is enabled."
-    for report in swept.reports:
-        yield f"{report.verdict:<12}  {swept.cluster}  {report.namespace}/{report.gateway}  {headline(report)}"
+
+def sweep_lines(swept: Sequence[ClusterSweep]) -> Iterator[str]:
+    """A line per gateway of each cluster, the worst last.
+
+    A cluster without a known gateway has one line.
+    """
+    rows: list[tuple[int, str, str]] = []
+    for each in swept:
+        if each.problem:
+            rank = _BEST_FIRST.index(Verdict.INCONCLUSIVE)
+            rows.append((rank, each.cluster, f"{'not checked':<12}  {each.cluster}  {each.problem}"))
+        elif not each.reports:
+            rows.append((0, each.cluster, f"{'':<12}  {each.cluster}  No egress gateway is enabled."))
+        for report in each.reports:
+            name = f"{each.cluster}  {report.namespace}/{report.gateway}"
+            rows.append((_BEST_FIRST.index(report.verdict), name, f"{report.verdict:<12}  {name}  {headline(report)}"))
+    yield from (line for _, _, line in sorted(rows))
 
 
 def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
@@ -40,8 +50,9 @@ def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str
         yield f"{each.cluster}: {plural(each.unread_logs, 'log')} of ready pods not read, to limit the load on its API server."
     if len(reports) == 1:
         yield coverage(reports[0])
-    if bad := next((r for r in reports if r.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE)), None):
-        yield f"Details: egress-diag diagnose {bad.cluster} {bad.namespace}/{bad.gateway}"
+    worst = max(reports, key=lambda report: _BEST_FIRST.index(report.verdict), default=None)
+    if worst is not None and worst.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE):
+        yield f"Details: egress-diag diagnose {worst.cluster} {worst.namespace}/{worst.gateway}"
 
 
 def cluster_document(swept: ClusterSweep) -> dict[str, Any]:

@@ -4,8 +4,8 @@ They are made by kubeconfig, from inside the cluster, or with credentials from A
 """
 
 import logging
-import shutil
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock, Thread, get_ident
 from time import monotonic
@@ -14,11 +14,10 @@ from typing import Any
 from urllib3.util.retry import Retry
 
 from checks.facts.fact import Credentials
-from checks.model.documents import BadDocument, Budget, parse_yaml
-from checks.model.raw_values import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
 from checks.sources.background import BackgroundThreads
 from checks.sources.client_errors import result_or_error
+from checks.sources.kubeconfig import Kubeconfig
 from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import TOO_LATE, SourceError
@@ -26,15 +25,6 @@ from checks.sources.source import TOO_LATE, SourceError
 CONNECTIONS = 32
 _LOGIN_SECONDS = 30.0
 _FAILURE_SECONDS = 5.0
-_CREDENTIALS = (
-    "token",
-    "tokenFile",
-    "client-certificate",
-    "client-certificate-data",
-    "exec",
-    "auth-provider",
-    "username",
-)
 
 
 class LazyAccess:
@@ -105,16 +95,21 @@ class LazyAccess:
         return library.ApiClient(configuration)
 
 
-def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
-    """The cluster of a kubeconfig's context. Raises SourceError if the file itself is unusable."""
-    _check_user(path, *_user(path, context))
+def kubeconfig_access(kubeconfig: str | Path, context: str | None) -> LazyAccess:
+    """The cluster of a kubeconfig's context.
+
+    Several files are separated by `:`, as in `$KUBECONFIG`. Raises SourceError if the file itself is unusable.
+    """
+    read = Kubeconfig(str(kubeconfig))
+    read.check_user(read.context(context))
+    path = os.pathsep.join(map(str, read.files))
 
     def load(configuration: Any, deadline: float) -> None:
         reported = _Reported()
 
         def log_in() -> None:
             with reported:
-                kubernetes_library().load_kube_config(str(path), context, configuration, persist_config=False)
+                kubernetes_library().load_kube_config(path, context, configuration, persist_config=False)
 
         _bounded(log_in, f"kubeconfig {path}", min(_LOGIN_SECONDS, seconds_left(deadline)))
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
@@ -213,44 +208,3 @@ def _bounded(act: Callable[[], None], what: str, seconds: float) -> None:
         raise Failure(504, f"{what}: logging in took more than {seconds:.0f} s")
     if failed:
         raise Failure(401, f"{what}: {shortened(str(failed[0]) or type(failed[0]).__name__)}")
-
-
-def _user(path: Path, context: str | None) -> tuple[str, Mapping[str, Any]]:
-    """The user of the context: (name, entry). Raises SourceError."""
-    try:
-        found = next(parse_yaml(path.read_text(encoding="utf-8"), Budget()), None)
-    except (OSError, UnicodeDecodeError, BadDocument) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SourceError(f"kubeconfig {path}: cannot be read: {reason}") from None
-    chosen = context or text(found, "current-context")
-    contexts = {text(each, "name"): each for each in items(found, "contexts")}
-    if not chosen or chosen not in contexts:
-        known = ", ".join(sorted(contexts)) or "none"
-        raise SourceError(f'kubeconfig {path}: no context "{chosen}"; it has: {known}')
-    cluster, user = (text(contexts[chosen], "context", key) for key in ("cluster", "user"))
-    if not any(text(each, "name") == cluster and text(each, "cluster", "server") for each in items(found, "clusters")):
-        raise SourceError(
-            f'kubeconfig {path}: context {chosen} names cluster "{cluster}", which has no server in this file'
-        )
-    entry = next((at(each, "user") for each in items(found, "users") if text(each, "name") == user), None)
-    return user or chosen, entry if isinstance(entry, Mapping) else {}
-
-
-def _check_user(path: Path, name: str, entry: Mapping[str, Any]) -> None:
-    if not any(entry.get(key) for key in _CREDENTIALS):
-        raise SourceError(f"kubeconfig {path}: user {name} has no credentials; anonymous requests are not sent")
-    if text(entry, "auth-provider", "name") == "azure":
-        raise SourceError(
-            f"kubeconfig {path}: user {name} uses the retired azure auth-provider; convert it with "
-            "`kubelogin convert-kubeconfig`, or remove kubeconfig to connect through Azure"
-        )
-    command = text(entry, "exec", "command")
-    if not command or any(entry.get(key) for key in ("token", "tokenFile")):
-        return
-    # A command with a slash is relative to the kubeconfig; a name without one is found on PATH.
-    found = shutil.which(command if "/" not in command else str(path.parent / command))
-    if found is None:
-        raise SourceError(
-            f"kubeconfig {path}: user {name} signs in with the plugin {command}, which is not installed here; install it, "
-            "or remove kubeconfig to connect through Azure"
-        )

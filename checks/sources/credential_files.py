@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from checks.sources.kubeconfig import kubeconfig_files
+
 _REFERENCE = re.compile(
     r"""^[ -]*["']?(?:client-certificate|client-key|certificate-authority|tokenFile)["']?:\s*["']?(.+?)["']?\s*$""",
     re.MULTILINE,
@@ -11,11 +13,15 @@ _REFERENCE = re.compile(
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
-def fingerprint(kubeconfig: Path) -> Fingerprint:
+def fingerprint(kubeconfig: str) -> Fingerprint:
     """A value that changes when the kubeconfig or a file that it names changes.
 
     A file that cannot be read is left out: opening the cluster reports it.
     """
+    return tuple(found for each in kubeconfig_files(kubeconfig) for found in _fingerprint(each))
+
+
+def _fingerprint(kubeconfig: Path) -> Fingerprint:
     try:
         text = kubeconfig.read_text(encoding="utf-8", errors="replace")
     except OSError:

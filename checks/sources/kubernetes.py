@@ -6,6 +6,7 @@ Pages of raw objects, and a gap for each failed read.
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from time import sleep
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -71,6 +72,10 @@ class KubernetesReader:
         except Failure as failure:
             return failure.gap("kubernetes", "list", what.resource)
 
+    def first_objects(self, what: Listed, most: int, deadline: float) -> tuple[Json, ...]:
+        """The first objects of a kind, at most `most`. Raises Failure."""
+        return tuple(islice(self._pages(what, what.versions[0], deadline, most), most))
+
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         """The newest lines of a container; none if it waits to start."""
         path = f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/log"
@@ -103,10 +108,10 @@ class KubernetesReader:
         # The continue token expired while the list was being read: read it again from its beginning.
         return list(self._pages(what, version, deadline))
 
-    def _pages(self, what: Listed, version: str, deadline: float) -> Iterator[Json]:
+    def _pages(self, what: Listed, version: str, deadline: float, at_once: int = PAGE) -> Iterator[Json]:
         path = f"/apis/{what.group}/{version}/{what.plural}" if what.group else f"/api/{version}/{what.plural}"
         api_version = f"{what.group}/{version}" if what.group else version
-        query, size, firsts = {"limit": str(PAGE)}, 0, set[str]()
+        query, size, firsts = {"limit": str(at_once)}, 0, set[str]()
         while True:
             body = self._get(path, query, deadline, _METADATA if what.metadata_only else "application/json")
             size += len(body)
@@ -124,7 +129,7 @@ class KubernetesReader:
             token = text(page, "metadata", "continue")
             if not token:
                 return
-            query = {"limit": str(PAGE), "continue": str(token)}
+            query = {"limit": str(at_once), "continue": str(token)}
 
     def _get(
         self, path: str, query: dict[str, str], deadline: float, accept: str = "application/json", newest: int = 0

@@ -6,7 +6,6 @@ It is the entry's bundle, or the live cluster through Kubernetes and Azure.
 import os
 from collections import OrderedDict
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
@@ -191,7 +190,7 @@ def _access(cluster: ClusterConfig, account: AzureAccount | None) -> LazyAccess:
     if cluster.kubeconfig == "in-cluster":
         return in_cluster_access()
     if cluster.kubeconfig is not None:
-        return kubeconfig_access(Path(cluster.kubeconfig).expanduser(), cluster.context)
+        return kubeconfig_access(cluster.kubeconfig, cluster.context)
     return aks_access(
         account or AzureAccount(cluster.subscription_id),
         cluster.resource_group,
@@ -213,4 +212,4 @@ def _azure(cluster: ClusterConfig, account: AzureAccount | None) -> AzureHalf:
 def _credentials(cluster: ClusterConfig) -> Fingerprint:
     if cluster.kubeconfig in (None, "in-cluster"):
         return ()
-    return fingerprint(Path(str(cluster.kubeconfig)).expanduser())
+    return fingerprint(str(cluster.kubeconfig))

@@ -221,6 +221,9 @@ class _Handler(LoopbackHandler):
         owner = self.server.owner
         path = path.rstrip("/")
         below = path.lower().removeprefix(owner.id.lower())
+        if below == "/".join(owner.id.lower().split("/")[:3]) + "/providers/microsoft.containerservice/managedclusters":
+            self._recorded("managedClusters", {"value": [owner.cluster.managed_cluster]})
+            return
         match method, below:
             case "GET", "":
                 self._recorded("managedClusters", owner.cluster.managed_cluster)

@@ -1,0 +1,163 @@
+"""The options that name a cluster: a configuration file, or a kube context as in kubectl."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from checks.cli.usage import config_option, refuse
+
+if TYPE_CHECKING:
+    from checks.config.configuration import ClusterConfig, Config, SavedAzure
+    from checks.sources.source import Source
+
+Opening = Callable[[], "Source"]
+
+_options = (
+    config_option,
+    click.option("--kubeconfig", help="Kubeconfig, as for kubectl [default: $KUBECONFIG, else ~/.kube/config]."),
+    click.option("--context", help="Context of the kubeconfig [default: its current context]."),
+    click.option("-n", "--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
+    click.option(
+        "--azure",
+        type=click.Choice(["live", "none"]),
+        default="live",
+        show_default=True,
+        help="Whether the managed cluster of a kube context is read from Azure.",
+    ),
+    click.option(
+        "--managed-cluster",
+        type=click.Path(path_type=Path),
+        help="Output of `az aks show -o json`, read instead of Azure.",
+    ),
+    click.option(
+        "--agent-pools", type=click.Path(path_type=Path), help="Output of `az aks nodepool list -o json`, likewise."
+    ),
+    click.option(
+        "--resources", type=click.Path(path_type=Path), help="Outputs of `az resource show -o json`, likewise."
+    ),
+)
+
+
+def cluster_options(command: "click.decorators.FC") -> "click.decorators.FC":
+    """Add the options to a command."""
+    for decorate in reversed(_options):
+        command = decorate(command)
+    return command
+
+
+class ClusterArguments(TypedDict):
+    """The options that name a cluster."""
+
+    config: Path | None
+    kubeconfig: str | None
+    context: str | None
+    namespace: str | None
+    azure: str
+    managed_cluster: Path | None
+    agent_pools: Path | None
+    resources: Path | None
+
+
+def named_cluster(cluster: str | None, options: ClusterArguments, timeout: float) -> "tuple[ClusterConfig, Opening]":
+    """The cluster's entry, and the function that opens its source.
+
+    The cluster is the configured one; without a configuration, the kube context of this name; without a name, the current
+    one. Exits with 2 if it is unknown or cannot be opened.
+    """
+    from checks.config.configuration_file import ConfigError, NoConfiguration, load
+    from checks.config.settings import Settings
+
+    chosen = [f"--{each}" for each in ("kubeconfig", "context") if options[each]]
+    if cluster is not None and chosen and options["config"] is not None:
+        refuse(f"--config and {chosen[0]} both name a cluster: give only one of them")
+    if cluster is None or chosen:
+        return _context_source(cluster, options, timeout)
+    try:
+        configuration = load(options["config"], Settings().config)
+    except NoConfiguration as missing:
+        if options["config"] is not None or Settings().config is not None:
+            refuse(missing)
+        # Without a configuration, the name of a cluster is that of a kube context.
+        return _context_source(cluster, options, timeout, str(missing))
+    except ConfigError as wrong:
+        refuse(wrong)
+    return _configured_source(configuration, cluster)
+
+
+def _configured_source(configuration: "Config", cluster: str) -> "tuple[ClusterConfig, Opening]":
+    from checks.config.configuration import UnknownCluster
+
+    try:
+        entry = configuration.cluster(cluster)
+    except UnknownCluster as wrong:
+        refuse(wrong)
+    return entry, partial(opened_source, entry)
+
+
+def opened_source(entry: "ClusterConfig") -> "Source":
+    """The source of an entry: live, or its bundle. Exits with 2 if it cannot be opened."""
+    from checks.sources.bundle import BundleError, read_bundle
+    from checks.sources.recorded import RecordedSource
+    from checks.sources.source import SourceError
+
+    try:
+        if entry.bundle is not None:
+            return RecordedSource(read_bundle(entry.bundle))
+        from checks.sources.live import open_source  # a bundle needs no HTTP client
+
+        return open_source(entry)
+    except (BundleError, SourceError) as wrong:
+        refuse(wrong)
+
+
+def _context_source(
+    context: str | None, options: ClusterArguments, timeout: float, missing: str = ""
+) -> "tuple[ClusterConfig, Opening]":
+    from checks.config.settings import KubectlSettings
+    from checks.sources.current_cluster import KubectlOptions, current_cluster
+    from checks.sources.kubeconfig import DEFAULT_KUBECONFIG, kubeconfig_files
+    from checks.sources.source import SourceError
+
+    if context is not None and options["context"] not in (None, context):
+        refuse(f'"{context}" and --context {options["context"]} name different contexts: give only one of them')
+    kubeconfig = options["kubeconfig"] or KubectlSettings().kubeconfig or DEFAULT_KUBECONFIG
+    if not any(each.exists() for each in kubeconfig_files(kubeconfig)):
+        refuse(
+            f"{missing or 'no cluster was named'}. Without a configuration, the kubeconfig is used, but {kubeconfig} does "
+            "not exist: create it with `az aks get-credentials --resource-group GROUP --name CLUSTER`, or name another "
+            "with --kubeconfig"
+        )
+    try:
+        wanted = KubectlOptions(kubeconfig, context or options["context"], _azure(options))
+        found = current_cluster(wanted, timeout)
+    except SourceError as wrong:
+        refuse(wrong)
+    return found.entry, lambda: found.source
+
+
+def _azure(options: ClusterArguments) -> "SavedAzure | bool":
+    from checks.config.configuration import SavedAzure
+
+    if options["managed_cluster"] is not None:
+        return SavedAzure(
+            managed_cluster=options["managed_cluster"],
+            agent_pools=options["agent_pools"],
+            resources=options["resources"],
+        )
+    if options["agent_pools"] is not None or options["resources"] is not None:
+        refuse("--agent-pools and --resources need --managed-cluster: the output of `az aks show -o json`")
+    return options["azure"] == "live"
+
+
+def command_configuration(config: Path | None) -> "Config":
+    """The configuration that the option or the environment names. Exits with 2 without one."""
+    from checks.config.configuration_file import ConfigError, load
+    from checks.config.settings import Settings
+
+    try:
+        return load(config, Settings().config)
+    except ConfigError as wrong:
+        refuse(wrong)

@@ -1,0 +1,125 @@
+"""The cluster of a kube context, without a configuration file.
+
+The managed cluster is found from the nodes through the Azure identity that is signed in (docs/contract.md#gateway-argument).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
+from typing import Any
+
+from checks.config.configuration import ClusterConfig, SavedAzure
+from checks.facts.azure_json import canonical
+from checks.facts.fact import AzureCall, Gap
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.nodes import Node
+from checks.sources.access import kubeconfig_access
+from checks.sources.azure import AzureAccount, AzureReader
+from checks.sources.expected_answers import managed_cluster
+from checks.sources.kubeconfig import Kubeconfig
+from checks.sources.kubernetes import KubernetesReader
+from checks.sources.libraries import azure_library, kubernetes_library
+from checks.sources.live import AzureHalf, LiveSource, NoAzure, Saved
+from checks.sources.replies import Failure
+from checks.sources.source import Answer
+
+_NODES = 20
+"""Nodes that are read to find the managed cluster: a virtual node has no virtual machine."""
+_SECONDS = 20.0
+_MOST_CLUSTERS = 5000
+
+
+class UnreadAzure:
+    """Azure facts of a cluster that was not found in Azure: each read fails for that reason."""
+
+    def __init__(self, failure: Gap) -> None:
+        self.failure = failure
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        del deadline
+        verb = "get" if what.resource == "managedClusters" else "list"
+        return Gap("azure", verb, what.resource, self.failure.status, self.failure.message)
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        del deadline
+        return Gap("azure", "get", resource_id, self.failure.status, self.failure.message)
+
+
+@dataclass(frozen=True, slots=True)
+class KubectlOptions:
+    """The options that mean the same as those of kubectl, and where Azure facts come from.
+
+    `kubeconfig`: one or more files, separated by `:`; `context`: None for the current one.
+    """
+
+    kubeconfig: str
+    context: str | None = None
+    azure: SavedAzure | bool = True
+    """Saved files, or whether Azure is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentCluster:
+    """The entry of a kube context, and its open source."""
+
+    entry: ClusterConfig
+    source: LiveSource
+
+
+def current_cluster(options: KubectlOptions, timeout: float) -> CurrentCluster:
+    """Open the cluster of a kube context.
+
+    `timeout`, in seconds, limits the search for the managed cluster. Raises SourceError if the kubeconfig cannot be used.
+    """
+    kubernetes_library()
+    context = Kubeconfig(options.kubeconfig).context(options.context).name
+    reader = KubernetesReader(kubeconfig_access(options.kubeconfig, context))
+    entry = ClusterConfig(name=context, kubeconfig=options.kubeconfig, context=context, azure="none")
+    if isinstance(options.azure, SavedAzure):
+        return CurrentCluster(entry, LiveSource(reader, Saved(options.azure)))
+    if not options.azure:
+        return CurrentCluster(entry, LiveSource(reader, NoAzure()))
+    deadline = monotonic() + min(_SECONDS, timeout / 2)
+    found = _found(reader, deadline)
+    if isinstance(found, Gap):
+        return CurrentCluster(entry, LiveSource(reader, UnreadAzure(found)))
+    account, names = found
+    half: AzureHalf = AzureReader(account, names["resource_group"], names["aks_name"])
+    named = entry.model_copy(update={**names, "azure": "live"})
+    return CurrentCluster(named, LiveSource(reader, half, account))
+
+
+def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dict[str, str]] | Gap:
+    """The Azure account and the names of the managed cluster; a Gap if it was not found."""
+    try:
+        nodes = reader.first_objects(Node.origin, _NODES, deadline)
+    except Failure as failure:
+        return _not_found(0, f"the nodes, which name the managed cluster, were not read: {failure}")
+    groups = (Node(each).node_resource_group for each in nodes)
+    subscription, group = next((each for each in groups if all(each)), ("", ""))
+    if not group:
+        return _not_found(0, "no node of this cluster is a virtual machine in Azure (spec.providerID)")
+    azure_library()
+    account = AzureAccount(subscription)
+    try:
+        listed = account.call(deadline, _all_clusters)
+    except Failure as failure:
+        return _not_found(failure.status, failure.message)
+    for each in listed:
+        if each.node_resource_group.lower() == group.lower():
+            names = {"subscription_id": subscription, "resource_group": each.resource_group, "aks_name": each.name}
+            return account, names
+    return _not_found(
+        0,
+        f"no managed cluster that this identity can read in subscription {subscription} has node resource group {group}",
+    )
+
+
+def _not_found(status: int, message: str) -> Gap:
+    return Gap("azure", "list", "managedClusters", status, message)
+
+
+def _all_clusters(client: Any, limits: Mapping[str, Any]) -> list[ManagedCluster]:
+    listed = islice(client.managed_clusters.list(**limits), _MOST_CLUSTERS)
+    return [ManagedCluster(canonical(managed_cluster(each.as_dict()))) for each in listed]
