@@ -15,7 +15,7 @@ from bot.messages.gateway_lines import (
     prefix_line,
     unchecked_line,
 )
-from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration
+from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration, since_when
 from checks.reports.wording import plural
 from workers.records.digest import Counts, Digest, GatewayLine
 
@@ -116,19 +116,19 @@ def _parts(digest: Digest) -> Iterator[Block]:
 
 def _broke(line: GatewayLine) -> str:
     often = f" · {line.times} times" if line.times > 1 else ""
-    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}"
+    seen = since_when(line.beginning)
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{often}{_unsure(line)}: {cause_of(line)}"
 
 
 def starting_line(line: GatewayLine) -> str:
     """A gateway that does not serve yet, with what it waits for."""
-    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}"
+    seen = since_when(line.beginning)
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{_unsure(line)}: {cause_of(line)}"
 
 
 def still_broken_line(line: GatewayLine) -> str:
-    """A gateway that is still broken: when a check first found it, the day and the owner."""
-    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}, day {line.day}"
+    """A gateway that is still broken: since when, the day and the owner."""
+    seen = f"{since_when(line.beginning)}, day {line.day}"
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{owner_of(line)}{_unsure(line)}: {cause_of(line)}"
 
 

@@ -26,7 +26,7 @@ from bot.messages.gateway_lines import (
     prefix_line,
     unchecked_line,
 )
-from bot.messages.phrases import DATE_AND_TIME, local_time
+from bot.messages.phrases import DATE_AND_TIME, local_time, since_when
 from checks.reports.wording import plural
 from workers.records.digest import GatewayLine
 from workers.records.handoff import Fixed, Handoff, Watching
@@ -113,7 +113,7 @@ def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
     link = links.get(f"{line.cluster} {line.gateway}", "")
     thread = f" · <{link}|thread>" if link.startswith(("https://", "http://")) else ""
     unsure = " · last known state, not checked now" if line.uncertain else ""
-    seen = f"first seen {local_time(line.since, DATE_AND_TIME)}"
+    seen = since_when(line.beginning)
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{owner_of(line)}{unsure}{thread}\n   {cause_of(line)}"
 
 

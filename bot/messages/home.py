@@ -20,7 +20,15 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import name_of
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time, short_duration
+from bot.messages.phrases import (
+    DATE_AND_TIME,
+    STATUS_MARKS,
+    VERDICT_MARKS,
+    check_title,
+    local_time,
+    short_duration,
+    since_when,
+)
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import DoctorLine, State
 from checks.model.findings import Status, Verdict
@@ -108,8 +116,10 @@ def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     who = f"🙋 owner <@{owner}>" if owner else "no owner"
     shown = found.root_causes or found.pending
     causes = f": {'; '.join(map(check_title, shown))}" if shown else ""
-    at = local_time(found.at, DATE_AND_TIME)
-    return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)}{causes} · {at} · {who}")
+    begun = f" · {since_when(found.beginning)}" if found.beginning is not None else ""
+    at = f"checked {local_time(found.at, DATE_AND_TIME)}"
+    gateway = f"{as_code(name)} on {as_code(found.cluster)}"
+    return raw(f"{VERDICT_MARKS[found.verdict]} {gateway}{causes}{begun} · {at} · {who}")
 
 
 def _watch(watch: Watch) -> Escaped:

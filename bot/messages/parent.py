@@ -22,7 +22,7 @@ from bot.messages.findings import action_text, findings_of
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, short_duration
+from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration, since_when
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Action, Effect, Report, Status, Verdict
 from checks.reports.wording import VERDICTS, acting_causes
@@ -84,16 +84,17 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     if shown is not run and run.report is not None and run.ended is not None:
         earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
         yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by <@{run.order.user}>")
-    if shown.report is not None and (times := _since(shown.report)):
+    if shown.report is not None and (times := _since(shown, shown.report)):
         yield times
     if run.owner or shown.owner:
         yield raw(f"🙋 Owner: <@{shown.owner or run.owner}>")
 
 
-def _since(report: Report) -> Escaped | None:
-    """Since when the cluster shows each cause, oldest first."""
-    dated = sorted((each.since, each.code) for each in acting_causes(report) if each.since is not None)
-    parts = [f"{code} since {local_time(since, DATE_AND_TIME)}" for since, code in dated[:3]]
+def _since(run: Run, report: Report) -> Escaped | None:
+    """Since when each cause exists, oldest first."""
+    dated = [(begun, each.code) for each in acting_causes(report) if (begun := run.beginning(each)) is not None]
+    dated.sort(key=lambda each: (each[0].known, each[1]))
+    parts = [f"{code} {since_when(begun)}" for begun, code in dated[:3]]
     return raw(f"⏱ {' · '.join(parts)}") if parts else None
 
 

@@ -6,6 +6,7 @@ from bot.messages.blocks import Escaped, plain, raw
 from checks.catalogue import catalogue
 from checks.model.findings import Effect, Severity, Status, Verdict
 from checks.reports.wording import plural
+from workers.records.beginnings import Beginning
 
 STATUS_MARKS = {
     Status.PASS: "✅",
@@ -49,6 +50,13 @@ def local_time(moment: datetime, form: str = "{time}") -> Escaped:
     """A time that Slack shows in each reader's time zone; UTC in notifications, which cannot."""
     utc = moment.astimezone(UTC)
     return raw(f"<!date^{int(utc.timestamp())}^{form}|{utc:%H:%M} UTC>")
+
+
+def since_when(beginning: Beginning) -> Escaped:
+    """Since when a fault exists: `since` with a time of the cluster, otherwise `first seen`."""
+    if beginning.since is not None:
+        return raw(f"since {local_time(beginning.since, DATE_AND_TIME)}")
+    return raw(f"first seen {local_time(beginning.first_seen, DATE_AND_TIME)}")
 
 
 def short_duration(seconds: float) -> str:

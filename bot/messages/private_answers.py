@@ -7,7 +7,7 @@ from bot.messages.canary_lines import canary_text
 from bot.messages.findings import action_text, code_and_title, findings_of, notification_of
 from bot.messages.headlines import name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
-from bot.messages.since_healthy import since_healthy_blocks
+from bot.messages.since_healthy import current_faults, since_healthy_blocks
 from checks.model.findings import Finding, Status
 from checks.reports.wording import VERDICTS, plural, roots_of
 from workers.records.canary import CanarySummary
@@ -89,7 +89,7 @@ def history_message(
         rows.append(f"{head}{_difference(run, before)}")
     blocks = [section(raw(f"*Last {plural(len(runs), 'run')} for* {plain(name)}"))]
     blocks += [section(raw("\n".join(rows[start : start + 6]))) for start in range(0, len(rows), 6)]
-    blocks += [*since_healthy_blocks(state), *probed]
+    blocks += [*current_faults(state), *since_healthy_blocks(state), *probed]
     last = runs[0]
     return Message(
         "past",

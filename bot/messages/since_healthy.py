@@ -1,9 +1,20 @@
-"""The settings of a gateway that have changed since it last worked, for its history."""
+"""The current faults of a gateway, and the settings changed since it last worked."""
 
-from bot.messages.blocks import Block, raw, section
+from bot.messages.blocks import Block, plain, raw, section
 from bot.messages.gateway_lines import change_text, listed
-from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration
+from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration, since_when
 from workers.records.gateway_state import GatewayState
+
+
+def current_faults(state: GatewayState | None) -> list[Block]:
+    """The faults of a gateway that does not work now, each with the time since which it exists."""
+    if state is None or not (state.broken or state.starting_since):
+        return []
+    heading = "⏳ *Starting, waits for*" if state.starting_since else "❌ *Broken by*"
+    faults = state.pending if state.starting_since else state.faults
+    return list(
+        listed(heading, faults, lambda each: f"• {plain(f'{each.code} {each.title}')} · {since_when(each.beginning)}")
+    )
 
 
 def since_healthy_blocks(state: GatewayState | None) -> list[Block]:

@@ -18,7 +18,7 @@ from bot.messages.blocks import (
 from bot.messages.findings import findings_explained_by
 from bot.messages.headlines import coverage_of, fault_of, sentence_of
 from bot.messages.interaction_values import FindingValue
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, since_when
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
 from workers.records.run import Run
@@ -33,7 +33,8 @@ def verdict_message(run: Run, report: Report) -> Message:
     if roots:
         blocks.append(section(raw(f"{mark} *{'Root cause' if len(roots) == 1 else 'Root causes'}*")))
         for cause in roots[:10]:
-            since = f"\nSince {local_time(cause.since, DATE_AND_TIME)}" if cause.since is not None else ""
+            begun = run.beginning(cause)
+            since = f"\n⏱ {since_when(begun)}" if begun is not None else ""
             heading = f"*{plain(f'{cause.code} {cause.title}')}*"
             blocks.append(section(raw(f"{heading}\n{plain(cause.summary)}{since}")))
             blocks += _folded(run, report, cause)

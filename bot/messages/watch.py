@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import zip_longest
 
 from bot.messages.blocks import (
     Block,
@@ -18,7 +19,7 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
+from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration, since_when
 from checks.model.findings import Verdict
 from checks.reports.wording import VERDICTS, plural
 from workers.records.run import Target
@@ -127,7 +128,11 @@ def _last_plain(check: WatchCheck | None) -> str:
 
 
 def _causes(check: WatchCheck) -> list[Block]:
-    return [context(raw("\n".join(f"• {plain(cause)}" for cause in check.causes[:10])))] if check.causes else []
+    times = [f" · {since_when(each)}" for each in check.beginnings]
+    rows = [
+        f"• {plain(cause)}{time}" for cause, time in zip_longest(check.causes, times[: len(check.causes)], fillvalue="")
+    ]
+    return [context(raw("\n".join(rows[:10])))] if rows else []
 
 
 def _outcome(check: WatchCheck) -> Escaped:

@@ -1,7 +1,7 @@
 """The stored state of a cluster, and the lines of digests and handoffs from it. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from workers.records.canary import CanarySummary
@@ -64,11 +64,9 @@ def broken_lines(known: ClusterState, muted: set[tuple[str, str, str]], now: dat
             and (faults := not_muted(known.cluster, state.gateway, state.faults, muted))
         ):
             owner = known.owners.get(state.gateway, "")
-            day = (now - state.since).days + 1
             unsure = not is_current(known, state)
-            yield GatewayLine(
-                known.cluster, state.gateway, faults, state.since, owner, day, uncertain=unsure, by=state.by
-            )
+            line = GatewayLine(known.cluster, state.gateway, faults, state.since, owner, uncertain=unsure, by=state.by)
+            yield replace(line, day=(now - line.beginning.known).days + 1)
 
 
 def starting_lines(known: ClusterState, muted: set[tuple[str, str, str]]) -> Iterable[GatewayLine]:

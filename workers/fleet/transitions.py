@@ -9,6 +9,7 @@ from datetime import datetime
 from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Severity, Status, Verdict
 from checks.reports.wording import pending_of, roots_of, warnings_of
+from workers.records.beginnings import FirstSeen
 from workers.records.gateway_state import (
     Drift,
     Fault,
@@ -21,6 +22,7 @@ from workers.records.gateway_state import (
     drifted,
     last_writer,
 )
+from workers.records.run import Run
 
 # Parts of evidence that change on their own between two checks: times, ages, counts of restarts and repetitions.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
@@ -76,7 +78,27 @@ def _fault(finding: Finding, at: datetime) -> Fault:
     summary = (
         finding.summary if len(finding.summary) <= _LONGEST_SUMMARY else finding.summary[: _LONGEST_SUMMARY - 1] + "…"
     )
-    return Fault(finding.check, finding.code, finding.title, finding.subject, summary, fault_identity(finding), at)
+    identity = fault_identity(finding)
+    return Fault(
+        finding.check, finding.code, finding.title, finding.subject, summary, identity, at, shown_since=finding.since
+    )
+
+
+def first_seen(report: Report, state: GatewayState | None, earlier: Run | None) -> tuple[FirstSeen, ...]:
+    """The known faults of a report: from the gateway's state or the run that it repeats."""
+    known = {(each.check, each.subject): each.at for each in earlier.first_seen} if earlier is not None else {}
+    if earlier is not None and earlier.report is not None and earlier.ended is not None:
+        for finding in _faults(earlier.report):
+            known.setdefault((finding.check, finding.subject), earlier.ended)
+    if state is not None:
+        for fault in (*state.risks, *state.pending, *state.faults):
+            known[fault.place] = min(fault.since, known.get(fault.place, fault.since))
+    found = dict.fromkeys((each.check, each.subject) for each in _faults(report))
+    return tuple(FirstSeen(*place, known[place]) for place in found if place in known)
+
+
+def _faults(report: Report) -> tuple[Finding, ...]:
+    return (*report.of(Status.FAIL), *report.of(Status.WARN))
 
 
 def advance(state: GatewayState | None, check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:

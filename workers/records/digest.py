@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, with_config
 
 from checks.config.access_rules import Requester
 from checks.model.raw_values import Moment
+from workers.records.beginnings import Beginning
 from workers.records.canary import CanarySummary
 from workers.records.gateway_state import Drift, Fault
 from workers.records.mute import Mute
@@ -85,6 +86,12 @@ class GatewayLine:
     uncertain: bool = False
     """The last known state; the current one is not known."""
     by: str = ""
+
+    @property
+    def beginning(self) -> Beginning:
+        """Since when the first fault exists. A time of the cluster after `since` does not count."""
+        shown = self.faults[0].shown_since if self.faults else None
+        return Beginning(self.since, shown if shown is not None and shown <= self.since else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
 from checks.model.raw_values import Moment
+from workers.records.beginnings import Beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Fault:
     """A root cause or warning of a gateway.
 
     `identity` is equal for the same facts, whatever the wording or the time. `since` is when this fault was first
-    seen on the gateway without a gap.
+    seen on the gateway without a gap, `shown_since` is the time that the cluster shows for it, None if it shows none.
     """
 
     check: str
@@ -26,11 +27,17 @@ class Fault:
     summary: str
     identity: str
     since: Moment
+    shown_since: Moment | None = None
 
     @property
     def place(self) -> tuple[str, str]:
         """Equal for the same fault of the same object, also if its evidence has changed."""
         return (self.check, self.subject)
+
+    @property
+    def beginning(self) -> Beginning:
+        """Since when the fault exists."""
+        return Beginning(self.since, self.shown_since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from checks.model.findings import Verdict
 from checks.model.raw_values import Moment
+from workers.records.beginnings import Beginning
 from workers.records.stored import FromKey
 
 
@@ -22,6 +23,8 @@ class GatewayVerdict:
     run: str
     pending: tuple[str, ...] = ()
     """The checks that a gateway which is starting waits for."""
+    beginning: Beginning | None = None
+    """Since when the oldest of its causes exists."""
 
 
 @dataclass(frozen=True, slots=True)

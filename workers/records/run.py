@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter
 
 from checks.model.findings import Finding, Report
 from checks.model.raw_values import Moment
+from workers.records.beginnings import Beginning, FirstSeen
 
 
 class RunState(StrEnum):
@@ -122,6 +123,14 @@ class Run:
     """The last user who pressed *Take it*."""
     later: str = ""
     """The run that repeated this one."""
+    first_seen: tuple[FirstSeen, ...] = ()
+    """The faults of the report that earlier checks found; the run found the others first."""
+
+    def beginning(self, finding: Finding) -> Beginning | None:
+        """Since when a fault of the report exists; None as long as the run has not ended."""
+        place = (finding.check, finding.subject)
+        first = next((each.at for each in self.first_seen if (each.check, each.subject) == place), self.ended)
+        return Beginning(first, finding.since) if first is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
 from checks.model.raw_values import Moment
+from workers.records.beginnings import Beginning
 from workers.records.run import Target
 from workers.records.stored import FromKey
 
@@ -37,13 +38,14 @@ class WatchCheck:
     """One check of a watch: time, verdict, titles of the causes, run.
 
     The causes are the root causes, or the pending faults of a gateway that is starting. The verdict is None if the run
-    had none.
+    had none. `beginnings` has an entry for each cause, or none.
     """
 
     at: Moment
     verdict: Verdict | None
     causes: tuple[str, ...]
     run: str
+    beginnings: tuple[Beginning, ...] = ()
 
     @property
     def passed(self) -> bool:

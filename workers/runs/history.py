@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from checks.model.findings import Status
-from checks.reports.wording import pending_of
+from checks.reports.wording import pending_of, roots_of
 from workers.records.history import (
     GATEWAY_VERDICT_JSON,
     INVENTORY_JSON,
@@ -52,6 +52,7 @@ class History:
         if report is None or run.order.target.host or run.order.target.client:
             return
         name = f"{report.namespace}/{report.gateway}"
+        causes = roots_of(report) or pending_of(report)
         at = run.ended or report.started_at
         verdict = GatewayVerdict(
             report.cluster,
@@ -62,6 +63,7 @@ class History:
             at,
             run.id,
             tuple(dict.fromkeys(each.check for each in pending_of(report))),
+            min(filter(None, map(run.beginning, causes)), key=lambda each: each.known, default=None),
         )
         failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
         past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)

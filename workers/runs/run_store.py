@@ -16,6 +16,7 @@ from redis import Redis
 
 from checks.model.findings import Finding, Report
 from checks.reports.document import FINDINGS, REPORT
+from workers.records.beginnings import FirstSeen
 from workers.records.history import REMARK_JSON, Remark
 from workers.records.run import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
@@ -26,6 +27,8 @@ from workers.runs.unreadable import UnreadableRecords
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
 _CHOICES_JSON: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+
+_FIRST_SEEN_JSON = TypeAdapter(tuple[FirstSeen, ...])
 
 _REQUEST_KEPT = timedelta(hours=1)
 """The time for which a request's key is remembered; Slack repeats within minutes."""
@@ -145,6 +148,7 @@ class Runs:
                 "findings": report.findings if report is not None else found,
                 "report": report,
                 "choices": _CHOICES_JSON.validate_json(record.get("choices", "[]")),
+                "first_seen": _FIRST_SEEN_JSON.validate_json(record.get("first_seen", "[]")),
                 "joined": sorted(joined),
             }
         )
@@ -215,10 +219,12 @@ class Runs:
             )
         )
 
-    def finish(self, run: Run, report: Report) -> bool:
-        """End the run with its report. False if it had already ended."""
-        document = pack(REPORT.dump_json(report))
-        ended = self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
+    def finish(self, run: Run, report: Report, first_seen: tuple[FirstSeen, ...] = ()) -> bool:
+        """End the run with its report and its known faults. False if it had already ended."""
+        fields: dict[str, str | bytes] = {"state": RunState.DONE.value, "report": pack(REPORT.dump_json(report))}
+        if first_seen:
+            fields["first_seen"] = _FIRST_SEEN_JSON.dump_json(first_seen)
+        ended = self._ended(run, report.verdict.value, **fields)
         if ended:
             # The report contains the findings.
             self.redis.delete(self._key("run", run.id, "findings"), self._key("run", run.id, "order"))

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
-from checks.model.findings import Report
 from checks.reports.wording import pending_of, roots_of
 from workers.records.run import Accepted, Order, Run, Target
 from workers.records.stored import read_record
@@ -146,8 +145,14 @@ class Watches:
 
     def _judge(self, raw: _Raw, watch: Watch, run: Run, now: datetime) -> Watch | None:
         report = run.report
-        causes = _causes_of(report) if report is not None else (run.problem,)
-        check = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
+        ended = run.ended or now
+        if report is None:
+            check = WatchCheck(ended, None, (run.problem,), run.id)
+        else:
+            causes = roots_of(report) or pending_of(report)
+            beginnings = tuple(begun for each in causes if (begun := run.beginning(each)) is not None)
+            titles = tuple(each.title for each in causes)
+            check = WatchCheck(ended, report.verdict, titles, run.id, beginnings)
         changed = watch.last is None or watch.last.result != check.result
         judged = replace(
             watch,
@@ -202,11 +207,6 @@ class Watches:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
-
-
-def _causes_of(report: Report) -> tuple[str, ...]:
-    """The titles of the root causes, or of the pending faults of a gateway that is starting."""
-    return tuple(each.title for each in roots_of(report) or pending_of(report))
 
 
 def _with_change(changes: tuple[WatchCheck, ...], check: WatchCheck) -> tuple[WatchCheck, ...]:

@@ -19,6 +19,8 @@ from checks.sources.probed import ProbedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
 from workers.client.stores import Stores
+from workers.fleet.transitions import first_seen
+from workers.records.beginnings import FirstSeen
 from workers.records.run import Run
 from workers.runs.cluster_sources import ClusterSources
 from workers.runs.leases import Lease
@@ -123,8 +125,12 @@ class Diagnoser:
                         return
                     self.stores.run_changed(run)
                 case Report():
-                    self._end(run, self.stores.runs.finish(run, step))
+                    self._end(run, self.stores.runs.finish(run, step, self._first_seen(run, step)))
                     self._remember(run, source)
+
+    def _first_seen(self, run: Run, report: Report) -> tuple[FirstSeen, ...]:
+        state = self.stores.fleet.ledger.state(report.cluster, f"{report.namespace}/{report.gateway}")
+        return first_seen(report, state, self.stores.runs.get(run.order.after) if run.order.after else None)
 
     def _may_name(self, run: Run) -> Callable[[str], bool]:
         order = run.order

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.model.findings import Evidence, Finding, Severity, Stage, Status, Verdict
+from tests.bot import stories
 from tests.checks.sources.test_sweep import in_memory
 from tests.clusters.compose import named
-from workers.fleet.transitions import advance, fault_identity, gateway_check
+from workers.fleet.transitions import advance, fault_identity, first_seen, gateway_check
+from workers.records.beginnings import Beginning, FirstSeen
 from workers.records.gateway_state import (
     Fault,
     GatewayCheck,
@@ -17,6 +19,7 @@ from workers.records.gateway_state import (
     TransitionKind,
     Written,
 )
+from workers.records.run import Run
 
 T0 = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 PREFIX = "20.50.60.0/30"
@@ -180,3 +183,39 @@ def test_a_report_gives_its_settings_and_its_prefix() -> None:
         GatewaySetting("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName", "gwpool")
         in seen.settings
     )
+
+
+def test_a_fault_was_first_seen_by_the_gateways_state_or_by_the_repeated_run() -> None:
+    begun = T0 - timedelta(hours=2)
+    report = stories.BROKEN
+    state = GatewayState("prod", "team/egw", "a", T0, BROKEN, broken=True, since=begun)
+    known = replace(
+        fault(check=stories.POOL.check),
+        subject=stories.POOL.subject,
+        since=begun,
+        shown_since=begun - timedelta(days=1),
+    )
+    place = (stories.POOL.check, stories.POOL.subject)
+
+    def seen(state: GatewayState | None, earlier: Run | None) -> dict[tuple[str, str], datetime]:
+        return {(each.check, each.subject): each.at for each in first_seen(report, state, earlier)}
+
+    assert seen(None, None) == {}
+    assert seen(replace(state, faults=(known,)), None) == {place: begun}
+    assert seen(replace(state, pending=(known,)), None) == {place: begun}
+    assert seen(replace(state, faults=(replace(known, subject="another pool"),)), None) == {}
+    earlier = replace(stories.done(report), ended=T0)
+    assert seen(None, earlier)[place] == T0
+    older = replace(earlier, first_seen=(FirstSeen(*place, begun - timedelta(hours=1)),))
+    assert seen(replace(state, faults=(known,)), older)[place] == begun - timedelta(hours=1)
+
+
+def test_the_ledger_keeps_what_the_cluster_shows_and_what_the_bot_saw() -> None:
+    shown = T0 - timedelta(hours=7)
+    dated = tuple(
+        replace(each, since=shown) if each.check == stories.POOL.check else each for each in stories.BROKEN.findings
+    )
+    first = gateway_check(replace(stories.BROKEN, findings=dated), "a", T0)
+    second = gateway_check(replace(stories.BROKEN, findings=dated), "b", T0 + timedelta(hours=1))
+    state, _ = advance(advance(None, first)[0], second)
+    assert [each.beginning for each in state.faults] == [Beginning(T0, shown)]

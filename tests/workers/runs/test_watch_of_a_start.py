@@ -40,6 +40,9 @@ def test_a_gateway_without_ready_pods_is_never_healthy(storage: Storage) -> None
     assert judged.last is not None
     assert judged.last.verdict is Verdict.STARTING
     assert judged.last.causes == ("The StaticGatewayConfiguration has no egress IP prefix",)
+    (beginning,) = judged.last.beginnings
+    assert beginning.since is not None  # its creation, which the cluster shows
+    assert beginning.first_seen == checks[0].changes[0].at
 
 
 def test_the_watch_of_a_start_ends_when_the_gateway_serves(storage: Storage) -> None:
