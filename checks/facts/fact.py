@@ -348,6 +348,17 @@ class Unreadable(Exception):
         """
 
 
+def before_unreadable(values: Iterable[_V]) -> tuple[list[_V], Unreadable | None]:
+    """The values before a failed read that ends them, and that read."""
+    found: list[_V] = []
+    try:
+        for each in values:
+            found.append(each)  # noqa: PERF402 - `list` would lose the values before the failed read
+    except Unreadable as unread:
+        return found, unread
+    return found, None
+
+
 class UndeclaredRead(Exception):
     """A check read a kind that it does not declare.
 

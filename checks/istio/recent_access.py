@@ -71,10 +71,14 @@ def _recent(facts: Facts) -> tuple[HostRequests, ...]:
 def no_request_succeeds(facts: Facts) -> bool:
     """Whether all recent requests fail before the destination answers; False without any.
 
-    Reads ProxyLog.
+    Requires Pod, Deployment and ProxyLog declared. Raises Unreadable if a log that can decide was not read.
     """
+    pods = facts.pods()
     failures = [each.failure for host in recent_requests(facts) for each in host.requests]
-    return bool(failures) and all(each is not None and each.side is not FailureSide.DESTINATION for each in failures)
+    answered = any(each is None or each.side is FailureSide.DESTINATION for each in failures)
+    for pod in () if answered else pods:
+        facts.get(ProxyLog, pod.name, pod.namespace)
+    return bool(failures) and not answered
 
 
 def _lines(log: ProxyLog, now: datetime) -> Iterator[RecentRequest]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from checks.facts.fact import before_unreadable
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -27,23 +28,28 @@ def tunnel_findings(
 
     `requests_fail`: whether no recent request succeeds. A finding fails if it blocks, and requests fail or no pod is ready.
 
-    A ready pod shows that its own network still works, for example because it is older than the setting.
+    A ready pod shows that its own network still works, for example because it is older than the setting. Raises Unreadable
+    if the pods, or the logs that can show failing requests, were not read.
     """
+    found, unread = before_unreadable(tunnelled_ranges(facts, configuration))
+    # Those that block come last: a failed read of pods or logs hides whether they fail.
+    found.sort(key=lambda each: each.severity is Severity.BLOCKS)
     pods = [p for p in facts.readable(Pod, facts.gateway.namespace) if p.deployment in facts.gateway.deployments]
-    found = list(tunnelled_ranges(facts, configuration))
     add = tuple(dict.fromkeys(cidr for each in found if not each.example for cidr in each.ranges))
     for each in found:
         summary = f"{configuration.ref} sends {each.what}: {each.consequence}."
         evidence = list(_evidence(facts, configuration, each))
         actions = _actions(facts, configuration, each, add)
         about = [Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods]
-        if each.severity is Severity.BLOCKS and (not any(pod.ready for pod in pods) or requests_fail()):
+        if each.severity is Severity.BLOCKS and (not any(pod.ready for pod in facts.pods()) or requests_fail()):
             yield fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
         else:
             severity = Severity.RISKS if each.severity is Severity.RISKS else Severity.DEGRADES
             yield warn(
                 summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about, severity=severity
             )
+    if unread is not None:
+        raise unread
 
 
 def _evidence(facts: Facts, configuration: StaticGatewayConfiguration, each: TunnelledRange) -> Iterator[Evidence]:

@@ -77,7 +77,8 @@ def exception_ranges(component: Component) -> tuple[str, ...] | None:
 def tunnelled_ranges(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[TunnelledRange]:
     """The addresses that should be outside the tunnel and are not.
 
-    There are none without the cni-manager's arguments.
+    There are none without the cni-manager's arguments. Raises Unreadable, after those that are certain, if a failed read can
+    hide one that blocks.
 
     Requires DaemonSet, Pod, Node, AgentPool, ManagedCluster and EndpointSlice declared.
     """
@@ -91,10 +92,7 @@ def tunnelled_ranges(facts: Facts, configuration: StaticGatewayConfiguration) ->
             by_operator=True,
         )
         return
-    try:
-        exceptions = exception_ranges(cni_manager(facts))
-    except Unreadable:
-        return
+    exceptions = exception_ranges(cni_manager(facts))
     if exceptions is None:
         return
     for each in _needed(facts):
@@ -105,12 +103,21 @@ def tunnelled_ranges(facts: Facts, configuration: StaticGatewayConfiguration) ->
         if found is not None:
             missing, through = found
             yield replace(each, ranges=missing, through=through)
+    if _missing((LOCAL_DNS,), configuration.exclude_cidrs, exceptions, reverse) is not None:
+        _require_local_dns(facts)
+
+
+def _require_local_dns(facts: Facts) -> None:
+    """Raise Unreadable if it is not known whether the nodes of the gateway's pods have LocalDNS."""
+    for kind, namespace in ((AgentPool, None), (Node, None), (Pod, facts.gateway.namespace)):
+        if (gap := facts.gap(kind, namespace)) is not None:
+            raise Unreadable(gap)
 
 
 def _services_in_tunnel(facts: Facts) -> bool:
     """Whether the operator adds the Service range to the tunnel in a cluster with Cilium."""
     version = operator_version(facts)
-    if version is None and facts.configured(ManagedCluster):
+    if (version is None or version < SERVICES_OUTSIDE) and facts.configured(ManagedCluster):
         # Only the managed cluster shows whether it has Cilium, and its Kubernetes version.
         facts.all(ManagedCluster)
     cluster = next(iter(facts.readable(ManagedCluster)), None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.engine.route_findings import decided_by_router_or_alone
+from checks.facts.fact import Gap
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.services import Service
 from checks.facts.view import Facts
@@ -25,12 +26,20 @@ from checks.istio.fixes.show_commands import show_object
 from checks.istio.harmless_changes import command_if_harmless
 from checks.istio.ignored_servers import ignored_servers
 from checks.istio.proxy.gateway_servers import GatewayServer
-from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, rejected_fields, unusual_fields
+from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, ServerFlaw, rejected_fields, unusual_fields
 from checks.model.commands import ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
-@decided_by_router_or_alone(lambda facts, gap: gap == facts.gap(VirtualService))
+def _alone(facts: Facts, gap: Gap) -> bool:
+    """Whether the servers decide the result although VirtualServices were not read.
+
+    A setting that warns can be a failure: whether requests get through with it depends on the VirtualServices.
+    """
+    return gap == facts.gap(VirtualService) and not any(_flaws(each) for each in _servers(facts))
+
+
+@decided_by_router_or_alone(_alone)
 @check(
     code="EG506",
     title="A server of a Gateway is not reachable on the egress gateway",
@@ -70,8 +79,7 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
         unselected = "No Gateway selects the gateway's pods (gateway-selector-mismatch)."
         yield skip(unselected if configured.servers or configured.routes else nothing_configured(facts))
         return
-    names = {gateway_full_name(each) for each in selected}
-    servers = [each for each in configured_hosts(facts).servers if each.name in names and is_examined(facts, each)]
+    servers = _servers(facts)
     service = facts.get(Service, facts.gateway.name, facts.gateway.namespace)
     found = [*ignored_servers(facts), *(each for server in servers for each in _unusual(facts, server))]
     offered = offered_ports(service) if service is not None else []
@@ -87,6 +95,16 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
         ports = sorted({each.server.port.number for each in servers})
         named = ", ".join(map(str, ports)) or "none for this host"
         yield healthy(f"The Gateway servers of {facts.gateway.ref} are reachable (ports: {named}).")
+
+
+def _servers(facts: Facts) -> list[GatewayServer]:
+    """The examined servers of the Gateways that select the gateway's pods."""
+    names = {gateway_full_name(each) for each in intended_gateways(facts).selected}
+    return [each for each in configured_hosts(facts).servers if each.name in names and is_examined(facts, each)]
+
+
+def _flaws(server: GatewayServer) -> tuple[ServerFlaw, ...]:
+    return (*rejected_fields(server), *unusual_fields(server))
 
 
 def _not_offered(facts: Facts, server: GatewayServer, offered: list[int]) -> Observation:
@@ -120,7 +138,7 @@ def _unusual(facts: Facts, server: GatewayServer) -> Iterator[Observation]:
 
     The route shows whether requests get through.
     """
-    for field, observed, expected, sentence in (*rejected_fields(server), *unusual_fields(server)):
+    for field, observed, expected, sentence in _flaws(server):
         yield warn(
             f"{server.place} of {server.written.ref} {sentence}.",
             subject=server.gateway.ref,

@@ -1,10 +1,12 @@
 """EG403: the spec of the gateway's StaticGatewayConfiguration is invalid."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
+from checks.facts.fact import before_unreadable
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
@@ -77,7 +79,8 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
         return
-    tunnelled = list(tunnel_findings(facts, configuration, lambda: no_request_succeeds(facts)))
+    requests_fail = partial(no_request_succeeds, facts)
+    tunnelled, unread = before_unreadable(tunnel_findings(facts, configuration, requests_fail))
     faults = list(spec_faults(configuration))
     if any(each.status is Status.FAIL for each in tunnelled):
         # The fix of the failure corrects such a default route, too.
@@ -88,6 +91,8 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if any(fault.rejected for fault in faults):
         # The controller rejects this spec, whatever its events say.
         return
+    if unread is not None:
+        raise unread
     rejection = _rejected(facts, configuration)
     if rejection is not None:
         yield rejection
