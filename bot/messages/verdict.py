@@ -1,4 +1,4 @@
-"""The verdict as a message: root causes with their symptoms, failed reads, recent changes."""
+"""The verdict as a message: root causes with their symptoms, recent changes."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from bot.messages.headlines import coverage_of, fault_of, sentence_of
 from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, since_when
 from checks.model.findings import Finding, Report, Verdict
-from checks.reports.wording import explains, plural, roots_of
+from checks.reports.wording import VERDICTS, explains, plural, roots_of
 from workers.records.run import Run
 
 
@@ -39,14 +39,9 @@ def verdict_message(run: Run, report: Report) -> Message:
             blocks.append(section(raw(f"{heading}\n{plain(cause.summary)}{since}")))
             blocks += _folded(run, report, cause)
     else:
-        blocks.append(section(raw(f"{mark} {plain(sentence)}")))
-    # The reason for most checks is the sentence of an inconclusive verdict.
-    rest = report.not_checked[1:] if report.verdict is Verdict.INCONCLUSIVE else report.not_checked
-    if rest:
-        reasons = "\n".join(
-            f"• {plain(each.reason)}: {plural(len(each.checks), 'check')} not made" for each in rest[:10]
-        )
-        blocks.append(section(raw(f"❔ *Not checked*\n{reasons}")))
+        # Each reason not to check has its own message in the thread.
+        reasons = report.verdict is Verdict.INCONCLUSIVE and bool(report.not_checked)
+        blocks.append(section(raw(f"{mark} *{VERDICTS[report.verdict]}*" if reasons else f"{mark} {plain(sentence)}")))
     if report.changes:
         rows = "\n".join(
             f"• {local_time(c.at, DATE_AND_TIME)} {as_code(c.resource)} {plain(c.what)}"

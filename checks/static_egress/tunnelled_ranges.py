@@ -108,7 +108,7 @@ def tunnelled_ranges(facts: Facts, configuration: StaticGatewayConfiguration) ->
 
 
 def _require_local_dns(facts: Facts) -> None:
-    """Raise Unreadable if it is not known whether the nodes of the gateway's pods have LocalDNS."""
+    """Raise Unreadable if LocalDNS on the nodes of the gateway's pods is not known."""
     for kind, namespace in ((AgentPool, None), (Node, None), (Pod, facts.gateway.namespace)):
         if (gap := facts.gap(kind, namespace)) is not None:
             raise Unreadable(gap)

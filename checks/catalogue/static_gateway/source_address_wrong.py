@@ -81,7 +81,7 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
         pods = facts.pods()
     living = {each.name for each in pods}
     yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(gateway), living) or skip(
-        "The source IP address is not probed; the command below shows it"
+        "The source IP address is not probed; the command of this check shows it"
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),
         actions=by_hand,
     )

@@ -102,5 +102,5 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
     ]
     to_fix = [describe(each) for each in found if each.name == gateway.configuration]
     yield probe_observation(facts, ActionKind.PROBE_POD, by_hand, to_fix) or skip(
-        "A request from a pod outside the mesh is not probed; the commands below make one.", actions=by_hand
+        "A request from a pod outside the mesh is not probed; the commands of this check make one.", actions=by_hand
     )

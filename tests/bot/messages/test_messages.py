@@ -345,3 +345,11 @@ def test_answers_are_valid() -> None:
     ):
         assert not problems_of_message(list(message.blocks)), message.slot
         assert message.text
+
+
+def test_a_reason_not_to_check_is_stated_once_in_the_thread() -> None:
+    reason = stories.INCONCLUSIVE.not_checked[0].reason
+    for made in (stories.INCONCLUSIVE, replace(stories.BROKEN, not_checked=stories.INCONCLUSIVE.not_checked)):
+        report = replace(made, findings=(*made.findings, stories.UNSEEN))
+        replies = [each for each in run_messages(stories.done(report), NOW) if each.thread]
+        assert sum(reason in "\n".join(texts_of(each.blocks)) for each in replies) == 1
