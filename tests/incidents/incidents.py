@@ -22,6 +22,7 @@ The files are `tests/incidents/<nnn-name>.yaml`; those of faults that people rep
       may_unknown, includes_unknown, includes_skipped: […]
       headline: check                # the check of the report's headline: the first root cause or warning
       explained: {check: [causes]}   # explained_by has at least these
+      first_change: words            # an expression that the first fix's title matches: the first step that is not only a look
       route: fails                   # the outcome of the route to the host
       changes: ["at | resource | what | who", …]   # the recent changes are exactly these, newest first
       ambiguous: [ns/name, …]        # the name matches these gateways; the diagnosis reports them
@@ -44,7 +45,7 @@ _KEYS = {"title", "story", "cluster", "parts", "patch", "expect"}
 _EXPECT_KEYS = {
     *("gateway", "host", "from", "verdict", "root_causes", "failing", "may_fail", "not_failing", "warning", "may_warn"),
     *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "changes", "ambiguous"),
-    *("headline", "route", "why"),
+    *("headline", "first_change", "route", "why"),
 }
 _SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
 

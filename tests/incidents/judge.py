@@ -1,9 +1,10 @@
 """Compares a diagnosis with the expectations of an incident. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from checks.model.findings import Finding, Report, Status
+from checks.model.findings import Effect, Finding, Report, Status
 from checks.reports.document import stamp
 from checks.reports.wording import roots_of, warnings_of
 
@@ -42,6 +43,7 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
     first = next(iter(roots_of(report) or warnings_of(report)), None)
     if "headline" in expect and (first is None or first.check != expect["headline"]):
         yield f"headline is about {first.check if first else 'no check'}, expected {expect['headline']}"
+    yield from _first_change(report, expect)
     outcome = report.route.outcome.value if report.route is not None else None
     if "route" in expect and outcome != expect["route"]:
         yield f"the route is {outcome}, expected {expect['route']}"
@@ -49,6 +51,18 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
     changes = [f"{stamp(c.at)} | {c.resource} | {c.what} | {c.who}" for c in report.changes]
     if "changes" in expect and changes != expect["changes"]:
         yield f"changes: found {changes}"
+
+
+def first_change(report: Report) -> str:
+    """The title of the first fix of the root causes, otherwise of the warnings: a change, or the advice to wait."""
+    actions = (action for finding in roots_of(report) or warnings_of(report) for action in finding.actions)
+    fixes = (each.title for each in actions if each.effect is not Effect.READS or each.title.startswith("Wait"))
+    return next(fixes, "")
+
+
+def _first_change(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
+    if "first_change" in expect and not re.search(expect["first_change"], found := first_change(report)):
+        yield f"the first change is “{found}”, expected {expect['first_change']}"
 
 
 def _listed(
