@@ -7,12 +7,15 @@ Source: docs/domain/operator-messages.md#arm-error-codes.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from checks.knowledge.azure_obstacles import PolicyAssignment, policy_assignment
 from checks.knowledge.azure_replies import AzureReply, azure_replies
 from checks.knowledge.tables import read_table
 
@@ -46,6 +49,15 @@ class ErrorKind(StrEnum):
     DRAIN = "drain"
 
 
+NO_SOURCE = "none found"
+"""The source of a code that is in no public page: a cluster or an SDK of Azure showed it."""
+
+TEXT = "text"
+"""The key of the source of a row for any code, which matches a text."""
+
+ErrorSource = Annotated[str, Field(pattern=rf"^(https://(learn\.microsoft\.com|github\.com)/\S+|{NO_SOURCE})$")]
+
+
 class AzureError(BaseModel):
     """One row: codes, the expression that the message must match, meaning and fix.
 
@@ -59,12 +71,25 @@ class AzureError(BaseModel):
     """Empty for any code."""
     when: str = ""
     kind: ErrorKind
+    source: tuple[tuple[str, ErrorSource], ...]
+    """For each code, or for the text, the page of Microsoft or the public issue that shows it."""
     meaning: str
     fix: str
     show: str = ""
     command: str = ""
     waiting: bool = False
     """Whether the fix is to wait, which changes nothing."""
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        return tuple(value.items()) if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _each_code_has_a_source(self) -> Self:
+        if {name for name, _ in self.source} != set(self.codes or (TEXT,)):
+            raise ValueError(f"source must name {', '.join(self.codes or (TEXT,))}")
+        return self
 
     def describes(self, reply: AzureReply) -> bool:
         """Whether this is the row of an error."""
@@ -73,12 +98,11 @@ class AzureError(BaseModel):
 
 
 class AzureErrors(BaseModel):
-    """The table, and the day on which it was last compared with its source."""
+    """The table, and the day on which it was last compared with its sources."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     taken: date
-    source: str
     errors: tuple[AzureError, ...]
 
 
@@ -98,6 +122,8 @@ class ReportedError(BaseModel):
     code: str
     message: str
     known: AzureError | None
+    assignment: PolicyAssignment | None = None
+    """The policy assignment that denies the change; the details behind the message can name it."""
 
     @property
     def shown(self) -> str:
@@ -119,7 +145,8 @@ def reported_error(text: str) -> ReportedError | None:
     replies = azure_replies(text)
     for reply in reversed(replies):
         if (row := _row(reply)) is not None:
-            return ReportedError(code=reply.code, message=reply.message, known=row)
+            denied = policy_assignment(text) if row.kind is ErrorKind.POLICY else None
+            return ReportedError(code=reply.code, message=reply.message, known=row, assignment=denied)
     if replies:
         specific = next((each for each in reversed(replies) if each.message), replies[-1])
         return ReportedError(code=specific.code, message=specific.message, known=None)

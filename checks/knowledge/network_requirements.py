@@ -67,8 +67,11 @@ SERVICE_ENDPOINT_DOMAINS: dict[str, tuple[str, ...]] = {
 Source: Azure documentation, "Azure virtual network service endpoints".
 """
 
+USER_ROUTES = "userdefinedrouting"
+"""The outbound type with which the user's routes decide; AKS creates none (in lower case)."""
+
 OUTBOUND_TYPES = {
-    "userdefinedrouting": "follows user-defined routes, usually through a firewall",
+    USER_ROUTES: "follows user-defined routes, usually through a firewall",
     "none": "has no outbound route from AKS",
     "block": "is blocked by AKS",
 }

@@ -27,6 +27,8 @@ class ObjectManager:
 
 
 _AT_ONCE, _MINUTES, _UPGRADE = "within seconds", "within minutes", "at its next upgrade"
+KYVERNO = ObjectManager("Kyverno", _MINUTES, "its ConfigMap or a PolicyException")
+"""Kyverno, whose admission controller registers webhook configurations while it runs."""
 
 
 def object_manager(thing: KubernetesObject) -> ObjectManager | None:
@@ -84,7 +86,7 @@ def _kyverno(thing: KubernetesObject) -> ObjectManager | None:
     if policy := _label(thing, "generate.kyverno.io/policy-name"):
         return ObjectManager(f"Kyverno policy {policy}", _AT_ONCE, "the policy")
     if _label(thing, "webhook.kyverno.io/managed-by"):
-        return ObjectManager("Kyverno", _MINUTES, "its ConfigMap or a PolicyException")
+        return KYVERNO
     return None
 
 

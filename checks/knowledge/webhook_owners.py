@@ -50,6 +50,16 @@ def webhook_owner(name: str, policy_addon: bool | None) -> str:
     return ""
 
 
+def serves_kyverno_webhooks(labels: dict[str, str]) -> bool:
+    """Whether a Deployment with these labels answers the webhooks of Kyverno.
+
+    It is the admission controller, and in versions before 1.10 the one Deployment of Kyverno.
+
+    Source: Kyverno's Helm chart (app.kubernetes.io/component).
+    """
+    return labels.get("app.kubernetes.io/component", "") in ("admission-controller", "kyverno")
+
+
 def injector_revision(name: str) -> str:
     """The mesh revision of an injector of the Istio add-on, "" for any other configuration."""
     head, _, tail = INJECTOR.partition("*")

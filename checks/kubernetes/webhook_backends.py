@@ -10,6 +10,8 @@ from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.knowledge.object_managers import KYVERNO, object_manager
+from checks.knowledge.webhook_owners import serves_kyverno_webhooks
 from checks.kubernetes.admission import GatewayWebhook
 from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_faults import pod_fault
@@ -58,25 +60,28 @@ def _without_service(
 ) -> BackendFault:
     ref = f"Service {namespace}/{name}"
     missing = Evidence(ref, "metadata.name", "(not found)", name)
-    if workloads:
+    registered = object_manager(webhook.configuration) == KYVERNO
+    if workloads and not (registered and not any(serves_kyverno_webhooks(each.labels) for each in workloads)):
         near = get_close_matches(name, [each.name for each in facts.in_namespace(Service, namespace)], n=1)
         fixes = (_name_service(webhook, near[0]),) if near else ()
         command = kubectl("get", "services,deployments", namespace=namespace)
         listed = inspect("List the Services and Deployments of its namespace", command)
         return BackendFault(f"{ref} does not exist", (missing,), fixes, (listed,))
     gone = facts.get(Namespace, namespace) is None
-    what = (
-        f"namespace {namespace} of its backend does not exist"
-        if gone
-        else f"namespace {namespace} has no workload behind it"
-    )
+    if gone:
+        what = f"namespace {namespace} of its backend does not exist"
+    elif workloads:
+        what = f"{ref} and Kyverno's admission controller do not exist"
+    else:
+        what = f"namespace {namespace} has no workload behind it"
     kind, configuration = webhook.configuration.kind.lower(), webhook.configuration.name
     delete = change(
         f"Delete {webhook.configuration.ref}, which its uninstalled program has left behind; its rules then apply nowhere",
         kubectl("delete", kind, configuration),
         expect="the API server calls the webhook no more, and the pods are created at the controller's next attempt",
     )
-    return BackendFault(what, (missing,), (with_owner(delete, webhook.configuration),))
+    # A program that registers its webhooks itself cannot undo this after it is uninstalled.
+    return BackendFault(what, (missing,), (delete if registered else with_owner(delete, webhook.configuration),))
 
 
 def _name_service(webhook: GatewayWebhook, name: str) -> Action:

@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.azure_errors import ErrorKind, ReportedError
-from checks.model.commands import SEGDOC, az_aks, quoted
+from checks.knowledge.azure_obstacles import (
+    PolicyAssignment,
+    blocking_budget,
+    failed_resource,
+    locked_group,
+    locked_scope,
+    named_resource,
+)
+from checks.model.commands import LOCKS, NETWORK_FAILED, PDB, SEGDOC, az_aks, quoted
 from checks.model.findings import Action, Effect
 
 _CODES_DOC = "https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors"
 _PRINCIPAL = re.compile(r"object id '([^']+)'")
-_ACTION = re.compile(r"(?:does not have (?:authorization|permission) to perform action(?:\(s\))?) '([^']+)'")
+_ACTION = re.compile(r"(?:does(?: not|n't) have (?:authorization|permission) to perform action(?:\(s\))?) '([^']+)'")
 _SCOPE = re.compile(r"(?:linked scope\(s\)|over scope) '([^']+)'")
-_ASSIGNMENT = re.compile(r'"policyAssignment": ?\{"name": ?"([^"]+)"')
 _ROLES = {"microsoft.network": "Network Contributor", "microsoft.compute": "Virtual Machine Contributor"}
 """The role for an action, by the resource provider."""
 
@@ -27,50 +34,113 @@ def show_obstacle(facts: Facts, error: ReportedError) -> Iterator[Action]:
             url=_CODES_DOC,
         )
     elif error.known.show:
-        yield Action(f"Show the reason for {error.code}", fill_command(facts, error.known.show), Effect.READS, SEGDOC)
+        group = locked_group(error.message) if error.known.kind is ErrorKind.LOCK else ""
+        command = error.known.show.replace("{group}", quoted(group)) if group else error.known.show
+        reason = f"the reason for {error.code}" if error.code else "the locks"
+        yield Action(f"Show {reason}", fill_command(facts, command), Effect.READS, SEGDOC)
 
 
-def fix_error(facts: Facts, error: ReportedError) -> Action | None:
-    """The fix of a known error, with the names from its message."""
+def fix_error(facts: Facts, error: ReportedError, pool: str = "") -> Action | None:
+    """The fix of a known error, with the names from its message and of the node pool."""
     if (known := error.known) is None:
         return None
     if known.waiting:
         return Action(known.fix, effect=Effect.READS, url=SEGDOC)
-    if known.kind is ErrorKind.ROLE and (grant := _grant(error.message)) is not None:
-        return grant
-    assignment = _ASSIGNMENT.search(error.message)
-    if known.kind is ErrorKind.POLICY and assignment is not None:
-        title = f"Exempt the cluster's node resource group from policy assignment {assignment[1]}"
-        return Action(title, effect=Effect.CHANGES, url=SEGDOC)
-    return Action(known.fix, fill_command(facts, known.command), Effect.CHANGES, SEGDOC)
+    return _named_fix(facts, known.kind, error) or Action(
+        known.fix, fill_command(facts, known.command, pool), Effect.CHANGES, SEGDOC
+    )
 
 
-def _grant(message: str) -> Action | None:
+def _named_fix(facts: Facts, kind: ErrorKind, error: ReportedError) -> Action | None:
+    """The fix that names what the message names; None if it names nothing."""
+    match kind:
+        case ErrorKind.ROLE:
+            return _grant(facts, error.message)
+        case ErrorKind.POLICY:
+            return _exempt(facts, error.assignment) if error.assignment is not None else None
+        case ErrorKind.LOCK:
+            scope = locked_scope(error.message)
+            return Action(f"Remove the lock on {scope}", effect=Effect.CHANGES, url=LOCKS) if scope else None
+        case ErrorKind.STATE:
+            return _repeat(failed) if (failed := failed_resource(error.message)) else None
+        case ErrorKind.DRAIN:
+            return _allow_eviction(budget) if (budget := blocking_budget(error.message)) else None
+        case _:
+            return None
+
+
+def _exempt(facts: Facts, assignment: PolicyAssignment) -> Action:
+    """Exempt only the node resource group from the assignment that denies the change."""
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    group, subscription = (cluster.node_resource_group, cluster.subscription) if cluster else ("", "")
+    command = ""
+    if assignment.id and group and subscription:
+        scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
+        words = ("--name", "egress-gateway", "--exemption-category", "Waiver", "--policy-assignment", assignment.id)
+        command = quoted("az", "policy", "exemption", "create", *words, "--scope", scope)
+    return Action(
+        f"Exempt the cluster's node resource group from policy assignment {assignment.name}",
+        command,
+        Effect.CHANGES,
+        SEGDOC,
+        "the controller retries within minutes; the policy still applies outside the node resource group",
+    )
+
+
+def _repeat(resource: str) -> Action:
+    """Repeat the update of a resource whose last one failed."""
+    return Action(
+        f"Repeat the update of {resource.rpartition('/')[2]}, whose state is Failed: it does not change by waiting",
+        quoted("az", "resource", "update", "--ids", resource),
+        Effect.CHANGES,
+        NETWORK_FAILED,
+        "its provisioningState is Succeeded, and the controller's next attempt succeeds",
+    )
+
+
+def _allow_eviction(budget: str) -> Action:
+    """Let a PodDisruptionBudget allow an eviction."""
+    return Action(
+        f"Let PodDisruptionBudget {budget} allow an eviction, with more ready pods or a lower minimum; then repeat the "
+        "operation",
+        effect=Effect.CHANGES,
+        url=PDB,
+        expect="its status.disruptionsAllowed is 1 or more",
+    )
+
+
+def _grant(facts: Facts, message: str) -> Action | None:
     """The role assignment that the message requires."""
     principal, action, scope = _PRINCIPAL.search(message), _ACTION.search(message), _SCOPE.search(message)
-    if principal is None or action is None or scope is None:
+    where = scope[1] if scope is not None else named_resource(message)
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    who = principal[1] if principal is not None else cluster.identity_principal if cluster is not None else ""
+    if not where or not who:
         return None
-    role = _ROLES.get(action[1].partition("/")[0].lower(), "Contributor")
-    who = ("--assignee-object-id", principal[1], "--assignee-principal-type", "ServicePrincipal")
+    provider = action[1] if action is not None else where.partition("/providers/")[2]
+    role = _ROLES.get(provider.partition("/")[0].lower(), "Contributor")
+    lacks = f": it lacks {action[1]}" if action is not None else ""
+    identity = ("--assignee-object-id", who, "--assignee-principal-type", "ServicePrincipal")
     return Action(
-        f"Grant the cluster's identity {role} on {scope[1].rsplit('/', 1)[-1]}: it lacks {action[1]}",
-        quoted("az", "role", "assignment", "create", *who, "--role", role, "--scope", scope[1]),
+        f"Grant the cluster's identity {role} on {where.rsplit('/', 1)[-1]}{lacks}",
+        quoted("az", "role", "assignment", "create", *identity, "--role", role, "--scope", where),
         Effect.CHANGES,
         SEGDOC,
         "the controller retries within minutes and assigns the egress IP prefix",
     )
 
 
-def fill_command(facts: Facts, command: str) -> str:
-    """A command of the table with the cluster's names."""
+def fill_command(facts: Facts, command: str, pool: str = "") -> str:
+    """A command of the table with the names of the cluster and of the node pool."""
     if not command:
         return ""
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     group, location = (cluster.node_resource_group, cluster.location) if cluster else ("", "")
     _, _, options = az_aks(facts.cluster, "show").partition(" show ")
+    name = quoted(pool) if pool else '"$NODE_POOL"'
     filled = command.format(
         aks=options,
-        pool=f'{options.replace("--name ", "--cluster-name ")} --nodepool-name "$NODE_POOL"',
+        pool=f"{options.replace('--name ', '--cluster-name ')} --nodepool-name {name}",
         group=quoted(group) if group else '"$NODE_RESOURCE_GROUP"',
         location=quoted(location) if location else '"$LOCATION"',
     )

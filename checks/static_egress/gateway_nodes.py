@@ -136,7 +136,7 @@ def pool_error(pool: AgentPool | None) -> ReportedError | None:
 
 def _node_actions(facts: Facts, pool: str, count: int, error: ReportedError | None = None) -> list[Action]:
     # Scaling the pool fails for the reason for which it failed before.
-    fix = fix_error(facts, error) if error is not None else None
+    fix = fix_error(facts, error, pool) if error is not None else None
     if fix is None and count == 0:
         fix = scale_pool(facts, pool, MIN_NODES)
     selector = f"kubernetes.azure.com/agentpool={pool}"

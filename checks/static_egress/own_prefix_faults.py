@@ -12,7 +12,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.public_addresses import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.azure_errors import ErrorKind
+from checks.knowledge.azure_errors import ErrorKind, ReportedError
 from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import ControllerFault, EventCause, event_cause, event_line
 from checks.model.findings import Action, Evidence
@@ -86,7 +86,7 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Prefix
         return None
     for event in current_errors(facts.events_on(configuration)):
         cause = event_cause(event.message)
-        named = cause.error is not None and configuration.public_ip_prefix_id.lower() in cause.error.message.lower()
+        named = cause.error is not None and _is_about(configuration, cause.error)
         if cause.fault is not ControllerFault.OWN_PREFIX_UNUSABLE and (not named or cause.waiting):
             continue
         fix = prefix_fix(facts, configuration, cause)
@@ -97,6 +97,16 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Prefix
             another=fix == create_prefix(facts, configuration),
         )
     return None
+
+
+_ABOUT_ADDRESSES = (ErrorKind.ZONE, ErrorKind.SKU, ErrorKind.TIER, ErrorKind.IP_VERSION)
+"""Errors about properties that the nodes' public addresses have from the prefix."""
+
+
+def _is_about(configuration: StaticGatewayConfiguration, error: ReportedError) -> bool:
+    """Whether an error names the prefix, or the properties that addresses have from it."""
+    named = configuration.public_ip_prefix_id.lower() in error.message.lower()
+    return named or (error.known is not None and error.known.kind in _ABOUT_ADDRESSES)
 
 
 def _meaning(configuration: StaticGatewayConfiguration, cause: EventCause) -> str:

@@ -87,13 +87,15 @@ def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Ac
     managed = next(iter(facts.readable(ManagedCluster)), None)
     location = managed.location if managed else ""
     where = ("--location", location) if location else ()
-    zones = ("--zone", *pool.zones) if isinstance(pool, AgentPool) and pool.zones else ()
+    zones = pool.zones if isinstance(pool, AgentPool) else ()
+    zoned = f", in zone{'' if len(zones) == 1 else 's'} {', '.join(zones)}," if zones else ""
+    zone_words = ("--zone", *zones) if zones else ()
     return change(
-        f"Create an IPv4 prefix of the right length in the cluster's region{f' ({location})' if location else ''} for the new "
-        "StaticGatewayConfiguration; without one, Azure assigns a prefix itself",
+        f"Create an IPv4 prefix of the right length in the cluster's region{f' ({location})' if location else ''}{zoned} for "
+        "the new StaticGatewayConfiguration; without one, Azure assigns a prefix itself",
         f"az network public-ip prefix create {group}{subscription} "
         + quoted(
-            "--name", name, "--length", str(size if size is not None else 31), *where, *zones, "--version", "IPv4"
+            "--name", name, "--length", str(size if size is not None else 31), *where, *zone_words, "--version", "IPv4"
         ),
         SEGDOC,
         "the command prints the id for spec.publicIpPrefixId",

@@ -52,7 +52,7 @@ def unusable_properties(
         yield PrefixProperty(what, "prefixLength", str(prefix.length), str(size))
     if prefix.zones and pool is not None and (missing := sorted(set(pool.zones) - set(prefix.zones))):
         what = f"is in {_zones(prefix.zones)}, but node pool {pool.name} has nodes in {_zones(missing)}"
-        yield PrefixProperty(what, "zones", ", ".join(prefix.zones), f"{', '.join(pool.zones)}, or none")
+        yield PrefixProperty(what, "zones", ", ".join(prefix.zones), ", ".join(pool.zones))
     if prefix.attached_to:
         user = prefix.attached_to.rsplit("/", 1)[-1]
         yield PrefixProperty(

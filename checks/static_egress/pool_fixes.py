@@ -62,7 +62,7 @@ def show_pool_settings(facts: Facts, pool: str) -> Action:
 
 def failed_pool_fixes(facts: Facts, pool: AgentPool, error: ReportedError | None) -> list[Action]:
     """Fix the error of the pool's last operation, then reconcile the pool."""
-    fix = fix_error(facts, error) if error is not None else None
+    fix = fix_error(facts, error, pool.name) if error is not None else None
     return [
         *(show_obstacle(facts, error) if error is not None else ()),
         *([fix] if fix is not None else []),
@@ -110,7 +110,8 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
         ),
         *alternatives(
             change(
-                f"Create gateway node pool {name} with OS SKU {sku}",
+                f"Create gateway node pool {name} with OS SKU {sku}, because the node image of {pool} lacks the wireguard "
+                "module",
                 az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
                 SEGDOC,
                 f"2 nodes are Ready; then move the gateway to a StaticGatewayConfiguration on {name}, which has another "

@@ -54,7 +54,10 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
 
 
 def first_change(report: Report) -> str:
-    """The title of the first fix of the root causes, otherwise of the warnings: a change, or the advice to wait."""
+    """The title of the first fix of the root causes, otherwise of the warnings.
+
+    A fix is a change, or the advice to wait.
+    """
     actions = (action for finding in roots_of(report) or warnings_of(report) for action in finding.actions)
     fixes = (each.title for each in actions if each.effect is not Effect.READS or each.title.startswith("Wait"))
     return next(fixes, "")

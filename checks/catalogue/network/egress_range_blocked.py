@@ -10,7 +10,7 @@ from checks.azure.network import NotRead, gateway_subnet, route_table_of, securi
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
 from checks.azure.security_rules import denies_outbound
 from checks.azure.subnet_service_endpoints import ServiceEndpoint, service_endpoint_of
-from checks.azure.user_routes import UserRoute, redirected, route_to, sends_to_the_internet, user_routes
+from checks.azure.user_routes import UserRoute, default_route, redirected, route_to, sends_to_the_internet, user_routes
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
@@ -21,7 +21,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.faults.reached_addresses import reached_destinations
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.knowledge.network_requirements import OUTBOUND_TYPES
+from checks.knowledge.network_requirements import OUTBOUND_TYPES, USER_ROUTES
 from checks.model.commands import FW, OUTBOUND, az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
@@ -60,7 +60,8 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     address that is really used; if no host is, it is TCP 443 and 80 (or the port in the question) to the Internet. It
     fails if a rule denies this traffic, and warns if an earlier rule can allow part of it. The most specific route for
     each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An outbound type
-    without direct outbound access warns, unless a route leads straight to the Internet. A NAT gateway on the subnet
+    without direct outbound access warns, unless a route leads straight to the Internet; userDefinedRouting does not warn
+    if the subnet's route table has no default route either. A NAT gateway on the subnet
     warns, because destinations see its address, and so does a service endpoint for a service of a routed host, because
     the service sees a private address. If Azure network resources are
     not read, it does not apply and offers the commands to check by hand. Allow-lists of destinations are not visible.
@@ -148,7 +149,7 @@ def _redirected(
         return
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     effect = OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None
-    if cluster is not None and effect:
+    if cluster is not None and effect and not _direct(cluster, table):
         kind = cluster.outbound_type
         yield warn(
             f"Traffic from {prefix} {effect} (outbound type {kind} of {cluster.ref}).",
@@ -164,6 +165,15 @@ def _redirected(
                 *allow_prefix(facts, configuration, subnet, OUTBOUND),
             ],
         )
+
+
+def _direct(cluster: ManagedCluster, table: RouteTable | NotRead | None) -> bool:
+    """Whether outbound type userDefinedRouting has no effect.
+
+    It has none if the route table of the subnet was read and has no default route elsewhere.
+    """
+    routed = cluster.outbound_type.lower() == USER_ROUTES
+    return routed and isinstance(table, RouteTable) and default_route(table) is None
 
 
 def _service_endpoints(
@@ -207,5 +217,10 @@ def _without_fault(
         if isinstance(subnet, Subnet):
             evidence.append(Evidence(subnet.ref, "networkSecurityGroup.id", subnet.security_group_id or "(none)"))
             evidence.append(Evidence(subnet.ref, "routeTable.id", subnet.route_table_id or "(none)"))
-        summary = f"No NSG or route blocks {prefix}. Allow-lists at destinations are not visible from here."
+        cluster = next(iter(facts.readable(ManagedCluster)), None)
+        table = route_table_of(facts, subnet)
+        announced = isinstance(table, RouteTable) and not sends_to_the_internet(table)
+        announced = announced and cluster is not None and _direct(cluster, table)
+        hidden = " and routes that a VPN or ExpressRoute gateway announces" if announced else ""
+        summary = f"No NSG or route blocks {prefix}. Allow-lists at destinations{hidden} are not visible from here."
         yield healthy(summary, evidence=evidence)

@@ -9,12 +9,15 @@ from checks.azure.unread import azure_not_read
 from checks.azure.user_routes import default_route
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import RouteTable, Subnet
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.istio.recent_access import no_request_succeeds
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
-from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
+from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL, USER_ROUTES
 from checks.model.commands import az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
@@ -29,16 +32,17 @@ _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
     severity=Severity.BLOCKS,
     hop="node pool",
     article=("SEG-1",),
-    reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Subnet, RouteTable),
+    reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Subnet, RouteTable, Pod, ProxyLog),
     explains={
-        "egress-prefix-unassigned": "AKS assigns no addresses if the cluster or node pool does not support private-IP mode"
+        "egress-prefix-unassigned": "AKS assigns no addresses if the cluster or node pool does not support private-IP mode",
+        "traffic-failing": "the gateway nodes have no route for the requests",
     },
 )
 def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
     """What it checks: StaticGatewayConfigurations with `provisionPublicIps: false`. It fails if the cluster runs
-    Kubernetes before 1.34, or if the gateway node pool is not of type VirtualMachines. It warns if no route leads to an
-    appliance or gateway, because this mode creates no outbound route. A publicIpPrefixId in this mode is reported by
-    gateway-configuration-invalid.
+    Kubernetes before 1.34, or if the gateway node pool is not of type VirtualMachines. Without a route to an
+    appliance or gateway, which this mode does not create, it fails if no recent request succeeds, and else warns. A
+    publicIpPrefixId in this mode is reported by gateway-configuration-invalid.
 
     Why it matters: if the requirements are not met, private-IP mode assigns no address. It is in preview (AKS docs of
     August 2026).
@@ -126,7 +130,7 @@ def _route(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[
     The route comes from the route table or the outbound type.
     """
     cluster = next(iter(facts.readable(ManagedCluster)), None)
-    if cluster is not None and cluster.outbound_type.lower() == "userdefinedrouting":
+    if cluster is not None and cluster.outbound_type.lower() == USER_ROUTES:
         return
     subnet = gateway_subnet(facts, configuration)
     table = route_table_of(facts, subnet)
@@ -142,13 +146,18 @@ def _route(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[
     elif isinstance(table, RouteTable) and (route := default_route(table)) and not route.drops:
         return
     else:
-        yield _no_route(configuration, subnet)
+        yield _no_route(facts, configuration, subnet)
 
 
-def _no_route(configuration: StaticGatewayConfiguration, subnet: Subnet) -> Observation:
-    return warn(
+def _no_route(facts: Facts, configuration: StaticGatewayConfiguration, subnet: Subnet) -> Observation:
+    """A failure if no recent request succeeds.
+
+    Without requests, or with a route that another network announces, the missing route is only a risk.
+    """
+    failing = no_request_succeeds(facts)
+    return (fail if failing else warn)(
         f"No outbound route exists for the private addresses of {configuration.ref} ({subnet.ref}): private-IP mode creates "
-        "none.",
+        f"none{', and no recent request succeeds' if failing else ''}.",
         subject=configuration.ref,
         evidence=[
             _private(configuration),

@@ -14,6 +14,7 @@ from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause, event_line
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.static_egress.clean_up_fixes import clean_up_fixes
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.new_pools import create_pool
 from checks.static_egress.procedures import describe, new_configuration
@@ -70,7 +71,11 @@ def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
         f"{configuration.ref} has been terminating for {span(facts.now - deleted)}.",
         subject=configuration.ref,
         evidence=evidence,
-        actions=[*_actions(facts, configuration), *new_configuration(facts, configuration)],
+        actions=[
+            *_actions(facts, configuration),
+            *clean_up_fixes(facts, configuration),
+            *new_configuration(facts, configuration),
+        ],
         about=[Involved("component", CONTROLLER)],
         since=deleted,
     )

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
-from checks.knowledge.azure_errors import AZURE_ERRORS, reported_error
+from checks.knowledge.azure_errors import AZURE_ERRORS, NO_SOURCE, AzureError, ErrorSource, reported_error
 from checks.knowledge.controller_texts import event_cause, event_line
 from tests.clusters.bundles import read_yaml
 
@@ -27,9 +28,8 @@ def arm(code: str, message: str, details: str = "") -> str:
     return go("400: 400 Bad Request", f'{{\n  "error": {{"code": "{code}", "message": "{message}"{more}}}\n}}', code)
 
 
-REAL = tuple(
-    (each["text"], each["code"], each["kind"]) for each in read_yaml(Path(__file__).with_name("azure_errors.yaml"))
-)
+_TEXTS = read_yaml(Path(__file__).with_name("azure_errors.yaml"))
+REAL = tuple((each["text"], each["code"], each["kind"]) for each in _TEXTS)
 """Real texts: text, code, kind."""
 
 
@@ -98,6 +98,18 @@ def test_the_fix_of_the_error_comes_before_the_fix_of_the_step() -> None:
 def _operation_not_allowed() -> list[tuple[int, tuple[str, str, str]]]:
     found = [(n, each) for n, each in enumerate(REAL) if each[1] == "OperationNotAllowed"]
     return sorted(found, key=lambda pair: pair[1][2])
+
+
+def test_each_text_says_where_it_appears() -> None:
+    sources = TypeAdapter(list[ErrorSource]).validate_python([each["source"] for each in _TEXTS])
+    assert len(sources) == len(REAL)
+
+
+def test_each_code_of_the_table_says_where_it_appears() -> None:
+    known = AZURE_ERRORS[0].model_dump()
+    for without in ({}, {"AnotherCode": NO_SOURCE}, {known["codes"][0]: "https://example.com/a"}):
+        with pytest.raises(ValidationError):
+            AzureError.model_validate(known | {"source": without})
 
 
 def test_each_row_of_the_table_can_decide() -> None:
