@@ -18,7 +18,7 @@ from checks.knowledge.refusals import refusal_reason
 from checks.kubernetes.namespace_fixes import ENFORCE
 from checks.kubernetes.pod_faults import PodFault, pod_fault
 from checks.kubernetes.pod_problems import pod_problems
-from checks.kubernetes.policy_exemptions import azure_exemption, exclude_in_binding, kyverno_exception
+from checks.kubernetes.policy_exemptions import azure_exceptions, exclude_in_binding, kyverno_exception
 from checks.kubernetes.quota_fixes import raise_from_message, room_needed
 from checks.kubernetes.scheduling_fixes import scheduling_fixes
 from checks.model.commands import ADDON, PLUGIN_CA, SCALE, UPG, az_aks, change, inspect, kubectl, quoted, restart
@@ -120,7 +120,7 @@ def _admission(facts: Facts, deployment: Deployment, message: str) -> Iterator[A
     if (rule := kyverno_rule(message)) is not None:
         yield kyverno_exception(rule, deployment.namespace, {"app": "istiod"}, "istiod")
     elif constraint := gatekeeper_constraint(message):
-        yield azure_exemption(facts, "constraints", constraint, deployment.namespace)
+        yield from azure_exceptions(facts, "constraints", constraint, deployment.namespace)
     elif kind == "policy":
         yield exclude_in_binding(message, deployment.namespace)
     elif kind == "quota" and (raised := raise_from_message(deployment.namespace, message, room_needed([deployment]))):

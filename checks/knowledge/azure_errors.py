@@ -108,8 +108,8 @@ class AzureErrors(BaseModel):
 
 _TABLE = read_table("azure-errors.yaml", AzureErrors)
 AZURE_ERRORS = _TABLE.errors
-_CODES = {code.lower(): code for row in AZURE_ERRORS for code in row.codes}
-_WORDS = re.compile(rf"\b({'|'.join(sorted(_CODES.values(), key=len, reverse=True))})\b", re.IGNORECASE)
+_CODES = {code for row in AZURE_ERRORS for code in row.codes}
+_WORDS = re.compile(rf"\b({'|'.join(sorted(_CODES, key=len, reverse=True))})\b", re.IGNORECASE)
 _LONGEST = 300
 """The longest message in a sentence; the evidence has the whole text."""
 
@@ -152,7 +152,7 @@ def reported_error(text: str) -> ReportedError | None:
         return ReportedError(code=specific.code, message=specific.message, known=None)
     # A known code as a word of a text in another form.
     if (word := _WORDS.search(text)) is not None:
-        reply = AzureReply(_CODES[word.group(1).lower()], "")
+        reply = AzureReply(word.group(1), "")
         return ReportedError(code=reply.code, message="", known=_row(reply))
     reply = AzureReply("", text)
     row = next((each for each in AZURE_ERRORS if not each.codes and each.describes(reply)), None)

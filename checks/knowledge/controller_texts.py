@@ -216,6 +216,11 @@ class EventCause:
         """Whether Azure's error is known: another StaticGatewayConfiguration would get it too."""
         return self.error is not None and self.error.known is not None
 
+    @property
+    def reason(self) -> str:
+        """The meaning without the step that failed, if Azure's error explains it."""
+        return self.error.meaning if self.error is not None and self.explained else self.meaning
+
 
 def event_cause(message: str) -> EventCause:
     """The cause in one message.

@@ -8,7 +8,7 @@ from checks.knowledge.webhook_owners import AZURE_POLICY
 from checks.kubernetes.admission import GatewayWebhook
 from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_workloads import few_of, other_workloads
-from checks.kubernetes.policy_exemptions import azure_exclusion, azure_exemption, kyverno_exception
+from checks.kubernetes.policy_exemptions import azure_exceptions, azure_exclusion, kyverno_exception
 from checks.kubernetes.webhook_backends import BackendFault, own_pods_refused
 from checks.model.commands import FAQ, TSG, alternatives, change, inspect, kubectl
 from checks.model.findings import Action
@@ -48,10 +48,9 @@ def denying_webhook_fixes(
     written = list(messages)
     if webhook.owner == AZURE_POLICY:
         constraint = next((name for each in written if (name := gatekeeper_constraint(each))), "")
-        exempt = (
-            azure_exemption(facts, "constraints", constraint, namespace) if constraint else azure_exclusion(namespace)
-        )
-        return [exempt, show_webhook(webhook)]
+        if constraint:
+            return [*azure_exceptions(facts, "constraints", constraint, namespace), show_webhook(webhook)]
+        return [azure_exclusion(namespace), show_webhook(webhook)]
     if webhook.owner:
         return [show_webhook(webhook)]
     rule = next((found for each in written if (found := kyverno_rule(each)) is not None), None)

@@ -7,22 +7,22 @@ from datetime import timedelta
 from checks.facts.manifests import manifest_yaml
 from checks.facts.view import Facts
 from checks.knowledge.policy_denials import KyvernoRule
-from checks.model.commands import POLICY, change, kubectl_apply, quoted
+from checks.model.commands import POLICY, alternatives, change, inspect, kubectl, kubectl_apply, quoted
 from checks.model.findings import Action
 
-_ASSIGNMENT = "jsonpath='{.items[0].metadata.annotations.azure-policy-assignment-id}'"
+_ASSIGNMENT = "jsonpath={.items[0].metadata.annotations.azure-policy-assignment-id}"
 _EXEMPTED = timedelta(days=1)
 VAP = "https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/"
 
 
-def azure_exemption(facts: Facts, kinds: str, generated: str, namespace: str) -> Action:
-    """Exempt the cluster from the policy assignment of a generated object, for a day.
+def azure_exceptions(facts: Facts, kinds: str, generated: str, namespace: str) -> list[Action]:
+    """Exclude the namespace in the policy assignment of a generated object; for a day, exempt the cluster.
 
     The add-on restores what is changed in the cluster (docs/domain/components.md#webhook-owners). The object's annotation has
-    the assignment, which the denial does not name.
+    the assignment, which the denial does not name. The exclusion is for one namespace, and the policy applies in the others.
     """
     cluster = facts.cluster
-    assignment = f'"$(kubectl get {kinds} --field-selector metadata.name={generated} -o {_ASSIGNMENT})"'
+    shown = kubectl("get", kinds, "--field-selector", f"metadata.name={generated}", "-o", _ASSIGNMENT)
     scope = (
         f"/subscriptions/{cluster.subscription}/resourceGroups/{cluster.resource_group}/providers/"
         f"Microsoft.ContainerService/managedClusters/{cluster.aks_name}"
@@ -34,20 +34,26 @@ def azure_exemption(facts: Facts, kinds: str, generated: str, namespace: str) ->
         if cluster.subscription and cluster.resource_group
         else '--scope "${CLUSTER_ID:?}"'
     )
-    return change(
-        f"Exempt the cluster from the policy assignment of {generated} until {until}",
-        f"az policy exemption create {name} --policy-assignment {assignment} {where}",
-        POLICY,
-        "Azure Policy updates the cluster within 15 minutes, then the pods are created. Until then exclude namespace "
-        f"{namespace} in the assignment (parameter excludedNamespaces): meanwhile it denies nothing in the whole cluster",
-    )
+    return [
+        inspect(f"Show the policy assignment of {generated}", shown, POLICY),
+        *alternatives(
+            azure_exclusion(namespace, f"of {generated}"),
+            change(
+                f"Exempt the whole cluster from the policy assignment of {generated} until {until}",
+                f'az policy exemption create {name} --policy-assignment "$({shown})" {where}',
+                POLICY,
+                "Azure Policy updates the cluster within 15 minutes, then the pods are created. Meanwhile the assignment "
+                "denies nothing in the whole cluster",
+            ),
+        ),
+    ]
 
 
-def azure_exclusion(namespace: str) -> Action:
-    """Exclude the namespace in the policy assignment, if the denial names no generated object."""
+def azure_exclusion(namespace: str, which: str = "that the denial names") -> Action:
+    """Exclude the namespace in a policy assignment."""
     return change(
-        f"Exclude namespace {namespace} in the policy assignment that the denial names (parameter excludedNamespaces), or "
-        "create an exemption: changes in the cluster are reverted",
+        f"Exclude namespace {namespace} in the policy assignment {which} (parameter excludedNamespaces): changes in the "
+        "cluster are reverted",
         url=POLICY,
         expect="Azure Policy updates the cluster within 15 minutes, then the pods are created",
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from checks.facts.events import Event
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import NO_WIREGUARD
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
@@ -114,6 +115,15 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in refusals], involved
 
 
+def _show_pod(component: Component, pod: Pod) -> Action:
+    """Show the log of a component's pod, or its events if the container has no log."""
+    if any(each.name == component.container and not each.started for each in pod.containers):
+        describe = kubectl("describe", "pod", pod.name, namespace=component.namespace)
+        return inspect(f"Describe its pod on {pod.node}, which has no log yet", describe, KEGTS)
+    logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=component.namespace)
+    return inspect(f"Show its log on {pod.node}", logs, KEGTS)
+
+
 def _actions(facts: Facts, component: Component, faults: list[NodeFault]) -> list[Action]:
     """The fix of the first pod's reason, and commands that show more.
 
@@ -127,8 +137,7 @@ def _actions(facts: Facts, component: Component, faults: list[NodeFault]) -> lis
     if fault is None or pod is None:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
         return [inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS), listed]
-    logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
-    log = inspect(f"Show its log on {pod.node}", logs, KEGTS)
+    log = _show_pod(component, pod)
     moves = moved_pods(facts, component, [each.node for each in faults if each.down])
     if fault.fix:
         command = az_aks(facts.cluster, "update") if fault.fix.startswith("Reconcile the cluster") else ""

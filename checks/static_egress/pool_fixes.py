@@ -9,7 +9,7 @@ from checks.knowledge.azure_errors import ReportedError
 from checks.model.commands import SEGDOC, TSG, alternatives, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
-from checks.static_egress.gateway_configuration import PoolState, state_of
+from checks.static_egress.gateway_configuration import PoolState, gateway_configuration, state_of
 from checks.static_egress.new_pools import DEFAULT_PREFIX, create_pool
 from checks.static_egress.procedures import new_configuration
 
@@ -88,7 +88,7 @@ def start_pool(facts: Facts, pool: str) -> Action:
 def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
     """Fixes for a pool whose node image lacks a kernel module: another OS SKU or image.
 
-    Requires AgentPool declared.
+    Requires AgentPool, ManagedCluster and StaticGatewayConfiguration declared.
     """
     selector = f"kubernetes.azure.com/agentpool={pool}"
     columns = (
@@ -102,6 +102,11 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
     name = next(name for name in ("gwpool", "gwpool2", "gwpool3") if name not in known)
     size = str(this.prefix_size) if this is not None and this.prefix_size else "31"
     options = ("--mode", "gateway", "--gateway-prefix-size", size, "--node-count", "2", "--os-sku", sku)
+    readable = not facts.gap(StaticGatewayConfiguration, facts.gateway.namespace)
+    configuration = gateway_configuration(facts) if readable else None
+    moved = (
+        new_configuration(facts, configuration, name) if isinstance(configuration, StaticGatewayConfiguration) else ()
+    )
     return [
         inspect(
             f"Show kernel and node image of the nodes of {pool}",
@@ -109,14 +114,16 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
             SEGDOC,
         ),
         *alternatives(
-            change(
-                f"Create gateway node pool {name} with OS SKU {sku}, because the node image of {pool} lacks the wireguard "
-                "module",
-                az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
-                SEGDOC,
-                f"2 nodes are Ready; then move the gateway to a StaticGatewayConfiguration on {name}, which has another "
-                "egress IP prefix (SEG-7)",
-            ),
+            [
+                change(
+                    f"Create gateway node pool {name} with OS SKU {sku}, because the node image of {pool} lacks the "
+                    "wireguard module",
+                    az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
+                    SEGDOC,
+                    f"2 nodes are Ready; a StaticGatewayConfiguration on {name} has another egress IP prefix",
+                ),
+                *moved,
+            ],
             disrupt(
                 f"Upgrade the node image of {pool} if a newer one has the module; open connections through each node are "
                 "closed",

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+from checks.facts.logs import GatewayDaemonLog
 from checks.facts.nodes import Node
-from checks.facts.static_egress import GatewayStatus, StaticGatewayConfiguration
+from checks.facts.pods import Pod
+from checks.facts.static_egress import GatewayStatus, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet
 from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUAL_NETWORK_UNREACHABLE
 from checks.model.commands import KEGTS, SEGDOC, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence
-
-_NAMESPACE = "aks-static-egress-gateway"
+from checks.static_egress.component_state import node_faults
+from checks.static_egress.components import NAMESPACE, daemon
 
 
 def serving_nodes(facts: Facts, configuration: StaticGatewayConfiguration) -> Sequence[GatewayStatus]:
@@ -25,15 +28,19 @@ def not_serving(configuration: StaticGatewayConfiguration, node: Node) -> Eviden
     if not node.ready:
         return Evidence(node.ref, "status.conditions[Ready]", "not True", "True")
     return Evidence(
-        f"GatewayStatus {_NAMESPACE}/{node.name}",
+        f"GatewayStatus {NAMESPACE}/{node.name}",
         "spec.readyGatewayConfigurations",
         f"{configuration.namespace}/{configuration.name} not listed",
         f"{configuration.namespace}/{configuration.name}",
     )
 
 
-def daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
-    """Actions for nodes that do not serve it: state, logs, and a restart of their daemon."""
+def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
+    """Actions for nodes that do not serve it: state, logs, and a restart of the daemon where it can help.
+
+    Requires GatewayVMConfiguration, DaemonSet, Pod, Event and GatewayDaemonLog declared.
+    """
+    addressed = [node for node in nodes if _may_have_address(facts, configuration, node)]
     kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
     selector = "kube-egress-gateway-control-plane=daemon-manager"
     return [
@@ -42,22 +49,57 @@ def daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[No
             kubectl("get", kind, "-A", "-o", "yaml"),
             KEGTS,
         ),
+        *([] if len(addressed) == len(nodes) else [_show_addresses(configuration)]),
         inspect(
             "Show the log of the gateway daemons",
-            kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=_NAMESPACE),
+            kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=NAMESPACE),
             KEGTS,
         ),
         *(
             disrupt(
                 f"Restart the gateway daemon on {node.name}; open connections through this gateway node are closed",
                 kubectl(
-                    "delete", "pod", "-l", selector, f"--field-selector=spec.nodeName={node.name}", namespace=_NAMESPACE
+                    "delete", "pod", "-l", selector, f"--field-selector=spec.nodeName={node.name}", namespace=NAMESPACE
                 ),
                 SEGDOC,
                 f"the GatewayStatus of {node.name} lists {configuration.namespace}/{configuration.name} within a minute",
             )
-            for node in nodes[:3]
+            for node in _restartable(facts, addressed)[:3]
         ),
         NO_CONNECTIVITY_ACROSS_SUBNETS.compare,
         VIRTUAL_NETWORK_UNREACHABLE.compare,
     ]
+
+
+def _show_addresses(configuration: StaticGatewayConfiguration) -> Action:
+    words = ("get", "gatewayvmconfiguration", configuration.name, "-o", "yaml")
+    return inspect(
+        "Show which nodes have an address: the daemon cannot serve on a node without one",
+        kubectl(*words, namespace=configuration.namespace),
+        KEGTS,
+    )
+
+
+def _may_have_address(facts: Facts, configuration: StaticGatewayConfiguration, node: Node) -> bool:
+    """Whether the controller has given the node an address of the prefix, or that is not known.
+
+    In a VirtualMachines pool the addresses have the names of network interfaces: only their number is known.
+    """
+    if facts.gap(GatewayVMConfiguration, configuration.namespace) is not None:
+        return True
+    machines = facts.get(GatewayVMConfiguration, configuration.name, configuration.namespace)
+    if machines is None or machines.profiles is None:
+        return True
+    named = {name.lower() for name, _ in machines.addresses}
+    nodes = facts.index(Node, "pool", lambda each: (each.pool.lower(),)).get(configuration.pool.lower(), [])
+    by_interface = bool(named) and named.isdisjoint(each.name.lower() for each in nodes)
+    return by_interface or node.name.lower() in named
+
+
+def _restartable(facts: Facts, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes whose daemon runs and reports no fault with a fix of its own, or whose daemon is not readable."""
+    if facts.gap(DaemonSet, NAMESPACE) or facts.gap(DaemonSet) or facts.gap(Pod, NAMESPACE):
+        return list(nodes)
+    faults = node_faults(facts, daemon(facts), [node.name for node in nodes], GatewayDaemonLog)
+    lasting = {each.node for each in faults if each.down or each.fix}
+    return [node for node in nodes if node.name not in lasting]

@@ -134,9 +134,9 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
             actions = silent_webhook_fixes(facts, webhook, fault, namespace)
         else:
             actions = denying_webhook_fixes(facts, webhook, namespace, [each.message for each in refusals])
-    fixes = [each for each in actions if each.effect is not Effect.READS]
-    if fixes:
-        actions[len(fixes) : len(fixes)] = retry_creation(facts, refusals)
+    last = max((n for n, each in enumerate(actions, 1) if each.effect is not Effect.READS), default=0)
+    if last:
+        actions[last:last] = retry_creation(facts, refusals)
     return fail(
         f"Webhook {name} {what} {whose}{why}.",
         subject=webhook.configuration.ref if webhook else f"webhook {name}",

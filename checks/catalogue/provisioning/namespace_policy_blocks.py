@@ -17,7 +17,7 @@ from checks.knowledge.webhook_owners import GENERATED_POLICY
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.kubernetes.creation_retries import retry_creation
 from checks.kubernetes.namespace_fixes import ENFORCE, lower_security_level, others_affected
-from checks.kubernetes.policy_exemptions import azure_exemption, exclude_in_binding
+from checks.kubernetes.policy_exemptions import azure_exceptions, exclude_in_binding
 from checks.kubernetes.quota_fixes import (
     default_resources,
     pod_resources,
@@ -122,7 +122,7 @@ def _fixes(facts: Facts, each: _Refused) -> list[Action]:
         case "pod-security":
             return [lower_security_level(facts, each.policy)]
         case "policy" if each.policy.startswith(GENERATED_POLICY):
-            return [azure_exemption(facts, "validatingadmissionpolicybindings", each.policy, namespace)]
+            return azure_exceptions(facts, "validatingadmissionpolicybindings", each.policy, namespace)
         case "policy":
             return [exclude_in_binding(message, namespace)]
         case _:

@@ -6,6 +6,7 @@ from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.logs import CniManagerLog, GatewayDaemonLog
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -34,6 +35,7 @@ from checks.static_egress.components import Component, cni_manager, daemon
         Event,
         StaticGatewayConfiguration,
         AgentPool,
+        ManagedCluster,
         CniManagerLog,
         GatewayDaemonLog,
     ),

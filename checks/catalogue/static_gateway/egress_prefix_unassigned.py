@@ -95,7 +95,7 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
         )
     if warnings := current_errors(facts.events_on(configuration)):
         cause = main_cause(warnings)
-        meaning = cause.meaning if cause is not None else warnings[0].message
+        meaning = cause.reason if cause is not None else warnings[0].message
         return warn(
             f"{configuration.ref} has egress IP prefix {prefix}, but its controller reports: {meaning}.",
             subject=configuration.ref,

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
+from checks.facts.logs import GatewayDaemonLog
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
-from checks.facts.static_egress import GatewayStatus, PodEndpoint, StaticGatewayConfiguration
+from checks.facts.static_egress import GatewayStatus, GatewayVMConfiguration, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.facts.workloads import Deployment
+from checks.facts.workloads import DaemonSet, Deployment
 from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
@@ -24,7 +26,19 @@ from checks.static_egress.serving_nodes import daemon_actions, not_serving, serv
     title="The static egress data plane does not serve the gateway",
     severity=Severity.BLOCKS,
     article=("SEG-8",),
-    reads=(StaticGatewayConfiguration, GatewayStatus, PodEndpoint, Node, AgentPool, Deployment, Pod),
+    reads=(
+        StaticGatewayConfiguration,
+        GatewayVMConfiguration,
+        GatewayStatus,
+        PodEndpoint,
+        Node,
+        AgentPool,
+        Deployment,
+        DaemonSet,
+        Pod,
+        Event,
+        GatewayDaemonLog,
+    ),
     explains={
         "source-address-wrong": "traffic that no gateway node forwards leaves from another address, or fails",
         "uninjected-pod-fails": "traffic that no gateway node forwards leaves from another address, or fails",
@@ -40,8 +54,9 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     Why it matters: pods run and appear healthy, while every request times out or leaves from the cluster's default
     outbound address.
 
-    What usually fixes it: a restart of the daemon's pod on the node that does not serve the SGC; a restart of the
-    gateway if a pod has no PodEndpoint.
+    What usually fixes it: a restart of the daemon's pod on the node that does not serve the SGC, if the node has
+    an address and the daemon reports no fault that a restart does not end; a restart of the gateway if a pod has no
+    PodEndpoint.
 
     Source: article SEG-8; kube-egress-gateway docs/troubleshooting and controllers/daemon."""
     configuration = gateway_configuration(facts)
@@ -81,7 +96,7 @@ def _nodes(
     if facts.gap(GatewayStatus) is not None:
         return
     if facts.gap(Node) is not None and pool is not None and pool.count and not serving:
-        yield _none(configuration, ())
+        yield _none(facts, configuration, ())
         return
     nodes = facts.index(Node, "pool", lambda node: (node.pool.lower(),)).get(configuration.pool.lower(), [])
     if not nodes and pool is None:
@@ -94,12 +109,12 @@ def _nodes(
     ready = [node for node in nodes if node.ready]
     idle = [node for node in ready if node.name not in served]
     if len(idle) == len(ready):
-        yield _none(configuration, ready or nodes)
+        yield _none(facts, configuration, ready or nodes)
     elif idle:
-        yield _some(configuration, ready, idle)
+        yield _some(facts, configuration, ready, idle)
 
 
-def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Observation:
+def _none(facts: Facts, configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Observation:
     return fail(
         f"No node of gateway node pool {configuration.pool} serves {configuration.ref}: its traffic fails.",
         subject=configuration.ref,
@@ -112,18 +127,20 @@ def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Ob
                 configuration.name,
             )
         ],
-        actions=daemon_actions(configuration, idle),
+        actions=daemon_actions(facts, configuration, idle),
         about=_about(configuration, idle),
     )
 
 
-def _some(configuration: StaticGatewayConfiguration, ready: Sequence[Node], idle: Sequence[Node]) -> Observation:
+def _some(
+    facts: Facts, configuration: StaticGatewayConfiguration, ready: Sequence[Node], idle: Sequence[Node]
+) -> Observation:
     return warn(
         f"{len(ready) - len(idle)} of {len(ready)} ready nodes of gateway node pool {configuration.pool} serve "
         f"{configuration.ref}.",
         subject=configuration.ref,
         evidence=[not_serving(configuration, node) for node in idle],
-        actions=daemon_actions(configuration, idle),
+        actions=daemon_actions(facts, configuration, idle),
         about=_about(configuration, idle),
         severity=Severity.DEGRADES,
     )
