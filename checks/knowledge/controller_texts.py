@@ -41,6 +41,7 @@ def _row(
 
 _SUPPORT = "Open a support request with this text; do not edit resources of the node resource group"
 _RECREATE = "Create a new StaticGatewayConfiguration for the gateway; do not edit resources of the node resource group"
+_NO_PREFIX_SIZE = r"nodepool does not have IP prefix size|failed to parse nodepool IP prefix size"
 _RETRY = "Wait; the controller retries by itself"
 _SHOW_SCALE_SETS = "az vmss list --resource-group {group} -o table"
 _SHOW_NICS = "az network nic list --resource-group {group} -o table"
@@ -85,7 +86,7 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         "Name a node pool of mode Gateway that exists and has nodes",
     ),
     _row(
-        r"nodepool does not have IP prefix size|failed to parse nodepool IP prefix size",
+        _NO_PREFIX_SIZE,
         "the node pool lacks the tag with the prefix size: it is not of mode Gateway, or a tag policy removed the tag",
         ControllerFault.POOL_MISSING,
         "Create a node pool of mode Gateway with a prefix size",
@@ -241,6 +242,11 @@ def event_cause(message: str) -> EventCause:
         waiting=source is not None and source.waiting,
         show=text.show if text is not None and source is text else "",
     )
+
+
+def lacks_prefix_size(message: str) -> bool:
+    """Whether the controller finds no valid tag with the prefix size on the resources of the node pool."""
+    return re.search(_NO_PREFIX_SIZE, message) is not None
 
 
 def event_line(message: str) -> str:

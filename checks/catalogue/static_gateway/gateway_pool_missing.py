@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -15,6 +16,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.static_egress.gateway_configuration import NotApplicable, PoolState, gateway_configuration, state_of
 from checks.static_egress.gateway_nodes import pool_error
 from checks.static_egress.pool_fixes import failed_pool_fixes, show_pool_settings, start_pool, unusable_pool_fixes
+from checks.static_egress.pool_tags import prefix_size_finding
 
 
 @check(
@@ -24,7 +26,7 @@ from checks.static_egress.pool_fixes import failed_pool_fixes, show_pool_setting
     hop="node pool",
     article=("SEG-3",),
     partly=("PRE-2",),
-    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
+    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster, Event),
     explains={
         "egress-prefix-unassigned": "a prefix is assigned to gateway nodes, and this pool has none",
         "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which does not exist",
@@ -38,7 +40,9 @@ from checks.static_egress.pool_fixes import failed_pool_fixes, show_pool_setting
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: spec.gatewayNodepoolName against Azure's list of the cluster's node pools. The pool must exist,
-    be in Gateway mode, and be neither stopped nor being deleted. It warns if the last operation on the pool failed.
+    be in Gateway mode, and be neither stopped nor being deleted. Its Azure resources must have the tag
+    with the prefix size: it fails if the controller reports that they lack it and there is no prefix, else it warns. It
+    warns if the last operation on the pool failed.
 
     Why it matters: traffic leaves through the nodes of this pool. Without them a new StaticGatewayConfiguration gets no
     prefix, and the traffic of an existing one fails.
@@ -91,7 +95,8 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
                 facts, configuration, f"{named}, which is stopped.", evidence, [start_pool(facts, configuration.pool)]
             )
         case PoolState.USABLE:
-            return _usable(facts, configuration, pool)
+            lacking = prefix_size_finding(facts, configuration, pool) if pool is not None else None
+            return lacking or _usable(facts, configuration, pool)
 
 
 def _usable(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool | None) -> Observation:

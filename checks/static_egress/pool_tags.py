@@ -1,0 +1,80 @@
+"""A gateway node pool whose Azure resources lack the tag with its prefix size.
+
+AKS writes the tag on the scale set or the VMs of a node pool in Gateway mode. The controller reads the prefix size from
+it, not from the node pool, and without it provides no address.
+
+Source: kube-egress-gateway controllers/manager/gatewayvmconfiguration_controller.go (loadPool) and pkg/consts.
+"""
+
+from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.knowledge.controller_events import current_errors
+from checks.knowledge.controller_texts import lacks_prefix_size
+from checks.model.commands import KEGTS, SEGDOC, az_aks, change, inspect, quoted
+from checks.model.findings import Action, Evidence, Involved, Observation, fail, warn
+from checks.static_egress.controller_reports import event_evidence
+
+POOL_TAG = "aks-managed-poolName"
+SIZE_TAG = "aks-managed-gatewayIPPrefixSize"
+
+
+def prefix_size_finding(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool) -> Observation | None:
+    """The finding about a pool in Gateway mode without a prefix size, None if it has one.
+
+    It is a failure if the controller reports it, and there is no prefix yet or the StaticGatewayConfiguration is being
+    deleted: an assigned prefix stays on the nodes that have it. Requires Event and ManagedCluster declared; without
+    readable events only Azure's node pool is judged.
+    """
+    readable = facts.gap(Event, configuration.namespace) is None
+    errors = current_errors(facts.events_on(configuration)) if readable else ()
+    reported = [each for each in errors if lacks_prefix_size(each.message)]
+    if not reported and pool.prefix_size is not None:
+        return None
+    size = str(pool.prefix_size) if pool.prefix_size is not None else "(none)"
+    evidence = [
+        Evidence(pool.ref, "mode", pool.mode),
+        Evidence(pool.ref, "gatewayProfile.publicIPPrefixSize", size, "28 to 31"),
+        *event_evidence(configuration, reported),
+    ]
+    if not reported:
+        return warn(
+            f"Azure returns no prefix size for gateway node pool {pool.name}; the controller reports no error yet.",
+            subject=configuration.ref,
+            evidence=evidence,
+            actions=_fixes(facts, pool),
+            about=[Involved("pool", pool.name)],
+        )
+    works = bool(configuration.egress_prefix) and configuration.deleted is None
+    return (warn if works else fail)(
+        f"The Azure resources of gateway node pool {pool.name} lack a valid tag {SIZE_TAG}, so that the controller assigns no "
+        "address to them.",
+        subject=configuration.ref,
+        evidence=evidence,
+        actions=_fixes(facts, pool),
+        about=[Involved("pool", pool.name)],
+    )
+
+
+def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    group = cluster.node_resource_group if cluster is not None else ""
+    where = quoted("--resource-group", group) if group else '--resource-group "$NODE_RESOURCE_GROUP"'
+    subscription = f" {quoted('--subscription', facts.cluster.subscription)}" if facts.cluster.subscription else ""
+    query = f'[?tags."{POOL_TAG}"==\'{pool.name}\'].{{name:name,type:type,prefixSize:tags."{SIZE_TAG}"}}'
+    return [
+        inspect(
+            f"Show tag {SIZE_TAG} of the resources of {pool.name}",
+            f"az resource list {where}{subscription} {quoted('--query', query)} -o table",
+            KEGTS,
+        ),
+        change(
+            f"Run an empty update of node pool {pool.name}, so that AKS writes its tags again",
+            az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
+            SEGDOC,
+            f"the scale set or the VMs of {pool.name} have tag {SIZE_TAG}, and the controller assigns a prefix within minutes; "
+            "if the tag is missing again, an Azure Policy assignment removes it: exempt the node resource group",
+        ),
+    ]
