@@ -245,7 +245,7 @@ def event_cause(message: str) -> EventCause:
 
 
 def lacks_prefix_size(message: str) -> bool:
-    """Whether the controller finds no valid tag with the prefix size on the resources of the node pool."""
+    """Whether the controller reports that the pool has no valid tag with the prefix size."""
     return re.search(_NO_PREFIX_SIZE, message) is not None
 
 

@@ -16,7 +16,9 @@ VAP = "https://kubernetes.io/docs/reference/access-authn-authz/validating-admiss
 
 
 def azure_exceptions(facts: Facts, kinds: str, generated: str, namespace: str) -> list[Action]:
-    """Exclude the namespace in the policy assignment of a generated object; for a day, exempt the cluster.
+    """Exclude the namespace in the policy assignment of a generated object.
+
+    The alternative exempts the whole cluster for a day.
 
     The add-on restores what is changed in the cluster (docs/domain/components.md#webhook-owners). The object's annotation has
     the assignment, which the denial does not name. The exclusion is for one namespace, and the policy applies in the others.

@@ -36,7 +36,9 @@ def not_serving(configuration: StaticGatewayConfiguration, node: Node) -> Eviden
 
 
 def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
-    """Actions for nodes that do not serve it: state, logs, and a restart of the daemon where it can help.
+    """Actions for nodes that do not serve it: state, logs, and a restart of a daemon.
+
+    A restart is offered only where it can help.
 
     Requires GatewayVMConfiguration, DaemonSet, Pod, Event and GatewayDaemonLog declared.
     """
@@ -97,7 +99,10 @@ def _may_have_address(facts: Facts, configuration: StaticGatewayConfiguration, n
 
 
 def _restartable(facts: Facts, nodes: Sequence[Node]) -> list[Node]:
-    """The nodes whose daemon runs and reports no fault with a fix of its own, or whose daemon is not readable."""
+    """The nodes whose daemon can be helped by a restart, or is not readable.
+
+    It runs, and reports no fault with a fix of its own.
+    """
     if facts.gap(DaemonSet, NAMESPACE) or facts.gap(DaemonSet) or facts.gap(Pod, NAMESPACE):
         return list(nodes)
     faults = node_faults(facts, daemon(facts), [node.name for node in nodes], GatewayDaemonLog)
