@@ -7,7 +7,7 @@ merged changes need no special case, because the next delivery finds the remaini
 import logging
 
 from bot.courier.fleet_documents import FleetDocuments
-from bot.courier.run_documents import RunDocuments
+from bot.courier.run_documents import AWAITED_SECONDS, RunDocuments
 from bot.courier.step_documents import StepDocuments
 from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
@@ -15,6 +15,7 @@ from bot.delivery.thread import Thread
 from bot.messages.answers import gateway_list
 from bot.messages.watch import watch_elsewhere, watch_messages
 from bot.slack.web_api import (
+    MessageDeleted,
     RateLimited,
     Slack,
     SlackRefusal,
@@ -157,8 +158,16 @@ class Courier:
         watch = self.client.get(Watch, watch_id)
         if watch is None:
             return None
-        wanted = watch_messages(watch, self.client.watch_interval)
-        return self.thread.show(held, Destination(watch.channel, watch.thread), wanted)
+        if watch.card and self.client.cards.is_awaited(watch.card):
+            return AWAITED_SECONDS
+        thread = (self.client.cards.thread_of(watch.card) if watch.card else None) or watch.thread
+        place = Destination(watch.channel, thread)
+        try:
+            return self.thread.show(held, place, watch_messages(watch, self.client.watch_interval))
+        except MessageDeleted:
+            if watch.card and self.runs.cards.replaced(watch.card, place):
+                return AWAITED_SECONDS
+            raise
 
     def _inform_watcher(self, held: HeldDocument, watch_id: str, refused: SlackRefusal) -> None:
         """Send the state of a watch to its person, at the first refusal and at the end.

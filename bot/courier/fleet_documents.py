@@ -1,6 +1,7 @@
 """Delivery of digests and handoffs, with their pictures and unavailable channels."""
 
 import logging
+from dataclasses import replace
 
 from bot.delivery.differences import Destination
 from bot.delivery.links import thread_link
@@ -13,7 +14,7 @@ from bot.messages.blocks import Message, fallback, fitting, plain, prose, raw, s
 from bot.slack.web_api import ChannelUnavailable, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
-from workers.records.digest import Digest
+from workers.records.digest import Digest, GatewayLine
 from workers.records.handoff import Handoff
 from workers.records.schedule import Schedule
 
@@ -86,9 +87,18 @@ class FleetDocuments:
         found = self.client.get(Handoff, handoff_id)
         if found is None:
             return None
-        return self.thread.show(
-            held, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
-        )
+        shown = handoffs.handoff_messages(self._owned(found), self._links(found))
+        return self.thread.show(held, Destination(found.order.channel, None), shown)
+
+    def _owned(self, found: Handoff) -> Handoff:
+        """The handoff with the present owners of its open problems."""
+        clusters = {line.cluster for line in (*found.open, *found.starting)}
+        owners = {cluster: self.client.cards.owners(cluster) for cluster in clusters}
+
+        def owned(line: GatewayLine) -> GatewayLine:
+            return replace(line, owner=owners[line.cluster].get(line.gateway, ""))
+
+        return replace(found, open=tuple(map(owned, found.open)), starting=tuple(map(owned, found.starting)))
 
     def inform_of_handoff(self, held: HeldDocument, handoff_id: str, refused: SlackRefusal) -> None:
         """Send a handoff that cannot be posted to its author."""

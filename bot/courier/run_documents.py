@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.access.record_permissions import checked_target
+from bot.courier.card_views import CardViews
 from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
 from bot.delivery.route_pictures import upload_picture
@@ -12,6 +13,7 @@ from bot.delivery.thread import Thread
 from bot.delivery.uploads import bundle_file, report_file, upload_once
 from bot.messages.answers import channel_unavailable, file_not_posted, wrong_gateway
 from bot.messages.blocks import Message
+from bot.messages.card import CardView
 from bot.messages.run import findings_wait, run_messages
 from bot.slack.web_api import MessageDeleted, MessageRefused, Slack, SlackRefusal
 from workers.client import Client, HeldDocument
@@ -19,6 +21,9 @@ from workers.records.delivered import Delivered
 from workers.records.run import Run
 
 log = logging.getLogger(__name__)
+
+AWAITED_SECONDS = 1.0
+"""Seconds until a run is delivered whose card is not posted yet."""
 
 
 class RunDocuments:
@@ -31,6 +36,7 @@ class RunDocuments:
         self.client = client
         self.slack = slack
         self.thread = thread
+        self.cards = CardViews(client, slack)
 
     def run(self, held: HeldDocument, run_id: str) -> float | None:
         """Deliver the thread of a run."""
@@ -46,13 +52,14 @@ class RunDocuments:
 
     def _correct(self, held: HeldDocument, run: Run) -> None:
         """Remove the run from the channel, and send its users the correct commands."""
-        self.thread.show(held, Destination(run.order.channel, run.order.thread), ())
+        self.thread.show(held, self._place(run), ())
         message = wrong_gateway(run)
         for user in dict.fromkeys((run.order.user, *run.joined)):
             slot = f"elsewhere/mistake/{user}"
             if slot not in held.deliveries().slots:
                 url = run.order.response_url if user == run.order.user else ""
-                send_privately(self.slack, user, run.order.channel, url, message, run.order.thread, renew=held.renew)
+                thread = self._place(run).thread
+                send_privately(self.slack, user, run.order.channel, url, message, thread, renew=held.renew)
                 held.note(Delivered(slot, user, "0", message.digest))
         self.thread.forget(held.document)
 
@@ -60,19 +67,31 @@ class RunDocuments:
         if run.private:
             self._correct(held, run)
             return None
+        if run.order.card and self.client.cards.is_awaited(run.order.card):
+            return AWAITED_SECONDS
         now = datetime.now(UTC)
         before = self.client.get(Run, run.order.after) if run.order.after else None
         later = self.client.get(Run, run.later) if run.later else None
-        image, offered = held.picture_id(), self._offered(run)
-        retry_in = self._show(held, run, run_messages(run, now, before, later, image, offered))
+        card = self.cards.view(held, run)
+        image, offered = held.picture_id(), self._offered(run if card is None or card.latest is None else card.latest)
+
+        def wanted() -> Sequence[Message]:
+            return run_messages(run, now, before, later, image, offered, card)
+
+        retry_in = self._show(held, run, wanted())
         # The list of hops comes first: an upload that fails must not delay it.
         if not image and before is None and (image := upload_picture(self.slack, held, run)):
-            retry_in = self._show(held, run, run_messages(run, now, before, later, image, offered))
+            retry_in = self._show(held, run, wanted())
         self.client.deliveries.run_shown(run, complete=retry_in is None)
         if run.state.ended and retry_in is None:
             self.thread.forget(held.document)
         findings_in = findings_wait(run, now) or None
-        return min((each for each in (retry_in, findings_in) if each is not None), default=None)
+        linked_in = AWAITED_SECONDS if card is not None and self._awaits_newer(run, card) else None
+        return min((each for each in (retry_in, findings_in, linked_in) if each is not None), default=None)
+
+    def _awaits_newer(self, run: Run, view: CardView) -> bool:
+        """Whether the message that has taken the place of this one is not posted yet."""
+        return view.card.run != run.id and not view.newer and self.client.cards.is_awaited(view.card.run)
 
     def _offered(self, run: Run) -> frozenset[str]:
         """The permissions of the active steps that the run's messages offer."""
@@ -81,13 +100,24 @@ class RunDocuments:
         )
 
     def _show(self, held: HeldDocument, run: Run, wanted: Sequence[Message]) -> float | None:
+        place = self._place(run)
         try:
-            return self.thread.show(held, Destination(run.order.channel, run.order.thread), wanted)
+            return self.thread.show(held, place, wanted)
         except MessageDeleted:
-            if run.order.thread is None:
+            if place.thread is None:
                 raise
+            if run.order.card and self.cards.replaced(run.order.card, place):
+                # The card is posted again, and its thread is the place of this run, too.
+                return AWAITED_SECONDS
             log.info("the thread of %s was deleted; it is answered in the channel", held.document)
             return self.thread.show(held, Destination(run.order.channel, None), wanted)
+
+    def _place(self, run: Run) -> Destination:
+        """The thread of a run: that of its card, else the one in which it was requested, if any."""
+        thread = run.order.thread
+        if thread is None and run.order.card:
+            thread = self.client.cards.thread_of(run.order.card)
+        return Destination(run.order.channel, thread)
 
     def inform_requester(self, held: HeldDocument, run_id: str, refused: SlackRefusal) -> None:
         """Send the state of the run to its requester, because the bot cannot post in the channel."""
@@ -123,7 +153,7 @@ class RunDocuments:
         if run is None:
             return None
         parent = self.client.deliveries.parent(run_id)
-        thread = run.order.thread or (parent.ts if parent is not None else None)
+        thread = self._place(run).thread or (parent.ts if parent is not None else None)
         packed = self.client.deliveries.evidence(run_id) if kind == "bundle" else None
         file = bundle_file(run_id, packed) if kind == "bundle" else report_file(run)
         if file is not None and thread is not None:

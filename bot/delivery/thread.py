@@ -93,6 +93,8 @@ class Thread:
             return True
         if posted is not None and heads:
             round_.destination = Destination(destination.channel, posted.ts)
+            # A parent that was deleted is posted first, then it links to the thread of the deleted one.
+            return not (isinstance(before, Delivered) and before.ts and before.ts != posted.ts)
         return posted is not None
 
     def _continues(
@@ -153,6 +155,8 @@ class Thread:
             return send_with_fallback(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
         except MessageDeleted:
             log.info("%s of %s was deleted and is posted again", message.slot, held.document)
+            if message.slot == "parent":
+                held.note_replaced(before)
             return None
 
     def _posted(

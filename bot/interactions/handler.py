@@ -9,7 +9,7 @@ from typing import TypeVar
 from bot.access.groups import Groups
 from bot.access.record_permissions import check_record, may_see, permitted_gateways
 from bot.access.rules import AccessDecision, check_access, denial_reason, groups_needed, known_clusters
-from bot.delivery.links import thread_link
+from bot.delivery.links import card_link, thread_link
 from bot.delivery.private_messages import send_privately
 from bot.doctor.checkup import Checkup
 from bot.grammar.commands import Command, Diagnose
@@ -158,23 +158,30 @@ class InteractionHandler:
             return answers.unavailable(redis_problem(error))
         log.info("run %s for %s requested by %s in %s", accepted.run.id, target, interaction.user, interaction.channel)
         pressed_twice = after is not None and accepted.run.order.user == interaction.user
-        if not accepted.joined or pressed_twice:
-            return None
-        return answers.joined(accepted.run, self._link(accepted.run))
+        if accepted.joined and not pressed_twice:
+            return answers.joined(accepted.run, self._link(accepted.run))
+        return self._on_card(accepted.run, interaction)
 
-    def watch(self, target: Target, interaction: Interaction, span: timedelta) -> Message | None:
-        """Start a watch. None if it is shown in the channel."""
+    def watch(self, target: Target, interaction: Interaction, span: timedelta, head: str = "") -> Message | None:
+        """Start a watch. None if it is shown where it was requested.
+
+        `head` is the run whose parent message heads the thread of the interaction.
+        """
         decision = self.access(interaction, target.cluster, target.gateway)
         if not decision.allowed:
             return answers.access_denied(decision.reason)
         try:
             groups = tuple(self.requester(interaction).groups)
             watch, joined = self.client.watch(
-                target, interaction.user, interaction.channel, interaction.thread, span, groups
+                target, interaction.user, interaction.channel, interaction.thread, span, groups, head
             )
+            if joined:
+                return answers.watching(watch, joined=True)
+            if not watch.card or self.client.cards.thread_of(watch.card) == interaction.thread:
+                return None
+            return answers.watch_on_card(watch, card_link(self.client, self.slack, watch.card))
         except Unavailable as error:
             return answers.unavailable(redis_problem(error))
-        return answers.watching(watch, joined=True) if joined else None
 
     def once(self, interaction: Interaction, what: str, about: str, do: Callable[[], Message | None]) -> None:
         """Carry out a press, mention or form once despite redelivery; reply and record the outcome.
@@ -208,6 +215,16 @@ class InteractionHandler:
             )
         except SlackRefusal as refused:
             log.error("no reply to %s (%r): %s", interaction.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback
+
+    def _on_card(self, run: Run, interaction: Interaction) -> Message | None:
+        """The answer to a person whose run is in the thread of a card; None if they are there."""
+        try:
+            if not run.order.card or self.client.cards.thread_of(run.order.card) == interaction.thread:
+                return None
+            return answers.on_card(run, card_link(self.client, self.slack, run.order.card))
+        except Unavailable as error:
+            log.info("no card for run %s: %s", run.id, type(error).__name__)
+            return answers.on_card(run, "")
 
     def _link(self, run: Run) -> str:
         try:

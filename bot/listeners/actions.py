@@ -8,6 +8,7 @@ from slack_bolt import Ack, App, BoltContext
 from bot.grammar.commands import Diagnose, Mistake
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
+from bot.interactions.presses import interaction_of
 from bot.listeners import buttons
 from bot.listeners.active_steps import STEP_ACTIONS
 from bot.listeners.forms import open_wrong_result_form
@@ -61,24 +62,3 @@ def run_suggestion(handler: InteractionHandler, text: str, interaction: Interact
             return answers.mistake(command)
         case _:
             return run_command(handler, text, interaction)
-
-
-def interaction_of(body: dict[str, Any], action: dict[str, Any]) -> Interaction:
-    """The interaction of a press."""
-    container = body.get("container") or {}
-    message = body.get("message") or {}
-    private = bool(container.get("is_ephemeral"))
-    thread = message.get("thread_ts") or container.get("thread_ts")
-    # Slack does not allow replies under an ephemeral message, only in the same thread or channel.
-    head = None if private else message.get("ts") or container.get("message_ts")
-    channel = str((body.get("channel") or {}).get("id", "") or container.get("channel_id", ""))
-    pressed = (action.get("action_id", ""), container.get("message_ts", ""), action.get("action_ts", ""))
-    return Interaction(
-        user=str((body.get("user") or {}).get("id", "")),
-        channel=channel,
-        team=str((body.get("team") or {}).get("id", "")),
-        key="/".join(str(each) for each in ("press", channel, *pressed)),
-        response_url=str(body.get("response_url", "")),
-        thread=str(thread or head or "") or None,
-        trigger=str(body.get("trigger_id", "")),
-    )

@@ -74,19 +74,20 @@ def order_step(
         return answers.access_denied(decision.reason)
     if (reason := _disabled(handler.config, target.namespace)) is not None:
         return answers.step_refused(reason)
-    order = ActionOrder(
-        target=target,
-        kind=kind,
-        user=interaction.user,
-        channel=interaction.channel,
-        key=interaction.key,
-        team=interaction.team,
-        thread=interaction.thread,
-        run=run,
-        deployment=deployment,
-        groups=tuple(handler.requester(interaction).groups),
-    )
     try:
+        thread = interaction.thread or handler.client.cards.thread_of_incident(interaction.channel, target)
+        order = ActionOrder(
+            target=target,
+            kind=kind,
+            user=interaction.user,
+            channel=interaction.channel,
+            key=interaction.key,
+            team=interaction.team,
+            thread=thread,
+            run=run,
+            deployment=deployment,
+            groups=tuple(handler.requester(interaction).groups),
+        )
         for active in handler.visible(ActionRecord, interaction):
             if (active.order.kind, active.order.target) == (kind, target) and active.order.key != order.key:
                 return answers.step_requested_already(active)
@@ -94,7 +95,7 @@ def order_step(
     except Unavailable as error:
         return answers.unavailable(redis_problem(error))
     log.info("%s of %s requested by %s in %s", kind.value, target, interaction.user, interaction.channel)
-    return None
+    return None if thread == interaction.thread else answers.step_on_card()
 
 
 def step_of_run(
@@ -111,7 +112,7 @@ def step_of_run(
         handler,
         kind,
         target,
-        in_thread_of(run, interaction),
+        in_thread_of(handler, run, interaction),
         deployment=deployment,
         run=run.id if same_channel else "",
     )

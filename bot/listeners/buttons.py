@@ -15,6 +15,7 @@ from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
+from bot.messages.card import RELEASE
 from bot.messages.findings import finding_details, findings_explained_by
 from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOption
 from checks.catalogue import catalogue
@@ -30,7 +31,7 @@ def check_again(handler: InteractionHandler, run_id: str, interaction: Interacti
     if not isinstance(run, Run):
         return run
     return handler.diagnose(
-        Diagnose(run.order.target), in_thread_of(run, interaction), after=_repeated(run, interaction)
+        Diagnose(run.order.target), in_thread_of(handler, run, interaction), after=_repeated(run, interaction)
     )
 
 
@@ -52,17 +53,19 @@ def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    return handler.watch(checked_target(run), in_thread_of(run, interaction), span)
+    head = handler.client.cards.head_of(run) if interaction.channel == run.order.channel else ""
+    return handler.watch(checked_target(run), in_thread_of(handler, run, interaction), span, head)
 
 
-def in_thread_of(run: Run, interaction: Interaction) -> Interaction:
+def in_thread_of(handler: InteractionHandler, run: Run, interaction: Interaction) -> Interaction:
     """The interaction in the thread of the run.
 
     A press in an ephemeral message outside a thread has none. A direct message is another channel.
     """
     if interaction.thread or interaction.channel != run.order.channel:
         return interaction
-    return replace(interaction, thread=run.order.thread)
+    thread = run.order.thread or (handler.client.cards.thread_of(run.order.card) if run.order.card else None)
+    return replace(interaction, thread=thread)
 
 
 def _repeated(run: Run, interaction: Interaction) -> str | None:
@@ -88,6 +91,15 @@ def take_ownership(handler: InteractionHandler, run_id: str, interaction: Intera
     if not isinstance(run, Run):
         return run
     handler.client.own(run, interaction.user)
+    return None
+
+
+def release_ownership(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
+    """End the ownership of the run's incident; the permission to take it is enough."""
+    run = permitted_run(handler, run_id, interaction)
+    if not isinstance(run, Run):
+        return run
+    handler.client.own(run, interaction.user, release=True)
     return None
 
 
@@ -171,6 +183,7 @@ BUTTON_ACTIONS: dict[str, ButtonAction] = {
     "watch": watch,
     "unwatch": stop_watch,
     "own": take_ownership,
+    RELEASE: release_ownership,
     "open": open_finding,
     "unfold": unfold,
     "choose": choose_gateway,

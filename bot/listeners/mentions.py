@@ -84,7 +84,9 @@ def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) ->
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    here = [watch for watch in handler.visible(Watch, interaction) if watch.thread == interaction.thread]
+    head = handler.client.cards.head_of(run)
+    watches = handler.visible(Watch, interaction)
+    here = [watch for watch in watches if watch.card == head or watch.thread == interaction.thread]
     for watch in here:
         handler.client.stop(watch, interaction.user)
     if handler.client.stop(run, interaction.user) or here:

@@ -17,7 +17,7 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.headlines import headline_of
+from bot.messages.headlines import headline_of, name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time
 from checks.config.configuration import Config
 from checks.model.findings import Status
@@ -153,6 +153,26 @@ def joined(run: Run, link: str) -> Message:
     where = f"<{link}|the thread>" if link else "the channel"
     words = f"<@{run.order.user}> has already started this check. Follow it in {where}."
     return _answer("joined", "This check is already running.", [section(raw(words))])
+
+
+def on_card(run: Run, link: str) -> Message:
+    """The check of a gateway that has a card in the channel, at the address `link`, if known."""
+    where = f"<{link}|its message in this channel>" if link else "its message in this channel"
+    words = f"{as_code(name_of(run))} has an incident. The check runs in the thread of {where}."
+    return _answer("on-card", "This gateway has an incident; the check runs in its thread.", [section(raw(words))])
+
+
+def watch_on_card(watch: Watch, link: str) -> Message:
+    """A watch of a gateway that has a message in the channel; `link` is its address, if known."""
+    where = f"<{link}|the gateway's message in this channel>" if link else "the gateway's message in this channel"
+    words = f"The gateway is watched until {local_time(watch.until)}, in the thread of {where}."
+    return _answer("on-card", "This gateway is watched in the thread of its incident.", [section(raw(words))])
+
+
+def step_on_card() -> Message:
+    """A step for a gateway that has a message in the channel."""
+    words = "The step is planned in the thread of the gateway's message in this channel."
+    return _answer("on-card", words, [section(plain(words))])
 
 
 def stopped(count: int) -> Message:

@@ -20,6 +20,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import name_of
+from bot.messages.interaction_values import IncidentValue
 from bot.messages.phrases import (
     DATE_AND_TIME,
     STATUS_MARKS,
@@ -36,6 +37,9 @@ from checks.reports.wording import VERDICTS, plural
 from workers.records.history import GatewayVerdict
 from workers.records.run import Run
 from workers.records.watch import Watch
+
+TAKE_INCIDENT = "take_incident"
+RELEASE_INCIDENT = "release_incident"
 
 MAX_ROWS = 30
 """Rows of a part; the rest is counted."""
@@ -67,6 +71,8 @@ class Overview:
     """The results of `egress-diag doctor` for Slack and Redis."""
     problem: str = ""
     """Why runs, gateways and watches are unknown; empty if they are known."""
+    user: str = ""
+    """The person."""
 
 
 def home_view(content: Overview) -> dict[str, Any]:
@@ -87,7 +93,7 @@ def home_view(content: Overview) -> dict[str, Any]:
 def _parts(content: Overview) -> Iterator[Block]:
     problems = [v for v in content.verdicts if v.verdict in (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE)]
     yield from _part("Running now", [_running(run) for run in content.running], "No run is active.")
-    yield from _part("Open problems", [_problem(v, content) for v in problems], "No open problems.")
+    yield from _open_problems(problems, content)
     yield from _part("My watches", [_watch(watch) for watch in content.watches], "You have no active watch.")
     gateways = [_gateway(v, content.now) for v in content.verdicts]
     yield from _part("Gateways", gateways, "No gateway has been checked yet.")
@@ -101,6 +107,25 @@ def _part(title: str, rows: Sequence[Escaped], empty: str) -> list[Block]:
     if len(rows) > MAX_ROWS:
         blocks.append(context(raw(f"and {len(rows) - MAX_ROWS} more")))
     return [*blocks, divider()]
+
+
+def _open_problems(problems: Sequence[GatewayVerdict], content: Overview) -> Iterator[Block]:
+    """The open problems, each with a button that takes or releases it."""
+    title, *rest = _part("Open problems", [], "No open problems.")
+    if not problems:
+        yield from (title, *rest)
+        return
+    yield title
+    for number, found in enumerate(problems[:MAX_ROWS]):
+        name = f"{found.namespace}/{found.gateway}"
+        value = IncidentValue(cluster=found.cluster, gateway=name).encode()
+        mine = content.user and content.owners.get((found.cluster, name)) == content.user
+        label, action = ("Release", RELEASE_INCIDENT) if mine else ("Take it", TAKE_INCIDENT)
+        press = button(label, f"{action}/{number}", value)
+        yield {**section(_problem(found, content)), "accessory": press}
+    if len(problems) > MAX_ROWS:
+        yield context(raw(f"and {len(problems) - MAX_ROWS} more"))
+    yield divider()
 
 
 def _running(run: Run) -> Escaped:

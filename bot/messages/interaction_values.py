@@ -69,6 +69,13 @@ class MenuValue(InteractionValue):
     run: str
 
 
+class IncidentValue(InteractionValue):
+    """The incident of a gateway (`namespace/name`), in the App Home."""
+
+    cluster: str
+    gateway: str
+
+
 class FormMetadata(InteractionValue):
     """The metadata of a form: the channel in which it was opened."""
 

@@ -53,7 +53,7 @@ def parent_message(run: Run, now: datetime, later: Run | None = None, offered: C
     """The headline, the egress path, the progress, and after the run the verdict with actions.
 
     Once `later`, a re-check of this run, has ended, the parent shows its result, and this run's result as the earlier
-    one.
+    one. The parent of an incident is its card, see `card`.
     """
     shown = later if later is not None and later.report is not None else run
     headline, words = headline_of(shown)
@@ -63,12 +63,12 @@ def parent_message(run: Run, now: datetime, later: Run | None = None, offered: C
     if shown.report is not None:
         blocks += next_actions(shown.report)
     blocks.append(context(*_lines(run, shown)))
-    buttons = _buttons(run, shown, offered)
+    buttons = buttons_of(run, shown, offered)
     return Message(
         "parent",
         fallback(words),
         fitting(blocks, [actions(buttons)] if buttons else []),
-        thread=run.order.thread is not None,
+        thread=run.order.thread is not None or bool(run.order.card),
         final=run.state.ended,
         every=0.0 if run.state.ended else edit_interval(run, now, EDIT_INTERVALS),
     )
@@ -80,17 +80,15 @@ def edit_interval(run: Run, now: datetime, seconds: tuple[float, float]) -> floa
 
 
 def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
-    yield _progress(shown)
+    yield progress_line(shown)
     if shown is not run and run.report is not None and run.ended is not None:
         earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
         yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by <@{run.order.user}>")
-    if shown.report is not None and (times := _since(shown, shown.report)):
+    if shown.report is not None and (times := since_line(shown, shown.report)):
         yield times
-    if run.owner or shown.owner:
-        yield raw(f"🙋 Owner: <@{shown.owner or run.owner}>")
 
 
-def _since(run: Run, report: Report) -> Escaped | None:
+def since_line(run: Run, report: Report) -> Escaped | None:
     """Since when each cause exists, oldest first."""
     dated = [(begun, each.code) for each in acting_causes(report) if (begun := run.beginning(each)) is not None]
     dated.sort(key=lambda each: (each[0].known, each[1]))
@@ -98,7 +96,8 @@ def _since(run: Run, report: Report) -> Escaped | None:
     return raw(f"⏱ {' · '.join(parts)}") if parts else None
 
 
-def _progress(run: Run) -> Escaped:
+def progress_line(run: Run) -> Escaped:
+    """The requester of the run, its subject, its progress or result, and its ID."""
     order = run.order
     parts = [f"<@{order.user}>"]
     if joined := [user for user in run.joined if user != order.user]:
@@ -147,7 +146,8 @@ def _short(step: Action) -> Action:
     return replace(step, title=f"{step.title} (the command, {lines} lines, is in the thread)", command="", expect="")
 
 
-def _buttons(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:
+def buttons_of(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:
+    """The buttons for the current state of a run whose thread shows the result of `shown`."""
     if not run.state.ended:
         return [button("Stop", "stop", run.id)]
     if run.state is RunState.REFUSED and run.choices:

@@ -4,10 +4,21 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.messages.blocks import Block, Escaped, Message, fallback, raw, section
+from bot.messages.blocks import (
+    Block,
+    Escaped,
+    Message,
+    actions,
+    button,
+    context,
+    fallback,
+    fitting,
+    raw,
+    section,
+)
 from bot.messages.findings import code_and_title, finding_messages
 from bot.messages.headlines import fault_of, name_of, sentence_of
-from bot.messages.parent import parent_message
+from bot.messages.parent import parent_message, progress_line
 from bot.messages.phrases import VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
@@ -26,14 +37,34 @@ def recheck_messages(
     parent = parent_message(run, now, offered=offered)
     if run.report is None:
         return (parent,)
-    headline, rest = parent.blocks[:1], parent.blocks[1:]
     change, where = _change_plain(run.report, before), f"{name_of(run)} on {run.report.cluster}"
-    parent = replace(
-        parent,
-        text=fallback(f"{change}: {fault_of(run.report)}{where}. {sentence_of(run.report)}"),
-        blocks=(*headline, *_changes(run.report, before, at), *rest),
-    )
+    text = fallback(f"{change}: {fault_of(run.report)}{where}. {sentence_of(run.report)}")
+    if _is_unchanged(run.report, before):
+        return (replace(parent, text=text, blocks=(context(_unchanged(run, run.report, at)),)),)
+    changes = tuple(_changes(run.report, before, at))
+    if run.order.card:
+        # The parent message of the thread has the next actions and the buttons of this result.
+        blocks = [parent.blocks[0], *changes, context(progress_line(run))]
+        closing = [actions([button("Re-check", "check_again", run.id)])]
+        parent = replace(parent, text=text, blocks=fitting(blocks, closing))
+    else:
+        parent = replace(parent, text=text, blocks=(parent.blocks[0], *changes, *parent.blocks[1:]))
     return (parent, *finding_messages(run, new_findings(run.report, before), offered))
+
+
+def _is_unchanged(report: Report, before: Report) -> bool:
+    same = report.verdict is before.verdict
+    return same and not new_findings(report, before) and not resolved_findings(report, before)
+
+
+def _unchanged(run: Run, report: Report, at: datetime | None) -> Escaped:
+    """A result that is the same as the one before, in one line."""
+    count = len([f for f in report.findings if f.status in _BAD])
+    same = f": the same {plural(count, 'finding')}" if count else ""
+    now = local_time(run.ended) if run.ended is not None else raw("now")
+    since = f" since {local_time(at)}" if at is not None else ""
+    verdict = f"{VERDICT_MARKS[report.verdict]} Still {VERDICTS[report.verdict].lower()} at {now}"
+    return raw(f"{verdict}. *Nothing changed*{since}{same} · <@{run.order.user}>")
 
 
 def new_findings(report: Report, before: Report) -> tuple[Finding, ...]:
@@ -52,9 +83,7 @@ def _change_plain(report: Report, before: Report) -> str:
     now = VERDICTS[report.verdict].lower()
     if report.verdict is not before.verdict:
         return f"Now {now}, was {VERDICTS[before.verdict].lower()}"
-    if new_findings(report, before) or resolved_findings(report, before):
-        return f"Still {now}, with changes"
-    return f"Still {now}, nothing changed"
+    return f"Still {now}, {'nothing changed' if _is_unchanged(report, before) else 'with changes'}"
 
 
 def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
@@ -62,12 +91,8 @@ def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Bl
     when = local_time(at) if at is not None else raw("the last run")
     if report.verdict is not before.verdict:
         lines = [raw(f"*Changed:* was {_verdict(before)} at {when}, now {_verdict(report)}")]
-    elif new or resolved:
-        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {when}")]
     else:
-        count = len([f for f in report.findings if f.status in _BAD])
-        same = f": the same {plural(count, 'finding')}" if count else ""
-        lines = [raw(f"*Nothing changed* since {when}{same}")]
+        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {when}")]
     lines += [raw(f"• resolved: {code_and_title(f)}") for f in _faults(resolved)[:12]]
     lines += [raw(f"• new: {code_and_title(f)}") for f in _faults(new)[:12]]
     lines += [raw(f"• {words}: {_codes(found)}") for words, found in _unchecked(new, resolved) if found]

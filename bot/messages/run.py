@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from bot.messages.blocks import Message
+from bot.messages.card import CardView, card_message, owner_messages
 from bot.messages.findings import finding_messages, findings_of
 from bot.messages.parent import edit_interval, parent_message
 from bot.messages.recheck import recheck_messages
@@ -34,16 +35,21 @@ def run_messages(
     later: Run | None = None,
     picture: str = "",
     offered: Collection[str] = (),
+    card: CardView | None = None,
 ) -> tuple[Message, ...]:
     """Every message for the current state of the run, in the order of the thread.
 
     `before` is the run that this one re-checks, `later` the last re-check of this one, `picture` the id of the uploaded picture
     of its route, `offered` the permissions of the active steps that its buttons may request. The findings of an active run are
-    delayed: most runs end within the delay, and the root cause comes first.
+    delayed: most runs end within the delay, and the root cause comes first. `card` is the card that its parent message
+    shows, or that has taken its place.
     """
     if before is not None and before.report is not None:
         return recheck_messages(run, now, before.report, before.ended, offered)
-    found = [parent_message(run, now, later, offered)]
+    if card is not None:
+        found = [card_message(run, card, offered), *(owner_messages(card) if card.card.run == run.id else ())]
+    else:
+        found = [parent_message(run, now, later, offered)]
     if run.report is not None:
         found.append(verdict_message(run, run.report))
         found += route_messages(run, picture)

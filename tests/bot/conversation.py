@@ -81,7 +81,7 @@ class Conversation:
             if (
                 watch := self.client.stores.watches.step(watch_id, self.client.start, self.client.stores.runs.get)
             ) is not None:
-                self.client.stores.documents.changed(f"watch/{watch.id}")
+                self.client.stores.watch_changed(watch)
                 busy = True
         for run in self.client.active(Run):
             self.diagnoser.execute(run.id)

@@ -54,6 +54,7 @@ def over_http(system: System) -> System:
 def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
     """Type a command while no run is active; return the number of its thread."""
     idle(system)
+    system.end_incidents()
     count = len([m for m in system.slack.messages() if slot(m) == "parent"])
     ack = system.slack.say(text, user=user)
     assert ack.ok, ack

@@ -94,6 +94,7 @@ def stage(shared_stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage
     new processes then, and does not fail because of the earlier one.
     """
     shared_stage.system.wait_ready()
+    shared_stage.system.end_incidents()
     shared_stage.number = len([message for message in shared_stage.slack.messages() if slot(message) == "parent"])
     yield shared_stage
     ended = shared_stage.system.ended()

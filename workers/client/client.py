@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from checks.config.configuration import Config
 from workers.client.actions import ActionClient
+from workers.client.cards import CardClient
 from workers.client.deliveries import DeliveryClient
 from workers.client.fleet import FleetClient
 from workers.client.gateways import GatewayClient
@@ -49,10 +50,7 @@ class InstallationState:
     verdicts: tuple[GatewayVerdict, ...]
     """The last verdict of each gateway of the clusters."""
     owners: dict[tuple[str, str], str]
-    """The owner of each gateway's incident, by cluster and `namespace/name`.
-
-    Owners of incidents that have ended are among them.
-    """
+    """The owner of each gateway's current or last incident, by cluster and `namespace/name`."""
     processes: Counter[str]
     """The number of processes that announced themselves in the last minute, by role."""
     undelivered: int
@@ -67,6 +65,7 @@ class Client:
         self.gateways = GatewayClient(stores)
         self.fleet = FleetClient(stores)
         self.deliveries = DeliveryClient(stores)
+        self.cards = CardClient(stores)
         self.actions = ActionClient(stores)
         self.conversations = stores.conversations
         self.watch_interval = stores.watches.interval
@@ -111,7 +110,7 @@ class Client:
         return InstallationState(
             runs=self._stores.runs.active(),
             verdicts=tuple(verdict for name in names for verdict in history.verdicts(name).values()),
-            owners={(name, gateway): o.user for name in names for gateway, o in history.owners(name).items()},
+            owners={(name, gateway): user for name in names for gateway, user in self.cards.owners(name).items()},
             processes=Counter(process.role for process in self._stores.presence.present(current_time())),
             watches=self._stores.watches.active(),
             undelivered=self._stores.documents.due_count(),
@@ -122,11 +121,13 @@ class Client:
     def start(self, order: Order) -> Accepted:
         """Accept a request and send it to the workers.
 
-        Its target becomes the last one of its channel, unless a watch makes the request.
+        It is answered in the thread of the gateway's card, if the gateway has one in the channel. Its target becomes the
+        last one of its channel, unless a watch makes the request.
 
         If the broker does not take the task, the record stands and the janitor sends it later: an accepted request is
         never lost.
         """
+        order = self._stores.placed(order, current_time())
         accepted = self._stores.runs.accept(order)
         if not accepted.repeated:
             self._stores.run_changed(accepted.run)
@@ -144,11 +145,13 @@ class Client:
         thread: str | None,
         span: timedelta,
         groups: Sequence[str] = (),
+        head: str = "",
     ) -> tuple[Watch, bool]:
-        """Begin a watch; True with one that was already under way."""
-        watch, joined = self._stores.watches.begin(target, user, channel, thread, span, groups)
-        self._stores.documents.changed(f"watch/{watch.id}")
-        return watch, joined
+        """Begin a watch; True with one that was already under way.
+
+        It is shown in the thread of the gateway's card, else in `thread`, which the parent message of the run `head` heads.
+        """
+        return self.cards.begin_watch(target, user, channel, thread, span, groups, head)
 
     def request(self, order: Listing | DigestOrder | HandoffOrder | Schedule | ActionOrder) -> None:
         """Request a listing, digests, a handoff, or the plan of an active step.
@@ -201,17 +204,19 @@ class Client:
             return True
         if isinstance(record, Watch):
             stopped = self._stores.watches.stop(record, user)
-            self._stores.documents.changed(f"watch/{record.id}")
+            self._stores.watch_changed(record)
             return stopped
         stopped = self._stores.runs.cancel(record, user)
         if stopped:
             self._stores.run_changed(record, ended=True)
         return stopped
 
-    def own(self, run: Run, user: str) -> None:
-        """Make a user the owner of a run's incident."""
-        if self._stores.runs.own(run, user, self._stores.history.run_ownership(run, user)):
-            self._stores.run_changed(run)
+    def own(self, run: Run, user: str, *, release: bool = False) -> None:
+        """Make a user the owner of the incident of a run's gateway, or release it."""
+        self._stores.adopt(run)
+        cluster = run.order.target.cluster
+        gateway = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
+        self.cards.change_owner(cluster, gateway, user, "button", release=release, run=run.id)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
         """Record that a user considers a run wrong; the run and its evidence are kept for a year."""

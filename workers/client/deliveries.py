@@ -67,10 +67,14 @@ class DeliveryClient:
         """
         parent = self.parent(run.id)
         if parent is not None and not run.later:
-            thread = run.order.thread or parent.ts
+            thread = run.order.thread or self._thread_of_card(run) or parent.ts
             self._stores.conversations.remember_thread(parent.channel, thread, run.id)
         if complete and run.state.ended:
             self._stores.history.record_verdict(run)
+
+    def _thread_of_card(self, run: Run) -> str:
+        card = self.parent(run.order.card) if run.order.card else None
+        return card.ts if card is not None else ""
 
     def evidence(self, run_id: str) -> bytes | None:
         """A run's evidence as a packed bundle, or None if it is no longer kept."""

@@ -32,7 +32,8 @@ class FleetClient:
         if taken is not None and taken.taken_by == user:
             for watch in taken.watching:
                 self._stores.watches.give_to(watch.id, user, groups)
-                self._stores.documents.changed(f"watch/{watch.id}")
+                if (given := self._stores.watches.get(watch.id)) is not None:
+                    self._stores.watch_changed(given)
         return taken
 
     def mute(self, mute: Mute) -> None:

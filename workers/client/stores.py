@@ -1,7 +1,8 @@
 """Every store of one installation over one connection to Redis, and the publisher of tasks."""
 
 import logging
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from celery import Celery
 from redis import Redis
@@ -14,7 +15,8 @@ from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings
 from workers.queue.waiting import WaitingMessages
 from workers.records.action import ActionRecord
-from workers.records.run import Run
+from workers.records.run import Order, Run
+from workers.records.watch import Watch
 from workers.runs.action_store import Actions
 from workers.runs.audit import Audit
 from workers.runs.canaries import Canaries
@@ -60,6 +62,7 @@ class Stores:
         self.waiting = WaitingMessages(connection, prefix)
         self.presence = Presence(connection, prefix)
         self.rounds = Rounds(connection, prefix)
+        self.cards = self.runs.cards
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access, self.canaries)
 
     def action_changed(self, action: ActionRecord, *, urgent: bool = False) -> None:
@@ -74,6 +77,12 @@ class Stores:
         """
         if not run.order.watch:
             self.documents.changed(f"run/{run.id}", urgent=ended)
+
+    def watch_changed(self, watch: Watch) -> None:
+        """Notifies the courier of a changed watch, which the card of its thread shows, too."""
+        self.documents.changed(f"watch/{watch.id}")
+        if watch.card:
+            self.documents.changed(f"run/{watch.card}")
 
     def keep_evidence(self, run_id: str, packed: bytes) -> None:
         """Keeps the evidence of a run if Redis has room for it; the oldest evidence makes room."""
@@ -91,14 +100,48 @@ class Stores:
             self.evidence.discard(run_id)
             self.history.forget_recorded(run_id)
 
-    def repeat_ended(self, run: Run) -> None:
-        """Shows the end of a repeated run in the thread of the run that it repeats, too."""
-        before = self.runs.get(run.order.after or "")
-        while before is not None and before.order.after is not None:
-            before = self.runs.get(before.order.after)
-        if before is not None:
-            self.runs.note_repeat(before.id, run.id)
-            self.run_changed(before)
+    def thread_changed(self, run: Run) -> None:
+        """Shows the end of a run in the parent message of its thread, if that is of another run."""
+        head = self.runs.get(self.head_of(run))
+        if head is None or head.id == run.id:
+            return
+        ended = self.runs.get(run.id)
+        if run.order.after is not None and not run.order.watch and ended is not None and ended.report is not None:
+            self.runs.note_repeat(head.id, run.id)
+        self.run_changed(head, ended=True)
+
+    def head_of(self, run: Run) -> str:
+        """The run whose parent message heads the thread of this one; itself, if that is its own."""
+        head: Run | None = run
+        while head is not None and not head.order.card and head.order.after is not None:
+            # Orders of earlier versions name only the run that they repeat.
+            run, head = head, self.runs.get(head.order.after)
+        found = head if head is not None else run
+        return found.order.card or found.id
+
+    def adopt(self, run: Run) -> None:
+        """Makes the message of an earlier version a card, unless its gateway was healthy."""
+        head = self.head_of(run)
+        if not run.card and run.report is not None and run.ended is not None and self.runs.open_card(run, head):
+            self.documents.changed(f"run/{head}")
+
+    def placed(self, order: Order, now: datetime) -> Order:
+        """The order with the place of its answer.
+
+        A gateway with a card in the channel is answered in its thread, a repetition in the thread of what it repeats.
+        """
+        if order.watch:
+            return order
+        before = self.runs.get(order.after) if order.after else None
+        head = self.head_of(before) if before is not None else ""
+        card = self.cards.find(order.channel, order.target)
+        if card is not None and (card.is_current(now) or card.run == head):
+            return replace(order, target=card.target, card=card.run, thread=None, after=card.latest)
+        if card is None and not head and (order.target.host or order.target.client):
+            whole = self.cards.find(order.channel, replace(order.target, host=None, client=None))
+            if whole is not None and whole.is_current(now):
+                return replace(order, card=whole.run, thread=None)
+        return replace(order, card=head)
 
     def close(self) -> None:
         """Closes the connections."""

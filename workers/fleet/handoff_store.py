@@ -12,11 +12,13 @@ from redis import Redis
 
 from checks.config.configuration import AccessRule
 from workers.fleet.handoff_composition import RECURRENCE_SPAN, compose_handoff
+from workers.fleet.owners import Owners
 from workers.fleet.stored_state import StoredStates
 from workers.fleet.visibility import visibility, visible_state
 from workers.records.handoff import HANDOFF_JSON, TAKEOVER_JSON, Handoff, HandoffOrder, Takeover
 from workers.records.watch import Watch
-from workers.runs.compare_and_set import Expected, Transitions
+from workers.runs.cards import CardChange
+from workers.runs.compare_and_set import Expected, Transitions, until_applied
 from workers.runs.documents import Documents, new_revision
 from workers.runs.unreadable import UnreadableRecords
 
@@ -35,6 +37,7 @@ class Handoffs:
         documents: Documents,
         states: StoredStates,
         access: Sequence[AccessRule],
+        owners: Owners,
     ) -> None:
         self.redis = redis
         self.prefix = prefix
@@ -42,6 +45,7 @@ class Handoffs:
         self.documents = documents
         self.states = states
         self.access = access
+        self.owners = owners
         self._transitions = Transitions(redis, prefix)
         self._unreadable = UnreadableRecords(redis, prefix)
 
@@ -79,6 +83,7 @@ class Handoffs:
             [
                 ("SET", key, made, "EX", self.keep),
                 ("ZADD", self._key("handoffs"), due, order.id),
+                *self.owners.note_handoff(order.id, order.at),
                 *new_revision(self.prefix, f"handoff/{order.id}", self.keep),
             ],
         )
@@ -109,26 +114,31 @@ class Handoffs:
 
         The first user counts. Returns the handoff with the user who took it, or None if it is unknown or too old.
         """
-        found = self.get(handoff_id)
-        if found is None or found.taken_by:
-            return found
-        takeover = TAKEOVER_JSON.dump_json(Takeover(user, now))
-        taken = self._transitions.apply(
-            self._not_taken(handoff_id),
-            [
-                ("SET", self._key("handoff", handoff_id, "taken"), takeover, "EX", self.keep),
-                ("ZREM", self._key("handoffs"), handoff_id),
-                *(
-                    write
-                    for line in found.open
-                    for write in self.states.history.ownership(line.cluster, line.gateway, user, now)
-                ),
-                *new_revision(self.prefix, f"handoff/{handoff_id}", self.keep),
-            ],
-        )
-        if taken:
-            self.documents.changed(f"handoff/{handoff_id}")
-        return self.get(handoff_id)
+
+        def attempt() -> tuple[Handoff | None, Sequence[str]] | None:
+            found = self.get(handoff_id)
+            if found is None or found.taken_by:
+                return found, ()
+            takeover = TAKEOVER_JSON.dump_json(Takeover(user, now))
+            owned = CardChange(documents=[f"handoff/{handoff_id}"])
+            for cluster in dict.fromkeys(line.cluster for line in found.open):
+                gateways = [line.gateway for line in found.open if line.cluster == cluster]
+                owned.add(self.owners.taken(cluster, gateways, user, "handoff", now))
+            taken = self._transitions.apply(
+                [*self._not_taken(handoff_id), *owned.expected],
+                [
+                    ("SET", self._key("handoff", handoff_id, "taken"), takeover, "EX", self.keep),
+                    ("ZREM", self._key("handoffs"), handoff_id),
+                    *owned.writes,
+                    *new_revision(self.prefix, f"handoff/{handoff_id}", self.keep),
+                ],
+            )
+            return (self.get(handoff_id), owned.documents) if taken else None
+
+        found, changed = until_applied(attempt)
+        for document in dict.fromkeys(changed):
+            self.documents.changed(document)
+        return found
 
     def remind(self, now: datetime) -> None:
         """Make the reminders due of handoffs that no one has taken; each once."""

@@ -24,6 +24,7 @@ from workers.records.gateway_state import (
     Transition,
 )
 from workers.records.mute import MUTE_JSON, Mute
+from workers.runs.cards import Cards
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.unreadable import UnreadableRecords
 
@@ -57,6 +58,7 @@ class Ledger:
 
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
         self.redis = redis
+        self._cards = Cards(redis, prefix, keep)
         self._transitions = Transitions(redis, prefix)
         self._unreadable = UnreadableRecords(redis, prefix)
         self.prefix = prefix
@@ -96,7 +98,9 @@ class Ledger:
         def attempt() -> tuple[Transition, ...] | None:
             before = Expected(("GET", version), self.redis.get(version))
             writes, events = self._changes(cluster, checks, now, present, by)
-            return events if self._transitions.apply([before], [*writes, ("INCR", version)]) else None
+            cards = self._cards.after_checks(cluster, checks)
+            writes += [("INCR", version), *cards.writes]
+            return events if self._transitions.apply([before, *cards.expected], writes) else None
 
         return until_applied(attempt)
 

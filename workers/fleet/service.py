@@ -12,6 +12,7 @@ from checks.config.configuration import AccessRule, Config
 from workers.fleet.digest_store import Digests
 from workers.fleet.handoff_store import Handoffs
 from workers.fleet.ledger import Ledger
+from workers.fleet.owners import Owners
 from workers.fleet.schedules import Schedules
 from workers.fleet.stored_state import StoredStates
 from workers.fleet.sweeps import Sweep, Sweeps
@@ -57,9 +58,10 @@ class Fleet:
         self.ledger = Ledger(redis, prefix, keep)
         self.sweeps = Sweeps(redis, prefix)
         self.schedules = Schedules(redis, prefix)
-        states = StoredStates(self.ledger, history, canaries)
+        self.owners = Owners(redis, prefix, keep, history, self.ledger)
+        states = StoredStates(self.ledger, history, canaries, self.owners)
         self.digests = Digests(redis, prefix, keep, documents, states, self.schedules, access)
-        self.handoffs = Handoffs(redis, prefix, keep, documents, states, access)
+        self.handoffs = Handoffs(redis, prefix, keep, documents, states, access, self.owners)
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
         """Begin due digests, send parts of fleet checks, compose complete digests, and remind.

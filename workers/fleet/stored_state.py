@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.ledger import Ledger
+from workers.fleet.owners import Owners
 from workers.runs.canaries import Canaries
 from workers.runs.history import History
 
@@ -15,8 +16,9 @@ class StoredStates:
     Every method may raise `connection.Unavailable`.
     """
 
-    def __init__(self, ledger: Ledger, history: History, canaries: Canaries) -> None:
+    def __init__(self, ledger: Ledger, history: History, canaries: Canaries, owners: Owners) -> None:
         self.ledger = ledger
+        self.owners = owners
         self.history = history
         self.canaries = canaries
 
@@ -27,12 +29,7 @@ class StoredStates:
             cluster=cluster,
             states=states,
             events=self.ledger.transitions(cluster, since, until),
-            owners={
-                name: owner.user
-                for name, owner in self.history.owners(cluster).items()
-                # The owner of an earlier outage of the gateway does not own this one.
-                if name in states and owner.at >= states[name].since
-            },
+            owners={name: user for name, user in self.owners.current(cluster).items() if name in states},
             days=self.ledger.days(cluster, days) if days else {},
             canaries=self.canaries.summaries(cluster, since, until),
         )

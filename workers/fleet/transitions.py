@@ -10,6 +10,7 @@ from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Severity, Status, Verdict
 from checks.reports.wording import pending_of, roots_of, warnings_of
 from workers.records.beginnings import FirstSeen
+from workers.records.card import QUIET
 from workers.records.gateway_state import (
     Drift,
     Fault,
@@ -139,6 +140,7 @@ def _first(check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
         check.at,
         starting_since,
         check.pending,
+        None if healthy_at else check.at,
     )
     events = [_event(TransitionKind.APPEARED, check)]
     if broken:
@@ -161,6 +163,7 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
         missing=check.missing,
         written=check.written,
     )
+    after = _with_incident(after, state, check)
     match check.verdict:
         case Verdict.INCONCLUSIVE:
             return replace(after, inconclusive_since=state.inconclusive_since or check.at)
@@ -196,6 +199,18 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
                 starting_since=None,
                 pending=(),
             )
+
+
+def _with_incident(after: GatewayState, state: GatewayState, check: GatewayCheck) -> GatewayState:
+    """Set the incident; one that begins within a day of the last one continues it."""
+    if check.verdict in (Verdict.HEALTHY, Verdict.DEGRADED):
+        began = state.owned_since
+        return replace(
+            after, incident_since=began, incident_ended=(state.incident_ended or check.at) if began else None
+        )
+    ended = state.incident_ended
+    continues = state.owned_since is not None and (ended is None or check.at - ended < QUIET)
+    return replace(after, incident_since=state.owned_since if continues else check.at, incident_ended=None)
 
 
 def _verdict_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[Transition]:

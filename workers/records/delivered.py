@@ -12,6 +12,12 @@ _ATTEMPTED = "?"
 _OLD_DOUBT = "doubt/"
 """Before the slot of a doubtful post, as version 0.1 stored it among the messages."""
 
+REPLACED = "elsewhere/replaced"
+"""The slot of a parent message that was deleted and has been posted again.
+
+Its digest is the permalink of its thread, once that is known.
+"""
+
 _PLACE_JSON = TypeAdapter(tuple[str, str, str])
 
 

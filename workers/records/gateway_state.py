@@ -126,6 +126,19 @@ class GatewayState:
     starting_since: Moment | None = None
     pending: tuple[Fault, ...] = ()
     """Its pending faults while it is starting."""
+    incident_since: Moment | None = None
+    """When the current or last incident began.
+
+    Outages with less than a day between them are one incident.
+    """
+    incident_ended: Moment | None = None
+    """When it ended; None while the gateway does not serve, or may not."""
+
+    @property
+    def owned_since(self) -> Moment | None:
+        """The time from which an ownership is about the current or last incident; None if all are."""
+        # Records of earlier versions have no incident.
+        return self.incident_since or (self.since if self.broken else None)
 
     @property
     def changed_since_healthy(self) -> tuple[Drift, ...]:

@@ -73,6 +73,8 @@ class Order:
     watch: str = ""
     groups: tuple[str, ...] = ()
     """The user groups of the access rules that the user was in, for what the answer may name."""
+    card: str = ""
+    """The run whose parent message heads the thread of the answer; empty for its own."""
 
     @property
     def lane(self) -> str:
@@ -119,12 +121,12 @@ class Run:
     cancelled_by: str = ""
     joined: tuple[str, ...] = ()
     """Users who requested the same while the run was under way."""
-    owner: str = ""
-    """The last user who pressed *Take it*."""
     later: str = ""
-    """The run that repeated this one."""
+    """The last run with a report that repeated this one."""
     first_seen: tuple[FirstSeen, ...] = ()
     """The faults of the report that earlier checks found; the run found the others first."""
+    card: str = ""
+    """The key of the card that its parent message shows, or showed before."""
 
     def beginning(self, finding: Finding) -> Beginning | None:
         """Since when a fault of the report exists; None as long as the run has not ended."""

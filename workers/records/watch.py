@@ -83,6 +83,8 @@ class Watch:
     stopped_by: str = ""
     groups: tuple[str, ...] = ()
     """The user groups of the access rules that the user was in, for what its checks may name."""
+    card: str = ""
+    """The run whose parent message heads the thread of the watch; empty if no run does."""
 
 
 WATCH_JSON = TypeAdapter(Watch)

@@ -16,6 +16,7 @@ from workers.queue.celery_app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
 from workers.queue.waiting import WaitingMessages
 from workers.records.delivered import (
+    REPLACED,
     Delivered,
     Deliveries,
     DeliveryFailure,
@@ -203,6 +204,10 @@ class Documents:
         until = datetime.now(UTC).timestamp() - older_than
         return tuple(str(each) for each in self.redis.zrangebyscore(self._key("due"), "-inf", until))
 
+    def is_due(self, document: str) -> bool:
+        """Whether Slack does not show the newest revision of a document yet."""
+        return self.redis.zscore(self._key("due"), document) is not None
+
     def due_count(self) -> int:
         """The number of documents that are due."""
         return int(self.redis.zcount(self._key("due"), "-inf", datetime.now(UTC).timestamp()))
@@ -267,6 +272,11 @@ class HeldDocument:
     def forget_doubt(self, slot: str) -> None:
         """Remove a slot's doubtful post: it is no longer searched for."""
         self._documents.forget_doubt(self.document, slot, holder=self._lease.held_by_me)
+
+    def note_replaced(self, parent: Delivered) -> None:
+        """Record that the parent message was deleted: the next one links to its thread."""
+        self.note(Delivered(REPLACED, parent.channel, parent.ts, ""))
+        self.forget(parent.slot)
 
     def picture_id(self) -> str:
         """The ID of the picture that was uploaded for the document; empty without one."""

@@ -119,21 +119,17 @@ class History:
 
         return dict(self._unreadable.read_each(f"verdict/{cluster}", (str(key) for key in found), read))
 
-    def run_ownership(self, run: Run, user: str) -> list[Write]:
-        """The writes that make a user the owner of the incident of a run's gateway."""
-        name = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
-        return self._owned(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
+    def stored_owner(self, cluster: str, gateway: str) -> tuple[str | bytes | None, Ownership | None]:
+        """The owner of a gateway's last incident: as it is stored, and as a record."""
+        raw = self.redis.hget(self.owners_key(cluster), gateway)
+        if raw is None:
+            return None, None
+        found = self._unreadable.read_fields(f"owner/{cluster}", {gateway: raw}, OWNERSHIP_JSON.validate_json)
+        return raw, next((each for _, each in found), None)
 
-    def own_gateway(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
-        """Make a user the owner of a gateway's incident, by taking a handoff."""
-        self._transitions.apply([], self.ownership(cluster, gateway, user, at))
-
-    def ownership(self, cluster: str, gateway: str, user: str, at: datetime) -> list[Write]:
-        """The writes of `own_gateway`, as part of the transition that takes a handoff."""
-        return self._owned(cluster, gateway, Ownership(user, at))
-
-    def _owned(self, cluster: str, gateway: str, ownership: Ownership) -> list[Write]:
-        key = self._key("owners", cluster)
+    def owned(self, cluster: str, gateway: str, ownership: Ownership) -> list[Write]:
+        """The writes that make a user the owner of the incident of a gateway, for `owners.Owners`."""
+        key = self.owners_key(cluster)
         return [
             ("HSET", key, gateway, OWNERSHIP_JSON.dump_json(ownership)),
             ("EXPIRE", key, self.keep),
@@ -141,6 +137,10 @@ class History:
                 key, gateway, lambda: {name: each.at.timestamp() for name, each in self.owners(cluster).items()}
             ),
         ]
+
+    def owners_key(self, cluster: str) -> str:
+        """The key of the owners of a cluster."""
+        return self._key("owners", cluster)
 
     def _surplus(self, key: str, field: str, times: Callable[[], dict[str, float]]) -> list[Write]:
         """The removal of the oldest fields of a hash that has grown too large for another one."""
@@ -150,7 +150,7 @@ class History:
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
         """The owner of each gateway's last incident, open or ended, by `namespace/name`."""
-        found = self.redis.hgetall(self._key("owners", cluster))
+        found = self.redis.hgetall(self.owners_key(cluster))
         return dict(self._unreadable.read_fields(f"owner/{cluster}", found, OWNERSHIP_JSON.validate_json))
 
     def may_refresh(self, cluster: str, seconds: int = 60) -> bool:

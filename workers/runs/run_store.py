@@ -8,7 +8,8 @@ that have not ended.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from checks.reports.document import FINDINGS, REPORT
 from workers.records.beginnings import FirstSeen
 from workers.records.history import REMARK_JSON, Remark
 from workers.records.run import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
+from workers.runs.cards import CardChange, Cards
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.documents import new_revision
 from workers.runs.leases import Lease
@@ -84,6 +86,7 @@ class Runs:
         self._transitions = Transitions(redis, prefix)
         self._append = redis.register_script(_APPEND)
         self._unreadable = UnreadableRecords(redis, prefix)
+        self.cards = Cards(redis, prefix, self.keep)
 
     # requests
 
@@ -220,11 +223,14 @@ class Runs:
         )
 
     def finish(self, run: Run, report: Report, first_seen: tuple[FirstSeen, ...] = ()) -> bool:
-        """End the run with its report and its known faults. False if it had already ended."""
+        """End the run with its report and its known faults, and change its card.
+
+        False if it had already ended.
+        """
         fields: dict[str, str | bytes] = {"state": RunState.DONE.value, "report": pack(REPORT.dump_json(report))}
         if first_seen:
             fields["first_seen"] = _FIRST_SEEN_JSON.dump_json(first_seen)
-        ended = self._ended(run, report.verdict.value, **fields)
+        ended = self._ended(replace(run, first_seen=first_seen), report.verdict.value, report, **fields)
         if ended:
             # The report contains the findings.
             self.redis.delete(self._key("run", run.id, "findings"), self._key("run", run.id, "order"))
@@ -262,14 +268,22 @@ class Runs:
         """End the run for a user; the worker that holds it notices within a second."""
         return self._ended(run, "cancelled", state=RunState.CANCELLED.value, cancelled_by=user)
 
-    def own(self, run: Run, user: str, ownership: Sequence[Write] = ()) -> bool:
-        """Make a user the owner, with the other writes that belong to it; the last user counts.
+    def open_card(self, run: Run, head: str) -> bool:
+        """Open the card of a run that has ended, in the thread that `head` heads.
 
-        False if the run has expired.
+        False if it changes no card.
         """
-        key = self._key("run", run.id)
-        writes: list[Write] = [("HSET", key, "owner", user), *ownership, *self._shown_again(run)]
-        return self._transitions.apply([Expected(("EXISTS", key), 1)], writes)
+        if run.report is None or run.ended is None:
+            return False
+        order, report, ended = replace(run.order, card=head), run.report, run.ended
+
+        def attempt() -> bool | None:
+            card = self.cards.after_run(replace(run, order=order), report, ended)
+            if not card.writes:
+                return False
+            return self._transitions.apply(card.expected, card.writes) or None
+
+        return until_applied(attempt)
 
     def note_repeat(self, run_id: str, later: str) -> None:
         """Record the later run that repeats this one."""
@@ -309,7 +323,7 @@ class Runs:
         key = self._key("run", run.id)
         self._transitions.apply([Expected(("EXISTS", key), 1)], [("HSET", key, field, value)])
 
-    def _ended(self, run: Run, outcome: str, **fields: str | bytes) -> bool:
+    def _ended(self, run: Run, outcome: str, found: Report | None = None, **fields: str | bytes) -> bool:
         now, key = datetime.now(UTC), self._key("run", run.id)
         pairs = [part for pair in fields.items() for part in pair]
         writes: list[Write] = [
@@ -317,13 +331,25 @@ class Runs:
             ("ZREM", self._key("active"), run.id),
             *self._shown_again(run),
         ]
-        ended = self._transitions.apply(self._not_ended(run.id), writes)
+
+        def attempt() -> bool | None:
+            card = self.cards.after_run(run, found, now) if found is not None else CardChange()
+            if self._transitions.apply([*self._not_ended(run.id), *card.expected], [*writes, *card.writes]):
+                return True
+            # Either the run has ended, or its card has changed in between.
+            return None if self._is_active(run.id) else False
+
+        ended = until_applied(attempt)
         if ended:
             RUNS.labels(run.order.target.cluster, outcome).inc()
             RUN_SECONDS.observe((now - run.created).total_seconds())
             lane = self._key("active", run.order.lane)
             self._transitions.apply([Expected(("GET", lane), run.id)], [("DEL", lane)])
         return ended
+
+    def _is_active(self, run_id: str) -> bool:
+        key = self._key("run", run_id)
+        return bool(self.redis.exists(key)) and not self.redis.hexists(key, "ended")
 
     def _shown_again(self, run: Run) -> list[Write]:
         """The new revision of the run's document; runs of a watch are not shown on their own."""

@@ -59,10 +59,16 @@ class Watches:
         thread: str | None,
         span: timedelta,
         groups: Sequence[str] = (),
+        card: str = "",
     ) -> tuple[Watch, bool]:
-        """Begin a watch; True with the one that is active for the same target in this thread."""
+        """Begin a watch; True with the one that is active for the same target in this thread.
+
+        `card` is the run whose parent message heads the thread.
+        """
         now = datetime.now(UTC)
-        watch = Watch(secrets.token_hex(6), target, user, channel, thread, now, now + span, groups=tuple(groups))
+        watch = Watch(
+            secrets.token_hex(6), target, user, channel, thread, now, now + span, groups=tuple(groups), card=card
+        )
         return until_applied(lambda: self._joined_or_begun(watch))
 
     def _joined_or_begun(self, watch: Watch) -> tuple[Watch, bool] | None:
@@ -71,9 +77,25 @@ class Watches:
             return found, True
         begun = self._transitions.apply(
             [Expected(("GET", self._place(watch)), known)],
-            [*self._kept(watch, watch.began), ("SET", self._place(watch), watch.id, "EX", self.keep)],
+            [
+                *self._kept(watch, watch.began),
+                ("SET", self._place(watch), watch.id, "EX", self.keep),
+                *self._shown(watch),
+            ],
         )
         return (watch, False) if begun else None
+
+    def find(self, channel: str, places: Sequence[str], targets: Sequence[Target]) -> Watch | None:
+        """The active watch of one of these targets in a channel, or None.
+
+        `places` are runs that head threads, threads, and "" for the channel itself.
+        """
+        for place in dict.fromkeys(places):
+            for target in targets:
+                known = self.redis.get(self._key("watching", channel, place, target.key))
+                if known is not None and (found := self.get(str(known))) is not None and not found.state.ended:
+                    return found
+        return None
 
     def get(self, watch_id: str) -> Watch | None:
         """A watch, or None if it is unknown, too old, or cannot be read."""
@@ -138,6 +160,7 @@ class Watches:
                 thread=watch.thread,
                 watch=watch.id,
                 groups=watch.groups,
+                card=watch.card,
             )
             watch = replace(watch, run=start(order).run.id)
         written = self._write(raw, watch, due=now + _POLL_INTERVAL)
@@ -185,7 +208,7 @@ class Watches:
             *self._kept(ended, None),
             ("ZREM", self._key("watches"), watch.id),
             ("DEL", self._place(watch)),
-            *new_revision(self.prefix, f"watch/{watch.id}", self.keep),
+            *self._shown(watch),
         ]
         return ended if self._transitions.apply([self._unchanged(raw, watch)], writes) else None
 
@@ -201,9 +224,14 @@ class Watches:
             writes.append(("ZADD", self._key("watches"), due.timestamp(), watch.id))
         return writes
 
+    def _shown(self, watch: Watch) -> list[Write]:
+        """The new revisions of the documents that show the watch."""
+        card = new_revision(self.prefix, f"run/{watch.card}", self.keep) if watch.card else []
+        return [*new_revision(self.prefix, f"watch/{watch.id}", self.keep), *card]
+
     def _place(self, watch: Watch) -> str:
         """The key of the active watch for a target in a thread."""
-        return self._key("watching", watch.channel, watch.thread or "", watch.target.key)
+        return self._key("watching", watch.channel, watch.card or watch.thread or "", watch.target.key)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

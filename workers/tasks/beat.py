@@ -95,7 +95,7 @@ def step_watches(mine: ConnectedClient) -> None:
 
     def step(watch_id: str) -> None:
         if (watch := stores.watches.step(watch_id, mine.start, stores.runs.get)) is not None:
-            stores.documents.changed(f"watch/{watch.id}")
+            stores.watch_changed(watch)
 
     for _ in stores.unreadable.read_each("watch", stores.watches.due(), step):
         pass

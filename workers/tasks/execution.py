@@ -141,8 +141,8 @@ class Diagnoser:
         if not ended:
             return
         self.stores.run_changed(run, ended=True)
-        if run.order.after is not None:
-            self.stores.repeat_ended(run)
+        if run.order.card or run.order.after is not None:
+            self.stores.thread_changed(run)
 
     def _remember(self, run: Run, source: RecordingSource) -> None:
         """Record a run's verdict in the history and keep its evidence."""

@@ -219,7 +219,7 @@ class Office:
         watches = {watch.id: stores.watches.get(watch.id) for watch in self.watches.values()}
         taken = {name: found.taken_by for name in self.handoffs.values() if (found := stores.fleet.handoffs.get(name))}
         return {
-            "runs": {i: (r.state, r.owner, r.joined, r.later, r.cancelled_by) for i, r in runs.items() if r},
+            "runs": {i: (r.state, r.joined, r.later, r.cancelled_by) for i, r in runs.items() if r},
             "watches": {i: (w.state, w.user, w.stopped_by) for i, w in watches.items() if w},
             "steps": {i: (a.state, a.approvals) for i in self.steps.values() if (a := stores.actions.get(i))},
             "remarks": {i: len(stores.runs.remarks(i)) for i in runs},

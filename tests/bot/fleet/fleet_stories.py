@@ -48,7 +48,9 @@ def play(client: Client, now: datetime) -> None:
         Mute("prod-neu", "batch/egress-batch", "gateway-pool-unhealthy", "U0BOB", "second node ordered, INC-4711",
              now - timedelta(days=5), now + timedelta(hours=20))
     )  # fmt: skip
-    client.stores.history.own_gateway("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
+    client.stores.fleet.owners.take(
+        "prod-weu", "payments/egress-payments", "U0BOB", "button", now - timedelta(hours=30)
+    )
 
 
 def _gateway_checks(cluster: str, half: int, at: datetime, by: str) -> list[GatewayCheck]:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.grammar.fleet_commands import DigestAdd, DigestList, DigestNow, DigestRemove, HandOver, MuteFault, Unmute
 from bot.grammar.parser import parse_command
-from bot.sandbox import SandboxServer, View
+from bot.sandbox import SandboxServer, StoredMessage, View
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.model.findings import Verdict
@@ -182,6 +182,33 @@ def test_a_handoff_is_drafted_posted_and_taken_over(talk: Conversation) -> None:
     assert "took over at" in latest.shown
     assert "take_handoff" not in latest.buttons
     assert talk.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
+
+
+def test_taking_a_handoff_is_shown_in_its_lines_and_on_the_card(talk: Conversation) -> None:
+    """The lines of a handoff that was taken said "no owner", and the card showed none."""
+    talk.say("/egress-diag weu egw")
+    card = next(m for m in talk.slack.messages() if slot(m) == "parent")
+    talk.press(card, "own", user="U0ALICE")
+    talk.say("/egress-diag handoff 8h @bob")
+    assert talk.slack.submit_view(form(talk, "1 open"), {"next": "U0BOB"}).ok
+    talk.play()
+    shift = next(m for m in talk.slack.messages() if "Handoff" in m.text)
+    assert "owner <@U0ALICE>" in shift.shown
+    talk.press(shift, "take_handoff", user="U0BOB")
+    assert "owner <@U0BOB>" in latest_of(talk, shift)
+    assert "Owner: <@U0BOB>" in latest_of(talk, card)
+    lines = [m.shown for m in talk.slack.thread(card) if slot(m).startswith("owner/")]
+    assert "<@U0BOB> took ownership from <@U0ALICE> with the handoff" in lines[-1]
+    talk.press(card, "release", user="U0BOB")
+    assert "no owner" in latest_of(talk, shift)
+    assert "No owner" in latest_of(talk, card)
+    assert "✅ <@U0BOB> took over at" in latest_of(talk, shift), "who has taken the handoff stays"
+
+
+def latest_of(talk: Conversation, message: StoredMessage) -> str:
+    found = talk.slack.latest(message)
+    assert found is not None
+    return found.shown
 
 
 def test_a_handoff_without_an_owner_is_followed_by_one_reminder(talk: Conversation) -> None:

@@ -17,6 +17,7 @@ import pytest
 from bot.grammar.commands import Mistake
 from bot.messages import answers, diagnose_form, findings, home, private_answers, watch
 from bot.messages.blocks import Message
+from bot.messages.card import CardView, owner_messages
 from bot.messages.run import run_messages
 from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
 from bot.sandbox.model.state import elements_of, texts_of
@@ -26,6 +27,7 @@ from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
 from tests.bot import stories
 from workers.records.canary import CanarySummary
+from workers.records.card import Card, OwnerChange
 from workers.records.history import GatewayVerdict, PastRun
 from workers.records.redis_problem import RedisProblem
 from workers.records.run import Run, RunState
@@ -66,6 +68,30 @@ FIXED = replace(
     id="5a6b7c8d9e0f",
     ended=stories.BEGAN + timedelta(minutes=9),
 )
+BROKEN_RUN = stories.done(stories.BROKEN)
+LATER = stories.BEGAN + timedelta(minutes=41)
+CARD = Card(
+    cluster="prod-weu",
+    gateway="payments/egress",
+    channel="C0OPS",
+    run=BROKEN_RUN.id,
+    latest=BROKEN_RUN.id,
+    verdict=Verdict.BROKEN,
+    began=stories.BEGAN,
+    at=stories.BEGAN + timedelta(seconds=4),
+    active=stories.BEGAN + timedelta(seconds=4),
+    worst=Verdict.BROKEN,
+    causes=("gateway-pool-missing",),
+    was=("gateway-pool-missing",),
+    certain=Verdict.BROKEN,
+    certain_at=stories.BEGAN + timedelta(seconds=4),
+)
+OWNERS = (
+    OwnerChange(1, stories.BEGAN, "U0ALICE", "U0ALICE", ""),
+    OwnerChange(2, stories.BEGAN, "U0BOB", "U0BOB", "U0ALICE", "handoff"),
+    OwnerChange(3, stories.BEGAN, "U0BOB", "", "U0BOB"),
+    OwnerChange(4, stories.BEGAN, "U0CAROL", "U0CAROL", "", "home"),
+)
 HEADLINES = (
     WatchCheck(stories.BEGAN, Verdict.BROKEN, ("The gateway node pool does not exist",), "aaaaaaaaaaa1"),
     WatchCheck(stories.BEGAN + timedelta(minutes=4), Verdict.HEALTHY, (), "aaaaaaaaaaa2"),
@@ -83,6 +109,7 @@ ACTIVE_WATCH = Watch(
     last=HEADLINES[1],
     changes=HEADLINES,
 )
+OWNED = CardView(replace(CARD, owners=OWNERS), BROKEN_RUN, "U0CAROL", ACTIVE_WATCH, "https://slack.example/p1")
 END = stories.BEGAN + timedelta(minutes=5)
 
 MECHANISMS = {
@@ -114,7 +141,46 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
         NOW,
         before=stories.done(stories.DEGRADED),
     ),
-    "rechecked": lambda: run_messages(replace(stories.done(stories.BROKEN), owner="U0CAROL"), NOW, later=FIXED)[:1],
+    "card_open": lambda: run_messages(BROKEN_RUN, NOW, card=CardView(CARD, BROKEN_RUN))[:1],
+    "card_owned": lambda: (
+        *run_messages(BROKEN_RUN, NOW, card=OWNED)[:1],
+        *owner_messages(OWNED),
+    ),
+    "card_recovered": lambda: run_messages(
+        BROKEN_RUN,
+        NOW,
+        card=CardView(
+            replace(CARD, verdict=Verdict.HEALTHY, causes=(), at=LATER, ended=LATER, latest=FIXED.id), FIXED, "U0ALICE"
+        ),
+    )[:1],
+    "card_warnings_remain": lambda: run_messages(
+        BROKEN_RUN,
+        NOW,
+        card=CardView(
+            replace(CARD, verdict=Verdict.DEGRADED, causes=("gateway-autoscaler-saturated",), at=LATER, ended=LATER),
+            replace(stories.done(stories.DEGRADED), ended=LATER),
+        ),
+    )[:1],
+    "card_again": lambda: run_messages(
+        BROKEN_RUN, NOW, card=CardView(replace(CARD, began=LATER, at=LATER, times=2), replace(BROKEN_RUN, ended=LATER))
+    )[:1],
+    "card_elsewhere": lambda: run_messages(
+        BROKEN_RUN,
+        NOW,
+        card=CardView(replace(CARD, causes=("istiod-unhealthy",), at=LATER, elsewhere=True), BROKEN_RUN),
+    )[:1],
+    "card_inconclusive": lambda: run_messages(
+        BROKEN_RUN,
+        NOW,
+        card=CardView(
+            replace(CARD, verdict=Verdict.INCONCLUSIVE, causes=(), at=LATER),
+            replace(stories.done(stories.INCONCLUSIVE), ended=LATER),
+        ),
+    )[:1],
+    "card_continued": lambda: run_messages(
+        BROKEN_RUN, NOW, card=CardView(replace(CARD, run="5a6b7c8d9e0f"), newer="https://slack.example/p2")
+    )[:1],
+    "rechecked": lambda: run_messages(stories.done(stories.BROKEN), NOW, later=FIXED)[:1],
     "watch_active": lambda: watch.watch_messages(ACTIVE_WATCH, timedelta(seconds=30)),
     "watch_recovered": lambda: watch.watch_messages(
         replace(ACTIVE_WATCH, state=WatchState.FIXED, checks=11, passed=3, ended=END), timedelta(seconds=30)

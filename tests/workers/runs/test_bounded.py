@@ -47,13 +47,13 @@ def run(client: ConnectedClient) -> Run:
 
 def test_the_owners_of_a_cluster_are_bounded(client: ConnectedClient, redis_client: redis.Redis) -> None:
     """A name is one that a person typed: nothing removed it, and the key had no end."""
-    history = client.stores.history
+    history, owners = client.stores.history, client.stores.fleet.owners
     for number in range(3):
-        history.own_gateway("base", f"typed-{number}", "U0ALICE", NOW - timedelta(days=number))
+        owners.take("base", f"typed-{number}", "U0ALICE", "button", NOW - timedelta(days=number))
     one = redis_client.hget(f"{PREFIX}owners:base", "typed-0")
     assert one is not None
     redis_client.hset(f"{PREFIX}owners:base", mapping={f"more-{n}": one for n in range(MOST_GATEWAYS - 3)})
-    history.own_gateway("base", "team-egress/egw", "U0BOB", NOW)
+    owners.take("base", "team-egress/egw", "U0BOB", "button", NOW)
     found = history.owners("base")
     assert len(found) == MOST_GATEWAYS
     assert {"typed-0", "typed-1", "team-egress/egw"} <= found.keys()

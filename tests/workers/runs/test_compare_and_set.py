@@ -159,7 +159,7 @@ def test_the_end_of_a_run_makes_its_message_due_in_the_same_step(client: Client)
 def test_a_note_about_an_expired_run_leaves_no_record(client: Client, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
     redis_client.delete(f"egress-diag:run:{run.id}")
-    client.stores.runs.own(run, "U0BOB")
+    client.own(run, "U0BOB")
     assert not redis_client.exists(f"egress-diag:run:{run.id}")
 
 

@@ -158,7 +158,7 @@ def test_a_stored_run_reads_with_its_order_findings_report_and_remarks(client: C
     assert run.findings == (FINDING,)
     assert run.report == REPORT_OF_HOST
     assert (run.state, run.attempts, run.total) == (RunState.DONE, 1, 60)
-    assert (run.owner, run.later, run.joined) == ("U0BOB", "bbbbbbbbbbbb", ("U0BOB",))
+    assert (run.later, run.joined, run.card) == ("bbbbbbbbbbbb", ("U0BOB",), "")
     assert run.started is not None
     assert run.ended is not None
     assert run.created < run.started < run.ended
@@ -189,7 +189,7 @@ def test_a_stored_watch_reads_and_is_due(client: Client) -> None:
         changes=(WatchCheck(MOMENT, Verdict.BROKEN, ("No egress IP prefix",), "r1"),),
         run="r3",
     )
-    assert json.loads(WATCH_JSON.dump_json(watch)).keys() == stored(f"watch:{WATCH}").keys() | {"groups"}
+    assert json.loads(WATCH_JSON.dump_json(watch)).keys() == stored(f"watch:{WATCH}").keys() | {"groups", "card"}
 
 
 def test_stored_history_owners_and_inventory_read(client: Client) -> None:
@@ -223,7 +223,7 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
     run = client.get(Run, RUN)
     assert run is not None
     assert run.report is not None
-    assert json.loads(ORDER_JSON.dump_json(run.order)) == {**stored(f"run:{RUN}", "order"), "groups": []}
+    assert json.loads(ORDER_JSON.dump_json(run.order)) == {**stored(f"run:{RUN}", "order"), "groups": [], "card": ""}
     findings = [_with_new_fields(each) for each in stored(f"run:{RUN}:findings", FINDING.check)]
     assert json.loads(FINDINGS.dump_json(run.findings)) == findings
     report = stored(f"run:{RUN}", "report")

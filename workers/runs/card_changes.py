@@ -1,0 +1,101 @@
+"""The next state of a card, from the stored one and a check or a change of the owner. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from checks.model.findings import Finding, Report, Verdict
+from checks.reports.wording import pending_of, roots_of, warnings_of
+from workers.records.card import Card, OwnedBy, OwnerChange
+from workers.records.gateway_state import GatewayCheck
+from workers.records.run import Run
+
+MOST_OWNER_CHANGES = 50
+"""Changes of the owner that a card lists; the oldest are removed first."""
+
+_OUTAGES = (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE)
+"""Verdicts of a gateway that does not serve, or may not."""
+
+_WORST_FIRST = (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE, Verdict.DEGRADED, Verdict.HEALTHY)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCheck:
+    """A check as a card sees it; `run` is empty if it was made outside the card's channel."""
+
+    verdict: Verdict
+    at: datetime
+    began: datetime
+    causes: tuple[str, ...]
+    run: str = ""
+
+
+def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
+    """The check that a run of the card's channel made."""
+    causes = _causes_of(report)
+    ended = replace(run, ended=at)
+    began = min((begun.known for each in causes if (begun := ended.beginning(each)) is not None), default=at)
+    return SeenCheck(report.verdict, at, min(began, at), _distinct([each.check for each in causes]), run.id)
+
+
+def seen_elsewhere(check: GatewayCheck) -> SeenCheck:
+    """A check that was made by a fleet check, or in another channel."""
+    found = {
+        Verdict.BROKEN: check.faults,
+        Verdict.STARTING: check.pending,
+        Verdict.DEGRADED: check.risks,
+    }.get(check.verdict, ())
+    began = min((each.beginning.known for each in found), default=check.at)
+    return SeenCheck(check.verdict, check.at, min(began, check.at), _distinct([each.check for each in found]))
+
+
+def after_check(card: Card, check: SeenCheck) -> Card:
+    """The card after a check; an older one, or one recorded before, changes nothing."""
+    if check.at < card.at or (check.at == card.at and check.run in ("", card.latest)):
+        return card
+    changed = check.verdict is not card.verdict
+    differs = changed or check.causes != card.causes
+    after = replace(
+        card,
+        verdict=check.verdict,
+        causes=check.causes,
+        at=check.at,
+        active=check.at if check.run or changed else card.active,
+        latest=check.run or card.latest,
+        elsewhere=not check.run and (differs or card.elsewhere),
+        was=check.causes if check.verdict is not Verdict.HEALTHY and check.causes else card.was,
+    )
+    if check.verdict is not Verdict.INCONCLUSIVE:
+        after = replace(after, certain=check.verdict, certain_at=check.at)
+    if check.verdict not in _OUTAGES:
+        ends = check.verdict is Verdict.HEALTHY or card.worst in _OUTAGES
+        return replace(after, ended=card.ended or check.at) if ends else after
+    if card.ended is not None:
+        began = max(check.began, card.ended)
+        return replace(after, began=began, worst=check.verdict, ended=None, times=card.times + 1)
+    worst = min(card.worst, check.verdict, key=_WORST_FIRST.index)
+    return replace(after, worst=worst)
+
+
+def after_owner(card: Card, user: str, owner: str, before: str, by: OwnedBy, at: datetime) -> Card:
+    """The card after a user has taken or released the ownership."""
+    number = card.owners[-1].number + 1 if card.owners else 1
+    change = OwnerChange(number, at, user, owner, before, by)
+    return replace(card, owners=(*card.owners, change)[-MOST_OWNER_CHANGES:], active=max(card.active, at))
+
+
+def _causes_of(report: Report) -> tuple[Finding, ...]:
+    """The findings that the verdict is about; they are those that a fleet check keeps, too."""
+    match report.verdict:
+        case Verdict.BROKEN:
+            return roots_of(report)
+        case Verdict.STARTING:
+            return pending_of(report)
+        case Verdict.DEGRADED:
+            return tuple(each for each in warnings_of(report) if not each.explained_by)
+        case _:
+            return ()
+
+
+def _distinct(checks: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(checks)))
