@@ -51,7 +51,12 @@ def main() -> None:
         ended = found.system.ended()
     print(" · ".join(f"{name} {number}" for name, number in result.items()))
     print(f"not recovered within {RECOVERY:.0f} s: {faults.slow or 'none'}; ended by themselves: {ended or 'none'}")
-    bad = any(result[name] for name in ("lost", "doubled", "stuck", "stalled")) or faults.slow or ended or not works
+    bad = (
+        any(result[name] for name in ("lost", "doubled", "stuck", "untrue cards", "stalled"))
+        or faults.slow
+        or ended
+        or not works
+    )
     sys.exit(1 if bad else 0)
 
 
@@ -65,6 +70,8 @@ def _result(found: Installation, faults: Faults) -> tuple[dict[str, int], bool]:
     found.wait(found.is_quiet, RECOVERY)
     checks = found.watch_checks()
     works = found.wait(lambda: found.watch_checks() > checks or found.watch_checks() == 0, 30)
+    # A check of the long watch can end while the cards are compared.
+    found.wait(lambda: found.untrue_cards() == 0, RECOVERY)
     outcome = found.outcome()
     left = len([each for each in found.client.stores.watches.active() if each.id != found.watch.id])
     outcome["stuck"] += left

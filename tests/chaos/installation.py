@@ -27,6 +27,7 @@ PROCESSES = ("worker", "courier", "beat", "listener")
 CHANNELS = ("C0OPS", "C0PAY")
 SLOW_COMMAND = "/egress-diag live team-egress/egw"
 """The command whose run takes long enough to be interrupted."""
+SLOW_GATEWAY, FAST_GATEWAY = Target("live", "egw", "team-egress"), Target("prod-weu", "egw", "team-egress")
 OTHER_COMMANDS = (
     *("/egress-diag weu egw", "/egress-diag digest now"),
     *("/egress-diag neu team-egress/egw", "/egress-diag watch weu egw 1m"),
@@ -164,7 +165,30 @@ class Installation:
             "lost": sum(self._is_lost(each) for each in names),
             "doubled": doubled,
             "stuck": len(unfinished),
+            "untrue cards": self.untrue_cards(),
         }
+
+    def untrue_cards(self) -> int:
+        """The broken gateways and channels whose card is missing, doubled or not present."""
+        return sum(
+            not self._is_true(target, channel) for target in (SLOW_GATEWAY, FAST_GATEWAY) for channel in CHANNELS
+        )
+
+    def _is_true(self, target: Target, channel: str) -> bool:
+        card = self.client.stores.cards.find(channel, target)
+        broken = [
+            message
+            for message in self.slack.messages(channel)
+            if slot(message) == "parent" and "*Broken:*" in message.shown and f"`{target.cluster}`" in message.shown
+        ]
+        if card is None:
+            return not broken
+        latest = self.client.get(Run, card.latest)
+        return (
+            [document(message) for message in broken] == [f"run/{card.run}"]
+            and latest is not None
+            and f"run `{latest.id}`" in broken[0].shown
+        )
 
     def _is_of_watch(self, name: str) -> bool:
         kind, _, record = name.partition("/")

@@ -95,7 +95,11 @@ class Stores:
             log.warning("the evidence of run %s was not kept: Redis %s", run_id, redis_problem(failure))
 
     def discard_run(self, run_id: str) -> None:
-        """Deletes a run with its evidence, unless a user has commented on it."""
+        """Deletes a run with its evidence, unless a user has commented on it or a card shows it."""
+        run = self.runs.get(run_id)
+        card = self.cards.find(run.order.channel, run.order.target) if run is not None else None
+        if card is not None and card.latest == run_id:
+            return
         if self.runs.discard(run_id):
             self.evidence.discard(run_id)
             self.history.forget_recorded(run_id)

@@ -13,6 +13,9 @@ from workers.records.run import Run
 MOST_OWNER_CHANGES = 50
 """Changes of the owner that a card lists; the oldest are removed first."""
 
+UNCHANGED_SECONDS = 120
+"""Seconds between two edits of a card for checks of a watch without change."""
+
 _OUTAGES = (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE)
 """Verdicts of a gateway that does not serve, or may not."""
 
@@ -21,13 +24,17 @@ _WORST_FIRST = (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE, Verdict.
 
 @dataclass(frozen=True, slots=True)
 class SeenCheck:
-    """A check as a card sees it; `run` is empty if it was made outside the card's channel."""
+    """A check as a card sees it; `run` is empty if it was made outside the card's channel.
+
+    `of_watch`: the run is deleted after the next check of its watch, unless its result differs from that before.
+    """
 
     verdict: Verdict
     at: datetime
     began: datetime
     causes: tuple[str, ...]
     run: str = ""
+    of_watch: bool = False
 
 
 def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
@@ -35,7 +42,9 @@ def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
     causes = _causes_of(report)
     ended = replace(run, ended=at)
     began = min((begun.known for each in causes if (begun := ended.beginning(each)) is not None), default=at)
-    return SeenCheck(report.verdict, at, min(began, at), _distinct([each.check for each in causes]), run.id)
+    return SeenCheck(
+        report.verdict, at, min(began, at), _distinct([each.check for each in causes]), run.id, bool(run.order.watch)
+    )
 
 
 def seen_elsewhere(check: GatewayCheck) -> SeenCheck:
@@ -61,7 +70,7 @@ def after_check(card: Card, check: SeenCheck) -> Card:
         causes=check.causes,
         at=check.at,
         active=check.at if check.run or changed else card.active,
-        latest=check.run or card.latest,
+        latest=check.run if check.run and (differs or card.elsewhere or not check.of_watch) else card.latest,
         elsewhere=not check.run and (differs or card.elsewhere),
         was=check.causes if check.verdict is not Verdict.HEALTHY and check.causes else card.was,
     )
@@ -75,6 +84,13 @@ def after_check(card: Card, check: SeenCheck) -> Card:
         return replace(after, began=began, worst=check.verdict, ended=None, times=card.times + 1)
     worst = min(card.worst, check.verdict, key=_WORST_FIRST.index)
     return replace(after, worst=worst)
+
+
+def is_shown_at_once(before: Card, after: Card, *, of_watch: bool) -> bool:
+    """Whether a card shows a check at once; those of a watch without change wait."""
+    steps = (each.at.timestamp() // UNCHANGED_SECONDS for each in (before, after))
+    differs = (before.verdict, before.causes, before.latest) != (after.verdict, after.causes, after.latest)
+    return differs or not of_watch or len(set(steps)) > 1
 
 
 def after_owner(card: Card, user: str, owner: str, before: str, by: OwnedBy, at: datetime) -> Card:

@@ -18,7 +18,7 @@ from workers.records.card import CARD_JSON, Card, OwnedBy, card_key
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run, Target
 from workers.runs.bounded import surplus_fields
-from workers.runs.card_changes import SeenCheck, after_check, after_owner, seen_elsewhere, seen_run
+from workers.runs.card_changes import SeenCheck, after_check, after_owner, is_shown_at_once, seen_elsewhere, seen_run
 from workers.runs.compare_and_set import Expected, Write
 from workers.runs.documents import new_revision
 from workers.runs.unreadable import UnreadableRecords
@@ -114,7 +114,7 @@ class Cards:
         healthy = check.verdict is Verdict.HEALTHY
         if card is not None and (card.is_current(at) or card.run == head or (healthy and card.open)):
             if (after := after_check(card, check)) is not card:
-                self._write(change, after)
+                self._write(change, after, shown=is_shown_at_once(card, after, of_watch=check.of_watch))
         elif head and not healthy and not self._heads_another(head, key):
             card = self._opened(run, gateway, head, check, card)
             self._write(change, card)

@@ -29,6 +29,7 @@ from workers.runs.card_changes import MOST_OWNER_CHANGES, SeenCheck, after_check
 GATEWAY = "payments/egress"
 TARGET = Target("prod-weu", "egress", "payments")
 NOW = datetime.now(UTC)
+START = datetime(2026, 11, 23, 3, 4, tzinfo=UTC)
 KEY = "egress-diag:cards:prod-weu"
 
 
@@ -171,6 +172,35 @@ def test_the_cards_of_a_cluster_are_bounded(
     assert client.stores.cards.find("C0OPS", replace(TARGET, gateway="egress-4")) is not None
     assert client.stores.cards.find("C0OPS", replace(TARGET, gateway="egress-0")) is None
     assert 0 < redis_client.ttl(KEY) <= 30 * 86400
+
+
+def test_checks_of_a_watch_without_change_keep_the_run_that_the_card_shows(client: Client) -> None:
+    """A watch deletes these runs: the buttons of a card must not name one of them."""
+    first = checked(client, stories.BROKEN)
+    shown(client, f"run/{first.id}")
+    order = Order(TARGET, "U0ALICE", "C0OPS", "watch/1/0", watch="1", card=first.id)
+    runs = []
+    for number, report in enumerate((stories.BROKEN, stories.UNREADY, stories.UNREADY)):
+        runs.append(client.start(replace(order, key=f"watch/1/{number}")).run)
+        assert client.stores.runs.finish(runs[-1], report)
+    assert card_of(client).latest == runs[1].id, "the first check with other causes"
+    for run in runs:
+        client.stores.discard_run(run.id)
+    assert [client.get(Run, run.id) is not None for run in runs] == [False, True, False]
+
+
+def test_a_card_shows_unchanged_checks_of_a_watch_every_two_minutes() -> None:
+    def edits(*seconds: int) -> list[bool]:
+        found, card = [], replace(CARD, at=START, latest="a")
+        for second in seconds:
+            at = START + timedelta(seconds=second)
+            later = after_check(card, SeenCheck(Verdict.BROKEN, at, at, (), f"r{second}", of_watch=True))
+            found.append(card_changes.is_shown_at_once(card, later, of_watch=True))
+            card = later
+        assert (card.at, card.latest) == (START + timedelta(seconds=seconds[-1]), "a")
+        return found
+
+    assert edits(30, 60, 90, 120, 150, 240) == [False, False, False, True, False, True]
 
 
 # records of earlier versions
