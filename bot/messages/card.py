@@ -66,7 +66,12 @@ def card_message(run: Run, view: CardView, offered: Collection[str] = ()) -> Mes
     if card.elsewhere or shown is None or shown.report is None:
         # The commands of an earlier result may be wrong by now.
         headline, words = _seen_elsewhere(card)
-        row = [button("Re-check", "check_again", run.id), button("Take it", "own", run.id), *_release(run, view)]
+        row = [
+            button("Re-check", "check_again", run.id),
+            *_watch_button(run, view),
+            button("Take it", "own", run.id),
+            *_release(run, view),
+        ]
         return _message(run, words, [section(headline), context(*_lines(view, None))], row)
     headline, words = headline_of(shown)
     blocks = [section(headline), section(path_of(shown)), *next_actions(shown.report), context(*_lines(view, shown))]
@@ -87,6 +92,13 @@ def _message(run: Run, words: str, blocks: list[Block], row: Collection[Block] =
     closing = [actions(list(row))] if row else []
     in_thread = run.order.thread is not None or bool(run.order.card)
     return Message("parent", fallback(words), fitting(blocks, closing), thread=in_thread, final=True)
+
+
+def _watch_button(run: Run, view: CardView) -> list[Block]:
+    if view.watch is not None or view.card.verdict is Verdict.DEGRADED:
+        return []
+    label = "Watch until healthy" if view.card.verdict is Verdict.STARTING else "Watch until fixed"
+    return [button(label, "watch", run.id)]
 
 
 def _release(run: Run, view: CardView) -> list[Block]:
