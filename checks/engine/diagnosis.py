@@ -12,6 +12,7 @@ from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
 from checks.engine.check_run import run_check
 from checks.engine.command_context import findings_in_context, reasons_in_context, route_in_context
+from checks.engine.completed_actions import with_recipes
 from checks.engine.defects import Defect, result_or_defect
 from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
@@ -115,6 +116,7 @@ class Diagnosis:
         if result is Verdict.STARTING:
             findings = while_starting(findings)
         target = self.target
+        findings = with_recipes(findings, self.store, self.question, target, self._context)
         recent, gaps = self._changes()
         return Report(
             cluster=self.question.cluster.name,

@@ -24,13 +24,21 @@ def patch_entry(resource: str, name: str, operations: Sequence[Operation], names
     """
     checked = [str(each["path"]) for each in operations if each["op"] == "test"]
     for each in operations:
-        entry = _entry_of(str(each["path"]))
-        if each["op"] != "test" and entry and not any(f"{path}/".startswith(f"{entry}/") for path in checked):
+        entry = list_entry_of(str(each["path"]))
+        if each["op"] != "test" and entry and not any(_covers(path, entry) for path in checked):
             raise ValueError(f"no test of {entry} before {each['op']} {each['path']}")
     return kubectl("patch", resource, name, "--type=json", "-p", json.dumps(list(operations)), namespace=namespace)
 
 
-def _entry_of(path: str) -> str:
+def _covers(tested: str, entry: str) -> bool:
+    """Whether a test of this path notices another entry in its place.
+
+    It is a test within the entry, or of the list that it is in.
+    """
+    return f"{tested}/".startswith(f"{entry}/") or f"{entry}/".startswith(f"{tested}/")
+
+
+def list_entry_of(path: str) -> str:
     """The path up to the first index of a list, "" without one."""
     words = path.split("/")
     for position, word in enumerate(words):

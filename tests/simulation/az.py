@@ -8,43 +8,21 @@ The documented reactions of Azure are in `tests/simulation/controllers`. Raises 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from checks.steps.options import Parameters, az_verbs
+from checks.steps.shell import ProgramCall
 from tests.clusters.bundles import Manifest
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.istio_addon import restore_control_planes
 from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
-from tests.simulation.shell import Command
 
 _READING = frozenset(
     {"show", "list", "get-upgrades", "get-revisions", "check-acr", "get-credentials", "list-effective-nsg"}
 )
 
 
-class Parameters:
-    """The parameters of an az command: each takes every word up to the next one."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.values: dict[str, list[str]] = {}
-        name = ""
-        for word in words:
-            if word.startswith("-"):
-                name, equals, value = word.partition("=")
-                self.values[name] = [value] if equals else []
-            else:
-                self.values.setdefault(name, []).append(word)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.values
-
-    def one(self, *names: str) -> str:
-        """The value of a parameter by any of its names; "" without it."""
-        return next((" ".join(self.values[name]) for name in names if name in self.values), "")
-
-
-def run(command: Command, copy: ClusterCopy) -> None:
+def run(command: ProgramCall, copy: ClusterCopy) -> None:
     """Carry out one az command. Raises Refused or NotSimulated."""
-    words = list(command.words[1:])
-    end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
-    verbs, parameters = tuple(words[:end]), Parameters(words[end:])
+    verbs, parameters = az_verbs(command.words[1:])
     if verbs[-1] in _READING:
         return
     if verbs not in _VERBS:
@@ -64,12 +42,10 @@ def _enable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
         raise Refused("the Istio add-on is not enabled")
     components = istio.get("components") or {}
     entry = {"name": name, "namespace": namespace, "enabled": True, "gatewayConfigurationName": configuration}
-    others = [
-        each
-        for each in components.get("egressGateways") or ()
-        if (each["name"], each.get("namespace")) != (name, namespace)
-    ]
-    _mesh(copy, {"components": {"egressGateways": [*others, entry]}})
+    present = list(components.get("egressGateways") or ())
+    known = [(each["name"], each.get("namespace")) == (name, namespace) for each in present]
+    changed = [entry if same else each for each, same in zip(present, known, strict=True)]
+    _mesh(copy, {"components": {"egressGateways": changed if any(known) else [*present, entry]}})
 
 
 def _disable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
@@ -92,8 +68,9 @@ def _mesh(copy: ClusterCopy, istio: Mapping[str, Any]) -> None:
 
 
 def _update(parameters: Parameters, copy: ClusterCopy) -> None:
-    if "--enable-static-egress-gateway" in parameters:
-        profile = {"staticEgressGatewayProfile": {"enabled": True}}
+    switched = {f"--{verb}-static-egress-gateway" for verb in ("enable", "disable")} & set(parameters.values)
+    if switched:
+        profile = {"staticEgressGatewayProfile": {"enabled": "--enable-static-egress-gateway" in switched}}
         copy.patch_azure({"managed_cluster": {"properties": {"networkProfile": profile}}})
     elif set(parameters.values) - {"--resource-group", "--name", "--subscription"}:
         raise NotSimulated("az aks update with these parameters")
@@ -104,6 +81,10 @@ def _update(parameters: Parameters, copy: ClusterCopy) -> None:
 def _start(parameters: Parameters, copy: ClusterCopy) -> None:
     """Only the power state: what runs after a start is not recorded."""
     copy.patch_azure({"managed_cluster": {"properties": {"powerState": {"code": "Running"}}}})
+
+
+def _stop(parameters: Parameters, copy: ClusterCopy) -> None:
+    copy.patch_azure({"managed_cluster": {"properties": {"powerState": {"code": "Stopped"}}}})
 
 
 def _upgrade(parameters: Parameters, copy: ClusterCopy) -> None:
@@ -160,6 +141,10 @@ def _existing_pool(parameters: Parameters, copy: ClusterCopy, properties: Manife
     copy.patch_azure({"agent_pools": {name: properties}})
 
 
+def _stop_pool(parameters: Parameters, copy: ClusterCopy) -> None:
+    _existing_pool(parameters, copy, {"powerState": {"code": "Stopped"}})
+
+
 def _delete_pool(parameters: Parameters, copy: ClusterCopy) -> None:
     name = _pool_name(parameters)
     if copy.pool(name) is None:
@@ -202,6 +187,16 @@ def _create_rule(parameters: Parameters, copy: ClusterCopy) -> None:
     )
 
 
+def _delete_rule(parameters: Parameters, copy: ClusterCopy) -> None:
+    group = copy.resource(parameters.one("--nsg-name"))
+    if group is None:
+        raise NotSimulated(f"network security group {parameters.one('--nsg-name')} was not read")
+    rules = [
+        each for each in group["properties"].get("securityRules") or () if each["name"] != parameters.one("--name")
+    ]
+    copy.merge_resource(str(group["id"]), {"properties": {"securityRules": rules}})
+
+
 def _ends(end: str, what: str, values: Sequence[str]) -> Manifest:
     words = [word for value in values for word in value.split()]
     plural = f"{end}{what}es" if what.endswith("x") else f"{end}{what}s"
@@ -224,12 +219,16 @@ _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
     ("aks", "mesh", "enable"): _enable_mesh,
     ("aks", "update"): _update,
     ("aks", "start"): _start,
+    ("aks", "stop"): _stop,
     ("aks", "upgrade"): _upgrade,
     ("aks", "nodepool", "add"): _add_pool,
     ("aks", "nodepool", "scale"): _scale_pool,
     ("aks", "nodepool", "start"): _start_pool,
+    ("aks", "nodepool", "stop"): _stop_pool,
     ("aks", "nodepool", "delete"): _delete_pool,
     ("network", "nsg", "rule", "create"): _create_rule,
+    ("network", "nsg", "rule", "delete"): _delete_rule,
     ("network", "public-ip", "prefix", "create"): _create_prefix,
+    ("network", "public-ip", "prefix", "delete"): _create_prefix,
     ("role", "assignment", "create"): _assign_role,
 }

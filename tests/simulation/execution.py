@@ -8,13 +8,14 @@ from checks.facts.change_input import BadChange
 from checks.model.findings import Action, Effect, Report, Verdict
 from checks.model.question import Question
 from checks.reports.wording import roots_of
+from checks.steps.shell import UnreadableCommand, commands
 from tests.clusters.bundles import Cluster
 from tests.recordings import diagnosed
 from tests.simulation import az, kubectl
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers import settle
 from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
-from tests.simulation.shell import Unreadable, commands
+from tests.simulation.undoing import not_undone
 
 _PLACEHOLDER = re.compile(r"\breplace ([A-Z][A-Z_]+)\b")
 _PROGRAMS = {"kubectl": kubectl.run, "az": az.run}
@@ -32,6 +33,8 @@ class Outcome:
     """The steps whose effect does not follow from the facts, and why."""
     refused: tuple[tuple[Action, str], ...]
     """The steps that kubectl, the API server or Azure would refuse."""
+    not_undone: tuple[tuple[Action, str], ...] = ()
+    """The steps whose undo command does not give back the state before, and what differs."""
     instead: Action | None = None
     """The alternative that was chosen; None if the first steps were carried out."""
 
@@ -98,6 +101,7 @@ def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) 
     done: list[Action] = []
     unsimulated: list[tuple[Action, str]] = []
     refused: list[tuple[Action, str]] = []
+    not_restored: list[tuple[Action, str]] = []
     for cause in roots_of(before):
         steps = chosen(cause.actions, instead)
         for number, action in enumerate(steps):
@@ -105,6 +109,8 @@ def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) 
                 if action.effect is not Effect.READS and not action.command:
                     unsimulated.append((action, "no command is printed"))
                 continue
+            problem_of_undo = not_undone(action, copy.cluster)
+            not_restored += [(action, problem_of_undo)] if problem_of_undo else []
             try:
                 _execute(action, copy)
             except ValueUnknown as problem:
@@ -112,7 +118,7 @@ def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) 
                 break
             except NotSimulated as problem:
                 unsimulated.append((action, str(problem)))
-            except (Refused, Unreadable, BadChange) as problem:
+            except (Refused, UnreadableCommand, BadChange) as problem:
                 refused.append((action, str(problem)))
             else:
                 done.append(action)
@@ -120,7 +126,7 @@ def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) 
                 copy.obstacles = []
     later = copy.after(2)
     after = diagnosed(later, _followed(wanted, copy)).finish(0.0)
-    return Outcome(before, after, later, tuple(done), tuple(unsimulated), tuple(refused), instead)
+    return Outcome(before, after, later, tuple(done), tuple(unsimulated), tuple(refused), tuple(not_restored), instead)
 
 
 def _followed(wanted: Question, copy: ClusterCopy) -> Question:

@@ -14,9 +14,10 @@ from checks.facts.fact import KubernetesObject, Listed
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.facts.label_selectors import selects
 from checks.facts.patches import merge_patched
+from checks.steps.options import Options
+from checks.steps.shell import ProgramCall
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.refusals import NotSimulated, Refused
-from tests.simulation.shell import Command
 
 READING = frozenset({"get", "describe", "logs", "wait", "auth", "explain", "top", "api-resources", "version", "diff"})
 _SHORT = {
@@ -26,63 +27,9 @@ _SHORT = {
     "cm": "configmaps",
     "sts": "statefulsets.apps",
 }
-_VALUED = frozenset(
-    {
-        *(
-            "-n",
-            "--namespace",
-            "--context",
-            "--kubeconfig",
-            "--type",
-            "-p",
-            "--patch",
-            "-l",
-            "--selector",
-            "-o",
-            "--output",
-        ),
-        *(
-            "--field-selector",
-            "-f",
-            "--filename",
-            "--replicas",
-            "--timeout",
-            "-c",
-            "--container",
-            "--tail",
-            "--grace-period",
-        ),
-        *("--from-literal", "--from-file", "--cert", "--key", "--image", "--port", "--name"),
-    }
-)
 
 
-class Options:
-    """The words of a kubectl command: positional ones, and options by name."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.positional: list[str] = []
-        self.values: dict[str, list[str]] = {}
-        rest = iter(words)
-        for word in rest:
-            if not word.startswith("-") or word == "-":
-                self.positional.append(word)
-                continue
-            name, equals, value = word.partition("=")
-            if not equals:
-                value = next(rest, "") if name in _VALUED else "true"
-            self.values.setdefault(name, []).append(value)
-
-    def one(self, *names: str) -> str:
-        """The value of an option by any of its names; "" without it."""
-        return next((self.values[name][-1] for name in names if name in self.values), "")
-
-    @property
-    def namespace(self) -> str:
-        return self.one("-n", "--namespace")
-
-
-def run(command: Command, copy: ClusterCopy) -> None:
+def run(command: ProgramCall, copy: ClusterCopy) -> None:
     """Carry out one kubectl command. Raises Refused or NotSimulated."""
     options = Options(command.words[1:])
     verb = options.positional.pop(0)

@@ -5,11 +5,11 @@ import pytest
 from checks.facts.changes import Apply, Delete, JsonPatch, MergePatch, ObjectChange
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.workloads import Deployment
+from checks.steps.shell import ProgramCall, UnreadableCommand, commands
 from tests.clusters.compose import named
 from tests.simulation import az, kubectl
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.refusals import NotSimulated, Refused
-from tests.simulation.shell import Command, Unreadable, commands
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def execute(printed: str, copy: ClusterCopy) -> None:
 
 def test_a_here_document_and_a_pipe_are_read_as_the_shell_reads_them() -> None:
     assert commands("kubectl apply -f - <<'EOF'\na: 'it'\n  b: \"c\"\nEOF\nkubectl get pods | grep -E 'a|b; c'") == (
-        Command(("kubectl", "apply", "-f", "-"), "a: 'it'\n  b: \"c\"\n"),
-        Command(("kubectl", "get", "pods")),
-        Command(("grep", "-E", "a|b; c"), "", True),
+        ProgramCall(("kubectl", "apply", "-f", "-"), "a: 'it'\n  b: \"c\"\n"),
+        ProgramCall(("kubectl", "get", "pods")),
+        ProgramCall(("grep", "-E", "a|b; c"), "", True),
     )
 
 
 def test_an_indented_closing_line_does_not_close_a_here_document() -> None:
-    with pytest.raises(Unreadable, match="no closing line"):
+    with pytest.raises(UnreadableCommand, match="no closing line"):
         commands("kubectl apply -f - <<'EOF'\na: b\n  EOF")
 
 

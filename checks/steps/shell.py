@@ -11,12 +11,12 @@ _NOW = "$(date +%s)"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 
 
-class Unreadable(ValueError):
+class UnreadableCommand(ValueError):
     """The printed text is not a list of simple commands; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ProgramCall:
     """One program call: its words without redirections, and its here-document."""
 
     words: tuple[str, ...]
@@ -25,12 +25,12 @@ class Command:
     """Whether the output of the command before it is its input."""
 
 
-def commands(printed: str) -> tuple[Command, ...]:
-    """The program calls of a printed text, in their order. Raises Unreadable."""
+def commands(printed: str) -> tuple[ProgramCall, ...]:
+    """The program calls of a printed text, in their order. Raises UnreadableCommand."""
     return tuple(_commands(printed))
 
 
-def _commands(printed: str) -> Iterator[Command]:
+def _commands(printed: str) -> Iterator[ProgramCall]:
     lines = iter(printed.replace(_NOW, "1764000000").splitlines())
     for first in lines:
         line = _continued(first, lines)
@@ -42,14 +42,14 @@ def _commands(printed: str) -> Iterator[Command]:
 def _continued(line: str, lines: Iterator[str]) -> str:
     """The line with those that a backslash or an open quotation joins to it.
 
-    Raises Unreadable.
+    Raises UnreadableCommand.
     """
     while line.endswith("\\"):
         line = line[:-1] + next(lines, "")
     while _open_quote(line):
         following = next(lines, None)
         if following is None:
-            raise Unreadable(f"a quotation is not closed: {line}")
+            raise UnreadableCommand(f"a quotation is not closed: {line}")
         line = f"{line}\n{following}"
     return line
 
@@ -68,10 +68,10 @@ def _body(lines: Iterator[str], mark: str) -> str:
         if line == mark:
             return "\n".join(found) + "\n"
         found.append(line)
-    raise Unreadable(f"the here-document has no closing line {mark}")
+    raise UnreadableCommand(f"the here-document has no closing line {mark}")
 
 
-def _of_line(line: str, stdin: str) -> Iterator[Command]:
+def _of_line(line: str, stdin: str) -> Iterator[ProgramCall]:
     words: list[str] = []
     piped = False
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
@@ -83,5 +83,5 @@ def _of_line(line: str, stdin: str) -> Iterator[Command]:
         while words and _ASSIGNMENT.fullmatch(words[0]):
             del words[0]
         if words:
-            yield Command(tuple(words), "" if piped else stdin, piped)
-        words, piped = [], token == "|"
+            yield ProgramCall(tuple(words), "" if piped else stdin, piped)
+        words, piped = [], token == "|"  # noqa: S105 - a token of the shell

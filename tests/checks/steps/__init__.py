@@ -1,0 +1,1 @@
+"""The result and the way back of printed steps."""

@@ -1,0 +1,224 @@
+"""Actions that change something say what to expect, how to verify it and how to undo it.
+
+tests/simulation carries out every undo command on a copy of the facts.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from checks.facts.fact import Gap
+from checks.facts.namespaces import Namespace
+from checks.facts.store import FactStore
+from checks.model.commands import alternatives, change, disrupt, inspect, is_command, kubectl
+from checks.model.findings import Action, Effect, Finding
+from checks.steps.recipe import Recipe
+from tests.clusters.compose import compose, named
+from tests.recordings import diagnosed, question
+from tests.scenarios.cases import all_cases
+from tests.simulation.cluster_copy import ClusterCopy
+
+DIAGNOSIS = "egress-diag diagnose prod-weu team-egress/egw --only EG405"
+KEEP_DEPLOYMENT = (
+    "keep the object before (`kubectl get deployments.apps egw-asm-1-30 -o yaml -n team-egress`); "
+    "`kubectl create` makes it again from that"
+)
+
+
+@pytest.fixture(scope="module")
+def store() -> FactStore:
+    return ClusterCopy(compose(named("base"), {})).facts()
+
+
+def completed(store: FactStore, *commands: str | Action) -> tuple[Action, ...]:
+    actions = [each if isinstance(each, Action) else change(each[:60], each) for each in commands]
+    return Recipe(store, DIAGNOSIS, "EG405 is not reported any more").completed(actions)
+
+
+def undo(store: FactStore, command: str) -> str:
+    return completed(store, command)[0].undo
+
+
+def egw_patch(body: str, kind: str = "merge", resource: str = "service", name: str = "egw") -> str:
+    return kubectl("patch", resource, name, "--type", kind, "-p", body, namespace="team-egress")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (
+            egw_patch('{"spec": {"selector": {"istio": "other"}}}'),
+            egw_patch('{"spec": {"selector": {"istio": "egw"}}}'),
+        ),
+        (egw_patch('{"spec": {"externalName": "x"}}'), egw_patch('{"spec": {"externalName": null}}')),
+        (egw_patch('{"spec": {"selector": {"istio": "egw"}}}'), "nothing to take back"),
+        (
+            "kubectl label namespace team-a a=b istio.io/rev-",
+            "kubectl label namespace team-a a- istio.io/rev=asm-1-30 --overwrite",
+        ),
+        (
+            "kubectl scale deployment egw-asm-1-30 --replicas=5 -n team-egress",
+            "kubectl scale deployment egw-asm-1-30 --replicas=2 -n team-egress",
+        ),
+        (
+            "kubectl rollout restart deployment egw-asm-1-30 -n team-egress",
+            "nothing to take back: the new pods have the specification of the old ones",
+        ),
+        ("kubectl cordon aks-gwpool-0", "kubectl uncordon aks-gwpool-0"),
+        (
+            "kubectl create namespace new",
+            "`kubectl delete namespace new`, which also deletes everything in it",
+        ),
+        (
+            "kubectl delete pod egw-asm-1-30-abc -n team-egress",
+            "nothing to take back: the pod's owner has created a new pod",
+        ),
+        (
+            "kubectl delete staticgatewayconfiguration sgc -n team-egress",
+            "no command takes it back: a new StaticGatewayConfiguration gets another prefix",
+        ),
+        (
+            "kubectl edit limitrange limits -n team-egress",
+            "edit it again with the previous values; keep them before (`kubectl get limitrange limits -o yaml -n team-egress`)",
+        ),
+        (
+            "kubectl delete deployment egw-asm-1-30 -n team-egress",
+            KEEP_DEPLOYMENT,
+        ),
+        ("kubectl label namespace nowhere a=b", "no command takes it back: namespace nowhere does not exist"),
+        ("kubectl patch widget w -p '{}'", "not known: widget w was not read"),
+        (
+            "az network nsg rule create --resource-group rg1 --nsg-name nsg --name allow --priority 100 --access Allow",
+            "az network nsg rule delete --resource-group rg1 --name allow --nsg-name nsg",
+        ),
+        ('az aks update --resource-group "$GROUP" --name aks1', "nothing to take back: the command sets no value"),
+        (
+            'az aks start --resource-group "$GROUP" --name aks1',
+            'az aks stop --resource-group "$GROUP" --name aks1',
+        ),
+        (
+            "az aks nodepool scale --resource-group rg1 --cluster-name aks1 --nodepool-name gwpool --node-count 3",
+            "not known: node pool gwpool was not read",
+        ),
+        (
+            "az aks nodepool scale --nodepool-name p --node-count 3 && az aks nodepool scale --nodepool-name p --node-count 2",
+            "nothing to take back: the last command restores the first value",
+        ),
+        (
+            "az aks mesh enable-egress-gateway --istio-egressgateway-name egw",
+            "not known: the mesh profile was not read",
+        ),
+    ],
+)
+def test_the_undo_of_a_command(store: FactStore, command: str, expected: str) -> None:
+    assert undo(store, command) == expected
+
+
+def test_a_new_object_is_deleted_and_a_present_one_gets_its_fields_back(store: FactStore) -> None:
+    manifest = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {}\n  namespace: team-egress\nspec:\n  type: NodePort"
+    apply = "kubectl apply -f - <<'EOF'\n" + manifest + "\nEOF"
+    assert undo(store, apply.format("new")) == "kubectl delete services new -n team-egress"
+    assert undo(store, apply.format("egw")) == (
+        'kubectl patch services egw --type merge -p \'{"spec": {"type": "ClusterIP"}}\' -n team-egress'
+    )
+
+
+def test_a_kind_that_is_not_read_is_deleted_only_if_the_object_is_new(store: FactStore) -> None:
+    manifest = "apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata:\n  name: x\n  namespace: team-egress"
+    assert undo(store, f"kubectl apply -f - <<'EOF'\n{manifest}\nEOF") == (
+        "`kubectl delete policyexception.kyverno.io x -n team-egress`, unless the object existed before: this kind is not read"
+    )
+
+
+def test_an_object_that_could_not_be_read_has_no_undo_command() -> None:
+    """Its previous value is unknown: a command would overwrite it with a guess."""
+    recorded = ClusterCopy(compose(named("base"), {})).facts()
+    forbidden = recorded.with_facts({Namespace: ()})
+    forbidden.add_gap(Namespace, Gap("kubernetes", "list", "namespaces", 403, "forbidden"))
+    assert undo(forbidden, "kubectl label namespace team-egress a=b") == "not known: Namespace team-egress was not read"
+
+
+def test_a_second_patch_of_an_object_is_taken_back_to_its_state_after_the_first(store: FactStore) -> None:
+    first, second = completed(
+        store,
+        egw_patch('{"spec": {"selector": {"istio": "a"}}}'),
+        egw_patch('{"spec": {"selector": {"istio": "b"}}}'),
+    )
+    assert '"istio": "egw"' in first.undo
+    assert '"istio": "a"' in second.undo
+
+
+def test_an_alternative_is_taken_back_to_the_state_before_what_it_replaces(store: FactStore) -> None:
+    first = change("first", egw_patch('{"spec": {"selector": {"istio": "a"}}}'))
+    other = change("other", egw_patch('{"spec": {"selector": {"istio": "b"}}}'))
+    then = change("then", egw_patch('{"spec": {"selector": {"istio": "c"}}}'))
+    found = completed(store, *alternatives(first, other), then)
+    assert '"istio": "egw"' in found[1].undo
+    assert '"istio": "a"' in found[2].undo
+
+
+def test_a_json_patch_is_taken_back_by_index_with_a_test(store: FactStore) -> None:
+    body = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 81}, {"op": "remove", "path": "/spec/ports/1"}]'
+    words = undo(store, egw_patch(body, "json"))
+    assert '"op": "test", "path": "/spec/ports"' in words
+    assert '{"op": "test", "path": "/spec/ports/0/port", "value": 81}' in words
+    assert '{"op": "replace", "path": "/spec/ports/0/port", "value": 15021}' in words
+
+
+def test_intermediate_steps_are_shown_by_themselves_and_the_last_one_by_a_diagnosis(store: FactStore) -> None:
+    label = "kubectl label namespace team-egress a=b"
+    restart = disrupt("restart", "kubectl rollout restart deployment egw-asm-1-30 -n team-egress")
+    look = inspect("look", "kubectl get namespaces")
+    first, seen, last = completed(store, label, look, restart)
+    assert first.verify == "kubectl get namespace team-egress --show-labels"
+    assert seen == look
+    assert last.verify == f"kubectl rollout status deployment egw-asm-1-30 -n team-egress && {DIAGNOSIS}"
+    assert last.expect == "EG405 is not reported any more"
+    assert completed(store, change("Ask the team"))[0].verify == DIAGNOSIS
+
+
+def test_what_a_check_gives_itself_stays(store: FactStore) -> None:
+    own = change("x", "kubectl label namespace a b=c", expect="e", verify="kubectl get v", undo="u")
+    assert completed(store, own) == (own,)
+
+
+def changing() -> Iterator[tuple[Finding, Action]]:
+    for case in all_cases():
+        for finding in case.run[0]:
+            yield from ((finding, each) for each in finding.actions if each.effect is not Effect.READS)
+
+
+def test_every_action_that_changes_something_says_what_to_expect_how_to_verify_and_how_to_undo_it() -> None:
+    found = list(changing())
+    assert len(found) > 700
+    assert [
+        f"{finding.code}: {each.title}" for finding, each in found if not (each.expect and each.verify and each.undo)
+    ] == []
+    assert [each.verify for _, each in found if not is_command(each.verify)] == []
+
+
+def test_verification_reads_only() -> None:
+    read = ("egress-diag diagnose ", "kubectl get ", "kubectl rollout status ", "az ")
+    wrong = {
+        part
+        for _, each in changing()
+        for part in each.verify.replace("--context aks1 ", "").split(" && ")
+        if not part.startswith(read) or (part.startswith("az ") and not {"show", "list"} & set(part.split()))
+    }
+    assert wrong == set()
+
+
+def test_the_commands_name_the_context_and_the_question() -> None:
+    cluster = next(each for each in all_cases() if each.check.slug == "client-not-injected").asked[0]
+    report = diagnosed(cluster, question(cluster, "team-egress/egw", "edition.cnn.com", "team-a")).finish(0.0)
+    actions = [a for f in report.findings for a in f.actions if a.effect is not Effect.READS]
+    assert actions
+    last = [each.verify.split(" && ")[-1] for each in actions]
+    diagnoses = [each for each in last if each.startswith("egress-diag ")]
+    assert diagnoses
+    assert all(each.endswith(" --host edition.cnn.com --from team-a") for each in diagnoses)
+    shown = [each for each in last if each.startswith("kubectl ")]
+    assert all(
+        each.startswith("kubectl --context aks1 ")
+        for each in (*shown, *(a.command for a in actions if "kubectl" in a.command[:7]))
+    )
