@@ -13,21 +13,18 @@ from bot.messages.blocks import (
     actions,
     as_code,
     button,
-    code_block,
     context,
     fallback,
     fitting,
     plain,
-    prose,
     raw,
     section,
 )
 from bot.messages.interaction_values import FindingValue
-from bot.messages.phrases import DATE_AND_TIME, EFFECT_WORDS, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
+from bot.messages.phrases import DATE_AND_TIME, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
+from bot.messages.recipes import recipe
 from bot.messages.step_offers import steps_for
-from checks.model.commands import is_command
-from checks.model.findings import Action, Finding, Report, Status
-from checks.reports.recipes import labeled
+from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import STAGES, codes_of, plural, roots_of
 from workers.records.run import Run
 
@@ -146,31 +143,6 @@ def _evidence(finding: Finding) -> Iterator[Block]:
         lines.append(f"• {as_code(each.resource)} {as_code(each.field)}: {as_code(each.observed)}{wanted}")
     for start in range(0, len(lines), 10):
         yield section(raw("\n".join(lines[start : start + 10])))
-
-
-def recipe(steps: Iterable[Action]) -> Iterator[Block]:
-    """The numbered actions of a finding or reason."""
-    for label, each in labeled(steps):
-        yield section(raw(f"*{label}* {action_text(each)}"))
-
-
-def action_text(step: Action) -> Escaped:
-    """An action: title, effect, documentation, command as a code block, and how to verify it."""
-    link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
-    body = f"\n{code_block(step.command)}" if step.command else ""
-    after = _labeled("Expect", step.expect) + _labeled("Verify", step.verify) + _labeled("Undo", step.undo)
-    return raw(f"{plain(step.title)} _({EFFECT_WORDS[step.effect]})_{link}{body}{after}")
-
-
-def _labeled(label: str, words: str) -> str:
-    """A sentence after its label, or a command in a code block below it."""
-    if not words:
-        return ""
-    return f"\n_{label}:_\n{code_block(words)}" if is_command(words) else f"\n_{label}:_ {prose(words)}"
-
-
-def _is_plain_link(url: str) -> bool:
-    return url.startswith("https://") and not any(mark in url for mark in "<>| \n")
 
 
 def _named(run: Run, slugs: Iterable[str]) -> Escaped:

@@ -1,7 +1,6 @@
 """The parent message of a run in the channel: enough to act on without opening the thread."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from bot.messages.blocks import (
@@ -18,19 +17,16 @@ from bot.messages.blocks import (
     section,
     text_object,
 )
-from bot.messages.findings import action_text, findings_of
+from bot.messages.findings import findings_of
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration, since_when
+from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
-from checks.model.findings import Action, Effect, Report, Status, Verdict
+from checks.model.findings import Report, Status, Verdict
 from checks.reports.wording import VERDICTS, acting_causes
 from workers.records.run import Run, RunState
-
-ACTIONS_IN_PARENT = 3
-LONGEST_COMMAND = 6
-"""Lines of the longest command that the parent shows; a phone shows little more."""
 
 EDIT_INTERVALS = (1.0, 3.0)
 """Seconds between two edits of a parent while its run is active: at first, and later.
@@ -121,29 +117,13 @@ def progress_line(run: Run) -> Escaped:
 
 
 def next_actions(report: Report) -> Iterator[Block]:
-    """At most three actions: the first read-only and the first other one of each cause.
+    """The recipe of each cause.
 
     If the run is inconclusive, the first action for each reason not to check precedes them.
     """
     reasons = report.not_checked if report.verdict is Verdict.INCONCLUSIVE else ()
-    chosen = list(dict.fromkeys(each.actions[0] for each in reasons if each.actions))
-    for cause in acting_causes(report):
-        reading = [a for a in cause.actions if a.effect is Effect.READS][:1]
-        fixing = [a for a in cause.actions if a.effect is not Effect.READS][:1]
-        chosen += [a for a in (*reading, *fixing) if a not in chosen]
-    for number, step in enumerate(chosen[:ACTIONS_IN_PARENT], start=1):
-        yield section(raw(f"*{number}.* {action_text(_short(step))}"))
-
-
-def _short(step: Action) -> Action:
-    """The step without its command if that is too long to show.
-
-    Half a command must never be copied.
-    """
-    lines = len(step.command.splitlines())
-    if lines <= LONGEST_COMMAND:
-        return step
-    return replace(step, title=f"{step.title} (the command, {lines} lines, is in the thread)", command="", expect="")
+    yield from card_steps(dict.fromkeys(each.actions[0] for each in reasons if each.actions))
+    yield from card_recipes(acting_causes(report))
 
 
 def buttons_of(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitting, plain, raw, section
 from bot.messages.canary_lines import canary_text
-from bot.messages.findings import action_text, code_and_title, findings_of, notification_of
+from bot.messages.findings import code_and_title, findings_of, notification_of
 from bot.messages.headlines import name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
+from bot.messages.recipes import recipe
 from bot.messages.since_healthy import current_faults, since_healthy_blocks
 from checks.model.findings import Finding, Status
-from checks.reports.wording import VERDICTS, plural, roots_of
+from checks.reports.wording import VERDICTS, acting_causes, plural, roots_of
 from workers.records.canary import CanarySummary
 from workers.records.gateway_state import GatewayState
 from workers.records.history import PastRun
@@ -56,15 +57,18 @@ def _effects(run: Run, cause: Finding, mechanisms: Mechanisms, depth: int, liste
 
 
 def command_list(run: Run) -> Message:
-    """Every command of the findings, root causes first, each in a code block of its own."""
+    """The commands of the causes, each in a code block of its own.
+
+    A symptom ends with its cause: its commands are not among them.
+    """
     name = name_of(run)
-    roots = roots_of(run.report) if run.report is not None else ()
-    ordered = [*roots, *(f for f in findings_of(run) if f not in roots and f.status is not Status.PASS)]
-    steps = list(dict.fromkeys(each for finding in ordered for each in finding.actions if each.command))
+    failed = [each for each in run.findings if each.status is Status.FAIL]
+    causes = acting_causes(run.report) if run.report is not None else failed
+    steps = [each for cause in causes for each in cause.actions if each.command]
     if not steps:
-        return _private("commands", f"{name}: no finding has a command.")
+        return _private("commands", f"{name}: no cause has a command.")
     blocks: list[Block] = [section(raw(f"*{plural(len(steps), 'command')} for* {plain(name)}"))]
-    blocks += [section(action_text(each)) for each in steps]
+    blocks += recipe(dict.fromkeys(steps))
     return Message("commands", fallback(f"{plural(len(steps), 'command')} for {name}"), fitting(blocks), thread=False)
 
 

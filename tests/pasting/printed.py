@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from bot.messages.findings import action_text
+from bot.messages.recipes import action_text
 from checks.model.commands import is_command
 from checks.model.findings import Action, Report
 from checks.reports.markdown import markdown

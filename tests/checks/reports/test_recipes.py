@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.messages.findings import recipe
+from bot.messages.recipes import recipe
 from checks.model.commands import alternatives, change, inspect
 from checks.model.findings import Action
 from checks.reports.markdown import markdown
