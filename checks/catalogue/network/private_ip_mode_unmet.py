@@ -15,6 +15,7 @@ from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.recent_access import no_request_succeeds
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL, USER_ROUTES
@@ -32,7 +33,7 @@ _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
     severity=Severity.BLOCKS,
     hop="node pool",
     article=("SEG-1",),
-    reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Subnet, RouteTable, Pod, ProxyLog),
+    reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Subnet, RouteTable, Deployment, Pod, ProxyLog),
     explains={
         "egress-prefix-unassigned": "AKS assigns no addresses if the cluster or node pool does not support private-IP mode",
         "traffic-failing": "the gateway nodes have no route for the requests",
