@@ -54,7 +54,6 @@ def over_http(system: System) -> System:
 def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
     """Type a command while no run is active; return the number of its thread."""
     idle(system)
-    system.end_incidents()
     count = len([m for m in system.slack.messages() if slot(m) == "parent"])
     ack = system.slack.say(text, user=user)
     assert ack.ok, ack
@@ -62,7 +61,7 @@ def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
 
 
 def idle(system: System) -> None:
-    """Wait until every started run shows its end."""
+    """Wait until every started run shows its end, and let every incident be over."""
     shown = [*system.slack.messages(), *system.slack.messages("C0PAY")]
     parents = [m for m in shown if slot(m) == "parent"]
     system.wait(
@@ -70,6 +69,7 @@ def idle(system: System) -> None:
         60,
         "a run is still going",
     )
+    system.end_incidents()
 
 
 def ended(system: System, number: int) -> None:
