@@ -212,8 +212,9 @@ def complete(thread: list[StoredMessage]) -> bool:
 
     It has all messages once, and a parent with the verdict.
     """
-    found = slots(thread)
-    return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and shows_verdict(thread[0])
+    found = [(document(message), slot(message)) for message in thread]
+    whole = {"parent", "verdict", *STEPS} <= set(slots(thread)) and len(found) == len(set(found))
+    return whole and shows_verdict(thread[0])
 
 
 def shows_verdict(parent: StoredMessage) -> bool:

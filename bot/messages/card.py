@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.messages.blocks import (
     Block,
@@ -59,6 +60,8 @@ def card_message(run: Run, view: CardView, offered: Collection[str] = ()) -> Mes
     card = view.card
     if card.run != run.id:
         return _followed(run, view)
+    if card.gone is not None:
+        return _gone(run, view, card.gone)
     if not card.open:
         blocks, words = [section(_recovered(view))], f"{_end_plain(card)}: {card.gateway} on {card.cluster}"
         return _message(run, words, [*blocks, context(*_lines(view, None))])
@@ -110,6 +113,13 @@ def _followed(run: Run, view: CardView) -> Message:
     where = f"<{view.newer}|a newer message>" if view.newer else "a newer message in this channel"
     line = raw(f"▫️ *Continued* in {where}: {_gateway(card)}")
     return _message(run, f"Continued in a newer message: {card.gateway} on {card.cluster}", [section(line)])
+
+
+def _gone(run: Run, view: CardView, at: datetime) -> Message:
+    card = view.card
+    line = raw(f"▫️ *No longer exists:* {_gateway(card)} was not found at {local_time(at, DATE_AND_TIME)}.")
+    words = f"No longer exists: {card.gateway} on {card.cluster}"
+    return _message(run, words, [section(line), context(*_lines(view, None))])
 
 
 def _recovered(view: CardView) -> Escaped:

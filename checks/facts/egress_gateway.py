@@ -67,6 +67,7 @@ class UnknownGateway(Exception):
     """
 
     def __init__(self, name: str, namespace: str | None, shown: Sequence[str], unread: str = "") -> None:
+        self.unread = unread
         names = {each: each.partition("/")[2] for each in shown}
         close = get_close_matches(name.lower(), list(names.values()), n=3, cutoff=0.5)
         self.nearest = tuple(each for each, own in names.items() if own in close)

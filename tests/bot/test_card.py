@@ -273,6 +273,29 @@ def test_a_run_in_another_channel_closes_this_card_and_names_no_one(broken: Conv
     assert "U0CAROL" not in str(card(broken).blocks)
 
 
+def test_a_gateway_that_was_removed_has_no_commands(broken: Conversation, tmp_path: Path) -> None:
+    """A second command says so in the thread, and the card does not stay broken."""
+    write_bundle(named("base"), tmp_path / "renamed")
+    for file in (each for each in (tmp_path / "renamed").rglob("*") if each.is_file()):
+        file.write_text(file.read_text(encoding="utf-8").replace("egw", "egx"), encoding="utf-8")
+    broken_bundle = replace_bundle(broken, tmp_path / "renamed")
+    broken.say("/egress-diag weu team-egress/egw", user="U0BOB")
+    assert "No longer exists" in card(broken).shown
+    assert not card(broken).buttons
+    assert any("No egress gateway" in m.shown for m in replies(broken))
+    replace_bundle(broken, broken_bundle)
+    broken.say("/egress-diag weu team-egress/egw", user="U0BOB")
+    assert "*Broken:*" in card(broken).shown
+    assert len(broken.parents) == 1
+
+
+def test_a_complete_fleet_check_reports_a_removed_gateway(broken: Conversation) -> None:
+    now = datetime.now(UTC)
+    broken.client.stores.fleet.ledger.record_sweep(SweptCluster("prod-weu", "fleet-1", now, 0), [], now)
+    broken.play()
+    assert "No longer exists" in card(broken).shown
+
+
 # owners
 
 

@@ -20,7 +20,7 @@ from tests.bot.live_cluster import slow_cluster
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
-from tests.system import System, complete, slot, slots, whole_thread
+from tests.system import System, complete, document, slot, slots, whole_thread
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -133,7 +133,7 @@ def ends_complete(stage: Stage) -> None:
 
 def is_complete(stage: Stage) -> None:
     """Assert that the thread has everything of an ended run, and nothing twice."""
-    found = slots(stage.thread)
+    found = [(document(message), slot(message)) for message in stage.thread]
     assert len(found) == len(set(found)), found
     assert complete(stage.thread)
     steps = _steps_shown(stage)
@@ -204,6 +204,31 @@ def test_redis_dies_and_is_restarted(stage: Stage, away: float) -> None:
     time.sleep(away)
     stage.redis.start()
     ends_complete(stage)
+
+
+@pytest.mark.parametrize("killed", [("worker",), ("courier",), ALL])
+def test_a_second_command_during_an_incident_updates_the_card(stage: Stage, killed: tuple[str, ...]) -> None:
+    stage.kube.faults.faults[:] = []
+    assert stage.slack.say("/egress-diag live team-egress/egw").ok
+    ends_complete(stage)
+    stage.kube.faults.faults[:] = [Fault("virtualservices", hang=8, times=1)]
+    answer = stage.slack.say("/egress-diag live team-egress/egw", user="U0BOB")
+    assert answer.message is not None
+    assert "has an incident" in answer.message.shown
+
+    def second() -> StoredMessage | None:
+        return next((m for m in stage.thread[1:] if slot(m) == "parent"), None)
+
+    stage.system.wait(second, 60, "the second run is not shown")
+    for name in killed:
+        stage.system.kill(name)
+    for name in killed:
+        stage.system.start(name)
+    stage.system.wait(lambda: "Nothing changed" in (second() or stage.thread[0]).shown, WITHIN, "no result")
+    stage.system.wait(lambda: "<@U0BOB>" in stage.thread[0].shown, WITHIN, "the card does not show the last check")
+    parents = [m for m in stage.slack.messages() if slot(m) == "parent"]
+    assert len(parents) == stage.number + 1
+    assert sum(slot(m) == "parent" for m in stage.thread[1:]) == 1
 
 
 def test_all_processes_die_at_once(stage: Stage) -> None:

@@ -22,6 +22,7 @@ from workers.records.gateway_state import (
     GatewayState,
     SweptCluster,
     Transition,
+    TransitionKind,
 )
 from workers.records.mute import MUTE_JSON, Mute
 from workers.runs.cards import Cards
@@ -99,6 +100,8 @@ class Ledger:
             before = Expected(("GET", version), self.redis.get(version))
             writes, events = self._changes(cluster, checks, now, present, by)
             cards = self._cards.after_checks(cluster, checks)
+            removed = {each.gateway for each in events if each.kind is TransitionKind.VANISHED}
+            cards.add(self._cards.after_removal(cluster, removed, now))
             writes += [("INCR", version), *cards.writes]
             return events if self._transitions.apply([before, *cards.expected], writes) else None
 

@@ -75,6 +75,8 @@ class Card:
     client: str | None = None
     owners: tuple[OwnerChange, ...] = ()
     """The latest changes of the owner."""
+    gone: Moment | None = None
+    """When a check found that the gateway no longer exists."""
 
     @property
     def key(self) -> str:
@@ -89,8 +91,8 @@ class Card:
 
     @property
     def open(self) -> bool:
-        """Whether the last check did not find the gateway healthy."""
-        return self.verdict is not Verdict.HEALTHY
+        """Whether the gateway exists, and the last check did not find it healthy."""
+        return self.verdict is not Verdict.HEALTHY and self.gone is None
 
     def is_current(self, now: datetime) -> bool:
         """Whether the card has had activity within a day: checks of the gateway then belong to it."""

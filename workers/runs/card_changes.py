@@ -62,7 +62,7 @@ def after_check(card: Card, check: SeenCheck) -> Card:
     """The card after a check; an older one, or one recorded before, changes nothing."""
     if check.at < card.at or (check.at == card.at and check.run in ("", card.latest)):
         return card
-    changed = check.verdict is not card.verdict
+    changed = check.verdict is not card.verdict or card.gone is not None
     differs = changed or check.causes != card.causes
     after = replace(
         card,
@@ -72,6 +72,7 @@ def after_check(card: Card, check: SeenCheck) -> Card:
         active=check.at if check.run or changed else card.active,
         latest=check.run if check.run and (differs or card.elsewhere or not check.of_watch) else card.latest,
         elsewhere=not check.run and (differs or card.elsewhere),
+        gone=None,
         was=check.causes if check.verdict is not Verdict.HEALTHY and check.causes else card.was,
     )
     if check.verdict is not Verdict.INCONCLUSIVE:
@@ -91,6 +92,11 @@ def is_shown_at_once(before: Card, after: Card, *, of_watch: bool) -> bool:
     steps = (each.at.timestamp() // UNCHANGED_SECONDS for each in (before, after))
     differs = (before.verdict, before.causes, before.latest) != (after.verdict, after.causes, after.latest)
     return differs or not of_watch or len(set(steps)) > 1
+
+
+def after_removal(card: Card, at: datetime) -> Card:
+    """The card after a check that no longer found the gateway; a late one changes nothing."""
+    return replace(card, gone=at, at=at, active=at) if card.gone is None and at >= card.at else card
 
 
 def after_owner(card: Card, user: str, owner: str, before: str, by: OwnedBy, at: datetime) -> Card:

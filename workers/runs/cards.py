@@ -7,7 +7,7 @@ A card is changed in the transition of the fact that it shows: the end of a run,
 return a `CardChange` make its expectations and writes, for the caller's transition.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,7 +18,15 @@ from workers.records.card import CARD_JSON, Card, OwnedBy, card_key
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run, Target
 from workers.runs.bounded import surplus_fields
-from workers.runs.card_changes import SeenCheck, after_check, after_owner, is_shown_at_once, seen_elsewhere, seen_run
+from workers.runs.card_changes import (
+    SeenCheck,
+    after_check,
+    after_owner,
+    after_removal,
+    is_shown_at_once,
+    seen_elsewhere,
+    seen_run,
+)
 from workers.runs.compare_and_set import Expected, Write
 from workers.runs.documents import new_revision
 from workers.runs.unreadable import UnreadableRecords
@@ -179,6 +187,15 @@ class Cards:
                 # An unchanged result is shown on cards that someone follows.
                 shown = after.verdict is not card.verdict or after.causes != card.causes or card.is_current(check.at)
                 self._replace(change, raw, after, shown=shown)
+        return change
+
+    def after_removal(self, cluster: str, gateways: Collection[str], at: datetime) -> CardChange:
+        """The change by a check that found that gateways of a cluster no longer exist."""
+        change = CardChange()
+        for raw, card in self._cards(cluster) if gateways else ():
+            after = after_removal(card, at) if card.gateway in gateways else card
+            if after is not card and (card.open or card.is_current(at)):
+                self._replace(change, raw, after)
         return change
 
     def after_owner(

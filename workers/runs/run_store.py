@@ -8,7 +8,7 @@ that have not ended.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -230,17 +230,24 @@ class Runs:
         fields: dict[str, str | bytes] = {"state": RunState.DONE.value, "report": pack(REPORT.dump_json(report))}
         if first_seen:
             fields["first_seen"] = _FIRST_SEEN_JSON.dump_json(first_seen)
-        ended = self._ended(replace(run, first_seen=first_seen), report.verdict.value, report, **fields)
+        seen = replace(run, first_seen=first_seen)
+        ended = self._ended(run, report.verdict.value, lambda now: self.cards.after_run(seen, report, now), **fields)
         if ended:
             # The report contains the findings.
             self.redis.delete(self._key("run", run.id, "findings"), self._key("run", run.id, "order"))
         return ended
 
-    def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
-        """End the run because its question cannot be answered as asked."""
+    def refuse(self, run: Run, problem: str, choices: Iterable[str] = (), *, gone: bool = False) -> bool:
+        """End the run because its question cannot be answered as asked.
+
+        `gone`: its gateway no longer exists.
+        """
+        target = run.order.target
+        names = [f"{target.namespace}/{target.gateway}"] if gone else []
         return self._ended(
             run,
             "refused",
+            lambda now: self.cards.after_removal(target.cluster, names, now),
             state=RunState.REFUSED.value,
             problem=problem,
             choices=_CHOICES_JSON.dump_json(tuple(choices)).decode(),
@@ -323,7 +330,13 @@ class Runs:
         key = self._key("run", run.id)
         self._transitions.apply([Expected(("EXISTS", key), 1)], [("HSET", key, field, value)])
 
-    def _ended(self, run: Run, outcome: str, found: Report | None = None, **fields: str | bytes) -> bool:
+    def _ended(
+        self,
+        run: Run,
+        outcome: str,
+        change: Callable[[datetime], CardChange] = lambda _: CardChange(),
+        **fields: str | bytes,
+    ) -> bool:
         now, key = datetime.now(UTC), self._key("run", run.id)
         pairs = [part for pair in fields.items() for part in pair]
         writes: list[Write] = [
@@ -333,7 +346,7 @@ class Runs:
         ]
 
         def attempt() -> bool | None:
-            card = self.cards.after_run(run, found, now) if found is not None else CardChange()
+            card = change(now)
             if self._transitions.apply([*self._not_ended(run.id), *card.expected], [*writes, *card.writes]):
                 return True
             # Either the run has ended, or its card has changed in between.

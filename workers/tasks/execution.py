@@ -104,8 +104,11 @@ class Diagnoser:
         except UnknownGateway as unknown:
             # A repetition and a watch concern a gateway that existed: everyone in their thread has to know.
             known = run.order.after is not None or run.order.watch
-            refuse = self.stores.runs.refuse if known else self.stores.runs.refuse_privately
-            self._end(run, refuse(run, error_sentence(unknown), unknown.nearest))
+            problem = error_sentence(unknown)
+            if known:
+                self._end(run, self.stores.runs.refuse(run, problem, unknown.nearest, gone=not unknown.unread))
+            else:
+                self._end(run, self.stores.runs.refuse_privately(run, problem, unknown.nearest))
         except (UnknownCluster, BundleError, SourceError) as wrong:
             self._end(run, self.stores.runs.refuse(run, str(wrong)))
 

@@ -177,6 +177,9 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
             replace(stories.done(stories.INCONCLUSIVE), ended=LATER),
         ),
     )[:1],
+    "card_gone": lambda: run_messages(BROKEN_RUN, NOW, card=CardView(replace(CARD, gone=LATER, at=LATER), BROKEN_RUN))[
+        :1
+    ],
     "card_continued": lambda: run_messages(
         BROKEN_RUN, NOW, card=CardView(replace(CARD, run="5a6b7c8d9e0f"), newer="https://slack.example/p2")
     )[:1],
