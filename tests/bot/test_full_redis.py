@@ -72,6 +72,7 @@ def number_of_threads(system: System) -> int:
 
 
 def completes(system: System, text: str) -> None:
+    system.end_incidents()
     number = number_of_threads(system)
     assert answer(system, text) == ""
     system.wait(lambda: complete(whole_thread(system.slack, number=number)), 60, "the thread is not complete")

@@ -20,7 +20,8 @@ from bot.fleet.fleet_forms import REMOVE_DIGEST
 from bot.fleet.handoff_messages import TAKE_HANDOFF
 from bot.listeners.active_steps import STEP_ACTIONS
 from bot.listeners.buttons import BUTTON_ACTIONS, MENU_ACTIONS
-from bot.messages.interaction_values import ChoiceValue, FindingValue, StepFormMetadata, StepValue
+from bot.messages.home import RELEASE_INCIDENT, TAKE_INCIDENT
+from bot.messages.interaction_values import ChoiceValue, FindingValue, IncidentValue, StepFormMetadata, StepValue
 from bot.messages.step_messages import CANCEL_STEP
 from bot.sandbox import SandboxServer
 from checks.actions.plan import ActionKind
@@ -89,6 +90,11 @@ class Attempts:
                 self.add(f"{name} {value}", made.press, name, value, menu=menu)
         for name, record in itertools.product((REMOVE_DIGEST, TAKE_HANDOFF), made.ids()):
             self.add(f"{name} {record}", made.press, name, record)
+        for name, action in itertools.product(("denied cluster", "denied gateway"), (TAKE_INCIDENT, RELEASE_INCIDENT)):
+            target = TARGETS[name]
+            gateway = f"{target.namespace}/{target.gateway}"
+            value = IncidentValue(cluster=target.cluster, gateway=gateway).encode()
+            self.add(f"{action} {name} {gateway}", made.press, action, value)
         self.add("home button", made.press, "home", "home")
         self.add("home", made.open_home)
 
@@ -165,6 +171,8 @@ def permitted(made: Office, what: str, user: str, channel: str) -> bool:
         mine = place == channel and may(user, channel, "diagnose", target.cluster, target.gateway)
         if mine and (run.id in what or what.endswith(f"in {name} {place}") or made.watches[name, place].id in what):
             return True
+    if "history shared team-egress/egw" in what and may(user, channel, "diagnose", "shared", "egw"):
+        return True
     return "mute shared team-egress/egw" in what and may(user, channel, "digest", "shared", "egw")
 
 
