@@ -69,7 +69,16 @@ class ClusterCopy:
             for kind, _ in LISTED_KINDS.values()
             for thing in after.known(kind)
         ]
-        self.cluster = replace(self.cluster, objects=(*others, *(dict(each) for each in changed)))
+        before = {identity(each): each for each in self.cluster.objects}
+        written = (each if before.get(identity(each)) == each else self._stamped(each) for each in map(dict, changed))
+        self.cluster = replace(self.cluster, objects=(*others, *written))
+
+    def _stamped(self, manifest: Manifest) -> Manifest:
+        """A Secret with the time of the write, by which its content is newer than a log line about it."""
+        if manifest["kind"] != "Secret":
+            return manifest
+        writes = [{"manager": "kubectl", "operation": "Update", "time": self.stamp}]
+        return {**manifest, "metadata": {**manifest["metadata"], "managedFields": writes}}
 
     def of(self, kind: str, namespace: str | None = None) -> list[Manifest]:
         """The objects of a kind (any API group), perhaps of one namespace."""

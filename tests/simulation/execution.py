@@ -14,6 +14,7 @@ from tests.recordings import diagnosed
 from tests.simulation import az, kubectl
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers import settle
+from tests.simulation.output import printed_output
 from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
 from tests.simulation.undoing import not_undone
 
@@ -152,7 +153,10 @@ def _execute(action: Action, copy: ClusterCopy) -> None:
     before = copy.cluster
     if placeholder := _PLACEHOLDER.search(action.title):
         raise ValueUnknown(f"the reader must replace {placeholder[1]}")
-    for command in commands(action.command):
+    printed = ""
+    for read in commands(action.command):
+        command = replace(read, stdin=printed) if read.piped and printed else read
+        printed = printed_output(command, copy)
         run = _PROGRAMS.get(command.words[0])
         if run is not None:
             run(command, copy)

@@ -58,7 +58,7 @@ def _patch(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectCh
     del stdin
     body = json.loads(options.one("-p", "--patch"))
     kind = options.one("--type") or "strategic"
-    for thing in _targets(options.positional, options, copy):
+    for thing in targets(options.positional, options, copy):
         if kind == "json":
             yield JsonPatch(thing, tuple(body))
         else:
@@ -85,7 +85,7 @@ def _strategic(present: Any, patch: Any) -> Any:
 
 def _delete(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
     del stdin
-    for thing in _targets(options.positional, options, copy):
+    for thing in targets(options.positional, options, copy):
         yield Delete(thing)
 
 
@@ -94,7 +94,7 @@ def _metadata(field: str) -> Callable[[Options, str, ClusterCopy], Iterator[Obje
         del stdin
         pairs = [word for word in options.positional if "=" in word or word.endswith("-")]
         values = {k: v if eq else None for k, eq, v in (word.rstrip("-").partition("=") for word in pairs)}
-        for thing in _targets([word for word in options.positional if word not in pairs], options, copy):
+        for thing in targets([word for word in options.positional if word not in pairs], options, copy):
             present = thing.raw.get("metadata", {}).get(field) or {}
             for key, value in values.items():
                 if value is not None and present.get(key) not in (None, value) and not options.one("--overwrite"):
@@ -106,14 +106,14 @@ def _metadata(field: str) -> Callable[[Options, str, ClusterCopy], Iterator[Obje
 
 def _scale(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
     del stdin
-    for thing in _targets(options.positional, options, copy):
+    for thing in targets(options.positional, options, copy):
         yield MergePatch(thing, {"spec": {"replicas": int(options.one("--replicas"))}})
 
 
 def _rollout(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
     del stdin
     what = options.positional.pop(0)
-    for thing in _targets(options.positional, options, copy):
+    for thing in targets(options.positional, options, copy):
         if what == "resume":
             yield MergePatch(thing, {"spec": {"paused": None}})
         elif what != "restart":
@@ -160,7 +160,7 @@ def _edit(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectCha
 def _cordon(unschedulable: bool) -> Callable[[Options, str, ClusterCopy], Iterator[ObjectChange]]:
     def run(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
         del stdin
-        for thing in _targets(["node", *options.positional], options, copy):
+        for thing in targets(["node", *options.positional], options, copy):
             yield MergePatch(thing, {"spec": {"unschedulable": unschedulable or None}})
 
     return run
@@ -181,7 +181,7 @@ _VERBS: Mapping[str, Callable[[Options, str, ClusterCopy], Iterator[ObjectChange
 }
 
 
-def _targets(words: Sequence[str], options: Options, copy: ClusterCopy) -> list[KubernetesObject]:
+def targets(words: Sequence[str], options: Options, copy: ClusterCopy) -> list[KubernetesObject]:
     """The objects that the command names, or selects by label and field.
 
     Raises Refused if a named one is missing.

@@ -15,11 +15,12 @@ from checks.istio.configured.configured_hosts import configured_hosts, examined_
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import gateway_clusters
 from checks.istio.faults.resolved_routes import ROUTER_READS
+from checks.istio.fixes.secrets import AUTHORITY, PAIR, fill_secret
 from checks.istio.fixes.tls_settings import tls_place
 from checks.knowledge.istiod_logs import CREDENTIALS
 from checks.knowledge.proxy_logs import LogLine
 from checks.model.commands import ISTIO_TLSO, change, inspect, kubectl
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment, text
 
 _FILES = ("clientCertificate", "privateKey", "caCertificates")
@@ -135,22 +136,16 @@ def _rejected(facts: Facts, use: _Use) -> Observation | None:
         ],
         actions=[
             inspect("List the Secrets of the namespace", kubectl("get", "secrets", namespace=secret.namespace)),
-            _create(facts, use),
+            fill_secret(secret, _needed(use), server=not isinstance(use.owner, DestinationRule), renewed=True),
         ],
         about=[Involved("host", each) for each in use.hosts],
     )
 
 
-def _create(facts: Facts, use: _Use) -> Action:
-    simple = use.mode == "SIMPLE" and isinstance(use.owner, DestinationRule)
-    pair = [] if simple else ["--from-file=tls.crt=client.crt", "--from-file=tls.key=client.key"]
-    words = ["create", "secret", "generic", use.secret, *pair, "--from-file=ca.crt=ca.crt"]
-    return change(
-        f"Create Secret {use.secret} from your certificate files (first delete a wrong Secret of that name)",
-        kubectl(*words, namespace=facts.gateway.namespace),
-        ISTIO_TLSO,
-        "istiod delivers the Secret within seconds, without a restart",
-    )
+def _needed(use: _Use) -> tuple[str, ...]:
+    """The keys of the credential: a server needs the key pair, a client the CA; with mutual TLS both need both."""
+    mutual, client = "MUTUAL" in use.mode, isinstance(use.owner, DestinationRule)
+    return (*(PAIR if mutual or not client else ()), *((AUTHORITY,) if mutual or client else ()))
 
 
 def _newest(facts: Facts, name: str) -> tuple[Line, str, LogLine] | None:

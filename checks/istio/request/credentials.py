@@ -17,7 +17,8 @@ AUTHORITIES = ("cacert", "ca.crt")
 AUTHORITY_SUFFIX = "-cacert"
 
 _SECRET, _CONFIG_MAP = "kubernetes://", "configmap://"
-_UNWATCHED = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
+UNWATCHED = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
+"""The types of Secrets that istiod does not read."""
 
 
 class CredentialProblem(Enum):
@@ -118,4 +119,4 @@ def filled_keys(secret: Secret) -> set[str] | None:
 
 def _watched(here: ProxyConfiguration, namespace: str, name: str) -> Secret | None:
     found = here.mesh.secrets.get((namespace, name))
-    return None if found is None or found.type in _UNWATCHED else found
+    return None if found is None or found.type in UNWATCHED else found
