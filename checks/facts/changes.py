@@ -16,6 +16,7 @@ from checks.facts.kubernetes_kinds import listed_kind, resource_name
 from checks.facts.manifests import LAST_APPLIED, applied_content, last_applied, manifest_yaml, without_server_fields
 from checks.facts.patches import Unfit, json_patched, merge_patched, three_way_patch
 from checks.model.commands import kubectl, kubectl_apply
+from checks.model.json_patches import guarded
 from checks.model.raw_values import Raw, at, mapping, text
 
 
@@ -146,7 +147,8 @@ class JsonPatch(_ToObject):
 
     @property
     def command(self) -> str:
-        return _patch_command(self.thing, "json", orjson.dumps(self.operations).decode())
+        """The command, which changes nothing if a list entry is no longer the one that was read."""
+        return _patch_command(self.thing, "json", orjson.dumps(guarded(self.thing.raw, self.operations)).decode())
 
     def applied(self, raw: Raw | None) -> Raw:
         """The object after the change. Raises ChangeRefused."""

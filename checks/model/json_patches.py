@@ -5,7 +5,8 @@ API server then refuses the whole patch, and nothing is changed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from checks.model.commands import kubectl
 
@@ -28,6 +29,63 @@ def patch_entry(resource: str, name: str, operations: Sequence[Operation], names
         if each["op"] != "test" and entry and not any(_covers(path, entry) for path in checked):
             raise ValueError(f"no test of {entry} before {each['op']} {each['path']}")
     return kubectl("patch", resource, name, "--type=json", "-p", json.dumps(list(operations)), namespace=namespace)
+
+
+_FIRST = ("name", "gateways", "host", "hosts", "sniHosts", "destination", "port", "number")
+"""The fields that tell entries of a list apart, before others."""
+_LONGEST = 200
+"""Longer values are not tested: another field of the entry is."""
+
+
+def guarded(present: Mapping[str, Any], operations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The operations after tests that each changed list entry is still that of the present object.
+
+    A test is the present value of the changed field, otherwise a field that tells the entry apart. An entry that an operation
+    inserts, or that the operations test themselves, gets no test.
+    """
+    tested = [str(each["path"]) for each in operations if each["op"] == "test"]
+    tests: dict[str, Any] = {}
+    for each in operations:
+        path = str(each["path"])
+        entry = _changed_entry(each)
+        found = _leaf(present, path) if each["op"] != "test" and entry else None
+        if found is None and each["op"] != "test" and entry:
+            found = _leaf(present, entry)
+        if found is not None and not any(f"{one}/".startswith(f"{entry}/") for one in tested):
+            tests.setdefault(*found)
+    return [*(unchanged(path, value) for path, value in tests.items()), *operations]
+
+
+def _changed_entry(operation: Mapping[str, Any]) -> str:
+    """The path up to the last index of a list that exists before the operation, "" without one."""
+    words = str(operation["path"]).split("/")
+    last = len(words) - 1 if operation["op"] == "add" else len(words)  # an added index is a new entry
+    positions = [at for at, word in enumerate(words[:last]) if word.isdecimal()]
+    return "/".join(words[: positions[-1] + 1]) if positions else ""
+
+
+def _leaf(present: object, path: str) -> tuple[str, object] | None:
+    """A short value at the path or below it, with its path; None without one."""
+    value = present
+    for step in (each.replace("~1", "/").replace("~0", "~") for each in path.split("/")[1:]):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return _below(value, path)
+
+
+def _below(value: object, path: str) -> tuple[str, object] | None:
+    if isinstance(value, Mapping):
+        keys = sorted(value, key=lambda key: (_FIRST.index(key) if key in _FIRST else len(_FIRST), key))
+        parts = [(value[key], f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}") for key in keys]
+    elif isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
+        parts = [(each, f"{path}/{at}") for at, each in enumerate(value)]
+    else:
+        return (path, value) if len(json.dumps(value)) <= _LONGEST else None
+    return next((found for each, place in parts if (found := _below(each, place)) is not None), None)
 
 
 def _covers(tested: str, entry: str) -> bool:

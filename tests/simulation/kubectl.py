@@ -62,7 +62,15 @@ def _patch(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectCh
         if kind == "json":
             yield JsonPatch(thing, tuple(body))
         else:
+            if kind != "merge" and "template" in (body.get("spec") or {}) and not _has_replica_sets(thing, copy):
+                raise NotSimulated(f"the ReplicaSets of {thing.ref} were not recorded")
             yield MergePatch(thing, body if kind == "merge" else _strategic(thing.raw, body))
+
+
+def _has_replica_sets(thing: KubernetesObject, copy: ClusterCopy) -> bool:
+    """Whether its pods are replaced in the simulation."""
+    found = [each["metadata"].get("ownerReferences") or () for each in copy.of("ReplicaSet", thing.namespace)]
+    return any(owner.get("name") == thing.name for owners in found for owner in owners)
 
 
 def _strategic(present: Any, patch: Any) -> Any:

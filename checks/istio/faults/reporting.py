@@ -13,14 +13,15 @@ from checks.facts.view import Facts
 from checks.istio.configured.cluster_hosts import ClusterHost, cluster_host
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.definition.proved_fault import Proved
+from checks.istio.faults.fix_actions import fix_actions
 from checks.istio.faults.request_route import ResolvedRoute
 from checks.istio.faults.resolved_routes import reported_routes, resolved_routes
-from checks.istio.faults.route_texts import as_written, consequence_of, first_names
+from checks.istio.faults.route_texts import consequence_of, first_names
 from checks.istio.faults.uncertain_routes import uncertain_routes
-from checks.istio.fixes.show_commands import list_kind, show_object
+from checks.istio.fixes.show_commands import list_kind
+from checks.istio.request.client_request import as_written
 from checks.istio.request.outcome import Result
-from checks.model.commands import HOWTO, change
-from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, skip, warn
+from checks.model.findings import Evidence, Involved, Observation, Status, fail, skip, warn
 from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
@@ -220,7 +221,7 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Se
         f"{sentence}{whom}: {consequence}.",
         subject=f"host {hosts[0]}" if len(hosts) == 1 else evidence[0].resource,
         evidence=evidence,
-        actions=_actions(facts, first, proved),
+        actions=fix_actions(facts, facts.question.host or as_written(first.host), proved),
         about=[*(Involved("host", each) for each in hosts), *involved],
     )
 
@@ -249,23 +250,3 @@ def _decides(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]
         return True
     mine = [each for each in routes if each.request.clients == route.request.clients]
     return not any(each.through for each in mine)
-
-
-def _actions(facts: Facts, route: ResolvedRoute, proved: Proved) -> list[Action]:
-    shown = [show_object(each) for each in proved.fault.shown()] or [list_kind(VirtualService)]
-    fix = proved.fix
-    if fix is None:
-        return shown
-    host = facts.question.host or as_written(route.host)
-    expect = f"`egress-diag diagnose … --host {host}` shows the route through the gateway"
-    url, title = fix.url or HOWTO, as_written(fix.title)
-    if fix.steps:
-        return [*shown, *fix.steps]
-    if not fix.changes:
-        return [*shown, change(title, "", url)]
-    several = len(fix.changes) > 1
-    titles = [
-        f"{title}, step {n} of {len(fix.changes)}: {each.ref}" if several else title
-        for n, each in enumerate(fix.changes, 1)
-    ]
-    return [*shown, *(change(each, one.command, url, expect) for each, one in zip(titles, fix.changes, strict=True))]

@@ -5,13 +5,8 @@ from collections.abc import Sequence
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.request_route import ResolvedRoute
 from checks.istio.request.answers import answer
-from checks.istio.request.client_request import ANY_NAME
+from checks.istio.request.client_request import as_written
 from checks.istio.request.outcome import RequestOutcome, Result
-
-
-def as_written(text: str) -> str:
-    """A text with the wildcard in the place of the name that stands for all of its names."""
-    return text.replace(f"{ANY_NAME}.", "*.")
 
 
 def first_names(names: list[str], what: str) -> str:

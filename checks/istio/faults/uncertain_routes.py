@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from checks.facts.view import Facts
 from checks.istio.faults.request_route import ResolvedRoute
-from checks.istio.faults.route_texts import as_written, consequence_of, first_names
+from checks.istio.faults.route_texts import consequence_of, first_names
+from checks.istio.request.client_request import as_written
 from checks.istio.request.outcome import Result
 from checks.model.findings import Evidence, Involved, Observation, unknown, warn
 

@@ -46,6 +46,11 @@ ANY_NAME = "any-name"
 """The label that stands for all names of a wildcard."""
 
 
+def as_written(text: str) -> str:
+    """A text with the wildcard in the place of the name that stands for all of its names."""
+    return text.replace(f"{ANY_NAME}.", "*.")
+
+
 @value(frozen=True, slots=True)
 class ClientRequest:
     """One kind of request, and the clients that send it.

@@ -5,8 +5,10 @@ from typing import Any
 
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.istio.faults.definition.broken_request import BrokenRequest
+from checks.istio.faults.policies.policy_fixes import authorities
 from checks.istio.faults.policies.policy_rules import names_requests
 from checks.istio.request.authorization import DownstreamPeer
+from checks.istio.request.client_request import as_written
 
 
 def limits_requests(broken: BrokenRequest, policies: Sequence[AuthorizationPolicy]) -> bool:
@@ -33,9 +35,9 @@ def _requests(broken: BrokenRequest, peer: DownstreamPeer, *, limited: bool) -> 
     """The requests of a rule: by authority, by SNI, or for plain TCP by port."""
     host, request = broken.request.host, broken.request
     if peer.request is not None:
-        operation = {"hosts": [host, f"{host}:*"]}
+        operation = {"hosts": authorities(as_written(host))}
         single = {"methods": [request.method], "paths": [request.path.partition("?")[0]]}
         return {"to": [{"operation": {**operation, **single} if limited else operation}]}
     if peer.server_name:
-        return {"when": [{"key": "connection.sni", "values": [peer.server_name]}]}
+        return {"when": [{"key": "connection.sni", "values": [as_written(peer.server_name)]}]}
     return {"to": [{"operation": {"ports": [str(peer.port)]}}]}

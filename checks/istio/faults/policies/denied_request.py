@@ -14,10 +14,12 @@ from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.policies.allowing_rules import allowing_rule, limits_requests
+from checks.istio.faults.policies.policy_fixes import excluding, with_identities
 from checks.istio.faults.policies.policy_rules import needs_identity, unmatched
 from checks.istio.fixes.fields import name_for_host
-from checks.istio.fixes.gateways import pod_label
+from checks.istio.fixes.gateways import owners_of, pod_label
 from checks.istio.request.authorization import DownstreamPeer, matches_rule
+from checks.istio.request.client_request import as_written
 from checks.istio.request.external_authorizers import named_providers
 from checks.istio.request.matching import NotModelled
 from checks.istio.request.outcome import Ending
@@ -128,15 +130,14 @@ class NotAllowed(_Denied):
         return tuple(found[:10])
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        gateway, host, request = broken.facts.gateway, self.at.host, broken.request
         if not self.peer.identity and any(needs_identity(rule) for each in self.policies for rule in each.rules):
-            title = (
-                "Use mutual TLS (ISTIO_MUTUAL) from sidecars to the gateway first: without it no client has an identity"
-            )
-            yield Fix(title, (), ISTIO_EGW)
+            title = "Give clients an identity: mutual TLS (ISTIO_MUTUAL) from sidecars to the gateway"
+            yield from (Fix(title, changes, ISTIO_EGW) for changes in with_identities(self.at))
+            yield Fix(f"{title}, first on the servers that share its port", (), ISTIO_EGW)
             return
+        gateway, request = broken.facts.gateway, broken.request
         limited = self.peer.request is not None and limits_requests(broken, self.policies)
-        metadata = {"name": f"{gateway.name}-allow-{name_for_host(host)}"[:63], "namespace": gateway.namespace}
+        metadata = {"name": self._name(gateway.name), "namespace": gateway.namespace}
         existing = broken.facts.get(AuthorizationPolicy, metadata["name"], gateway.namespace)
         kept = [dict(each) for each in existing.rules] if existing is not None else []
         spec = {
@@ -145,10 +146,15 @@ class NotAllowed(_Denied):
             "rules": [*kept, allowing_rule(broken, self.peer, limited=limited)],
         }
         kind = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
-        what = f"{request.method} {request.url_with_path}" if limited else host
+        what = f"{request.method} {request.url_with_path}" if limited else self.at.host
         whom = request.clients if self.peer.identity else "every client, as none has an identity without mutual TLS"
         change = Apply({**kind, "metadata": metadata, "spec": spec})
         yield Fix(f"Allow {what} at the gateway for {whom}", (change,), ISTIO_EGW)
+
+    def _name(self, gateway: str) -> str:
+        """The name of the policy that allows the host; one for each way to name it, so that both can exist."""
+        by = "" if self.peer.request is not None else "-sni" if self.peer.server_name else f"-{self.peer.port}"
+        return f"{gateway}-allow-{name_for_host(as_written(self.at.host))}"[: 63 - len(by)].rstrip("-") + by
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return self.policies[:3]
@@ -197,7 +203,11 @@ class DeniedByRule(_Denied):
             return False
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix("Add conditions to the rule, or a selector that does not match the gateway's pods", (), ISTIO_EGW)
+        matching = [index for index, rule in enumerate(self.policy.rules) if self._matches(rule)]
+        host, others = as_written(self.at.host), owners_of(self.policy, broken.facts.gateway.namespace)
+        change = excluding(self.policy, matching, self.at.host, self.peer)
+        title = f"Exclude {host} from {self.policy.ref}, which still denies the rest{others}"
+        yield Fix(title, (change,), ISTIO_EGW)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.policy,)

@@ -166,10 +166,10 @@ SITUATIONS = (
     Situation("the-secret-lacks-the-authority", without_authority, "credential-missing", ENTRY, False, MUTUAL),
     Situation("a-credential-with-a-namespace", origination(credentialName=FOREIGN), "credential-missing", ENTRY, True, MUTUAL),
     Situation("a-sidecar-without-its-secret", sidecar_credential, "credential-missing", HopName.SIDECAR, False),
-    Situation("no-identity-on-plain-text", allow(**{"from": [source(principals=["*"])]}), "denied", corrected=False),
+    Situation("no-identity-on-plain-text", allow(**{"from": [source(principals=["*"])]}), "denied"),
     Situation("another-port-is-allowed", allow(to=[operation(ports=["9999"])]), "denied"),
     Situation("http-fields-on-tls", allow(to=[operation(methods=["GET"])]), "denied", on=PASSTHROUGH),
-    Situation("everything-is-denied", policy("deny", action="DENY", rules=[{}]), "denied", corrected=False),
+    Situation("everything-is-denied", policy("deny", action="DENY", rules=[{}]), "denied"),
 )  # fmt: skip
 
 

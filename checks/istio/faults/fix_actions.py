@@ -1,0 +1,46 @@
+"""The steps of a proved fault: what to show, and its fix."""
+
+from checks.facts.changes import Apply, ObjectChange
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import VirtualService
+from checks.facts.view import Facts
+from checks.istio.faults.definition.proved_fault import Proved
+from checks.istio.fixes.show_commands import list_kind, show_object
+from checks.istio.request.client_request import as_written
+from checks.kubernetes.ownership import with_owner
+from checks.model.commands import HOWTO, change
+from checks.model.findings import Action
+
+
+def fix_actions(facts: Facts, host: str, proved: Proved) -> list[Action]:
+    """Show the objects of a fault, then its fix; `host` is the one that a new diagnosis names.
+
+    A title says which program undoes the change.
+    """
+    shown = [show_object(each) for each in proved.fault.shown()] or [list_kind(VirtualService)]
+    fix = proved.fix
+    if fix is None:
+        return shown
+    expect = f"`egress-diag diagnose … --host {host}` shows the route through the gateway"
+    url, title = fix.url or HOWTO, as_written(fix.title)
+    if fix.steps:
+        return [*shown, *fix.steps]
+    if not fix.changes:
+        return [*shown, change(title, "", url)]
+    several = len(fix.changes) > 1
+    titles = [
+        f"{title}, step {n} of {len(fix.changes)}: {each.ref}" if several else title
+        for n, each in enumerate(fix.changes, 1)
+    ]
+    steps = [change(each, one.command, url, expect) for each, one in zip(titles, fix.changes, strict=True)]
+    return [
+        *shown,
+        *(with_owner(each, _changed_object(facts, one)) for each, one in zip(steps, fix.changes, strict=True)),
+    ]
+
+
+def _changed_object(facts: Facts, changed: ObjectChange) -> KubernetesObject | None:
+    """The object that a change is about; None for a new one."""
+    if not isinstance(changed, Apply):
+        return changed.thing
+    return facts.get(changed.fact_type, changed.name, changed.namespace)
