@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.examined_servers import involved_hosts, is_examined, is_routed, server_field
 from checks.istio.faults.resolved_routes import routing_of_run
-from checks.istio.fixes.fields import remove_field, set_field
+from checks.istio.fixes.fields import remove_field
+from checks.istio.fixes.gateways import moved_server
 from checks.istio.fixes.rules import kind_of_server
+from checks.istio.fixes.service_ports import offered_ports
 from checks.istio.fixes.show_commands import show_object
 from checks.istio.harmless_changes import command_if_harmless
 from checks.istio.proxy.gateway_servers import GatewayServer
+from checks.kubernetes.ownership import with_owner
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Action, Evidence, Observation, fail, warn
 from checks.model.raw_values import items, text
@@ -57,7 +61,7 @@ def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Obse
             Evidence(theirs.ref, server_field(winner, field), _setting(winner, field)),
             Evidence(mine.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
         ],
-        actions=[show_object(theirs), show_object(mine), _separate(facts, server, winner, same_host=same_host)],
+        actions=[show_object(theirs), show_object(mine), *_separate(facts, server, winner, same_host=same_host)],
         about=involved_hosts(facts, server),
     )
 
@@ -70,17 +74,36 @@ def _created(server: GatewayServer) -> str:
     return text(server.gateway.raw, "metadata", "creationTimestamp") or "(unknown)"
 
 
-def _separate(facts: Facts, server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Action:
+def _separate(facts: Facts, server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Iterator[Action]:
     if same_host:
         # istiod's webhook refuses a Gateway without a server.
         only = len(items(server.written.raw, "spec", "servers")) < 2
         removed = remove_field(server.written, server.place)
         command = "" if only else command_if_harmless(facts, removed)
-        return change(f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it", command, ISTIO_EGW)
-    other = 443 if server.server.port.number == 80 else 80
-    return change(
-        f"Patch the server to port {other}, and the VirtualService too; or use the protocol of {winner.gateway.ref}",
-        command_if_harmless(facts, set_field(server.written, server_field(server, "port.number"), other)),
-        ISTIO_EGW,
-        "the gateway opens the port within seconds",
-    )
+        title = f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it"
+        yield with_owner(change(title, command, ISTIO_EGW), server.written)
+        return
+    port = next(_usable_ports(facts, server, winner), None)
+    if port is None:
+        title = f"Use protocol {winner.server.port.protocol}, which {winner.gateway.ref} has on the port"
+        yield change(title, "", ISTIO_EGW, "istiod no longer ignores the server")
+        return
+    routing = routing_of_run(facts)
+    every = routing.mesh(routing.gateway_proxies()[0].proxy.revision).virtual_services.all_rules()
+    bound = [each.source for each in every if server.name in each.gateways]
+    steps = moved_server(server, bound, facts.gateway.service_host, port)
+    title = f"Move the server and the rules for it to port {port}, which no other protocol uses"
+    for number, each in enumerate(steps, 1):
+        step = f"{title}, step {number} of {len(steps)}: {each.ref}" if len(steps) > 1 else title
+        yield with_owner(change(step, each.command, ISTIO_EGW, "the gateway opens the port within seconds"), each.thing)
+
+
+def _usable_ports(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Iterator[int]:
+    """The other ports of the gateway's Service whose servers, if any, have the server's protocol."""
+    service = facts.get(Service, facts.gateway.name, facts.gateway.namespace)
+    kept = [each.inbound for each in routing_of_run(facts).gateway_proxies() if each.inbound is not None]
+    for port in offered_ports(service) if service is not None else ():
+        there = [each for listener in kept for each in listener.servers if each.server.port.number == port]
+        protocols = {each.server.port.protocol for each in there}
+        if port != winner.server.port.number and protocols <= {server.server.port.protocol}:
+            yield port

@@ -36,6 +36,7 @@ POLICY = "https://learn.microsoft.com/azure/aks/use-azure-policy"
 PLUGIN_CA = "https://learn.microsoft.com/azure/aks/istio-plugin-ca"
 ISTIO_EGW = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway/"
 ISTIO_TLSO = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway-tls-origination/"
+ISTIO_WILDCARD = "https://istio.io/latest/docs/tasks/traffic-management/egress/wildcard-egress-hosts/"
 ISTIO_LOG = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
 
 AZ_VERSION = "needs az 2.80.0 or later"

@@ -22,6 +22,7 @@ from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.outcome import Step
+from checks.kubernetes.ownership import with_owner
 from checks.model.commands import ISTIO_TLSO, TSG, alternatives, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import items, text
@@ -102,11 +103,11 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
             remove_field(source, sent.field).command,
             ISTIO_TLSO,
         )
-        if isinstance(source, VirtualService) and len([*source.http, *source.tls, *source.tcp]) > 1
-        else None
+        if isinstance(source, VirtualService) and source.http
+        else None  # without http rules, http:// requests would not go through the gateway
     )
-    plain = isinstance(source, VirtualService) and bool(source.http)
-    choices = [each for each in ((removed, dropped) if plain else (dropped, removed)) if each is not None]
+    dropped = with_owner(dropped, rule if policy is None else policy)
+    choices = [dropped] if removed is None else [with_owner(removed, source), dropped]
     return fail(
         f"TLS in TLS to {host}: {routes} routes the TLS of applications, and {rule.ref} wraps it in TLS again.",
         subject=f"host {host}",

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.engine.check import check
-from checks.facts.istio_networking import ROOT_NAMESPACE, Gateway
+from checks.facts.istio_networking import ROOT_NAMESPACE, EnvoyFilter, Gateway
 from checks.facts.label_selectors import selects
 from checks.facts.logs import IstiodLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.istio.filter_removal import delete_filter, naming_filters
 from checks.istio.istiod_log_lines import IstiodLogLines, read_istiod_logs
 from checks.knowledge.istiod_logs import PRIVILEGED_PORT, Rejection
 from checks.model.commands import ISTIO_EGW, TSG, change, inspect, istiod_log, kubectl
-from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
 @check(
@@ -23,7 +24,7 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, fai
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(Pod, Deployment, IstiodLog, Gateway),
+    reads=(Pod, Deployment, IstiodLog, Gateway, EnvoyFilter),
     explains={"traffic-failing": "the proxies use older configuration, or none, for what was rejected"},
 )
 def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
@@ -50,7 +51,7 @@ def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
     count = 0
     for group in _nacks(found_lines, pods):
         count += 1
-        yield _rejected(group)
+        yield _rejected(facts, group)
     for pod in pods:
         for port, (line, source) in found_lines.ports.get(pod.key, {}).items():
             count += 1
@@ -109,34 +110,36 @@ def _nacks(found_lines: IstiodLogLines, pods: list[Pod]) -> list[_Nacks]:
     ]
 
 
-def _rejected(group: _Nacks) -> Observation:
+def _rejected(facts: Facts, group: _Nacks) -> Observation:
     found, pods = group.rejection, group.pods
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     who = f"Pod {names}" if len(pods) == 1 else f"Pods {names}"
     last = f", last at {group.at:%Y-%m-%d %H:%M} UTC" if group.at is not None else ""
     first = pods[0]
+    named = tuple(naming_filters(facts, first, found.detail))
     return fail(
         f"{who} rejected {found.resources} from istiod{last}: {(found.detail or found.code).rstrip('.')}.",
         subject=", ".join(pod.ref for pod in pods),
         evidence=[
             Evidence(group.source, f"ADS:{found.type}: ACK ERROR", f"{found.code}: {found.detail}", "no such line"),
             *(Evidence(pod.ref, "xDS connection", f"{pod.name}.{pod.namespace}") for pod in pods),
+            *(Evidence(each.ref, "spec.configPatches", name, "a name that Envoy knows") for each, name in named),
         ],
         actions=[
             inspect("Show the whole NACK", istiod_log(first.revision, f"ACK ERROR.*{first.name}"), TSG),
-            inspect(
-                "List the EnvoyFilters, a possible cause",
-                kubectl("get", "envoyfilters", "-A"),
-            ),
-            change(
-                f"Correct or delete the object that produces the rejected {found.resources}; a NACK is logged for each push"
-            ),
+            *(delete_filter(each, f"which contains {name}, the rejected name") for each, name in named),
+            *(() if named else _unnamed(found.resources)),
         ],
         about=[
             *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
             *(Involved("revision", pod.revision) for pod in pods if pod.revision),
         ],
     )
+
+
+def _unnamed(resources: str) -> Iterator[Action]:
+    yield inspect("List the EnvoyFilters, a possible cause", kubectl("get", "envoyfilters", "-A"))
+    yield change(f"Correct or delete the object that produces the rejected {resources}; a NACK is logged for each push")
 
 
 def _privileged(pod: Pod, port: str, line: str, source: str) -> Observation:

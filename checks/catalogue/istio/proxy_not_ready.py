@@ -1,6 +1,6 @@
 """EG502: a proxy of the gateway runs but is not ready."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.proxy_logs import LogLine, ProxyFault, Readiness, readiness, readiness_failures, why_not_ready
 from checks.kubernetes.times_of_faults import first_of, unready_since
-from checks.model.commands import TSG, change, inspect, istiod_log, kubectl, restart
+from checks.model.commands import TSG, change, disrupt, inspect, istiod_log, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
 
@@ -144,13 +144,13 @@ def _finding(facts: Facts, group: list[_Proxy]) -> Observation:
             f"{summary[:-1]}; the proxy started less than {_STARTING.seconds} seconds ago.",
             subject=subject,
             evidence=evidence,
-            actions=_actions(group[0].pod, cause)[:1],
+            actions=_actions([each.pod for each in group], cause)[:1],
             about=about,
             severity=Severity.DEGRADES,
             pending=not any(pod.ready for pod in facts.pods()),
             since=since,
         )
-    actions = _actions(group[0].pod, cause)
+    actions = _actions([each.pod for each in group], cause)
     return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about, since=since)
 
 
@@ -176,7 +176,8 @@ def _evidence(proxy: _Proxy) -> Iterator[Evidence]:
             yield Evidence(proxy.log.ref, row.meaning, line.message.replace("\t", " "))
 
 
-def _actions(pod: Pod, cause: LogLine) -> list[Action]:
+def _actions(pods: Sequence[Pod], cause: LogLine) -> list[Action]:
+    pod = pods[0]
     found = [
         inspect(
             "Show the proxy's log",
@@ -199,9 +200,20 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
         found.append(
             inspect("Show the configuration that the proxy rejected", istiod_log(rev, f"ACK ERROR|{pod.name}"))
         )
-    if cause.fix:
-        found.append(change(cause.fix[0].upper() + cause.fix[1:]))
-    else:
-        log = kubectl("logs", pod.name, "-c", "istio-proxy", namespace=pod.namespace)
-        found.append(inspect("Show the log from its start", f"{log} | head -n 100"))
-    return [*found, restart(pod.deployment, pod.namespace)] if pod.deployment else found
+    if cause.fault is not None:  # a new pod has the same fault
+        return [*found, *([change(cause.fix[0].upper() + cause.fix[1:])] if cause.fix else [])]
+    log = kubectl("logs", pod.name, "-c", "istio-proxy", namespace=pod.namespace)
+    return [*found, inspect("Show the log from its start", f"{log} | head -n 100"), _replace(pods)]
+
+
+def _replace(pods: Sequence[Pod]) -> Action:
+    """Delete only these pods: a restart of the Deployment would replace those that serve, too."""
+    names, namespace = [each.name for each in pods], pods[0].namespace
+    command = kubectl("delete", "pod", *names, namespace=namespace)
+    one = len(pods) == 1
+    expect = f"the ReplicaSet creates {'another pod' if one else 'other pods'}, Ready within a minute"
+    what = f"{'Pod' if one else 'Pods'} {', '.join(f'{namespace}/{each}' for each in names)}"
+    if any(each.ready for each in pods):
+        title = f"Delete {what} if still not live after a minute; open connections are closed"
+        return disrupt(title, command, TSG, expect)
+    return change(f"Delete {what}, which get{'s' if one else ''} no traffic; the log is lost", command, TSG, expect)

@@ -11,6 +11,7 @@ from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.daemon_sets import reconcile_daemon_sets
 from tests.simulation.controllers.egress_operator import provision
 from tests.simulation.controllers.istio_addon import reconcile_gateways
+from tests.simulation.controllers.istiod_pushes import push
 from tests.simulation.controllers.node_pools import add_nodes
 from tests.simulation.controllers.service_endpoints import write_endpoints
 from tests.simulation.controllers.workloads import keep_pods_of_unread_owners, reconcile_workloads
@@ -26,3 +27,4 @@ def settle(copy: ClusterCopy, before: Cluster) -> None:
     keep_pods_of_unread_owners(copy, before)
     provision(copy, before)
     write_endpoints(copy)
+    push(copy, before)

@@ -4,18 +4,22 @@ Source: docs/domain/istio.md#serviceentry-resolution.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from checks.facts.changes import MergePatch
+from checks.facts.changes import Apply, MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.destinations.entry_hop import EntryHop, entry_hop
+from checks.istio.fixes.entries import entry_for
 from checks.istio.fixes.fields import remove_field
+from checks.istio.fixes.rules import server_for, virtual_service_for
 from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.request.outcome import Ending
+from checks.model.commands import ISTIO_WILDCARD
 from checks.model.findings import Evidence
 from checks.model.raw_values import labels, mapping, text
 from checks.model.route import HopName
@@ -89,7 +93,32 @@ class NotResolved(RouteFault):
                 f"Patch {self.entry.ref} to resolution DNS without workloads", (MergePatch(self.entry, {"spec": spec}),)
             )
         if is_wildcard(self.at.name.host):
+            yield from self._exact(broken)
+            yield from self._endpoint()
             yield Fix(f"Patch {self.entry.ref} to resolution DNS, with an endpoint that DNS resolves")
+
+    def _exact(self, broken: BrokenRequest) -> Iterator[Fix]:
+        """The requested name with a ServiceEntry and a rule of its own; other names of the wildcard keep theirs."""
+        request, server = broken.request, server_for(broken)
+        if request.is_example or server is None:
+            return
+        routes = virtual_service_for(broken, server)
+        spec: Any = deepcopy(dict(mapping(routes.manifest, "spec")))
+        for route in (each for kind in ("http", "tls", "tcp") for rule in spec.get(kind, ()) for each in rule["route"]):
+            if route["destination"]["host"] == self.at.name.host:
+                route["destination"]["host"] = request.host
+        own = Apply({**routes.manifest, "spec": spec})
+        yield Fix(f"Declare {request.host} with DNS resolution, and route it by its own name", (entry_for(broken), own))
+
+    def _endpoint(self) -> Iterator[Fix]:
+        """One name that answers for all names, as Istio's page on wildcard hosts has it."""
+        wildcard = self.at.name.host
+        if wildcard.count(".") < 2 or self.entry.endpoints:
+            return
+        address = f"www.{wildcard.removeprefix('*.')}"
+        title = f"Patch {self.entry.ref} to DNS with endpoint {address}, if that answers for every name of {wildcard}"
+        spec = {"resolution": "DNS", "endpoints": [{"address": address}]}
+        yield Fix(title, (MergePatch(self.entry, {"spec": spec}),), ISTIO_WILDCARD)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.entry,)

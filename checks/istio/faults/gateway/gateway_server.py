@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from checks.facts.changes import JsonPatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.label_selectors import selects
@@ -15,11 +16,11 @@ from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, HostRules, gateway_hop, is_bound, server_place
 from checks.istio.faults.gateway.unusable_gateway import GatewayNotDiscovered, NoGateway, NotSelected
-from checks.istio.fixes.fields import appended
+from checks.istio.fixes.fields import appended, json_pointer
 from checks.istio.fixes.gateways import owners_of, pod_label
 from checks.istio.fixes.rules import gateway_servers, has_host
 from checks.istio.mesh.configuration import settings_maps
-from checks.istio.mesh.objects.hosts import is_subset
+from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
@@ -144,10 +145,23 @@ class NoOverlap(RouteFault):
             Evidence(self._source.ref, "spec.hosts", ", ".join(self._source.hosts)),
         )
 
+    def _unrouted(self, broken: BrokenRequest) -> Iterator[int]:
+        """The positions of the server's hosts for which no VirtualService is bound to its Gateway."""
+        every = [each for each in broken.every_virtual_service.all_rules() if is_bound(each, self.server)]
+        for index, written in enumerate(self.server.server.hosts):
+            name = written.rpartition("/")[2].lower()
+            if not any(hosts_overlap(name, host.lower()) for each in every for host in each.hosts):
+                yield index
+
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         path = self.server.field("hosts")
         owners = owners_of(self.server.written, broken.facts.gateway.namespace)
         for host in dict.fromkeys(each for each in self.routes.hosts if is_subset(self.host, each.lower())):
+            for index in self._unrouted(broken):
+                wrong = self.server.server.hosts[index]
+                title = f"Replace {wrong} by {host} in the Gateway's server: no VirtualService routes {wrong}{owners}"
+                replaced = {"op": "replace", "path": json_pointer(path, index), "value": host}
+                yield Fix(title, (JsonPatch(self.server.written, (replaced,)),))
             yield Fix(f"Add {host} to the Gateway's server{owners}", (appended(self.server.written, path, host),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:

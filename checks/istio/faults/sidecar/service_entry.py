@@ -4,21 +4,24 @@ No ServiceEntry declares the host there, or one declares it in another form than
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar
 
+from checks.facts.changes import Apply
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry, Sidecar
 from checks.istio.faults.definition.broken_request import BrokenRequest, namespaces_listed, rules_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.entries import entry_for, entry_port, fitting_protocols
 from checks.istio.fixes.exports import exported_to
-from checks.istio.fixes.fields import appended, set_field
+from checks.istio.fixes.fields import appended, name_for_host, set_field
 from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service_for
 from checks.istio.fixes.sidecars import importing, written_imports
 from checks.istio.mesh.objects.hosts import is_subset
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.client_request import ANY_NAME
+from checks.model.commands import ISTIO_WILDCARD
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import number
 from checks.model.route import HopName
@@ -124,6 +127,13 @@ class UnknownWildcard(UnknownHost):
     certain: ClassVar[bool] = True
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        address = f"www.{self.host.removeprefix('*.')}"
+        if self.host.count(".") > 1:
+            written = deepcopy(dict(entry_for(broken).manifest))
+            written["metadata"] = {**written["metadata"], "name": name_for_host(self.host)}
+            written["spec"] = {**written["spec"], "hosts": [self.host], "endpoints": [{"address": address}]}
+            title = f"Create a ServiceEntry for {self.host} with endpoint {address}, if that answers for every name"
+            yield Fix(title, (Apply(written),), ISTIO_WILDCARD)
         yield Fix(f"Create a ServiceEntry for {self.host} with DNS resolution and the endpoint that answers for it")
 
 

@@ -12,6 +12,7 @@ from checks.facts.gateway_api import GatewayRoute
 from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, destinations_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
+from checks.istio.fixes.exports import private
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.gateway_api import gateway_backend
 from checks.istio.fixes.gateway_api_rules import filter_field, routed_instead
@@ -19,7 +20,8 @@ from checks.istio.fixes.rule_order import instead_of, is_of_kind, rules_for_same
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server, rule_to_gateway, server_for
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
-from checks.model.commands import ISTIO_TLSO
+from checks.kubernetes.ownership import with_owner
+from checks.model.commands import ISTIO_TLSO, change
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName
@@ -225,7 +227,15 @@ class DoubleDirect(RouteFault):
         )
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix("Limit the DestinationRule to the gateway's namespace", url=ISTIO_TLSO)
+        rule, call = self.destination_rule, f"Change the application to call http://{self.host}"
+        if rule.namespace != broken.facts.gateway.namespace:
+            yield Fix(f"{call}; {rule.ref} of another namespace decides about its TLS", url=ISTIO_TLSO)
+            return
+        title = f"Export {rule.ref} only to the gateway's namespace: TLS of applications then bypasses the gateway unchanged"
+        limit = change(title, private(rule).command, ISTIO_TLSO, "the application's TLS handshake succeeds")
+        goes = f"{call}, which goes through the gateway; the gateway originates TLS"
+        steps = (with_owner(limit, rule), change(goes, "", ISTIO_TLSO, "the source IP address is one of the gateway"))
+        yield Fix(title, (), ISTIO_TLSO, steps)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.destination_rule,)
