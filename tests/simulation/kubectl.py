@@ -17,6 +17,7 @@ from checks.facts.patches import merge_patched
 from checks.steps.options import Options
 from checks.steps.shell import ProgramCall
 from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.controllers.healthy import owns
 from tests.simulation.refusals import NotSimulated, Refused
 
 READING = frozenset({"get", "describe", "logs", "wait", "auth", "explain", "top", "api-resources", "version", "diff"})
@@ -68,9 +69,10 @@ def _patch(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectCh
 
 
 def _has_replica_sets(thing: KubernetesObject, copy: ClusterCopy) -> bool:
-    """Whether its pods are replaced in the simulation."""
-    found = [each["metadata"].get("ownerReferences") or () for each in copy.of("ReplicaSet", thing.namespace)]
-    return any(owner.get("name") == thing.name for owners in found for owner in owners)
+    """Whether its pods are replaced in the simulation: their owners were recorded."""
+    owner = {**thing.raw, "kind": thing.kind}
+    sets = [each for each in copy.of("ReplicaSet", thing.namespace) if owns(owner, each)]
+    return any(owns(each, pod) for each in sets for pod in copy.of("Pod", thing.namespace))
 
 
 def _strategic(present: Any, patch: Any) -> Any:

@@ -43,6 +43,7 @@ def _reconcile(copy: ClusterCopy, before: Cluster, deployment: Manifest) -> None
         return
     if obstacles := start_obstacles(copy, deployment):
         copy.obstacles += [each for each in obstacles if "not in the facts" in each]
+        _fail_again(copy, before, sets)
         return
     copy.drop(each for each in pods if each not in kept)
     copy.drop(
@@ -58,6 +59,17 @@ def _reconcile(copy: ClusterCopy, before: Cluster, deployment: Manifest) -> None
         names.append(identity(pod)[3])
         copy.put(pod)
     _write_status(copy, deployment, owner, wanted)
+
+
+def _fail_again(copy: ClusterCopy, before: Cluster, sets: list[Manifest]) -> None:
+    """The pods that replace deleted ones have the obstacle of those."""
+    present = {identity(each) for each in copy.of("Pod")}
+    for pod in before.objects:
+        if pod["kind"] == "Pod" and identity(pod) not in present and any(owns(owner, pod) for owner in sets):
+            copy.put(pod)
+            networks = [each for each in before.objects if each["kind"] == "PodEndpoint"]
+            for each in (one for one in networks if identity(one)[2:] == identity(pod)[2:]):
+                copy.put(each)
 
 
 def _released(copy: ClusterCopy, before: Cluster, deployment: Manifest, pods: list[Manifest]) -> bool:
