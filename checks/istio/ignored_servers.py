@@ -99,7 +99,7 @@ def _separate(facts: Facts, server: GatewayServer, winner: GatewayServer, *, sam
 
 
 def _usable_ports(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Iterator[int]:
-    """The other ports of the gateway's Service whose servers, if any, have the server's protocol."""
+    """The other ports of the gateway's Service without a server of another protocol."""
     service = facts.get(Service, facts.gateway.name, facts.gateway.namespace)
     kept = [each.inbound for each in routing_of_run(facts).gateway_proxies() if each.inbound is not None]
     for port in offered_ports(service) if service is not None else ():

@@ -32,15 +32,15 @@ def patch_entry(resource: str, name: str, operations: Sequence[Operation], names
 
 
 _FIRST = ("name", "gateways", "host", "hosts", "sniHosts", "destination", "port", "number")
-"""The fields that tell entries of a list apart, before others."""
+"""The fields that distinguish entries of a list, before others."""
 _LONGEST = 200
 """Longer values are not tested: another field of the entry is."""
 
 
 def guarded(present: Mapping[str, Any], operations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The operations after tests that each changed list entry is still that of the present object.
+    """The operations, after tests that each changed list entry is still the present one.
 
-    A test is the present value of the changed field, otherwise a field that tells the entry apart. An entry that an operation
+    A test is the present value of the changed field, otherwise a field that distinguishes the entry. An entry that an operation
     inserts, or that the operations test themselves, gets no test.
     """
     tested = [str(each["path"]) for each in operations if each["op"] == "test"]

@@ -74,7 +74,10 @@ class ClusterCopy:
         self.cluster = replace(self.cluster, objects=(*others, *written))
 
     def _stamped(self, manifest: Manifest) -> Manifest:
-        """A Secret with the time of the write, by which its content is newer than a log line about it."""
+        """A Secret with the time of the write.
+
+        A log line before that time is about its old content.
+        """
         if manifest["kind"] != "Secret":
             return manifest
         writes = [{"manager": "kubectl", "operation": "Update", "time": self.stamp}]

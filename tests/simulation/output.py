@@ -1,4 +1,4 @@
-"""What a printed command writes to the next one of its pipe.
+"""The output of a printed command for the next one of its pipe.
 
 Only objects in a Go template (https://kubernetes.io/docs/reference/kubectl/#custom-columns): fields, ranges over a mapping, and
 quoted text. Other output is not used by a printed step.
@@ -32,7 +32,10 @@ def printed_output(command: Command, copy: ClusterCopy) -> str:
 
 
 def rendered(template: str, thing: Mapping[str, Any]) -> str:
-    """A Go template with the values of an object. Raises NotSimulated for what is not listed above."""
+    """A Go template with the values of an object.
+
+    Raises NotSimulated for other expressions.
+    """
 
     def of_range(found: re.Match[str]) -> str:
         key, value, path, body = found.groups()

@@ -143,7 +143,10 @@ def _rejected(facts: Facts, use: _Use) -> Observation | None:
 
 
 def _needed(use: _Use) -> tuple[str, ...]:
-    """The keys of the credential: a server needs the key pair, a client the CA; with mutual TLS both need both."""
+    """The keys that the credential needs.
+
+    A server needs the key pair, a client the CA; with mutual TLS both need both.
+    """
     mutual, client = "MUTUAL" in use.mode, isinstance(use.owner, DestinationRule)
     return (*(PAIR if mutual or not client else ()), *((AUTHORITY,) if mutual or client else ()))
 

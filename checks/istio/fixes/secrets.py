@@ -31,7 +31,7 @@ def fill_secret(secret: Secret, keys: Sequence[str], *, server: bool = False, re
 
     `renewed` says that the files have to be newer than those in it.
     """
-    content = ",".join(f'\\"{key}\\":\\"$(base64 < {_file(key, server)} | tr -d \'\\n\')\\"' for key in keys)
+    content = ",".join(f'\\"{key}\\":\\"$(openssl base64 -A -in {_file(key, server)})\\"' for key in keys)
     patch = kubectl("patch", "secret", secret.name, "--type", "merge")
     command = f'{patch} -p "{{\\"data\\":{{{content}}}}}" -n {secret.namespace}'
     title = f"Set {_listed(keys)} of {secret.ref} from your {'renewed ' if renewed else ''}{_files(keys, server)}"
@@ -47,7 +47,7 @@ def copy_secret(source: Secret, name: str, namespace: str) -> Action:
     )
     read = kubectl("get", "secret", source.name, "-o", f"go-template={template}", namespace=source.namespace)
     return change(
-        f"Copy {source.ref} to Secret {namespace}/{name}",
+        f"Create Secret {namespace}/{name} with the content of {source.ref}",
         f"{read} | {kubectl('apply', '-f', '-', namespace=namespace)}",
         ISTIO_TLSO,
         f"{_DELIVERED}. The copy does not follow later changes of {source.ref}, such as renewals",

@@ -98,7 +98,10 @@ class NotResolved(RouteFault):
             yield Fix(f"Patch {self.entry.ref} to resolution DNS, with an endpoint that DNS resolves")
 
     def _exact(self, broken: BrokenRequest) -> Iterator[Fix]:
-        """The requested name with a ServiceEntry and a rule of its own; other names of the wildcard keep theirs."""
+        """The requested name with a ServiceEntry and a rule of its own.
+
+        Other names of the wildcard keep theirs.
+        """
         request, server = broken.request, server_for(broken)
         if request.is_example or server is None:
             return

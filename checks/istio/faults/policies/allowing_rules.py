@@ -5,7 +5,7 @@ from typing import Any
 
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.istio.faults.definition.broken_request import BrokenRequest
-from checks.istio.faults.policies.policy_fixes import authorities
+from checks.istio.faults.policies.policy_changes import authorities
 from checks.istio.faults.policies.policy_rules import names_requests
 from checks.istio.request.authorization import DownstreamPeer
 from checks.istio.request.client_request import as_written

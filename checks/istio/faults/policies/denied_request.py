@@ -14,7 +14,7 @@ from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.policies.allowing_rules import allowing_rule, limits_requests
-from checks.istio.faults.policies.policy_fixes import excluding, with_identities
+from checks.istio.faults.policies.policy_changes import excluding, with_identities
 from checks.istio.faults.policies.policy_rules import needs_identity, unmatched
 from checks.istio.fixes.fields import name_for_host
 from checks.istio.fixes.gateways import owners_of, pod_label
@@ -152,7 +152,10 @@ class NotAllowed(_Denied):
         yield Fix(f"Allow {what} at the gateway for {whom}", (change,), ISTIO_EGW)
 
     def _name(self, gateway: str) -> str:
-        """The name of the policy that allows the host; one for each way to name it, so that both can exist."""
+        """The name of the policy that allows the host.
+
+        It differs for each kind of rule: policies by authority and by SNI can both exist.
+        """
         by = "" if self.peer.request is not None else "-sni" if self.peer.server_name else f"-{self.peer.port}"
         return f"{gateway}-allow-{name_for_host(as_written(self.at.host))}"[: 63 - len(by)].rstrip("-") + by
 

@@ -20,6 +20,7 @@ from tests.checks.istio.faults.test_gateways_of_others import of_team_b
 from tests.checks.istio.faults.test_shared_objects import ROOT_RULES, in_root
 from tests.checks.istio.trace import kubectl
 from tests.clusters.compose import Cluster, named
+from tests.incidents.incidents import reported
 from tests.istiod.corrections import Corrected, confirm
 
 NEW = "www.new.example"
@@ -63,6 +64,20 @@ def _wrong_port(name: str) -> Situation:
     return Situation(f"a rule for {name}", lambda: rule_for_port(on, written, **entry()), scheme, declared)
 
 
+REPORTED = {
+    "04": ("http", 80, "api.x.example"),
+    "15": ("https", 443, "api.x.example"),
+    "16": ("https", 443, "api.x.example"),
+    "17": ("https", 443, "api.x.example"),
+}
+"""Reported faults whose fixes change several objects, with the request."""
+
+
+def _reported(number: str, scheme: str, port: int, host: str) -> Situation:
+    incident = next(each for each in reported() if each.name.startswith(f"{number}-"))
+    return Situation(incident.name, lambda: incident.cluster, scheme, port, host)
+
+
 def situations() -> Iterator[Situation]:
     """Every situation, for both kinds of requests if it has them."""
     for objects, on, scheme, port in ((HTTP, "base", "http", 80), (TLS, "tls-passthrough", "https", 443)):
@@ -76,6 +91,7 @@ def situations() -> Iterator[Situation]:
         yield Situation(name, partial(_answering, name))
     for name, (rule, _, spec) in ROOT_RULES.items():
         yield Situation(f"{name} in the root namespace", partial(in_root, named("base"), rule, **spec))
+    yield from (_reported(number, *asked) for number, asked in REPORTED.items())
     yield Situation("a selector of team-b", partial(of_team_b, {"istio": "nobody"}))
     yield Situation("a server of team-b", partial(of_team_b, {"istio": "egw"}, hosts=["www.x.example"]))
 

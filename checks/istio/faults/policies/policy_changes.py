@@ -19,7 +19,10 @@ from checks.model.raw_values import Raw, items, mapping, texts
 
 
 def excluding(policy: AuthorizationPolicy, matching: Iterable[int], host: str, peer: DownstreamPeer) -> MergePatch:
-    """A DENY policy whose rules at these positions do not match the host; they deny the rest as before."""
+    """A DENY policy whose rules at these positions do not match the host.
+
+    They deny the rest as before.
+    """
     positions = set(matching)
     rules = [
         _excluded(rule, as_written(host), peer) if at in positions else dict(rule)
@@ -76,7 +79,10 @@ def _terminating(server: GatewayServer) -> JsonPatch:
 
 
 def _as_tcp(routes: Iterable[HostRules], server: GatewayServer) -> Iterator[MergePatch]:
-    """The rules for a server that passed TLS through, as the tcp rules that it uses with mutual TLS of its own."""
+    """The rules for a server that passed TLS through, as tcp rules.
+
+    With mutual TLS of its own it uses these.
+    """
     for each in routes:
         source, kept, moved = each.source, [], []
         for rule in source.tls:
