@@ -154,7 +154,7 @@ class NotAllowed(_Denied):
     def _name(self, gateway: str) -> str:
         """The name of the policy that allows the host.
 
-        It differs for each kind of rule: policies by authority and by SNI can both exist.
+        Policies by authority and by SNI have different names: both can exist.
         """
         by = "" if self.peer.request is not None else "-sni" if self.peer.server_name else f"-{self.peer.port}"
         return f"{gateway}-allow-{name_for_host(as_written(self.at.host))}"[: 63 - len(by)].rstrip("-") + by

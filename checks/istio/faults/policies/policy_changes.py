@@ -79,10 +79,7 @@ def _terminating(server: GatewayServer) -> JsonPatch:
 
 
 def _as_tcp(routes: Iterable[HostRules], server: GatewayServer) -> Iterator[MergePatch]:
-    """The rules for a server that passed TLS through, as tcp rules.
-
-    With mutual TLS of its own it uses these.
-    """
+    """The rules for a server that passed TLS through, as tcp rules."""
     for each in routes:
         source, kept, moved = each.source, [], []
         for rule in source.tls:
