@@ -185,7 +185,7 @@ class CredentialMissing(RouteFault):
             yield fill_secret(known, [each for each in keys if each in PAIR or each not in filled], server=server)
 
     def _source(self, keys: Sequence[str]) -> Secret | None:
-        """The Secret of the same name in another namespace that has the key pair, if keys were read."""
+        """The Secret of that name in another namespace, with the key pair if keys were read."""
         found = ((each, filled_keys(each)) for each in self._elsewhere)
         return next((each for each, filled in found if filled is None or {*PAIR} & {*keys} <= filled), None)
 
