@@ -9,16 +9,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from checks.steps.options import Options
+from checks.steps.shell import ProgramCall
 from tests.simulation.cluster_copy import ClusterCopy
-from tests.simulation.kubectl import Options, targets
+from tests.simulation.kubectl import targets
 from tests.simulation.refusals import NotSimulated
-from tests.simulation.shell import Command
 
 _RANGE = re.compile(r"\{\{range (\$\w+), (\$\w+) := ([.\w]+)\}\}(.*?)\{\{end\}\}", re.DOTALL)
 _PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
-def printed_output(command: Command, copy: ClusterCopy) -> str:
+def printed_output(command: ProgramCall, copy: ClusterCopy) -> str:
     """The output of `kubectl get … -o go-template=…`; "" for another command. Raises Refused."""
     if command.words[:2] != ("kubectl", "get") and "get" not in command.words[:4]:
         return ""
