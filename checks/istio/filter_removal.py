@@ -1,4 +1,4 @@
-"""EnvoyFilters that Envoy rejects: which one, and how it is removed with a way back."""
+"""EnvoyFilters that Envoy rejects: which one, and how it is removed."""
 
 import json
 import re
@@ -27,15 +27,7 @@ def naming_filters(facts: Facts, pod: Pod, detail: str) -> Iterator[tuple[EnvoyF
 
 
 def delete_filter(thing: EnvoyFilter, why: str) -> Action:
-    """Delete an EnvoyFilter, with a copy in a file of its reader."""
-    kept = f"{thing.name}.yaml"
-    show = kubectl("get", "envoyfilters.networking.istio.io", thing.name, "-o", "yaml", namespace=thing.namespace)
+    """Delete an EnvoyFilter."""
     delete = kubectl("delete", "envoyfilters.networking.istio.io", thing.name, namespace=thing.namespace)
-    action = change(
-        f"Delete {thing.ref}, {why}; a copy is kept in {kept}",
-        f"{show} > {kept} && {delete}",
-        SUPPORT,
-        "the proxies accept the next push within seconds; no pod is restarted",
-        undo=kubectl("apply", "-f", kept, namespace=thing.namespace),
-    )
-    return with_owner(action, thing)
+    expect = "the proxies accept the next push within seconds; no pod is restarted"
+    return with_owner(change(f"Delete {thing.ref}, {why}", delete, SUPPORT, expect), thing)
