@@ -8,6 +8,7 @@ from typing import Any
 
 from checks.istio.mesh.destination_rules import MergedRule, policy_for
 from checks.istio.mesh.mesh import Mesh
+from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import MeshPort, MeshService, Resolution
@@ -15,6 +16,9 @@ from checks.istio.proxy.endpoints import Endpoint, Endpoints
 from checks.istio.proxy.upstream_tls import UpstreamContexts, UpstreamTls
 from checks.model.raw_values import Raw, labels, mapping, text
 from checks.model.value_types import value
+
+_ON_REQUEST = (Protocol.HTTP, Protocol.TLS, Protocol.GRPC, Protocol.HTTP2)
+"""The protocols of ports whose hosts a proxy can resolve on request. Source: Istio `buildOutboundClusters`."""
 
 PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
 
@@ -49,6 +53,11 @@ class Cluster:
     http2: bool
     tls: UpstreamTls | None
 
+    @property
+    def dynamic(self) -> bool:
+        """Whether it resolves the host of each request (a dynamic forward proxy)."""
+        return _resolves_on_request(self.service)
+
 
 class Clusters:
     """The clusters of one proxy, built on first use."""
@@ -77,7 +86,9 @@ class Clusters:
         port = service.port(name.port) if service is not None else None
         if service is None or port is None or service.resolution is Resolution.ALIAS or port.protocol is Protocol.UDP:
             return None
-        dynamic = service.resolution is Resolution.DYNAMIC_DNS
+        dynamic = _resolves_on_request(service)
+        if dynamic and port.protocol not in _ON_REQUEST:
+            return None
         rule = self.rule_for(service)
         if name.subset and (rule is None or name.subset not in rule.subsets or dynamic):
             return None
@@ -113,6 +124,10 @@ class Clusters:
     def instances(self, service: MeshService, port: MeshPort) -> list[Endpoint]:
         """The endpoints of a service's port without a subset."""
         return self._endpoints.of(service, port, {})
+
+
+def _resolves_on_request(service: MeshService) -> bool:
+    return service.resolution is Resolution.DYNAMIC_DNS and is_wildcard(service.host)
 
 
 def _broader_policies(rule: MergedRule | None, subset: str, port: int) -> Iterator[Raw]:

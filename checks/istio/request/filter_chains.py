@@ -81,11 +81,10 @@ def _tcp(arrival: Arrival, target: TcpProxy, origin: Provenance, server_name: st
     if denied is not None:
         yield arrival.fails(Ending.CONNECTION_DENIED, f"{denied.ref} denies the connection", flag="RBAC", origin=denied)
         return
-    if target.dynamic:
-        raise NotModelled("dynamic forward proxy")
     total = sum(weight for _, weight in target.clusters)
     for name, weight in target.clusters:
         moved = connection
         if target.tunnel:
             moved = replace(connection, layers=(Connect(target.tunnel, target.tunnel_post), *connection.layers))
-        yield Forwarded(name, moved, target.rule or origin).of(100 * weight / total)
+        resolved = server_name if target.dynamic else ""
+        yield Forwarded(name, moved, target.rule or origin, server_name=resolved).of(100 * weight / total)

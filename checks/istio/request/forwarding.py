@@ -89,6 +89,8 @@ class Forwarded:
     """
     share: float = 100.0
     steps: tuple[Step, ...] = ()
+    server_name: str = ""
+    """The server name that the proxy resolves itself (Envoy's filter `sni_dynamic_forward_proxy`)."""
 
     def after(self, step: Step) -> "Forwarded":
         """The same with a step before its own."""
@@ -99,7 +101,9 @@ class Forwarded:
         return self if percent == 100 else self._with(self.share * percent / 100, self.steps)
 
     def _with(self, share: float, steps: tuple[Step, ...]) -> "Forwarded":
-        return Forwarded(self.cluster, self.connection, self.origin, self.http, self.not_found, share, steps)
+        return Forwarded(
+            self.cluster, self.connection, self.origin, self.http, self.not_found, share, steps, self.server_name
+        )
 
 
 Decisions = Iterator[End | Forwarded]

@@ -19,7 +19,7 @@ from checks.istio.request.matching import NotModelled
 from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
 from checks.istio.request.tls_sessions import opened_session
-from checks.istio.request.wire import Connection
+from checks.istio.request.wire import Connection, Http
 
 _MOST_HOPS = 5
 
@@ -105,18 +105,38 @@ class Hops:
             yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
             return
         arrival = Arrival(here, connection, arrival.trail.to(name), arrival.source)
-        found = self._endpoints(here, cluster, connection)
+        found = self._endpoints(here, cluster, forwarded)
         if not found:
             yield arrival.fails(Ending.NO_ENDPOINT, f"no endpoint of {name}", flag="UH", cluster=name)
         for each in found:
             for end in self._endpoint(arrival, cluster, each, forwarded.not_found):
                 yield end.of(100 / len(found))
 
-    def _endpoints(self, here: ProxyConfiguration, cluster: Cluster, connection: Connection) -> list[Endpoint]:
+    def _endpoints(self, here: ProxyConfiguration, cluster: Cluster, forwarded: Forwarded) -> list[Endpoint]:
+        if cluster.dynamic:
+            return self._resolved_on_request(cluster, forwarded)
+        connection = forwarded.connection
         if not cluster.original_destination:
             return [each for each in here.clusters.endpoints(cluster) if self._resolves(each.address)]
         target = cluster.port.target if isinstance(cluster.port.target, int) else connection.port
         return [Endpoint(connection.address, target if target != cluster.port.number else connection.port)]
+
+    def _resolved_on_request(self, cluster: Cluster, forwarded: Forwarded) -> list[Endpoint]:
+        """The host of an HTTP request, or the server name if a filter resolves it; none for other connections.
+
+        Source: Envoy's dynamic forward proxy cluster. It resolves hosts only for HTTP itself. The port is that of the
+        authority, else 443 for a cluster with TLS and 80 for one without.
+        """
+        version = self._mesh.configuration.version
+        if not version.resolves_on_request:
+            raise NotModelled(f"resolution DYNAMIC_DNS of {cluster.name.host} before Istio 1.30")
+        request = forwarded.connection.outermost
+        if forwarded.http and isinstance(request, Http):
+            host, _, port = (
+                request.authority.rpartition(":") if ":" in request.authority else (request.authority, "", "")
+            )
+            return [Endpoint(host, int(port) if port.isdecimal() else 443 if cluster.tls is not None else 80)]
+        return [Endpoint(forwarded.server_name, forwarded.connection.port)] if forwarded.server_name else []
 
     def _resolves(self, address: str) -> bool:
         """Whether a name can be resolved.

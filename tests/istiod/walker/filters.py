@@ -105,14 +105,6 @@ class Manager:
         else:
             raise NotModelledError("scoped routes")
 
-    @property
-    def dynamic(self) -> bool:
-        """Whether the manager resolves the hosts of requests.
-
-        A dynamic forward proxy cluster has endpoints only then.
-        """
-        return any(kind == _DYNAMIC for kind, _ in self._filters)
-
     def authenticated(self, request: Http) -> bool:
         """Whether the JWT filters let a request without a token pass."""
         if request.header("authorization") is not None:

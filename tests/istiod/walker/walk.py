@@ -205,12 +205,10 @@ class Walker:
             left *= 1 - percent / 100
         if left <= 0:
             return
-        for share in self._action(here, manager, host, route, connection):
+        for share in self._action(here, host, route, connection):
             yield share.of(left)
 
-    def _action(
-        self, here: Place, manager: Manager, host: Json, route: Json, connection: Connection
-    ) -> Iterator[Share]:
+    def _action(self, here: Place, host: Json, route: Json, connection: Connection) -> Iterator[Share]:
         if "direct_response" in route:
             status = int(route["direct_response"]["status"])
             yield here.fails(str(status), f"direct response {host['name']}", status=status)
@@ -226,7 +224,9 @@ class Walker:
             if isinstance(request, Http):
                 moved = rewritten(request, route, host, cluster)
                 layers: Layers = (moved, *connection.layers[1:])
-                dynamic = _host_and_port(moved.authority, 80) if manager.dynamic else ("", 0)
+                secured = "transport_socket" in here.proxy.clusters.get(cluster["name"], {})
+                # The cluster resolves the host itself, also without the filter (Envoy's dfp_cluster_resolves_hosts).
+                dynamic = _host_and_port(moved.authority, 443 if secured else 80)
             elif any("connect_config" in each for each in route["route"].get("upgrade_configs", ())):
                 layers, dynamic = connection.layers[1:], ("", 0)
             else:

@@ -21,6 +21,11 @@ class Version:
         return self >= _1_31
 
     @property
+    def resolves_on_request(self) -> bool:
+        """Whether proxies resolve the hosts of a wildcard ServiceEntry with resolution DYNAMIC_DNS."""
+        return self >= _1_30
+
+    @property
     def imports_one_service_by_name(self) -> bool:
         """Whether an egress entry without wildcards imports one service of each host and namespace.
 
