@@ -13,6 +13,8 @@ from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import Raw, flag, items, text, texts
 
 PUBLIC, PRIVATE, NOWHERE = "*", ".", "~"
+OUTBOUND_POLICIES = ("ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS", "REGISTRY_ONLY")
+"""The known values of `outboundTrafficPolicy.mode`."""
 _MOST_VALUES = 20_000
 _PROVIDERS = "extensionProviders"
 _SHARED, _OWN = "istio-shared-configmap-", "istio-"

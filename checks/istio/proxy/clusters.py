@@ -18,7 +18,10 @@ from checks.model.raw_values import Raw, labels, mapping, text
 from checks.model.value_types import value
 
 _ON_REQUEST = (Protocol.HTTP, Protocol.TLS, Protocol.GRPC, Protocol.HTTP2)
-"""The protocols of ports whose hosts a proxy can resolve on request. Source: Istio `buildOutboundClusters`."""
+"""The protocols of ports whose hosts a proxy can resolve on request.
+
+Source: Istio `buildOutboundClusters`.
+"""
 
 PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
 

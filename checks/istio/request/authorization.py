@@ -16,6 +16,7 @@ from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.request.external_authorizers import ExternalAuthorizers
 from checks.istio.request.matching import NotModelled
+from checks.istio.request.newer_objects import newer_place, refuse_newer
 from checks.istio.request.wire import Http
 from checks.model.raw_values import Raw, items, mapping, text, texts
 from checks.model.value_types import value
@@ -66,11 +67,17 @@ def denied_by(
     """
     kept = list(policies)
     enforced = [each for each in kept if not _is_dry_run(each)]
-    custom = [each for each in kept if each.action == "CUSTOM" and _matches(each, peer, deny=True)]
+    newer = [each for each in kept if newer_place(authorizers.mesh, each)]
+    custom = [
+        each for each in kept if each.action == "CUSTOM" and each not in newer and _matches(each, peer, deny=True)
+    ]
     for each in custom:
         if each in enforced and authorizers.problem(each, kept):
             return each
-    denied = next((each for each in enforced if each.action == "DENY" and _matches(each, peer, deny=True)), None)
+    denying = (each for each in enforced if each.action == "DENY" and each not in newer)
+    denied = next((each for each in denying if _matches(each, peer, deny=True)), None)
+    if denied is None:
+        refuse_newer(authorizers.mesh, newer)
     allowing = [each for each in enforced if each.action == "ALLOW"]
     if denied is None and allowing and not any(_matches(each, peer, deny=False) for each in allowing):
         denied = allowing[0]

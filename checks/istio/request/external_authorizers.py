@@ -34,7 +34,7 @@ class ExternalAuthorizers:
     """
 
     def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
+        self.mesh = mesh
         providers = mesh.configuration.extension_providers
         self._known = {text(each, "name"): each for each in providers if _HTTP in each or _GRPC in each}
 
@@ -65,7 +65,7 @@ class ExternalAuthorizers:
         It is in the namespace that is written before the host, else in only one.
         """
         namespace, slash, host = written.partition("/")
-        found: Mapping[str, object] = self._mesh.exports.by_host.get(host if slash else written, {})
+        found: Mapping[str, object] = self.mesh.exports.by_host.get(host if slash else written, {})
         return namespace in found if slash else len(found) == 1
 
 

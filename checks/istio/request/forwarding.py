@@ -90,7 +90,7 @@ class Forwarded:
     share: float = 100.0
     steps: tuple[Step, ...] = ()
     server_name: str = ""
-    """The server name that the proxy resolves itself (Envoy's filter `sni_dynamic_forward_proxy`)."""
+    """The server name that the proxy resolves itself (`sni_dynamic_forward_proxy`)."""
 
     def after(self, step: Step) -> "Forwarded":
         """The same with a step before its own."""

@@ -11,15 +11,18 @@ from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener
 from checks.istio.request.address_dependence import address_decides
 from checks.istio.request.credentials import undelivered
+from checks.istio.request.deciding_objects import deciding_objects, newer_gateway, refuse_newer_policy
 from checks.istio.request.declared import is_declared
+from checks.istio.request.dynamic_hosts import resolved_on_request
 from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions
 from checks.istio.request.forwarding import Arrival, Forwarded, Trail
 from checks.istio.request.matching import NotModelled
+from checks.istio.request.newer_objects import refuse_newer
 from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
 from checks.istio.request.tls_sessions import opened_session
-from checks.istio.request.wire import Connection, Http
+from checks.istio.request.wire import Connection
 
 _MOST_HOPS = 5
 
@@ -66,7 +69,9 @@ class Hops:
         A part of its configuration that is not modelled gives one unknown end.
         """
         try:
-            yield from list(self._behind(arrival, listener))
+            ends = list(self._behind(arrival, listener))
+            refuse_newer(self._mesh, deciding_objects(arrival, ends))
+            yield from ends
         except NotModelled as missing:
             yield End(Result.UNKNOWN, f"not modelled: {missing}", proxy=arrival.at.name)
 
@@ -95,6 +100,7 @@ class Hops:
             yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
             return
         if name.host == BLACK_HOLE:
+            refuse_newer_policy(here)
             yield arrival.fails(Ending.BLACK_HOLE, "outbound traffic to unknown hosts is blocked", flag="UH")
             return
         if name.host == PASSTHROUGH:
@@ -104,6 +110,7 @@ class Hops:
         if cluster is None or here.patches.removes(name):
             yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
             return
+        refuse_newer(self._mesh, (cluster.service.source, *(cluster.rule.sources if cluster.rule is not None else ())))
         arrival = Arrival(here, connection, arrival.trail.to(name), arrival.source)
         found = self._endpoints(here, cluster, forwarded)
         if not found:
@@ -114,29 +121,12 @@ class Hops:
 
     def _endpoints(self, here: ProxyConfiguration, cluster: Cluster, forwarded: Forwarded) -> list[Endpoint]:
         if cluster.dynamic:
-            return self._resolved_on_request(cluster, forwarded)
+            return resolved_on_request(cluster, forwarded, self._mesh.configuration.version)
         connection = forwarded.connection
         if not cluster.original_destination:
             return [each for each in here.clusters.endpoints(cluster) if self._resolves(each.address)]
         target = cluster.port.target if isinstance(cluster.port.target, int) else connection.port
         return [Endpoint(connection.address, target if target != cluster.port.number else connection.port)]
-
-    def _resolved_on_request(self, cluster: Cluster, forwarded: Forwarded) -> list[Endpoint]:
-        """The host of an HTTP request, or the server name if a filter resolves it; none for other connections.
-
-        Source: Envoy's dynamic forward proxy cluster. It resolves hosts only for HTTP itself. The port is that of the
-        authority, else 443 for a cluster with TLS and 80 for one without.
-        """
-        version = self._mesh.configuration.version
-        if not version.resolves_on_request:
-            raise NotModelled(f"resolution DYNAMIC_DNS of {cluster.name.host} before Istio 1.30")
-        request = forwarded.connection.outermost
-        if forwarded.http and isinstance(request, Http):
-            host, _, port = (
-                request.authority.rpartition(":") if ":" in request.authority else (request.authority, "", "")
-            )
-            return [Endpoint(host, int(port) if port.isdecimal() else 443 if cluster.tls is not None else 80)]
-        return [Endpoint(forwarded.server_name, forwarded.connection.port)] if forwarded.server_name else []
 
     def _resolves(self, address: str) -> bool:
         """Whether a name can be resolved.
@@ -208,7 +198,12 @@ class Hops:
             yield replace(end, ending=Ending.LOOP)
             return
         listener = there.inbound.listener_for(pod.ip, port)
-        if listener is None or there.patches.removes_listener(listener.name, port):
+        closed = listener is None or there.patches.removes_listener(listener.name, port)
+        newer = newer_gateway(there) if closed else ""
+        if newer:
+            yield End(Result.UNKNOWN, newer, proxy=there.name, gateways=gateways)
+            return
+        if listener is None or closed:
             reason = f"nothing listens on port {port} of {gateway or there.name}"
             end = End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
             yield replace(end, ending=Ending.NO_LISTENER, destination=pod.ip, port=port)
