@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.istiod.meshes.draft import API, NAMESPACE, PAY, ROOT, SERVICE, STRANGER, Draft, Json
+from tests.istiod.meshes.draft import API, NAMESPACE, PAY, ROOT, SERVICE, STRANGER, WILDCARD, Draft, Json
 from tests.istiod.meshes.gateway_api_by_hand import GATEWAY_API_MESHES
 from tests.istiod.meshes.generator import Generated
 from tests.istiod.meshes.registry import Registry
@@ -259,3 +259,56 @@ _WEB = "web.team-a.svc.cluster.local"
 def _service_of_the_cluster(draft: Draft) -> None:
     """A server for every host at the gateway changes nothing."""
     _spec(draft, "Gateway")["servers"][0]["hosts"] = ["*"]
+
+
+# Hosts that a proxy resolves for each request.
+
+
+def _resolved_on_request(draft: Draft, **rule: object) -> None:
+    """A wildcard ServiceEntry with DYNAMIC_DNS in the place of the host."""
+    entry = _spec(draft, "ServiceEntry")
+    entry["resolution"], entry["hosts"] = "DYNAMIC_DNS", [WILDCARD]
+    entry.pop("endpoints", None)
+    if rule:
+        draft.add("DestinationRule", "wild", {"host": WILDCARD, "trafficPolicy": rule})
+
+
+def _through_the_gateway(draft: Draft, protocol: str) -> None:
+    service = _spec(draft, "VirtualService")
+    service["hosts"] = [WILDCARD]
+    for each in service[protocol]:
+        for match in each.get("match", ()):
+            if "sniHosts" in match:
+                match["sniHosts"] = [WILDCARD]
+    service[protocol][1]["route"][0]["destination"]["host"] = WILDCARD
+    _spec(draft, "Gateway")["servers"][0]["hosts"] = [WILDCARD]
+
+
+@_mesh("http", _ask(API), _ask(PAY), _ask(STRANGER))
+def _dynamic_dns_at_the_gateway(draft: Draft) -> None:
+    _resolved_on_request(draft)
+    _through_the_gateway(draft, "http")
+
+
+@_mesh("http", _ask(API), _ask(PAY))
+def _dynamic_dns_with_tls_at_the_gateway(draft: Draft) -> None:
+    _resolved_on_request(draft, tls={"mode": "SIMPLE"})
+    _through_the_gateway(draft, "http")
+
+
+@_mesh("passthrough", _ask(API, "https"), _ask(PAY, "https"))
+def _dynamic_dns_for_tls_at_the_gateway(draft: Draft) -> None:
+    _resolved_on_request(draft)
+    _through_the_gateway(draft, "tls")
+
+
+@_mesh("http", _ask(API), _ask(PAY))
+def _dynamic_dns_at_the_sidecar(draft: Draft) -> None:
+    _resolved_on_request(draft)
+    draft.remove(draft.found("VirtualService")[0])
+
+
+@_mesh("passthrough", _ask(API, "https"), _ask(PAY, "https"))
+def _dynamic_dns_for_tls_at_the_sidecar(draft: Draft) -> None:
+    _resolved_on_request(draft)
+    draft.remove(draft.found("VirtualService")[0])
