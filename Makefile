@@ -56,7 +56,7 @@ test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
 
 .PHONY: matrix
 matrix: $(READY) ## whole products of cases, of which make test runs a part; about a quarter of an hour
-	$(BIN)/pytest -n auto -m matrix $(PYTEST)
+	$(BIN)/pytest -n auto -m matrix --timeout 1800 $(PYTEST)
 
 .PHONY: live
 live: $(READY) ## tests against a real API server in the folder KUBEBUILDER_ASSETS (CONTRIBUTING.md, A real API server)

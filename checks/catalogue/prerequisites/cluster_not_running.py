@@ -44,6 +44,12 @@ def cluster_not_running(facts: Facts) -> Iterator[Observation]:
         yield incomplete_answer()
     elif cluster.power_state.lower() == STOPPED:
         yield _stopped(facts, cluster)
+    elif cluster.power_state.lower() not in ("", "running"):
+        yield unknown(
+            f"It is not known whether {cluster.ref} runs: its power state is {cluster.power_state}.",
+            evidence=[Evidence(cluster.ref, "powerState.code", cluster.power_state, "Running"), _state(cluster)],
+            actions=[_show(facts)],
+        )
     else:
         yield _by_operation(facts, cluster)
 

@@ -7,7 +7,7 @@ from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.model.commands import ADDON, az_aks, change, inspect
-from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy
+from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
 @check(
@@ -19,7 +19,7 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     reads=(ManagedCluster,),
 )
 def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Any mode except `Istio`, or no revision,
+    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Mode `Disabled` or none, or no revision,
     fails; further checks of the gateway then do not apply.
 
     Why it matters: egress gateways are part of the add-on. Without it there is no istiod, no proxy and no gateway.
@@ -42,9 +42,15 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
         yield healthy(f"The Istio add-on of {cluster.ref} runs {_listed(revisions)}.", evidence=evidence)
     elif not mode and not cluster.complete:
         yield incomplete_answer([show])
+    elif mode.lower() not in ("", "disabled", "istio"):
+        yield unknown(
+            f"It is not known what mode {mode} of the mesh profile of {cluster.ref} means.",
+            evidence=evidence,
+            actions=[show],
+        )
     else:
         off = mode.lower() in ("", "disabled")
-        lacks = "not enabled" if off else f"in mode {mode}, with {len(revisions) or 'no'} revisions installed"
+        lacks = "not enabled" if off else f"in mode {mode}, with no revisions installed"
         yield fail(
             f"The Istio add-on of {cluster.ref} is {lacks}.",
             subject=cluster.ref,

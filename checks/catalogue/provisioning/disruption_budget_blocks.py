@@ -53,13 +53,16 @@ def disruption_budget_blocks(facts: Facts) -> Iterator[Observation]:
 
 
 def _state(budget: PodDisruptionBudget) -> str:
+    if budget.allowed is None:
+        return f"{budget.ref} has no status yet"
     if not budget.allowed and budget.healthy_pods < budget.expected_pods:
         return f"{budget.ref} allows evictions when {budget.expected_pods} pods are healthy"
     return f"{budget.ref} allows {budget.allowed or 0} eviction{'' if budget.allowed == 1 else 's'} now"
 
 
 def _counts(budget: PodDisruptionBudget) -> Iterator[Evidence]:
-    yield Evidence(budget.ref, "status.disruptionsAllowed", str(budget.allowed or 0))
+    observed = "(not set)" if budget.allowed is None else str(budget.allowed)
+    yield Evidence(budget.ref, "status.disruptionsAllowed", observed)
     if not budget.allowed and budget.healthy_pods < budget.expected_pods:
         yield Evidence(budget.ref, "status.currentHealthy", str(budget.healthy_pods), str(budget.expected_pods))
 

@@ -7,7 +7,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
-from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
 from checks.model.raw_values import text
 from checks.static_egress.procedures import create_configuration
 
@@ -46,6 +46,13 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
         )
     elif namespace.phase == "Terminating":
         yield _terminating(facts, namespace)
+    elif namespace.phase != "Active":
+        phase = namespace.phase or "(not set)"
+        yield unknown(
+            f"It is not known whether objects can be created in {namespace.ref}: its phase is {phase}.",
+            evidence=[Evidence(namespace.ref, "status.phase", phase, "Active")],
+            actions=[inspect("Show the namespace", kubectl("get", "namespace", name, "-o", "yaml"), TSG)],
+        )
     else:
         yield healthy(f"{namespace.ref} exists and is Active.")
 

@@ -113,7 +113,7 @@ class WrongPort(RouteFault):
 
     @property
     def _ports(self) -> str:
-        return ", ".join(map(str, offered_ports(self.service)))
+        return ", ".join(map(str, offered_ports(self.service))) or "no ports"
 
     def sentence(self) -> str:
         where = f"{self.rule.field} of {self.rule.source.ref}"
