@@ -422,3 +422,11 @@ def test_a_reason_not_to_check_is_stated_once_in_the_thread() -> None:
         report = replace(made, findings=(*made.findings, stories.UNSEEN))
         replies = [each for each in run_messages(stories.done(report), NOW) if each.thread]
         assert sum(reason in "\n".join(texts_of(each.blocks)) for each in replies) == 1
+
+
+def test_a_gateway_that_starts_is_an_open_problem_in_home_with_what_it_waits_for() -> None:
+    waits = replace(SEEN.verdicts[0], verdict=Verdict.STARTING, root_causes=(), pending=(stories.WAITING.check,))
+    rows = "\n".join(texts_of(home.home_view(replace(SEEN, verdicts=(waits,)))["blocks"])).splitlines()
+    row = rows[rows.index("*Open problems*") + 1]
+    assert row.replace("\u2060", "").startswith(f"⏳ `payments/egress` on `prod-weu`: {stories.WAITING.code} ")
+    assert not any("❌ `payments/egress`" in each for each in rows)

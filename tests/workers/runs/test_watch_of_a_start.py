@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bot.messages.watch import watch_messages
 from checks.model.findings import Verdict
@@ -15,6 +16,7 @@ from tests.incidents.incidents import incidents
 from tests.workers.runs.test_storage import Storage
 from workers.records.watch import Watch, WatchState
 
+RUNS = "egress_diag_runs_total"
 WAITING = next(each.cluster for each in incidents() if each.name.startswith("007-"))
 """0 of 2 pods are ready: they wait for the egress IP prefix."""
 
@@ -53,3 +55,15 @@ def test_the_watch_of_a_start_ends_when_the_gateway_serves(storage: Storage) -> 
     judged = [storage.look(watch) for _ in range(3)][-1]
     assert judged.state is WatchState.FIXED
     assert end_of(judged) == "Started: team-egress/egw on prod passed 3 checks in a row"
+
+
+def test_the_metrics_count_a_start_as_its_own_outcome(storage: Storage) -> None:
+    outcomes = ("starting", "healthy", "broken")
+
+    def counted() -> list[float]:
+        return [REGISTRY.get_sample_value(RUNS, {"cluster": "prod", "outcome": each}) or 0.0 for each in outcomes]
+
+    before = counted()
+    storage.set_cluster(WAITING)
+    storage.look(storage.watch())
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1.0, 0.0, 0.0]
