@@ -191,6 +191,9 @@ class _Parts:
                 raise _refuse(name, f"{which}, a {kind}, has no metadata.name", "a Kubernetes object")
             yield document
             return
+        if at(document, "metadata", "continue"):
+            problem = f"{which}, a {kind}, is one page of a list (metadata.continue is set)"
+            raise _refuse(name, problem, "the whole list, as `kubectl get -o yaml` prints it")
         if not isinstance(listed, list | None):
             raise _refuse(name, f"{which}, a {kind}: items is not a list", "a list of Kubernetes objects")
         for position, item in enumerate(listed or (), 1):

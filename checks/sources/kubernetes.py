@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from checks.facts.fact import Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
-from checks.model.raw_values import text
+from checks.model.raw_values import number, text
 from checks.sources.expected_answers import list_items, log_lines, server_version
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
@@ -128,6 +128,9 @@ class KubernetesReader:
                 yield _stamped(item, what, api_version)
             token = text(page, "metadata", "continue")
             if not token:
+                left = number(page, "metadata", "remainingItemCount") or 0
+                if left > 0:
+                    raise Failure(502, f"the list ends without its last {left} objects")
                 return
             query = {"limit": str(at_once), "continue": str(token)}
 

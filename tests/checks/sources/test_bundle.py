@@ -529,3 +529,10 @@ def test_the_budget_applies_to_all_documents_together() -> None:
 )
 def test_plain_scalars_have_the_types_that_kubernetes_reads(written: str, value: object) -> None:
     assert list(parse_yaml(f"a: {written}", Budget())) == [{"a": value}]
+
+
+def test_one_page_of_a_list_is_refused(tmp_path: Path) -> None:
+    """The objects of the other pages seemed to be missing."""
+    page = '{"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": "more"}, "items": []}'
+    with pytest.raises(BundleError, match=r"one page of a list \(metadata.continue is set\); expected the whole list"):
+        read_bundle(bundle(tmp_path, objects__pods_dot_json=page))

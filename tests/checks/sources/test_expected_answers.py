@@ -96,6 +96,17 @@ def test_a_later_page_that_is_not_one_is_a_failed_read(body: object, tmp_path: P
     assert server.requests["/api/v1/pods"] == 3
 
 
+def test_a_list_that_ends_before_its_last_objects_is_a_failed_read(tmp_path: Path) -> None:
+    about = {"continue": "", "remainingItemCount": 3}
+    written: dict[str, object] = {"kind": "PodList", "apiVersion": "v1", "metadata": about, "items": []}
+    with KubeServer(named("base"), faults=[Fault("/pods$", body=orjson.dumps(written))]) as server:
+        reader = KubernetesReader(kubeconfig_access(server.kubeconfig(tmp_path), None))
+        answer = reader.list_objects(Pod.origin, monotonic() + 10)
+        reader.close()
+    assert isinstance(answer, Gap)
+    assert (answer.status, answer.message) == (502, "the list ends without its last 3 objects")
+
+
 def test_an_empty_list_is_empty(tmp_path: Path) -> None:
     written: dict[str, object] = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": None}
     with KubeServer(named("base"), faults=[Fault("/pods$", body=orjson.dumps(written))]) as server:
