@@ -74,8 +74,8 @@ def denied_by(
     for each in custom:
         if each in enforced and authorizers.problem(each, kept):
             return each
-    denying = (each for each in enforced if each.action == "DENY" and each not in newer)
-    denied = next((each for each in denying if _matches(each, peer, deny=True)), None)
+    known = [each for each in enforced if each not in newer]
+    denied = next((each for each in known if each.action == "DENY" and _matches(each, peer, deny=True)), None)
     if denied is None:
         refuse_newer(authorizers.mesh, newer)
     allowing = [each for each in enforced if each.action == "ALLOW"]
