@@ -3,11 +3,17 @@
 After a failed read or a defect of the check, its result is not checked, never a pass.
 """
 
+from dataclasses import replace
+from datetime import timedelta
+
 from checks.engine.check import Check
 from checks.engine.defects import Defect, result_or_defect
 from checks.facts.fact import Unreadable
 from checks.facts.view import Facts
 from checks.model.findings import Finding, Observation, Severity, Status
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much clocks can differ; a later time is wrong."""
 
 
 def run_check(check: Check, facts: Facts) -> tuple[Finding, ...]:
@@ -17,7 +23,7 @@ def run_check(check: Check, facts: Facts) -> tuple[Finding, ...]:
     def run() -> Unreadable | None:
         try:
             for observation in check.run(facts):
-                found.append(check.finding(observation))
+                found.append(_dated(check.finding(observation), facts))
         except Unreadable as unread:
             return unread
         if all(each.status is Status.PASS for each in found):
@@ -44,6 +50,12 @@ def run_check(check: Check, facts: Facts) -> tuple[Finding, ...]:
         return (found[0],)
     serious = [each for each in found if each.status is not Status.PASS]
     return tuple(serious if any(each.status is not Status.SKIPPED for each in serious) else found)
+
+
+def _dated(finding: Finding, facts: Facts) -> Finding:
+    """The finding without a time in the future, which a wrong clock wrote."""
+    late = finding.since is not None and finding.since > facts.now + CLOCK_SKEW
+    return replace(finding, since=None) if late else finding
 
 
 def _without_passes(found: list[Finding]) -> list[Finding]:

@@ -9,6 +9,7 @@ Field ownership (`managedFields`) records who last wrote a group of fields and w
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from checks.engine.check_run import CLOCK_SKEW
 from checks.engine.related_objects import RELATED_READS, related_objects
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from checks.facts.events import Event
@@ -78,21 +79,26 @@ def changes(facts: Facts) -> tuple[Change, ...]:
 
     Failed reads are ignored.
     """
-    since = facts.now - _WINDOW
+    since, latest = facts.now - _WINDOW, facts.now + CLOCK_SKEW
     things = related_objects(facts)
     known: dict[int, _Ordered] = facts.once("changes of objects", lambda _: {})
     edits: _Ordered = {}
     for each in things:
         if id(each) not in known:  # found once for all gateways that depend on it
-            known[id(each)] = _ordered(_dated(each, since))
+            known[id(each)] = _ordered(_until(latest, _dated(each, since)))
         edits |= known[id(each)]
-    events = _ordered(_events(facts, things, since))
+    events = _ordered(_until(latest, _events(facts, things, since)))
     found = edits | events
     return tuple([found[key] for key in sorted({*sorted(edits)[:_MAX_EDITS], *sorted(events)[:_MAX_EVENTS]})])
 
 
 _Ordered = dict[tuple[float, str, str, str], Change]
 """Changes by their place in the timeline, newest first: equal changes have one place."""
+
+
+def _until(latest: datetime, found: Iterable[Change]) -> Iterator[Change]:
+    """The changes up to this time; the clock that wrote a later one was wrong."""
+    return (each for each in found if each.at <= latest)
 
 
 def _ordered(found: Iterable[Change]) -> _Ordered:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -113,3 +114,11 @@ def test_a_read_that_can_hide_only_a_risk_leaves_the_verdict() -> None:
     facts = view()
     found = finding(body(facts), facts)
     assert (found.status, found.severity) == (Status.UNKNOWN, Severity.RISKS)
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(-60, True), (4, True), (6, False)])
+def test_a_fault_does_not_begin_in_the_future(minutes: int, kept: bool) -> None:
+    assert NOW is not None
+    since = NOW + timedelta(minutes=minutes)
+    found = finding(iter([warn("It is risky.", subject="it", evidence=[], actions=[], since=since)]), view())
+    assert found.since == (since if kept else None)

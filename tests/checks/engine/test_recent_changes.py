@@ -251,3 +251,9 @@ def test_a_write_within_five_seconds_belongs_to_the_creation(seconds: int, edits
     assert [each for each in changes if "created" in each] != []
     assert len([each for each in changes if "edited" in each]) == edits
     assert any("by kubectl-edit" in each for each in changes if "created" in each) is (edits == 0)
+
+
+@pytest.mark.parametrize("change", [created_entry, deleted_configuration, edited_configuration, unready_node])
+def test_a_change_in_the_future_is_that_of_a_wrong_clock(change: Callable[[str], dict[str, Any]]) -> None:
+    assert changes_after(change("2026-11-23T10:06:00Z")) == []
+    assert len(changes_after(change("2026-11-23T10:04:00Z"))) == 1
