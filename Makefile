@@ -62,6 +62,19 @@ matrix: $(READY) ## whole products of cases, of which make test runs a part; abo
 live: $(READY) ## tests against a real API server in the folder KUBEBUILDER_ASSETS (CONTRIBUTING.md, A real API server)
 	$(BIN)/pytest -n 0 -m live $(PYTEST)
 
+AZURE_CLI ?= $(HOME)/.cache/egress-diag/azure-cli-2.91.0
+
+$(AZURE_CLI)/bin/python:
+	rm -rf $(AZURE_CLI) $(AZURE_CLI).new
+	"$(PYTHON)" -m venv $(AZURE_CLI).new
+	$(AZURE_CLI).new/bin/python -m pip install --quiet --disable-pip-version-check azure-cli==2.91.0
+	mv $(AZURE_CLI).new $(AZURE_CLI)
+
+.PHONY: commands
+commands: $(READY) $(AZURE_CLI)/bin/python ## every printed command with real kubectl, a real API server and azure-cli's argument tables (ONLY=word in a name)
+	@test -n "$(KUBEBUILDER_ASSETS)" || { echo "KUBEBUILDER_ASSETS names no folder with kubectl and kube-apiserver (CONTRIBUTING.md, A real API server)" >&2; exit 2; }
+	$(BIN)/python -m tests.commands --assets $(KUBEBUILDER_ASSETS) --azure-cli $(AZURE_CLI) $(if $(ONLY),--only "$(ONLY)")
+
 .PHONY: presses
 presses: $(READY) ## presses, commands and forms by people without the right, which must gain nothing (PRESSES=4000 SEED=1)
 	PRESSES=$(or $(PRESSES),4000) SEED=$(SEED) $(BIN)/pytest -n 0 -s tests/bot/access/test_record_permissions.py -k gains_anything

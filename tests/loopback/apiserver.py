@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -47,13 +47,14 @@ class ApiServer:
     """kube-apiserver and etcd on loopback, stopped at the end.
 
     Clients use `url`, `ca` and one of two tokens. With `controllers`, kube-controller-manager also runs, and pods need
-    the service account that it creates in each namespace.
+    the service account that it creates in each namespace. `without` are admission plugins that are off.
     """
 
-    def __init__(self, assets: Path, folder: Path, *, controllers: bool = False) -> None:
+    def __init__(self, assets: Path, folder: Path, *, controllers: bool = False, without: Sequence[str] = ()) -> None:
         self.assets = assets
         self.folder = folder
         self.controllers = controllers
+        self.without = [*without, *([] if controllers else ["ServiceAccount"])]
         self.url = ""
         self._processes: list[subprocess.Popen[bytes]] = []
         self._logs: list[IO[bytes]] = []
@@ -190,7 +191,7 @@ class ApiServer:
             "--authorization-mode=RBAC",
             f"--token-auth-file={self.folder}/tokens.csv",
             "--endpoint-reconciler-type=none",
-            *([] if self.controllers else ["--disable-admission-plugins=ServiceAccount"]),
+            f"--disable-admission-plugins={','.join(self.without)}",
         )
         self._wait()
         if self.controllers:

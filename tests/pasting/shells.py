@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STAND_IN = """#!/bin/sh
-for word in "$(basename "$0")" "$@"; do printf '%s\\0' "$word"; done >> "$CALLS"
 input=""
 for word in "$@"; do
   [ "$word" = - ] && input="$(cat)"
 done
-printf '\\001%s\\002' "$input" >> "$CALLS"
+{ printf '%s\\0' "${0##*/}" "$@"; printf '\\001%s\\002' "$input"; } > "$CALLS.$$"
+cat "$CALLS.$$" >> "$CALLS"
 """
+"""Each call is appended at once: the programs of a pipe run at the same time."""
 _END = re.compile(r"^@@(\d+) (\d+)$", re.MULTILINE)
 
 

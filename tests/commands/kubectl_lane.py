@@ -1,0 +1,119 @@
+"""Every printed kubectl command on the cluster of its report, in a real API server."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import orjson
+
+from tests.clusters.bundles import Cluster
+from tests.commands.printed import Printed
+from tests.commands.real_kubectl import Answer, RealKubectl, Result
+from tests.commands.suite import Situation
+from tests.pasting.shells import Call
+
+WITHOUT = ("PodSecurity", "ResourceQuota", "LimitRanger", "Priority", "DefaultTolerationSeconds")
+"""Admission plugins that would refuse or change recorded objects."""
+_WORD = re.compile(r"[A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One call of a printed text on one cluster. `after`: it is possible only after the steps before it."""
+
+    situation: str
+    printed: Printed
+    call: Call
+    result: Result
+    after: bool = False
+
+
+def try_all(suite: Iterable[Situation], calls: Mapping[str, Sequence[Call]], kubectl: RealKubectl) -> Iterator[Tried]:
+    """Run each text on each cluster on which it can have another result.
+
+    The result depends on the objects that a text names: a text that several reports print about equal objects is run once.
+    """
+    seen: set[tuple[str, bytes]] = set()
+    with ThreadPoolExecutor(3) as pool:
+        for situation in suite:
+            fresh = []
+            for each in situation.printed:
+                key = each.text, _named_objects(situation.cluster, each.text)
+                if key not in seen and any(call.words[0] == "kubectl" for call in calls[each.text]):
+                    seen.add(key)
+                    fresh.append(each)
+            if fresh:
+                yield from _try(situation, fresh, calls, kubectl, pool)
+
+
+def _try(
+    situation: Situation,
+    fresh: Sequence[Printed],
+    calls: Mapping[str, Sequence[Call]],
+    kubectl: RealKubectl,
+    pool: ThreadPoolExecutor,
+) -> Iterator[Tried]:
+    kubectl.loaded.load(situation.cluster)
+    todo = [(each, call) for each in fresh for call in calls[each.text] if _is_complete(call)]
+    results = list(pool.map(lambda one: kubectl.run(one[1]), todo))
+    _restore(kubectl)
+    for (printed, call), result in zip(todo, results, strict=True):
+        if result.answer not in (Answer.REFUSED, Answer.UNCHANGED):
+            yield Tried(situation.name, printed, call, result)
+            continue
+        later = _after_steps(printed, call, calls, kubectl)
+        if later.answer not in (Answer.REFUSED, Answer.UNCHANGED):
+            yield Tried(situation.name, printed, call, later, after=True)
+        elif named := [each for each in kubectl.loaded.missing if each in _WORD.findall(printed.text)]:
+            yield Tried(situation.name, printed, call, Result(Answer.NOT_LOADED, ", ".join(named)))
+        else:
+            yield Tried(situation.name, printed, call, result)
+
+
+def _after_steps(printed: Printed, call: Call, calls: Mapping[str, Sequence[Call]], kubectl: RealKubectl) -> Result:
+    """The result after the steps that are printed before the command.
+
+    They are its own action, then all of its finding, then all of the report.
+    """
+    own = (printed.own,) if printed.own else ()
+    before = calls[printed.text][: calls[printed.text].index(call)]
+    result = Result(Answer.REFUSED)
+    for steps in dict.fromkeys((own, (*printed.steps, *own), (*printed.earlier, *printed.steps, *own))):
+        if steps or before:
+            for each in (*(each for step in steps for each in calls[step]), *before):
+                _carry_out(each, kubectl)
+            result = kubectl.run(call)
+            _restore(kubectl)
+            if result.answer not in (Answer.REFUSED, Answer.UNCHANGED):
+                return result
+    return result
+
+
+def _is_complete(call: Call) -> bool:
+    """Whether it is a call of kubectl with its input, which is not the output of another program."""
+    return call.words[0] == "kubectl" and bool(call.input or "-" not in call.words)
+
+
+def _carry_out(call: Call, kubectl: RealKubectl) -> None:
+    if call.words[0] == "kubectl":
+        kubectl.run(call, dry=False)
+        kubectl.loaded.end_namespaces()
+    elif "--enable-static-egress-gateway" in call.words:
+        kubectl.loaded.install_missing()
+        kubectl.dirty = True
+
+
+def _restore(kubectl: RealKubectl) -> None:
+    if kubectl.dirty:
+        kubectl.loaded.restore()
+        kubectl.dirty = False
+
+
+def _named_objects(cluster: Cluster, text: str) -> bytes:
+    words = set(_WORD.findall(text))
+    named = [each for each in cluster.objects if each["metadata"]["name"] in words]
+    return hashlib.sha256(orjson.dumps([named, cluster.absent_kinds], option=orjson.OPT_SORT_KEYS)).digest()
