@@ -3,6 +3,7 @@
 Commands have the real names filled in.
 """
 
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
@@ -81,14 +82,15 @@ def az_aks(cluster: ClusterIdentity, *words: str) -> str:
 
     An unknown resource group is written as `$RESOURCE_GROUP`.
     """
-    group = shlex.quote(cluster.resource_group) if cluster.resource_group else '"$RESOURCE_GROUP"'
-    name = shlex.quote(cluster.aks_name)
     name_flag = "--cluster-name" if words[:1] == ("nodepool",) else "--name"
-    subscription = f" --subscription {shlex.quote(cluster.subscription)}" if cluster.subscription else ""
     verbs, options = _split(words)
-    return f"az aks {quoted(*verbs)} --resource-group {group} {name_flag} {name}{subscription}" + (
-        f" {quoted(*options)}" if options else ""
-    )
+    return f"az aks {quoted(*verbs)} {_named(cluster, name_flag)}" + (f" {quoted(*options)}" if options else "")
+
+
+def _named(cluster: ClusterIdentity, name_flag: str) -> str:
+    group = shlex.quote(cluster.resource_group) if cluster.resource_group else '"$RESOURCE_GROUP"'
+    subscription = f" --subscription {shlex.quote(cluster.subscription)}" if cluster.subscription else ""
+    return f"--resource-group {group} {name_flag} {shlex.quote(cluster.aks_name)}{subscription}"
 
 
 def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -146,6 +148,38 @@ def restart(deployment: str, namespace: str) -> Action:
         TSG,
         f"`{kubectl('rollout', 'status', 'deployment', deployment, namespace=namespace)}` ends within two minutes",
     )
+
+
+GATEWAY_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+"""The naming rule of the AKS documentation; the full name must match."""
+
+LONGEST_GATEWAY_NAME = 63
+"""The longest name that the article and the Azure CLI allow.
+
+It is also the limit of label values and DNS labels in Kubernetes.
+"""
+
+
+def az_accepts(gateway: str) -> bool:
+    """Whether `az aks mesh` takes the name of an egress gateway.
+
+    It refuses others before it calls Azure, also when the gateway exists: azure-cli, `validate_asm_egress_name` in
+    acs/_validators.py.
+    """
+    return len(gateway) <= LONGEST_GATEWAY_NAME and GATEWAY_NAME.fullmatch(gateway) is not None
+
+
+def disable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str) -> str:
+    """The command that disables a gateway, also one with a name that `az aks mesh` refuses.
+
+    Such a name must be unique among the cluster's egress gateways: otherwise the command ends without a change.
+    """
+    if az_accepts(gateway):
+        named = ("--istio-egressgateway-name", gateway, "--istio-egressgateway-namespace", namespace)
+        return az_aks(cluster, "mesh", "disable-egress-gateway", *named)
+    entry = f"properties.serviceMeshProfile.istio.components.egressGateways[name={gateway}].enabled=false"
+    kind = "--resource-type Microsoft.ContainerService/managedClusters"
+    return f"az resource update {_named(cluster, '--name')} {kind} --set {shlex.quote(entry)}"
 
 
 def enable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str, configuration: str) -> str:

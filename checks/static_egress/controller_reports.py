@@ -68,7 +68,10 @@ def show_reports(configuration: StaticGatewayConfiguration) -> list[Action]:
         describe(configuration),
         inspect(
             "Show what the controller has provisioned: load balancer and node addresses",
-            kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
+            kubectl(
+                *("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "--ignore-not-found", "-o", "yaml"),
+                namespace=namespace,
+            ),
             SEGDOC,
         ),
     ]

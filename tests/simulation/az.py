@@ -5,6 +5,7 @@ Their parameters set fields of Azure's answers.
 The documented reactions of Azure are in `tests/simulation/controllers`. Raises NotSimulated for the rest.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.istio_addon import restore_control_planes
 from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
 
+_ENTRY = re.compile(
+    r"properties\.serviceMeshProfile\.istio\.components\.egressGateways\[name=(?P<name>[^]]+)\]\.enabled=false"
+)
 _READING = frozenset(
     {"show", "list", "get-upgrades", "get-revisions", "check-acr", "get-credentials", "list-effective-nsg"}
 )
@@ -56,6 +60,19 @@ def _disable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
         {**each, "enabled": False} if (each["name"], each.get("namespace")) == (name, namespace) else each
         for each in entries
     ]
+    _mesh(copy, {"components": {"egressGateways": changed}})
+
+
+def _update_resource(parameters: Parameters, copy: ClusterCopy) -> None:
+    """`az resource update --set …egressGateways[name=X].enabled=false`, for a name that `az aks mesh` refuses."""
+    found = _ENTRY.fullmatch(parameters.one("--set"))
+    if found is None:
+        raise NotSimulated("az resource update with these values")
+    istio = (copy.properties().get("serviceMeshProfile") or {}).get("istio") or {}
+    entries = (istio.get("components") or {}).get("egressGateways") or ()
+    if sum(each["name"] == found["name"] for each in entries) != 1:
+        raise Refused(f"not exactly one egress gateway has the name {found['name']}")
+    changed = [{**each, "enabled": each["name"] != found["name"] and each["enabled"]} for each in entries]
     _mesh(copy, {"components": {"egressGateways": changed}})
 
 
@@ -216,6 +233,7 @@ def _assign_role(parameters: Parameters, copy: ClusterCopy) -> None:
 _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
     ("aks", "mesh", "enable-egress-gateway"): _enable_egress_gateway,
     ("aks", "mesh", "disable-egress-gateway"): _disable_egress_gateway,
+    ("resource", "update"): _update_resource,
     ("aks", "mesh", "enable"): _enable_mesh,
     ("aks", "update"): _update,
     ("aks", "start"): _start,

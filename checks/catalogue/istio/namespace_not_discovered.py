@@ -122,13 +122,17 @@ def _wanted(mesh: MeshSettings) -> list[str]:
     return found
 
 
+def _names(mesh: MeshSettings) -> list[str]:
+    return [each.rpartition("/")[2] for each in mesh.written]
+
+
 def _actions(namespace: str, mesh: MeshSettings) -> list[Action]:
     shared = f"istio-shared-configmap-{mesh.revision}"
     found = [
         inspect("Show the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),
         inspect(
             "Show the mesh's discoverySelectors",
-            kubectl("get", "configmap", shared, "-o", "yaml", namespace=ROOT_NAMESPACE),
+            kubectl("get", "configmaps", *_names(mesh), "-o", "yaml", namespace=ROOT_NAMESPACE),
             MESHCFG,
         ),
     ]

@@ -166,11 +166,9 @@ def _shared(mesh: MeshSettings) -> str:
 def _mesh_actions(facts: Facts, mesh: MeshSettings) -> list[Action]:
     name = _shared(mesh)
     found = facts.get(ConfigMap, name, ROOT_NAMESPACE)
-    actions = [
-        inspect(
-            "Show the mesh configuration", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE)
-        ),
-    ]
+    # Without its own ConfigMap, a revision has Istio's default.
+    shown = ("configmaps",) if found is None else ("configmap", name, "-o", "yaml")
+    actions = [inspect("Show the mesh configuration", kubectl("get", *shown, namespace=ROOT_NAMESPACE))]
     own = None
     if found is not None and found.ref not in mesh.malformed:
         own = yaml.safe_load(found.data.get("mesh", "")) or {}

@@ -115,8 +115,8 @@ def _actions(facts: Facts, pod: Pod) -> list[Action]:
             PLUGIN_CA,
         ),
         inspect(
-            "Describe the Secret of the plugged-in CA",
-            kubectl("describe", "secret", "cacerts", namespace=ROOT_NAMESPACE),
+            "Show the age and the labels of a plugged-in CA's Secret",
+            kubectl("get", "secret", "cacerts", "--ignore-not-found", "--show-labels", namespace=ROOT_NAMESPACE),
             PLUGIN_CA,
         ),
         change(

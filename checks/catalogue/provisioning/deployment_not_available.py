@@ -9,7 +9,7 @@ from checks.facts.workloads import Deployment
 from checks.kubernetes.deployment_details import deployment_actions, deployment_problems
 from checks.kubernetes.gateway_revisions import GatewayRevision, gateway_revisions
 from checks.kubernetes.times_of_faults import condition_since
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_accepts, az_aks, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
 
@@ -143,13 +143,14 @@ def _about(each: GatewayRevision) -> list[Involved]:
 def _provision(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
+    enable = change(
+        f"Enable the gateway again; the add-on then creates its Deployment ({AZ_VERSION})",
+        enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
+        HOWTO,
+        "the Deployment exists after a few minutes",
+    )
     return [
-        change(
-            f"Enable the gateway again; the add-on then creates its Deployment ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
-            HOWTO,
-            "the Deployment exists after a few minutes",
-        ),
+        *([enable] if az_accepts(gateway.name) else []),
         inspect(
             "List the Deployments of the namespace",
             kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),

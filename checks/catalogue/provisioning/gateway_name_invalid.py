@@ -7,17 +7,20 @@ from unicodedata import normalize
 from checks.engine.check import check
 from checks.facts.services import Service
 from checks.facts.view import Facts
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl
+from checks.model.commands import (
+    AZ_VERSION,
+    GATEWAY_NAME,
+    HOWTO,
+    LONGEST_GATEWAY_NAME,
+    TSG,
+    az_accepts,
+    change,
+    disable_gateway,
+    enable_gateway,
+    inspect,
+    kubectl,
+)
 from checks.model.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn
-
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
-"""The naming rule of the AKS documentation; the full name must match."""
-
-_LONGEST = 63
-"""The longest name that the article and the Azure CLI allow.
-
-It is also the limit of label values and DNS labels in Kubernetes.
-"""
 
 SAFE = 53
 """The limit of the how-to and of Helm release names."""
@@ -52,17 +55,21 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
     Kubernetes Service" (53 characters)."""
     gateway = facts.gateway
     name = gateway.name
-    if len(name) > _LONGEST:
-        yield _failure(facts, f"has {len(name)} characters, more than {_LONGEST}", f"{_LONGEST} characters or fewer")
+    if len(name) > LONGEST_GATEWAY_NAME:
+        yield _failure(
+            facts,
+            f"has {len(name)} characters, more than {LONGEST_GATEWAY_NAME}",
+            f"{LONGEST_GATEWAY_NAME} characters or fewer",
+        )
         return
-    if NAME.fullmatch(name) is None:
+    if GATEWAY_NAME.fullmatch(name) is None:
         yield _failure(facts, "does not match the naming rule of the AKS documentation", RULE)
         return
     doubtful = "dot" if "." in name else "leading digit" if name[0].isdigit() else ""
     if doubtful:
         yield from _service_name(facts, doubtful)
     derived = max((len(each) for each in gateway.deployments), default=0)
-    if len(name) > SAFE or derived > _LONGEST:
+    if len(name) > SAFE or derived > LONGEST_GATEWAY_NAME:
         yield _long(facts, derived)
     elif not doubtful:
         yield healthy(f"The name {name} is valid ({len(name)} characters).")
@@ -109,10 +116,10 @@ def _long(facts: Facts, derived: int) -> Observation:
             gateway.ref,
             "name",
             f"{len(gateway.name)} characters",
-            f"{SAFE} or fewer (the article allows {_LONGEST})",
+            f"{SAFE} or fewer (the article allows {LONGEST_GATEWAY_NAME})",
         )
     ]
-    if derived > _LONGEST:
+    if derived > LONGEST_GATEWAY_NAME:
         longest = max(gateway.deployments, key=len)
         evidence.append(Evidence(f"Deployment {gateway.namespace}/{longest}", "name", f"{derived} characters", "63"))
     return warn(
@@ -134,19 +141,19 @@ def valid_name(name: str) -> str:
 def _actions(facts: Facts) -> list[Action]:
     """Enable a gateway with the nearest valid name, then disable this one."""
     gateway = facts.gateway
-    named = ("--istio-egressgateway-name", gateway.name, "--istio-egressgateway-namespace", gateway.namespace)
-    disable = az_aks(facts.cluster, "mesh", "disable-egress-gateway", *named)
+    disable = disable_gateway(facts.cluster, gateway.namespace, gateway.name)
+    version = f" ({AZ_VERSION})" if az_accepts(gateway.name) else ""
     serves = (
         not facts.gap(Service, gateway.namespace) and facts.get(Service, gateway.name, gateway.namespace) is not None
     )
     last = (
-        f"Disable {gateway.ref} after its routes have moved; open connections through its pods are closed ({AZ_VERSION})"
+        f"Disable {gateway.ref} after its routes have moved; open connections through its pods are closed{version}"
         if serves
-        else f"Disable {gateway.ref}, which nothing can use ({AZ_VERSION})"
+        else f"Disable {gateway.ref}, which nothing can use{version}"
     )
     name = valid_name(gateway.name)
     listed = kubectl("get", "deployment,service", namespace=gateway.namespace)
-    if NAME.fullmatch(gateway.name) and len(gateway.name) <= _LONGEST:
+    if az_accepts(gateway.name):
         selector = f"istio={gateway.name}"
         listed = kubectl("get", "deployment,service", "-l", selector, namespace=gateway.namespace)
     return [

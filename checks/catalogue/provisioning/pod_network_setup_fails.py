@@ -6,6 +6,7 @@ from checks.engine.check import Because, check
 from checks.facts.events import Event
 from checks.facts.logs import CniManagerLog
 from checks.facts.pods import Pod
+from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.pod_problems import awaits_network
@@ -30,7 +31,7 @@ from checks.static_egress.network_failures import (
     hop="static egress",
     article=("SEG-2",),
     partly=("PROV-4",),
-    reads=(Pod, Deployment, Event, CniManagerLog),
+    reads=(Pod, Deployment, Event, CniManagerLog, StaticGatewayConfiguration),
     explains={
         "gateway-pods-not-running": Because("a pod without a network stays in ContainerCreating", share="pod"),
     },
@@ -113,9 +114,11 @@ def _log(facts: Facts, pod: Pod) -> list[Action]:
 
 def _configuration(facts: Facts) -> list[Action]:
     gateway = facts.gateway
-    if not gateway.configuration:
+    name, namespace = gateway.configuration, gateway.namespace
+    unread = facts.gap(StaticGatewayConfiguration, namespace) is not None
+    if not name or (not unread and facts.get(StaticGatewayConfiguration, name, namespace) is None):
         return []
-    command = kubectl("describe", "staticgatewayconfiguration", gateway.configuration, namespace=gateway.namespace)
+    command = kubectl("describe", "staticgatewayconfiguration", name, namespace=namespace)
     return [inspect("Describe the StaticGatewayConfiguration", command, SEGDOC)]
 
 

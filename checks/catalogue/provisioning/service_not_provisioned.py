@@ -9,7 +9,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.service_endpoints import endpoint_actions, ready_endpoints, selected_pods, selector_evidence
 from checks.kubernetes.service_selectors import patch_selector
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_accepts, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
 PORTS = (80, 443, 15021)
@@ -128,16 +128,20 @@ def _selector_fixes(facts: Facts, service: Service) -> list[Action]:
 
 def _actions(facts: Facts) -> list[Action]:
     gateway = facts.gateway
-    return [
-        change(
-            f"Enable the gateway again; the add-on then restores its Service ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
-            HOWTO,
-            "the Service has a cluster IP and two ready endpoints after a few minutes",
-        ),
-        inspect(
-            "Show the Service",
-            kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace),
-            TSG,
-        ),
-    ]
+    enable = change(
+        f"Enable the gateway again; the add-on then restores its Service ({AZ_VERSION})",
+        enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
+        HOWTO,
+        "the Service has a cluster IP and two ready endpoints after a few minutes",
+    )
+    return [*([enable] if az_accepts(gateway.name) else []), _show_service(facts)]
+
+
+def _show_service(facts: Facts) -> Action:
+    gateway = facts.gateway
+    if facts.get(Service, gateway.name, gateway.namespace) is None:
+        return inspect(
+            "List the Services of the namespace", kubectl("get", "services", namespace=gateway.namespace), TSG
+        )
+    command = kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace)
+    return inspect("Show the Service", command, TSG)

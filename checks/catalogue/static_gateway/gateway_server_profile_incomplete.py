@@ -63,6 +63,7 @@ def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
                     "get",
                     "staticgatewayconfiguration,gatewaylbconfiguration,gatewayvmconfiguration",
                     configuration.name,
+                    "--ignore-not-found",
                     "-o",
                     "yaml",
                     namespace=configuration.namespace,

@@ -3,7 +3,7 @@
 The check evaluates the result of a probe; without one it offers the command that sends the request.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from checks.actions.plan import ActionKind
 from checks.actions.probe_evidence import PROBE_READS, probe_observation
@@ -13,7 +13,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, change, kubectl
-from checks.model.findings import Observation, Severity, skip
+from checks.model.findings import Action, Observation, Severity, skip
 from checks.static_egress.probe_results import newest_probe
 from checks.static_egress.procedures import restart_gateway
 
@@ -56,32 +56,32 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     )
     unread = facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace)
     pods = () if unread else facts.pods()
-    pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
-    by_hand = [
-        change(
-            "Request the source IP address that a destination sees, from inside a gateway pod"
-            + (" (replace POD with the name of a gateway pod)" if pod == "POD" else ""),
-            kubectl(
-                "debug",
-                "-it",
-                "--image",
-                _IMAGE,
-                pod,
-                *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
-            ),
-            TSG,
-            f"an address of {prefix or 'the egress IP prefix'}. The article first sets outboundTrafficPolicy to "
-            "ALLOW_ANY; gateway pods do not redirect traffic, so try without it. The container remains until the pod "
-            "is replaced",
-        )
-    ]
+    by_hand = [_by_hand(facts, pods, prefix)] if pods or unread else []
     if newest_probe(facts, ActionKind.PROBE_GATEWAY) is not None:
         # A result counts only as long as its pod exists.
         facts.deployments()
         pods = facts.pods()
+    shown = "; the command of this check shows it" if by_hand else ": the gateway has no pod"
     living = {each.name for each in pods}
     yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(gateway), living) or skip(
-        "The source IP address is not probed; the command of this check shows it"
+        f"The source IP address is not probed{shown}"
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),
         actions=by_hand,
+    )
+
+
+def _by_hand(facts: Facts, pods: Sequence[Pod], prefix: str) -> Action:
+    gateway = facts.gateway
+    pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
+    return change(
+        "Request the source IP address that a destination sees, from inside a gateway pod"
+        + (" (replace POD with the name of a gateway pod)" if pod == "POD" else ""),
+        kubectl(
+            *("debug", "-it", "--image", _IMAGE, pod, "-n", gateway.namespace),
+            *("--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
+        ),
+        TSG,
+        f"an address of {prefix or 'the egress IP prefix'}. The article first sets outboundTrafficPolicy to "
+        "ALLOW_ANY; gateway pods do not redirect traffic, so try without it. The container remains until the pod "
+        "is replaced",
     )
