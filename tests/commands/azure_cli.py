@@ -12,7 +12,7 @@ from tests.clusters.bundles import Cluster
 
 VERSION = "2.91.0"
 PLACE = Path.home() / ".cache" / "egress-diag" / f"azure-cli-{VERSION}"
-"""Where `make commands` installs it."""
+"""The environment that `make commands` creates."""
 _TABLES = Path(__file__).parent / "azure_tables.py"
 _SUBSCRIPTION = {
     "id": "00000000-0000-0000-0000-000000000000",

@@ -57,12 +57,15 @@ def _judged(tried: Tried) -> Tried:
     """A page names objects of its reader, and a sentence can name a command without its object."""
     about_reader = tried.situation.startswith(DOCUMENT) and bool(_OF_READER.search(tried.result.message))
     incomplete = tried.printed.quoted and bool(_INCOMPLETE.search(tried.result.message))
-    if tried.result.answer is Answer.REFUSED and (about_reader or incomplete):
+    placeholder = bool(_PLACEHOLDER.search(tried.result.message))
+    if tried.result.answer is Answer.REFUSED and (about_reader or incomplete or placeholder):
         return replace(tried, result=replace(tried.result, answer=Answer.READ))
     return tried
 
 
 _OF_READER = re.compile(r"NotFound|namespaces \S+ not found|no objects passed")
+_PLACEHOLDER = re.compile(r'(?<!\w)"[A-Z][A-Z_]+" not found')
+"""The name that a title asks its reader to replace."""
 _INCOMPLETE = re.compile(r"required|must specify|expected one argument")
 """The messages about a command that lacks arguments."""
 

@@ -24,7 +24,7 @@ Key = tuple[str, str, str, str]
 
 _DEFINITION = "CustomResourceDefinition"
 _OTHERS = tuple(yaml.safe_load_all((Path(__file__).parent / "others.yaml").read_text(encoding="utf-8")))
-"""What printed commands name and no recorded cluster contains."""
+"""Definitions and objects that printed commands name and no recorded cluster contains."""
 
 _DELETING = "/deleting"
 _ORDER = {"Namespace": 0, "Node": 1}

@@ -24,7 +24,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What kubectl and its server answered, and what azure-cli and egress-diag refused.
+    """The answers of kubectl and its server, and the refusals of azure-cli and egress-diag.
 
     `azure` and `own` are the numbers of parsed commands; `unloaded` are recorded objects that the server does not accept.
     """

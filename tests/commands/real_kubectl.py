@@ -52,7 +52,7 @@ class Result:
 
 
 class RealKubectl:
-    """kubectl against the loaded server. `dirty`: a call changed something for good, so that it must be restored."""
+    """kubectl against the loaded server. `dirty`: a call was no dry run, so its objects must be restored."""
 
     def __init__(self, program: Path, loaded: LoadedServer, folder: Path, context: str) -> None:
         self.program = program
