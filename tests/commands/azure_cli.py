@@ -72,4 +72,4 @@ def body_of(words: Sequence[str], cluster: Cluster) -> object:
 def _global(word: str) -> str:
     for reserved, public in _DOCUMENTATION.items():
         word = word.replace(reserved, public)
-    return word
+    return word or "value"  # the output of another command, which is not run here

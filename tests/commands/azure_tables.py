@@ -22,6 +22,8 @@ from jmespath.exceptions import JMESPathError
 from knack.util import CLIError
 from requests.exceptions import RequestException
 
+_UNREACHABLE = "Max retries exceeded"
+"""A validator would read from Azure: the parser has accepted the words."""
 _MODELS = {"aks show": ManagedCluster, "aks nodepool show": AgentPool, "aks nodepool list": AgentPool}
 
 
@@ -71,10 +73,11 @@ def message(words: list[str], body: Any) -> str:
         except (_Accepted, RequestException):  # a validator that reads from Azure comes after the parser
             return ""
         except (CLIError, JMESPathError) as problem:
-            return str(problem)
+            code, problems = 1, [str(problem)]
         except SystemExit as end:
             code = end.code
-    return "" if not code else "; ".join(problems) or shown.getvalue() or f"exit code {code}"
+    found = "; ".join(problems) or shown.getvalue() or f"exit code {code}"
+    return "" if not code or _UNREACHABLE in found else found
 
 
 def _raised(problem: Exception) -> NoReturn:
