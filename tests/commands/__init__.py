@@ -1,1 +1,1 @@
-"""Printed commands with real kubectl, a real API server and the argument tables of azure-cli."""
+"""Printed commands with real kubectl, a real API server and real azure-cli."""

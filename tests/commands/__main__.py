@@ -1,4 +1,4 @@
-"""Run every printed command: `python -m tests.commands --assets FOLDER --azure-cli FOLDER [--only WORD]`."""
+"""Run every printed command: `python -m tests.commands --assets FOLDER`."""
 
 import argparse
 import sys

@@ -26,7 +26,7 @@ _SUBSCRIPTION = {
 """The account of the profile: some validators read its subscription. No token exists."""
 _SETTINGS = "[core]\ncollect_telemetry = no\n[extension]\nuse_dynamic_install = no\n"
 _DOCUMENTATION = {"192.0.2.": "20.81.2.", "198.51.100.": "20.81.100.", "203.0.113.": "20.81.113."}
-"""Addresses for documentation (RFC 5737), which the tests use and azure-cli refuses as ranges of clients."""
+"""Addresses for documentation (RFC 5737) that azure-cli refuses, with others."""
 
 
 def refusals(calls: Sequence[tuple[Sequence[str], object]], place: Path, folder: Path) -> list[str]:
@@ -59,7 +59,7 @@ def refusals(calls: Sequence[tuple[Sequence[str], object]], place: Path, folder:
 
 
 def body_of(words: Sequence[str], cluster: Cluster) -> object:
-    """The recorded REST body that `az aks show` or `az aks nodepool show` and `list` read; None for other commands."""
+    """The recorded REST body that a command about the cluster or its node pools reads."""
     if words[:2] == ("aks", "show"):
         return cluster.managed_cluster
     if words[:3] == ("aks", "nodepool", "list"):

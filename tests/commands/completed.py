@@ -1,4 +1,4 @@
-"""Recorded objects with the fields that the API server requires and that tests leave out, because no check reads them."""
+"""Recorded objects with the fields that the API server requires."""
 
 import copy
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _TEMPLATES = ("Deployment", "DaemonSet", "ReplicaSet")
 
 
 def completed(manifest: Manifest) -> Manifest:
-    """The object as it can be created: without what the server assigns, and with what it requires.
+    """The object as it can be created.
 
     Nodes have no addresses, so that requests to kubelets fail at once. Webhooks are never called: no component of the mesh
     runs here.

@@ -1,4 +1,4 @@
-"""The commands of the documentation: code blocks to paste, and commands that sentences quote."""
+"""The commands of the pages: in code blocks, and quoted by sentences."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ASSIGNED = re.compile(r'^(?:export )?[A-Z_]+="?\$\((.*)\)"?$')
 _SPAN = re.compile(r"`([^`\n]+)`")
 _PLACEHOLDER = re.compile(r"…|<[a-z][^>]*>|\[--|\b\d+\.\.\d+\b| \| [-a-z]+ (?:\||$)| \| --|\|complete\||\bNAME\b")
-"""An ellipsis, a name in angle brackets, or alternatives: a pattern of commands, not a command."""
+"""An ellipsis, a name in angle brackets, or alternatives: no command to paste."""
 
 
 def pages() -> list[Path]:
@@ -20,7 +20,7 @@ def pages() -> list[Path]:
 
 
 def pasted(page: Path) -> Iterator[str]:
-    """The commands in code blocks, without those with a placeholder; other programs are tested with the pages."""
+    """The commands in code blocks, without those with a placeholder."""
     for language, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if language in ("", "sh"):
             yield from _lines(text)

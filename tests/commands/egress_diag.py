@@ -8,7 +8,7 @@ from checks.cli.main import main
 
 
 def refusal(words: Sequence[str]) -> str:
-    """The reason why `egress-diag` refuses these words, "" if it accepts them. Nothing is executed."""
+    """The reason why `egress-diag` refuses these words, "" if it accepts them."""
     context = click.Context(main, info_name="egress-diag")
     name = words[0] if words else ""
     command = main.get_command(context, name)

@@ -23,7 +23,7 @@ _WORD = re.compile(r"[A-Za-z0-9.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One call of a printed text on one cluster. `after`: it is possible only after the steps before it."""
+    """One call of a text on one cluster. `after`: it needs the steps before it."""
 
     situation: str
     printed: Printed
@@ -94,7 +94,7 @@ def _after_steps(printed: Printed, call: Call, calls: Mapping[str, Sequence[Call
 
 
 def _is_complete(call: Call) -> bool:
-    """Whether it is a call of kubectl with its input, which is not the output of another program."""
+    """Whether it is a call of kubectl that needs no output of another program."""
     return call.words[0] == "kubectl" and bool(call.input or "-" not in call.words)
 
 

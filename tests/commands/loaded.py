@@ -67,7 +67,7 @@ class LoadedServer:
 
     @property
     def kinds(self) -> str:
-        """A word for the kinds that the server has now: kubectl keeps the list of them in its cache."""
+        """A word for the present kinds: kubectl keeps the list of them in its cache."""
         return hashlib.sha256("|".join(sorted(self._absent)).encode()).hexdigest()[:8]
 
     def load(self, cluster: Cluster) -> None:
@@ -82,11 +82,11 @@ class LoadedServer:
             self._add(who, wanted[who])
 
     def install_missing(self) -> None:
-        """Create the definitions that the cluster does not have, as AKS does when their add-on is enabled."""
+        """Create the missing definitions, as AKS does when their add-on is enabled."""
         self._define(frozenset())
 
     def end_namespaces(self) -> None:
-        """Remove the namespaces that are being deleted, as their controller does once they are empty of finalizers."""
+        """Remove the namespaces that are being deleted, as their controller does."""
         for name in self._ask("GET", "/api/v1/namespaces")[1]["items"]:
             if "deletionTimestamp" in name["metadata"]:
                 path = f"/api/v1/namespaces/{name['metadata']['name']}"
@@ -128,7 +128,7 @@ class LoadedServer:
         self._versions[who] = str(found.get("metadata", {}).get("resourceVersion"))
 
     def _remove(self, who: Identity, *, keep: bool = False) -> None:
-        """Delete an object. With `keep`, it is created again at once: a Namespace then keeps its content."""
+        """Delete an object. With `keep`, a Namespace stays: it is created again."""
         manifest = self._loaded.pop(who)
         self._versions.pop(who, None)
         if who[1] == "Namespace" and (who[3] in _SYSTEM or (keep and _DELETING not in manifest)):
@@ -143,7 +143,7 @@ class LoadedServer:
             self._ask("PUT", f"{path}/finalize", {**held, "spec": {"finalizers": []}})
 
     def _define(self, absent: frozenset[str]) -> None:
-        """Remove the definitions of kinds that the cluster does not have, and create the others again."""
+        """Remove the definitions of absent kinds, and create the others again."""
         if absent == self._absent:
             return
         for name in absent - self._absent:

@@ -71,6 +71,6 @@ def _texts(value: object, own: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def commands_in(text: str) -> Iterator[str]:
-    """The text, if it is a command, or the commands that it quotes between backticks. An ellipsis stands for no command."""
+    """The text, if it is a command, or the commands that it quotes; none with an ellipsis."""
     found = [text] if is_command(text) else [each for each in _CODE_SPAN.findall(text) if is_command(each)]
     yield from (each for each in found if "…" not in each)

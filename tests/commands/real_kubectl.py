@@ -1,4 +1,4 @@
-"""Calls of kubectl with the real program: changes as a dry run of the server, reads as they stand."""
+"""Calls of real kubectl: changes as a dry run of the server, reads as they stand."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DRY = frozenset(
 )
 """Verbs that know `--dry-run=server`."""
 _WAITING = frozenset({"wait", "rollout", "exec"})
-"""Verbs that wait: for a state, or for the pods of a Deployment, which no controller creates here."""
+"""Verbs that wait for a state or for pods, which no controller creates here."""
 _KUBELET = re.compile(
     r"no preferred addresses found|does not have a host assigned|Metrics API not available|"
     r"unable to upgrade connection|error dialing backend"
 )
-"""Errors after the server has accepted a request that only a kubelet or the metrics server can answer."""
+"""Errors of accepted requests that only a kubelet or the metrics server can answer."""
 _WAITED = re.compile(r"timed out waiting|exceeded its progress deadline|unable to find pods")
 _FILE = re.compile(r"--from-file=\S+?=([\w.-]+)")
 """The files of the reader."""
@@ -52,7 +52,7 @@ class Result:
 
 
 class RealKubectl:
-    """kubectl against the loaded server. `dirty`: a call was no dry run, so its objects must be restored."""
+    """kubectl against the loaded server. `dirty`: its objects must be restored."""
 
     def __init__(self, program: Path, loaded: LoadedServer, folder: Path, context: str) -> None:
         self.program = program

@@ -25,7 +25,7 @@ class Situation:
 
 
 def situations(chosen: str = "") -> Iterator[Situation]:
-    """Every incident, reported fault and case whose name contains the word, diagnosed in this order.
+    """Every incident, reported fault and case whose name contains the word.
 
     A case is diagnosed with its check alone, as its test does.
     """

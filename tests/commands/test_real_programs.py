@@ -1,4 +1,4 @@
-"""Real kubectl, a real API server and azure-cli refuse wrong commands and accept the printed ones."""
+"""Real kubectl, a real API server and azure-cli refuse wrong commands."""
 
 from collections.abc import Iterator
 from pathlib import Path

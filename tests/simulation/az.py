@@ -64,7 +64,7 @@ def _disable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _update_resource(parameters: Parameters, copy: ClusterCopy) -> None:
-    """`az resource update --set …egressGateways[name=X].enabled=false`, for a name that `az aks mesh` refuses."""
+    """`az resource update` of a gateway with a name that `az aks mesh` refuses."""
     found = _ENTRY.fullmatch(parameters.one("--set"))
     if found is None:
         raise NotSimulated("az resource update with these values")
