@@ -13,6 +13,10 @@ from checks.model.findings import Finding, Severity, Status, Verdict
 
 _NAMED_CAUSE = "sandbox"
 """The kind of involved object that is a cause, by its slug, that a message matches."""
+_EXPLAINED = frozenset((Status.FAIL, Status.WARN))
+"""The findings that others can explain."""
+_UNHEALTHY = _EXPLAINED | {Status.UNKNOWN}
+"""The findings that count for the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,21 @@ def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Fin
     """The findings in the same order, with `explained_by` and `possible_causes`.
 
     A failure that only a pending finding explains becomes a warning (docs/rulings.md#ruling-1)."""
-    if {Status.FAIL, Status.WARN}.isdisjoint([finding.status for finding in findings]):
+    if _EXPLAINED.isdisjoint([finding.status for finding in findings]):
         return tuple(findings)
     causes = _declared_by(tuple(checks))
     done: dict[int, Finding] = {}
     by_check: dict[str, list[int]] = {}
     for index, finding in enumerate(findings):
-        if finding.status in (Status.FAIL, Status.WARN, Status.UNKNOWN):  # the others explain nothing
+        if finding.status in _UNHEALTHY:  # the others explain nothing
             by_check.setdefault(finding.check, []).append(index)
     for slug in [each for each in causes.order if each in by_check]:
         for index in by_check[slug]:
             done[index] = _explain(findings[index], slug, causes.of_fault, by_check, done)
-    return tuple(done.get(index, finding) for index, finding in enumerate(findings))
+    result = list(findings)
+    for index, finding in done.items():
+        result[index] = finding
+    return tuple(result)
 
 
 def _explain(
@@ -60,7 +67,7 @@ def _explain(
     by_check: Mapping[str, list[int]],
     done: Mapping[int, Finding],
 ) -> Finding:
-    if finding.status not in (Status.FAIL, Status.WARN):
+    if finding.status not in _EXPLAINED:
         return finding
     failed: list[str] = []
     pending: list[str] = []
@@ -167,7 +174,7 @@ def verdict(findings: Iterable[Finding]) -> Verdict:
 
     Any failure is broken; else a pending fault is starting (docs/rulings.md#ruling-23); else an unchecked fault that can
     block or degrade is inconclusive; else any warning is degraded; else healthy."""
-    found = [f for f in findings if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
+    found = [f for f in findings if f.status in _UNHEALTHY]
     if any(f.status is Status.FAIL for f in found):
         return Verdict.BROKEN
     if any(f.status is Status.WARN and f.pending for f in found):

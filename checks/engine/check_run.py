@@ -26,10 +26,9 @@ def run_check(check: Check, facts: Facts) -> tuple[Finding, ...]:
                 found.append(_dated(check.finding(observation), facts))
         except Unreadable as unread:
             return unread
-        if all(each.status is Status.PASS for each in found):
+        if facts.reads.failed and all(each.status is Status.PASS for each in found):
             # A pass claims that no fault exists; a failed read may hide one (docs/rulings.md#ruling-28).
-            missed = min(facts.reads.failed, key=str, default=None)
-            return Unreadable(missed) if missed is not None else None
+            return Unreadable(min(facts.reads.failed, key=str))
         return None
 
     interruption = result_or_defect(check.code, f"check {check.slug}", run)

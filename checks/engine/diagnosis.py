@@ -100,8 +100,10 @@ class Diagnosis:
             return []
         ready: list[Check] = []
         waiting: list[Check] = []
+        arrived = self.store.arrived_kinds
         for check in self._waiting:
-            (ready if self._is_ready(check) else waiting).append(check)
+            is_ready = check.declared <= arrived and (self._target_known or check.scope is not Scope.GATEWAY)
+            (ready if is_ready else waiting).append(check)
         self._waiting = waiting
         return [self._evaluate(check) for check in ready]
 
@@ -192,11 +194,6 @@ class Diagnosis:
         """The kinds of facts that the check read in this run."""
         return frozenset(self._touched.get(slug, ()))
 
-    def _is_ready(self, check: Check) -> bool:
-        if check.scope is Scope.GATEWAY and not self._target_known:
-            return False
-        return check.declared <= self.store.arrived_kinds
-
     def resolve_target(self) -> None:
         """Determine the gateway of the run, once the kinds that identify it have arrived."""
         if self._target_known or not self.store.arrived(ManagedCluster):
@@ -261,7 +258,7 @@ class Diagnosis:
         if known is None:
             facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
             found = run_check(check, facts)
-            if any(each.actions for each in found):  # nearly no finding of a healthy gateway has one
+            if [each for each in found if each.actions]:  # nearly no finding of a healthy gateway
                 found = findings_in_context(found, self._context)
             known = found, facts.reads.kinds
             if not facts.reads.of_run:

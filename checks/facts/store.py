@@ -41,7 +41,8 @@ class FactStore:
         self._indexes: dict[tuple[type[Fact], str], Any] = {}
         self._by_key: dict[type[Fact], dict[tuple[str, str], Any]] = {}
         self._by_namespace: dict[type[Fact], dict[Hashable, tuple[Any, ...]]] = {}
-        self._memos: dict[Hashable, Any] = {}
+        self.memos: dict[Hashable, Any] = {}
+        """Values derived from complete facts, by the key of what derived them."""
         self.before_changes: FactStore | None = None
         """The store without the changes that were laid over it; None if there are none."""
         self.changed_kinds: frozenset[type[Fact]] = frozenset()
@@ -203,12 +204,12 @@ class FactStore:
     def memo(self, key: Hashable, build: Callable[[], _V]) -> _V:
         """A value derived from complete facts, built once for this store."""
         try:
-            value: _V = self._memos[key]
+            value: _V = self.memos[key]
         except KeyError:
             pass
         else:
             return value
-        value = self._memos[key] = build()
+        value = self.memos[key] = build()
         return value
 
 

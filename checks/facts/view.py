@@ -88,9 +88,10 @@ class Facts:
     def gateway(self) -> EgressGateway:
         """The gateway of the run. Raises Unreadable if it could not be determined."""
         self.reads.of_run = True
-        if self._gateway is None:
+        gateway = self._gateway
+        if gateway is None:
             raise Unreadable(self._target_gap or Gap("azure", "get", "managedClusters", 0, "not read"))
-        return self._gateway
+        return gateway
 
     @property
     def run(self) -> tuple[str, str | None, str | None]:
@@ -325,21 +326,22 @@ class Facts:
         one of them failed, each call raises Unreadable.
         """
 
-        def built() -> tuple[_V, ReadsOfView]:
+        own, key = self.reads, (name, about)
+        known: tuple[_V, ReadsOfView] | None = self._store.memos.get(key)
+        if known is None:
             window = Facts(self._store, self._gateway, self._question, self._declared, self._target_gap)
-            return build(window), window.reads
-
-        try:
-            value, reads = self._store.memo((name, about), built)
-        except Unreadable as unread:
-            self.reads.failed.add(unread.gap)
-            raise
-        if not reads.kinds <= self.reads.kinds:
+            try:
+                known = self._store.memos[key] = build(window), window.reads
+            except Unreadable as unread:
+                own.failed.add(unread.gap)
+                raise
+        value, reads = known
+        if not reads.kinds <= own.kinds:
             if not reads.kinds <= self._declared:
                 raise UndeclaredRead(f"{name} reads {min(each.__name__ for each in reads.kinds - self._declared)}")
-            self.reads.kinds |= reads.kinds
+            own.kinds |= reads.kinds
         if reads.failed:
-            self.reads.failed |= reads.failed
+            own.failed |= reads.failed
         if reads.of_run:
-            self.reads.of_run = True
+            own.of_run = True
         return value

@@ -2,6 +2,7 @@
 
 import re
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 _SUFFIXES = {
     "": Decimal(1),
@@ -26,6 +27,7 @@ _QUANTITY = re.compile(
 )
 
 
+@lru_cache(maxsize=10_000)
 def quantity(written: str) -> Decimal | None:
     """The value of a quantity in its base unit, or None if the text is not a quantity."""
     found = _QUANTITY.fullmatch(written.strip())

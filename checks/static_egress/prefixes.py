@@ -29,7 +29,9 @@ def parse_cidr(written: str) -> Network | None:
 
 def covers_everything(networks: Iterable[Network]) -> bool:
     """Whether the IPv4 ranges together are 0.0.0.0/0, for example as its two halves."""
-    return ALL_IPV4 in collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+    own = [each for each in networks if isinstance(each, IPv4Network)]
+    # As many addresses as 0.0.0.0/0 has: without them, which is usual, the ranges need not be combined.
+    return sum(each.num_addresses for each in own) >= ALL_IPV4.num_addresses and ALL_IPV4 in collapse_addresses(own)
 
 
 def containing(written: Iterable[str], address: str) -> str:

@@ -36,7 +36,7 @@ class Patches:
         """The EnvoyFilters whose patches are applied, and can change routes."""
 
     def _of(self, *kinds: str) -> list[EnvoyPatch]:
-        return [each for each in self._patches if each.kind in kinds]
+        return [each for each in self._patches if each.kind in kinds] if self._patches else []
 
     def removes(self, name: ClusterName) -> bool:
         """Whether a patch removes the cluster."""
@@ -63,6 +63,8 @@ class Patches:
     def without_removed_chains(self, listener: EnvoyListener, port: int) -> EnvoyListener:
         """A listener without the filter chains that patches remove; Envoy refuses one without any."""
         virtual = listener.name == VIRTUAL_OUTBOUND
+        if not self._patches:
+            return listener
         removed = [
             each.match("listener", "filterChain")
             for each in self._of("FILTER_CHAIN")
