@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.slack.settings import SlackSettings
-from checks.config.environment import BadSetting, EnvironmentSettings
+from checks.config.bad_setting import BadSetting
+from checks.config.environment import EnvironmentSettings
 from workers.queue.settings import WorkerSettings
 
 BAD = {

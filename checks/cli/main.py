@@ -17,7 +17,7 @@ from checks.cli.diagnose_command import diagnose_command
 from checks.cli.list_command import list_command
 from checks.cli.sweep_command import sweep_command
 from checks.cli.usage import refuse
-from checks.config.environment import BadSetting
+from checks.config.bad_setting import BadSetting
 
 
 class _LazyGroup(click.Group):

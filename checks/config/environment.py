@@ -10,9 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-class BadSetting(Exception):
-    """Environment variables with bad values: one sentence each, which never quotes a secret."""
+from checks.config.bad_setting import BadSetting
 
 
 class EnvironmentSettings(BaseSettings):

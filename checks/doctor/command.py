@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from checks.config.environment import BadSetting
+from checks.config.bad_setting import BadSetting
 from checks.doctor.requirement_lines import DOCTOR_JSON, EXITS, DoctorLine, DoctorOptions, doctor_text, worst
 from checks.doctor.requirements import ENVIRONMENT
 from checks.model.inert_text import inert

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 import orjson
-import urllib3.exceptions as broken
 
 from checks.facts.fact import Credentials, Gap
 from checks.model.raw_values import text
@@ -91,6 +90,8 @@ def unanswered(error: Exception, server: str) -> Failure:
 
     It is without object addresses and local ports.
     """
+    import urllib3.exceptions as broken  # a bundle needs no HTTP client
+
     cause: Any = error
     while getattr(cause, "reason", None) is not None and isinstance(cause.reason, Exception):
         cause = cause.reason

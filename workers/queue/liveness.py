@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from celery import bootsteps
 from redis import exceptions
 
-from checks.config.environment import BadSetting
+from checks.config.bad_setting import BadSetting
 from workers.queue.connection import check_writable, quick_connection, redis_problem
 from workers.queue.settings import WorkerSettings, worker_settings
 
