@@ -11,6 +11,7 @@ from dataclasses import replace
 from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
 from checks.engine.check_run import run_check
+from checks.engine.collection import collection_paused
 from checks.engine.command_context import findings_in_context, reasons_in_context, route_in_context
 from checks.engine.completed_actions import with_recipes
 from checks.engine.defects import Defect, result_or_defect
@@ -105,10 +106,15 @@ class Diagnosis:
             is_ready = check.declared <= arrived and (self._target_known or check.scope is not Scope.GATEWAY)
             (ready if is_ready else waiting).append(check)
         self._waiting = waiting
-        return [self._evaluate(check) for check in ready]
+        with collection_paused():
+            return [self._evaluate(check) for check in ready]
 
     def finish(self, duration: float) -> Report:
         """The report, after every kind has been closed. `duration` is in seconds."""
+        with collection_paused():
+            return self._report(duration)
+
+    def _report(self, duration: float) -> Report:
         of_check = self._findings
         if self._stopping:
             of_check = {each.slug: self._gated(each, of_check.get(each.slug, ())) for each in self.checks}

@@ -3,13 +3,12 @@
 Its gateways, the logs that are read for them, and the results.
 """
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.engine.check import Check
+from checks.engine.collection import collection_paused
 from checks.engine.diagnosis import TARGET_READS, evaluate
 from checks.engine.settings_snapshot import snapshot
 from checks.engine.unmade_checks import causes_of
@@ -143,29 +142,13 @@ def evaluate_each(
     """The report of every gateway over one store; `unread` are pods whose logs were not read."""
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
     reports = []
-    with _collection_paused():
+    with collection_paused():
         for target in targets:
             report = evaluate(store, Question(identity, target.name, target.namespace), checks, target)
             report = replace(report, settings=snapshot(store, target))
             missing = _unread_of(store, target, unread)
             reports.append(_without_passes(report, of_logs, missing) if missing else report)
     return tuple(reports)
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """No garbage collection in this block.
-
-    Each full collection would traverse all facts and everything that was derived from them, and find nothing: the store
-    keeps them until the end of the fleet check.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _unread_of(store: FactStore, target: EgressGateway, unread: frozenset[PodName]) -> int:
