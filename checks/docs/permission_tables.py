@@ -53,6 +53,7 @@ PURPOSES = {
     "sidecars": "Sidecars that do not import a host",
     "virtualservices": "the routes from sidecar to gateway and from gateway to host",
     "networkpolicies": "whether a policy blocks connections from clients to the gateway, or from the gateway to istiod or DNS",
+    "controllerrevisions": "the exception ranges that earlier cni-managers had, in aks-static-egress-gateway",
     "poddisruptionbudgets": "whether a budget blocks the gateway's nodes from being drained",
     "authorizationpolicies": "policies that deny requests at the gateway",
     "peerauthentications": "the mutual TLS mode of a namespace",

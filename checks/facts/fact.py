@@ -29,6 +29,7 @@ class Listed:
 
     `may_be_absent`: a cluster may lack this CustomResourceDefinition, which is not a failed read.
     `metadata_only`: read as PartialObjectMetadata, so the data of Secrets never leaves the API server.
+    `namespace`: read only in this namespace.
     """
 
     group: str
@@ -37,6 +38,7 @@ class Listed:
     namespaced: bool = True
     may_be_absent: bool = False
     metadata_only: bool = False
+    namespace: str = ""
 
     @property
     def resource(self) -> str:

@@ -93,6 +93,19 @@ class DaemonSet(Workload):
         return number(self.raw, "status", "numberReady") or 0
 
 
+class ControllerRevision(KubernetesObject):
+    """An earlier or the current pod template of a DaemonSet of the static egress gateway."""
+
+    __slots__ = ()
+    kind = "ControllerRevision"
+    origin = Listed("apps", "controllerrevisions", namespace="aks-static-egress-gateway")
+
+    @derived
+    def template_containers(self) -> tuple[Raw, ...]:
+        """The containers of this pod template, with image and arguments."""
+        return items(self.raw, "data", "spec", "template", "spec", "containers")
+
+
 class HorizontalPodAutoscaler(KubernetesObject):
     __slots__ = ()
     kind = "HorizontalPodAutoscaler"

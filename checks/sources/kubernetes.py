@@ -109,7 +109,12 @@ class KubernetesReader:
         return list(self._pages(what, version, deadline))
 
     def _pages(self, what: Listed, version: str, deadline: float, at_once: int = PAGE) -> Iterator[Json]:
-        path = f"/apis/{what.group}/{version}/{what.plural}" if what.group else f"/api/{version}/{what.plural}"
+        where = f"namespaces/{what.namespace}/" if what.namespace else ""
+        path = (
+            f"/apis/{what.group}/{version}/{where}{what.plural}"
+            if what.group
+            else f"/api/{version}/{where}{what.plural}"
+        )
         api_version = f"{what.group}/{version}" if what.group else version
         query, size, firsts = {"limit": str(at_once)}, 0, set[str]()
         while True:

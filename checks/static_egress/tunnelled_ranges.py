@@ -7,7 +7,7 @@ Sources: kube-egress-gateway pkg/cni/routes, issues 1124 and 1356; AKS documenta
 Service".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Network, collapse_addresses, ip_address
@@ -22,7 +22,7 @@ from checks.facts.services import EndpointSlice
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Severity
-from checks.model.raw_values import texts
+from checks.model.raw_values import Raw, texts
 from checks.static_egress.components import Component, cni_manager
 from checks.static_egress.operator_version import operator_version
 from checks.static_egress.prefixes import Network, parse_cidr
@@ -62,9 +62,12 @@ class TunnelledRange:
 
 def exception_ranges(component: Component) -> tuple[str, ...] | None:
     """The cni-manager's exceptions; None if its arguments do not show them."""
-    if component.daemon_set is None:
-        return None
-    for container in component.daemon_set.template_containers:
+    return exceptions_of(component.daemon_set.template_containers) if component.daemon_set is not None else None
+
+
+def exceptions_of(containers: Iterable[Raw]) -> tuple[str, ...] | None:
+    """The exceptions in the arguments of a cni-manager's containers, None without them."""
+    for container in containers:
         arguments = texts(container, "args")
         for number, each in enumerate(arguments):
             name, separator, value = each.partition("=")

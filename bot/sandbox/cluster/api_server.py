@@ -236,6 +236,8 @@ class KubeHandler(LoopbackHandler):
                 self._list("", version, plural, query)
             case ["apis", group, version, plural]:
                 self._list(group, version, plural, query)
+            case ["apis", group, version, "namespaces", namespace, plural]:
+                self._list(group, version, plural, query, namespace)
             case ["api", "v1", "namespaces", namespace, "pods", pod, "log"]:
                 self._log(namespace, pod, query)
             case _:
@@ -247,7 +249,7 @@ class KubeHandler(LoopbackHandler):
         else:
             self.json(200, {"major": "1", "minor": "33", "gitVersion": VERSION})
 
-    def _list(self, group: str, version: str, plural: str, query: Mapping[str, str]) -> None:
+    def _list(self, group: str, version: str, plural: str, query: Mapping[str, str], namespace: str = "") -> None:
         owner = self.server.owner
         resource = f"{plural}.{group}" if group else plural
         if error := owner.recorded_error("kubernetes", resource):
@@ -258,6 +260,8 @@ class KubeHandler(LoopbackHandler):
             self.status(404, "the server could not find the requested resource")
             return
         kind, objects = found
+        if namespace:
+            objects = [each for each in objects if _namespace(each) == namespace]
         begin = int(query.get("continue", "0"))
         end = begin + int(query.get("limit", len(objects) or 1))
         api_version = f"{group}/{version}" if group else version

@@ -8,9 +8,11 @@ from checks.facts.namespaces import Secret
 from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayLBConfiguration, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.facts.workloads import Deployment
+from checks.facts.workloads import ControllerRevision, DaemonSet, Deployment
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment, text
+from checks.static_egress.components import CNI_MANAGER_SET
+from checks.static_egress.copied_exceptions import CopiedExceptions, copied_exceptions, require_exceptions
 from checks.static_egress.copied_settings import CopiedSetting, copied_settings, edit_count, written_time
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.procedures import restart_gateway
@@ -21,7 +23,16 @@ from checks.static_egress.procedures import restart_gateway
     title="Gateway pods are older than their StaticGatewayConfiguration",
     severity=Severity.BLOCKS,
     article=("SEG-6",),
-    reads=(StaticGatewayConfiguration, GatewayLBConfiguration, Secret, Pod, Deployment, PodEndpoint),
+    reads=(
+        StaticGatewayConfiguration,
+        GatewayLBConfiguration,
+        Secret,
+        Pod,
+        Deployment,
+        PodEndpoint,
+        DaemonSet,
+        ControllerRevision,
+    ),
     explains={
         "source-address-wrong": "a pod keeps the key, prefix and routes with which its network was set up",
         "traffic-failing": "the tunnels of older pods use settings that the gateway nodes no longer accept",
@@ -32,7 +43,9 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
     then: the StaticGatewayConfiguration's creation, its key Secret, address and port of the tunnel's endpoint, and its
     spec. The setup time is the newest of the pod's creation, its start, its sandbox and its PodEndpoint's last change. It
     fails for pods older than the creation, the key or the endpoint, with their share. It warns for pods older than the
-    last edit, because the changed fields are not recorded, and for an edit at an unknown time.
+    last edit, because the changed fields are not recorded, and for an edit at an unknown time. It also warns for pods that
+    copied other ranges outside the tunnel than excludeCidrs and the cni-manager's `--exception-cidrs` together have now;
+    the revisions of the DaemonSet show the earlier ones.
 
     Why it matters: key, endpoint, default route and excluded ranges are written into a pod only when its network is set
     up. Pods with an old key or endpoint are running and ready, but their traffic is lost.
@@ -58,11 +71,18 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
             found = True
             current = [pod for pod in current if pod not in older]
             yield _outdated(facts, configuration, setting, older, len(pods))
+    exceptions = copied_exceptions(facts, configuration, current, lambda pod: _known_network_time(facts, pod))
+    if exceptions.older:
+        found = True
+        yield _other_exceptions(facts, exceptions, len(pods))
     if not found and edit_count(configuration) > 0 and configuration.spec_changed is None:
         yield _edit_time_unknown(facts, configuration)
     elif not found:
         _require_times(facts, configuration, current)
-        yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}.")
+        if exceptions.not_recorded:
+            require_exceptions(facts)
+        rest = "; the exception ranges that they copied are not recorded" if exceptions.not_recorded else ""
+        yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}{rest}.")
 
 
 def _require_times(facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod]) -> None:
@@ -104,6 +124,25 @@ def _network_time(facts: Facts, pod: Pod, at: datetime) -> datetime:
         return at
     written = [moment(entry, "time") for entry in end.managed_fields]
     return max(filter(None, (at, end.created, *written)), default=at)
+
+
+def _known_network_time(facts: Facts, pod: Pod) -> datetime | None:
+    at = _pod_time(pod)
+    readable = facts.gap(PodEndpoint, pod.namespace) is None
+    return _network_time(facts, pod, at) if at is not None and readable else None
+
+
+def _other_exceptions(facts: Facts, exceptions: CopiedExceptions, running: int) -> Observation:
+    older = exceptions.older
+    share = _count(older) if len(older) == running else f"{len(older)} of {running} pods"
+    return warn(
+        f"The ranges outside the tunnel changed after {share} of {facts.gateway.ref} had started: "
+        f"{CNI_MANAGER_SET} has other --exception-cidrs now.",
+        subject=facts.gateway.ref,
+        evidence=exceptions.evidence,
+        actions=restart_gateway(facts.gateway),
+        about=_about(older),
+    )
 
 
 def _outdated(

@@ -19,7 +19,7 @@ from checks.facts.istio_networking import VirtualService
 from checks.facts.namespaces import ConfigMap, Secret
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
-from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
+from checks.facts.workloads import ControllerRevision, Deployment, HorizontalPodAutoscaler
 from checks.sources.access import kubeconfig_access
 from checks.sources.kubernetes import KubernetesReader
 from checks.sources.source import Answer, NotInstalled, Objects
@@ -83,6 +83,26 @@ def test_a_long_list_is_read_in_pages_over_one_connection(reader: Reader) -> Non
         assert server.requests["/api/v1/pods"] == 3
         assert server.connections == 1
     assert len(found) == len(set(found)) == 1201
+
+
+def test_a_kind_of_one_namespace_is_read_there_only(reader: Reader) -> None:
+    revisions = [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": {"namespace": namespace, "name": "r1", "creationTimestamp": "2026-11-01T08:00:00Z"},
+            "revision": 1,
+            "data": {"spec": {"template": {"spec": {"containers": [{"name": "cnimanager", "args": ["serve"]}]}}}},
+        }
+        for namespace in ("aks-static-egress-gateway", "team-a")
+    ]
+    with KubeServer(compose(named("base"), {"add": revisions})) as server:
+        answer = reader(server).list_objects(ControllerRevision.origin, soon())
+        path = "/apis/apps/v1/namespaces/aks-static-egress-gateway/controllerrevisions"
+        assert server.requests == {path: 1}
+    assert names(answer) == ["aks-static-egress-gateway/r1"]
+    assert isinstance(answer, Objects)
+    assert ControllerRevision(answer.raw[0]).template_containers[0]["args"] == ["serve"]
 
 
 def test_fields_that_no_check_reads_are_removed(reader: Reader) -> None:
