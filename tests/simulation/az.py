@@ -67,7 +67,7 @@ def _update_resource(parameters: Parameters, copy: ClusterCopy) -> None:
     """`az resource update` of a gateway with a name that `az aks mesh` refuses."""
     found = _ENTRY.fullmatch(parameters.one("--set"))
     if found is None:
-        raise NotSimulated("az resource update with these values")
+        raise NotSimulated("Azure's result of az resource update does not follow from the facts")
     istio = (copy.properties().get("serviceMeshProfile") or {}).get("istio") or {}
     entries = (istio.get("components") or {}).get("egressGateways") or ()
     if sum(each["name"] == found["name"] for each in entries) != 1:
