@@ -124,26 +124,23 @@ def allow_flow(
     rule instead. `after` is the number of actions for the same group that come before this one.
     """
     priority = free_priority(group, rule, after)
+    moved, later = "", 0
     if priority is None:
-        later = next(n for n in range(rule.priority + 1, 65000) if all(each.priority != n for each in group.rules))
-        words = ["update", *_named(group), "--name", rule.name, "--priority", str(later)]
-        return change(
-            f"Raise the priority number of rule {rule.name}, so that a rule that allows {flow.shown} can precede it",
-            quoted("az", "network", "nsg", "rule", *words),
-            FW,
-            f"rule {rule.name} has priority {later}",
-        )
+        # The rule is moved, and the new one gets its priority.
+        priority = rule.priority
+        later = next(n for n in range(priority + 1, 65000) if all(each.priority != n for each in group.rules))
+        update = ("update", *_named(group), "--name", rule.name, "--priority", str(later))
+        moved = f"{quoted('az', 'network', 'nsg', 'rule', *update)} && "
     words = [
         *("--name", name, "--priority", str(priority), "--direction", flow.direction, "--access", "Allow"),
         *("--protocol", flow.protocol.capitalize(), "--source-address-prefixes", *_prefixes(flow.source)),
         *("--destination-address-prefixes", *_prefixes(flow.destination)),
         *("--destination-port-ranges", *(ports or flow.port_range).split()),
     ]
+    shown = f"TCP {' and '.join(ports.split())}" if ports else flow.shown
     return change(
-        f"Allow {flow.shown} before rule {rule.name}"
-        if not ports
-        else f"Allow TCP {' and '.join(ports.split())} before rule {rule.name}",
-        quoted("az", "network", "nsg", "rule", "create", *_named(group), *words),
+        f"Allow {shown} before rule {rule.name}" + (f", which gets priority {later}" if moved else ""),
+        moved + quoted("az", "network", "nsg", "rule", "create", *_named(group), *words),
         FW,
         "the rule applies within a minute; diagnose again",
     )

@@ -64,6 +64,11 @@ class AgentPool(Fact):
         return texts(self.raw, "availabilityzones")
 
     @derived
+    def vm_size(self) -> str:
+        """For example `Standard_D4s_v5`."""
+        return text(self.raw, "vmsize")
+
+    @derived
     def os_type(self) -> str:
         return text(self.raw, "ostype")
 

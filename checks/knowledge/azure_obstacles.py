@@ -52,7 +52,7 @@ def locked_scope(message: str) -> str:
     scope = found["scope"].split(",")[0].strip().strip("'").rstrip("/")
     kind, _, name = scope.rpartition("/")
     kinds = {"resourcegroups": "resource group", "subscriptions": "subscription"}
-    return f"{kinds.get(kind.rpartition('/')[2].lower(), kind.rpartition('/')[2])} {name}"
+    return f"{kinds.get(kind.rpartition('/')[2].lower(), kind.rpartition('/')[2])} {name}".strip()
 
 
 def locked_group(message: str) -> str:

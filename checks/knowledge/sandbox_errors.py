@@ -14,6 +14,18 @@ from checks.knowledge.component_logs import log_message
 from checks.model.findings import Involved
 
 
+class NodeStep(StrEnum):
+    """The kind of step that ends a failure of a pod's network."""
+
+    NEW_MANAGER = "new cni-manager"
+    NEW_POD = "new pod"
+    NEW_MACHINE = "new machine"
+    NODE_IMAGE = "node image"
+    ENABLE_IPV6 = "enable IPv6"
+    RECONCILE = "reconcile"
+    CORRECT_RANGES = "correct ranges"
+
+
 class SandboxCause(StrEnum):
     """A fault that explains why a sandbox has no network, by the slug of its check.
 
@@ -57,6 +69,7 @@ class _SandboxError:
     meaning: str
     causes: tuple[SandboxCause, ...] = ()
     fix: str = ""
+    step: NodeStep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,8 @@ class SandboxFailure:
     meaning: str
     causes: tuple[SandboxCause, ...]
     fix: str = ""
+    step: NodeStep | None = None
+    """The kind of the fix's step, None if it is not known."""
 
     @property
     def from_components(self) -> bool:
@@ -89,8 +104,10 @@ class SandboxFailure:
         return frozenset(sandbox(each) for each in self.causes or own)
 
 
-def _row(pattern: str, meaning: str, *causes: SandboxCause, fix: str = "") -> _SandboxError:
-    return _SandboxError(re.compile(pattern, re.IGNORECASE), meaning, causes, fix)
+def _row(
+    pattern: str, meaning: str, *causes: SandboxCause, fix: str = "", step: NodeStep | None = None
+) -> _SandboxError:
+    return _SandboxError(re.compile(pattern, re.IGNORECASE), meaning, causes, fix, step)
 
 
 _KNOWN: tuple[_SandboxError, ...] = (
@@ -113,18 +130,28 @@ _KNOWN: tuple[_SandboxError, ...] = (
         "the cni-manager on the node cannot read the StaticGatewayConfiguration",
         SandboxCause.COMPONENTS_UNHEALTHY,
         SandboxCause.CONFIGURATION_MISSING,
+        step=NodeStep.NEW_MANAGER,
     ),
     _row(
         r"(127\.0\.0\.1|localhost|\[::1\]):50051.*(connection refused|i/o timeout|deadline exceeded)",
         "the cni-manager on the node does not answer on 127.0.0.1:50051, which blocks every new pod there",
         SandboxCause.COMPONENTS_UNHEALTHY,
         SandboxCause.FEATURE_DISABLED,
+        step=NodeStep.NEW_MANAGER,
     ),
     _row(
         r"failed to contact cni manager daemon|code = Unavailable|failed to get pod \(.*\) annotations.*DeadlineExceeded",
         "the CNI plugin cannot reach the cni-manager on the node",
         SandboxCause.COMPONENTS_UNHEALTHY,
         SandboxCause.FEATURE_DISABLED,
+        step=NodeStep.NEW_MANAGER,
+    ),
+    _row(
+        r"podendpoints\S* .*is forbidden: User|cannot (create|update|get|patch) resource \"podendpoints\"",
+        "the service account of the cni-manager may not write the pod's PodEndpoint",
+        SandboxCause.COMPONENTS_UNHEALTHY,
+        fix="Reconcile the cluster: AKS writes the roles of its components again",
+        step=NodeStep.RECONCILE,
     ),
     _row(
         r"failed to (retrieve pod|get pod|update PodEndpoint|create PodEndpoint|delete PodEndpoint)",
@@ -137,6 +164,7 @@ _KNOWN: tuple[_SandboxError, ...] = (
         "the CNI configuration on the node is damaged or wrongly combined with another plugin",
         SandboxCause.COMPONENTS_UNHEALTHY,
         fix="Delete the cni-manager pod on that node: its replacement writes /etc/cni/net.d/01-egressgateway.conflist again",
+        step=NodeStep.NEW_MANAGER,
     ),
     _row(
         r"failed to parse gateway public key",
@@ -149,16 +177,19 @@ _KNOWN: tuple[_SandboxError, ...] = (
         "an entry of spec.excludeCidrs is not a CIDR, for example an address without a mask",
         SandboxCause.CONFIGURATION_INVALID,
         fix="Add a mask to every entry of spec.excludeCidrs, for example 10.0.0.5/32",
+        step=NodeStep.CORRECT_RANGES,
     ),
     _row(
         r"failed to add WireGuard link",
         "the node cannot create a WireGuard link: the kernel lacks the wireguard module",
         fix="Use an AKS node image with the wireguard module; custom and hardened images can lack it",
+        step=NodeStep.NODE_IMAGE,
     ),
     _row(
         r"failed to move wireguard link|failed to find wg device|failed to configure wg device",
         "a WireGuard link of an earlier sandbox still exists",
         fix="Delete the pod: its replacement starts in a new network namespace",
+        step=NodeStep.NEW_POD,
     ),
     _row(
         r"ipam result is empty|failed to find pod ipv4 ip",
@@ -170,6 +201,7 @@ _KNOWN: tuple[_SandboxError, ...] = (
         r"no enough ipv6 addr",
         "the pod has no IPv6 link-local address, which the WireGuard route needs",
         fix="Allow IPv6 on the node (sysctl net.ipv6.conf.all.disable_ipv6 = 0); the cluster itself stays IPv4",
+        step=NodeStep.ENABLE_IPV6,
     ),
     _row(
         r"no enough ipv4 addr", "the pod's eth0 has no IPv4 address", SandboxCause.DUAL_STACK, SandboxCause.POD_SUBNET
@@ -184,10 +216,12 @@ _KNOWN: tuple[_SandboxError, ...] = (
         r"failed to setup pod routes",
         "routes or iptables rules could not be set in the pod",
         fix="Replace the node if its kernel, iptables rules and rp_filter settings show no cause",
+        step=NodeStep.NEW_MACHINE,
     ),
 )
 """The first row that matches decides."""
 
+_NO_PLUGIN = re.compile(r"cni plugin not initialized|no networks found in /etc/cni/net.d", re.IGNORECASE)
 _PLUGIN = re.compile(
     r'plugin type="(?P<type>[^"]+)"(?: name="[^"]*")? failed \((?:add|check)\): (?P<error>.*)', re.DOTALL
 )
@@ -200,7 +234,10 @@ def sandbox_failure(message: str) -> SandboxFailure:
     found = _PLUGIN.search(message)
     if found is None:
         error = _SANDBOX_ID.sub(r"\1…", _RPC.sub("", message, count=1)).strip()
-        return SandboxFailure("", error, f"the container runtime could not create its sandbox: {_short(error)}", ())
+        # The network plugin of the node is installed at its start.
+        step = NodeStep.NEW_MACHINE if _NO_PLUGIN.search(error) else None
+        meaning = f"the container runtime could not create its sandbox: {_short(error)}"
+        return SandboxFailure("", error, meaning, (), "", step)
     plugin, error = found["type"], found["error"].strip()
     if not plugin.startswith(PLUGIN):
         return SandboxFailure(
@@ -212,7 +249,7 @@ def sandbox_failure(message: str) -> SandboxFailure:
         return SandboxFailure(
             plugin, error, f"the static egress gateway's CNI plugin failed: {_short(error)}", tuple(SandboxCause)
         )
-    return SandboxFailure(plugin, error, known.meaning, known.causes, known.fix)
+    return SandboxFailure(plugin, error, known.meaning, known.causes, known.fix, known.step)
 
 
 def _short(error: str) -> str:
@@ -236,5 +273,7 @@ def failure_in_log(lines: Iterable[str]) -> SandboxFailure | None:
     newest: SandboxFailure | None = None
     for line in lines:
         if (known := _first_known(line)) is not None:
-            newest = SandboxFailure("kube-egress-cni", log_message(line), known.meaning, known.causes, known.fix)
+            newest = SandboxFailure(
+                "kube-egress-cni", log_message(line), known.meaning, known.causes, known.fix, known.step
+            )
     return newest

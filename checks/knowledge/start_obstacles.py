@@ -11,6 +11,8 @@ _UNREACHABLE = (
 )
 _PULL = r'(?:pull|resolve)\b.*?"?https://(?P<host>[\w.-]+)/.*?'
 
+NO_SUCH_IMAGE = "the registry does not have the image"
+
 _ROWS = (
     message_pattern(
         rf"https://(?P<host>mcr\.microsoft\.com|[\w-]+\.data\.mcr\.microsoft\.com)/.*?{_UNREACHABLE}",
@@ -50,7 +52,7 @@ _ROWS = (
     ),
     message_pattern(
         r"(?:pull|resolve)\b.*?(?:manifest unknown|not found)",
-        "the registry does not have the image",
+        NO_SUCH_IMAGE,
         "Correct the image of the workload; on AKS open a support request, because AKS sets it",
     ),
     message_pattern(

@@ -9,7 +9,7 @@ from checks.kubernetes.admission import GatewayWebhook
 from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_workloads import few_of, other_workloads
 from checks.kubernetes.policy_exemptions import azure_exceptions, azure_exclusion, kyverno_exception
-from checks.kubernetes.webhook_backends import BackendFault, own_pods_refused
+from checks.kubernetes.webhook_backends import BackendFault, covers_namespace, own_pods_refused
 from checks.model.commands import FAQ, TSG, alternatives, change, inspect, kubectl
 from checks.model.findings import Action
 from checks.model.json_patches import Operation, patch_entry, unchanged
@@ -33,11 +33,17 @@ def silent_webhook_fixes(
     if webhook.owner:
         return shows
     excluded = [namespace]
-    if own_pods_refused(facts, webhook) and webhook.hook.service is not None:
-        excluded.append(webhook.hook.service[0])
+    own = webhook.hook.service[0] if webhook.hook.service is not None else ""
+    blocks_itself = bool(own) and (own_pods_refused(facts, webhook) or covers_namespace(facts, webhook, own))
+    creates = fault is not None and fault.creates_pods
+    if blocks_itself and (creates or own_pods_refused(facts, webhook)):
+        excluded.append(own)
     exclude = _exclude(facts, webhook, excluded, "until its backend answers")
     if fault is None or not fault.fixes:
         return [exclude, *shows]
+    if blocks_itself and creates:
+        # The webhook refuses the new pods of its own backend, too.
+        return [exclude, *fault.fixes, *shows]
     return [*alternatives(fault.fixes, *(() if _deletes(fault) else (exclude,))), *shows]
 
 

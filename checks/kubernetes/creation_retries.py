@@ -17,18 +17,32 @@ def retry_creation(facts: Facts, refusals: Iterable[Refusal]) -> list[Action]:
     A ReplicaSet waits up to 17 minutes between attempts (the longest delay of Kubernetes' work queues is 1,000 s). Every
     change of the object starts an attempt. Requires ReplicaSet declared.
     """
-    revisions = dict.fromkeys(each.revision for each in refusals if each.revision)
+    return _attempts(facts, dict.fromkeys(each.revision for each in refusals if each.revision), _CREATED)
+
+
+def retry_without_reason(facts: Facts, revision: str) -> list[Action]:
+    """Make the ReplicaSets of a revision try again, if nothing shows why pods are missing.
+
+    The attempt creates the pods, or its event shows the reason. Requires ReplicaSet declared.
+    """
+    return _attempts(facts, (revision,), f"{_CREATED}; otherwise a new event FailedCreate shows the reason")
+
+
+_CREATED = "the ReplicaSet has its pods within seconds"
+
+
+def _attempts(facts: Facts, revisions: Iterable[str], expect: str) -> list[Action]:
     namespace = facts.gateway.namespace
     owners = {("Deployment", f"{facts.gateway.name}-{revision}") for revision in revisions}
     known = facts.readable(ReplicaSet, namespace)
-    return [_annotate(each) for each in known if each.replicas and owners & set(each.owners)]
+    return [_annotate(each, expect) for each in known if each.replicas and owners & set(each.owners)]
 
 
-def _annotate(each: ReplicaSet) -> Action:
+def _annotate(each: ReplicaSet, expect: str) -> Action:
     value = f'"{_ANNOTATION}=$(date +%s)"'
     command = f"{kubectl('annotate', 'replicaset', each.name, '--overwrite', namespace=each.namespace)} {value}"
     return change(
         f"Make {each.ref} create its pods at once, instead of at its next attempt within 17 minutes",
         command,
-        expect="the ReplicaSet has its pods within seconds",
+        expect=expect,
     )

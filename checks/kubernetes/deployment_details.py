@@ -9,7 +9,7 @@ from checks.facts.workloads import Deployment
 from checks.kubernetes.ownership import with_owner
 from checks.model.commands import TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence
-from checks.model.raw_values import text
+from checks.model.raw_values import text, texts
 
 
 def deployment_problems(deployment: Deployment) -> Iterator[Evidence]:
@@ -40,6 +40,18 @@ def deployment_actions(deployment: Deployment) -> list[Action]:
         inspect("Describe the Deployment", describe, TSG),
         inspect("List the events of the namespace", events),
     ]
+
+
+def finalizers(deployment: Deployment) -> tuple[str, ...]:
+    """The finalizers that delay the deletion of a Deployment."""
+    return texts(deployment.raw, "metadata", "finalizers")
+
+
+def wait_for_deletion(deployment: Deployment) -> Action:
+    """Wait until a Deployment is deleted: it cannot be created again before."""
+    named = ("wait", "--for=delete", f"deployment/{deployment.name}", "--timeout=5m")
+    command = kubectl(*named, namespace=deployment.namespace)
+    return inspect("Wait until the deletion ends: until then it cannot be created again", command)
 
 
 def resume_rollout(deployment: Deployment) -> list[Action]:

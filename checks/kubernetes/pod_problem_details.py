@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from checks.facts.events import Event
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.knowledge.container_exits import OUT_OF_MEMORY
+from checks.knowledge.known_reasons import KnownReason
 from checks.knowledge.sandbox_errors import sandbox_failure
+from checks.knowledge.start_obstacles import NO_SUCH_IMAGE
+from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import RESTARTS, PodProblem
 from checks.kubernetes.scheduling_fixes import scheduling_fixes
-from checks.model.commands import TSG, change, inspect, kubectl
+from checks.model.commands import SCALE, TSG, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence
+
+_AGAIN = "the kubelet tries again within 5 minutes; no restart is needed"
 
 
 def problem_evidence(facts: Facts, problem: PodProblem, pod: Pod) -> Iterator[Evidence]:
@@ -46,11 +52,7 @@ def problem_actions(facts: Facts, problem: PodProblem) -> list[Action]:
     Requires Event and AgentPool declared.
     """
     pod = problem.pods[0]
-    obstacle, _ = start_obstacle_of(facts, pod)
-    text_fix = obstacle.fix if obstacle is not None else problem.fix
-    fixes = scheduling_fixes(facts, problem) if problem.reason == "Unschedulable" else []
-    if not fixes and text_fix:
-        fixes = [change(text_fix, expect="the kubelet tries again within 5 minutes; no restart is needed")]
+    fixes = _fixes(facts, problem, pod)
     found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     match problem.reason:
         case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
@@ -68,6 +70,64 @@ def problem_actions(facts: Facts, problem: PodProblem) -> list[Action]:
         case _:
             pass
     return [*fixes, *found]
+
+
+def reason_of(facts: Facts, problem: PodProblem, pod: Pod) -> KnownReason | None:
+    """The known reason of an event, or of the termination of a container.
+
+    Requires Event declared.
+    """
+    obstacle, _ = start_obstacle_of(facts, pod)
+    exited = exited_container(pod)
+    if obstacle is not None or exited is None or problem.reason == OUT_OF_MEMORY:
+        return obstacle
+    return exit_of(exited)
+
+
+def _fixes(facts: Facts, problem: PodProblem, pod: Pod) -> list[Action]:
+    """The fix of the reason that an event, the scheduler or a termination reports."""
+    obstacle, _ = start_obstacle_of(facts, pod)
+    if obstacle is not None:
+        return [*_newer_image(facts, pod, obstacle.meaning), change(obstacle.fix, expect=_AGAIN)]
+    if problem.reason == "Unschedulable" and (fixes := scheduling_fixes(facts, problem)):
+        return fixes
+    if problem.reason == OUT_OF_MEMORY and pod.deployment:
+        return [_more_replicas(pod)]
+    if (reason := reason_of(facts, problem, pod)) is not None:
+        return [change(reason.fix)]
+    return [change(problem.fix, expect=_AGAIN)] if problem.fix else []
+
+
+def _newer_image(facts: Facts, pod: Pod, meaning: str) -> list[Action]:
+    """Let AKS set the image again, if its registry does not have the one that istiod injected."""
+    if meaning != NO_SUCH_IMAGE or not pod.deployment:
+        return []
+    return [
+        change(
+            "Reconcile the cluster: AKS then sets an image of the add-on that its registry has",
+            az_aks(facts.cluster, "update"),
+            expect="the control plane of the mesh injects another image; the next step creates pods with it",
+        ),
+        change(
+            f"Delete {pod.name}, which serves nothing: its replacement gets the new image",
+            kubectl("delete", "pod", pod.name, namespace=pod.namespace),
+            TSG,
+            "the new pod is Ready within a minute",
+        ),
+    ]
+
+
+def _more_replicas(pod: Pod) -> Action:
+    """Share the connections among more proxies: the add-on's chart sets their memory limit."""
+    name, patch = pod.deployment, '{"spec":{"minReplicas":4}}'
+    command = kubectl("patch", "horizontalpodautoscaler", name, "--type", "merge", "-p", patch, namespace=pod.namespace)
+    return change(
+        f"Raise the minimum of HorizontalPodAutoscaler {pod.namespace}/{name} to 4 replicas, which share the connections: AKS "
+        "sets the memory limit of a proxy",
+        command,
+        SCALE,
+        "4 pods are ready, and none is killed again",
+    )
 
 
 def restart_evidence(pod: Pod) -> list[Evidence]:

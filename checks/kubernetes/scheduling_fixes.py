@@ -10,7 +10,20 @@ from checks.model.commands import az_aks, change, kubectl
 from checks.model.findings import Action
 from checks.model.raw_values import flag, number, texts
 
+_NO_CNI_MANAGER = "egressgateway.kubernetes.azure.com/cni-not-ready"
+"""The taint of a node without a working cni-manager, which EG309 reports."""
+
 _INSUFFICIENT = re.compile(r"Insufficient (?P<resource>[\w./-]*[\w])")
+_FULL = re.compile(r"Too many pods")
+_TAINT = re.compile(r"untolerated taint \{(?P<key>[\w./-]+)(?:: (?P<value>[\w./-]*))?\}")
+_OF_NODES = (
+    "kubernetes.azure.com/mode",
+    "node.kubernetes.io/",
+    "node.cloudprovider.kubernetes.io/",
+    "CriticalAddonsOnly",
+)
+"""Taints of gateway and system pools, and of nodes that are not ready."""
+_NEW_POOL = "egresspods"
 _CORDONED = re.compile(r"node\(s\) were unschedulable")
 
 
@@ -27,12 +40,35 @@ def scheduling_fixes(facts: Facts, problem: PodProblem) -> list[Action]:
         ]
     short = lacking_resources(problem.detail)
     pool = _pool(facts) if short else None
-    return [_add_node(facts, pool, len(problem.pods), " and ".join(short))] if pool is not None else []
+    if pool is not None:
+        return [_add_node(facts, pool, len(problem.pods), " and ".join(short))]
+    return _untainted_nodes(facts, problem.detail)
+
+
+def _untainted_nodes(facts: Facts, message: str) -> list[Action]:
+    """Create a node pool without taints, if taints of the user's pools keep the pods off.
+
+    No action if a pool without taints exists: another reason then decides.
+    """
+    taints = sorted({each["key"] for each in _TAINT.finditer(message) if not each["key"].startswith(_OF_NODES)})
+    if not taints or facts.gap(AgentPool) or _NO_CNI_MANAGER in taints:
+        return []
+    if any(_takes_pods(each) for each in facts.all(AgentPool)):
+        return []
+    options = ("--nodepool-name", _NEW_POOL, "--mode", "User", "--node-count", "2")
+    return [
+        change(
+            f"Create node pool {_NEW_POOL} without taints: the pods do not tolerate {' and '.join(taints)} of the other pools",
+            az_aks(facts.cluster, "nodepool", "add", *options),
+            expect="2 nodes are Ready within five minutes, and take the pods. They cost money while they exist",
+        )
+    ]
 
 
 def lacking_resources(message: str) -> list[str]:
     """The resources of which the scheduler's message says that nodes have too little."""
-    return sorted({each["resource"] for each in _INSUFFICIENT.finditer(message)})
+    found = {each["resource"] for each in _INSUFFICIENT.finditer(message)}
+    return sorted(found | ({"free pod slots"} if _FULL.search(message) else set()))
 
 
 def _cordoned(facts: Facts) -> list[str]:

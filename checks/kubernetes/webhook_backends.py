@@ -16,6 +16,7 @@ from checks.kubernetes.admission import GatewayWebhook
 from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_faults import pod_fault
 from checks.kubernetes.service_selectors import patch_selector
+from checks.kubernetes.webhooks import PODS
 from checks.model.commands import change, inspect, kubectl
 from checks.model.findings import Action, Evidence
 from checks.model.json_patches import Operation, patch_entry, unchanged
@@ -30,6 +31,8 @@ class BackendFault:
     evidence: tuple[Evidence, ...] = ()
     fixes: tuple[Action, ...] = ()
     looks: tuple[Action, ...] = ()
+    creates_pods: bool = False
+    """Whether the fixes need new pods of the backend."""
 
 
 def backend_fault(facts: Facts, webhook: GatewayWebhook) -> BackendFault | None:
@@ -101,7 +104,9 @@ def _without_ready_pod(facts: Facts, pods: Sequence[Pod]) -> BackendFault | None
         return None
     first = faults[0]
     evidence = tuple(dict.fromkeys(line for each in faults for line in each.evidence))
-    return BackendFault(f"{first.pod.ref} is not ready: {first.meaning}", evidence, first.fixes, first.looks)
+    return BackendFault(
+        f"{first.pod.ref} is not ready: {first.meaning}", evidence, first.fixes, first.looks, bool(first.fixes)
+    )
 
 
 def _without_pod(service: Service, workloads: Sequence[Deployment]) -> BackendFault:
@@ -129,7 +134,8 @@ def _stopped(deployment: Deployment) -> BackendFault:
         expect="its pod is Ready, and the webhook answers",
     )
     evidence = Evidence(deployment.ref, "spec.replicas", "0", "1 or more")
-    return BackendFault(f"{deployment.ref} is scaled to zero", (evidence,), (with_owner(scale, deployment),))
+    fixes = (with_owner(scale, deployment),)
+    return BackendFault(f"{deployment.ref} is scaled to zero", (evidence,), fixes, creates_pods=True)
 
 
 def _refused(deployment: Deployment, nothing: Evidence) -> BackendFault:
@@ -145,6 +151,13 @@ def own_pods_refused(facts: Facts, webhook: GatewayWebhook) -> bool:
         return False
     namespace, _ = webhook.hook.service
     return any(webhook.hook.name in message for message in _failures(facts, namespace))
+
+
+def covers_namespace(facts: Facts, webhook: GatewayWebhook, name: str) -> bool:
+    """Whether the webhook's selector for namespaces covers the pods of a namespace."""
+    namespace = next((each for each in facts.readable(Namespace) if each.name == name), None)
+    labels = namespace.all_labels if namespace is not None else {"kubernetes.io/metadata.name": name}
+    return PODS in webhook.resources and selects(webhook.hook.namespace_selector, labels)
 
 
 def _failures(facts: Facts, namespace: str) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, inspect, kubectl
+from checks.kubernetes.deployment_details import resume_rollout
+from checks.model.commands import AZ_VERSION, TSG, alternatives, change, disrupt, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence
 
 
@@ -27,12 +28,22 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
         return
     annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
     patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
-    yield disrupt(
-        f"Patch the annotation in the pod template of {deployment.name}; replaces its pods, open connections are closed",
-        kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
-        TSG,
-        f"every pod names {gateway.configuration}. If the annotation changes back, point the gateway at a new "
-        "StaticGatewayConfiguration (SEG-7): AKS then writes the template itself",
+    yield from resume_rollout(deployment)
+    expect = f"every pod names {gateway.configuration}"
+    yield from alternatives(
+        disrupt(
+            f"Set {gateway.configuration} for the gateway again: AKS writes the pod template; replaces its pods, open "
+            f"connections are closed ({AZ_VERSION})",
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
+            TSG,
+            expect,
+        ),
+        disrupt(
+            f"Patch the annotation in the pod template of {deployment.name}; replaces its pods, open connections are closed",
+            kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
+            TSG,
+            f"{expect}, until the add-on writes the template again",
+        ),
     )
 
 

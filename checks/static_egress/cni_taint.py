@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.model.commands import KEGTS, inspect, kubectl
+from checks.model.commands import KEGTS, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.component_state import on_nodes
+from checks.static_egress.components import cni_manager_on
 
 TAINT = "egressgateway.kubernetes.azure.com/cni-not-ready"
 
@@ -52,7 +54,7 @@ def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
         since = f"since {added:%Y-%m-%d %H:%M} UTC" if added else "(no timeAdded)"
         evidence = Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed when the CNI is configured")
         if node.name in own and added is not None:
-            actions, about = _taint_actions([node]), _taint_about([node])
+            actions, about = _taint_actions(facts, [node]), _taint_about([node])
             summary = f"{node.ref} still has the taint {TAINT}."
             yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about, since=added)
         else:
@@ -64,7 +66,7 @@ def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
             f"Node{'s' if len(nodes) > 1 else ''} {names} still {'have' if len(nodes) > 1 else 'has'} the taint {TAINT}.",
             subject=", ".join(node.ref for node in nodes),
             evidence=[evidence for _, evidence in elsewhere],
-            actions=_taint_actions(nodes),
+            actions=_taint_actions(facts, nodes),
             about=_taint_about(nodes),
             severity=Severity.DEGRADES,
         )
@@ -82,14 +84,25 @@ def _taint_about(nodes: list[Node]) -> list[Involved]:
     return [Involved("component", "cni-manager"), *on_nodes("cni-manager", [node.name for node in nodes])]
 
 
-def _taint_actions(nodes: list[Node]) -> list[Action]:
+def _taint_actions(facts: Facts, nodes: list[Node]) -> list[Action]:
+    """New cni-managers, which remove the taint, and commands that show more."""
+    managers = [found for each in nodes if (found := cni_manager_on(facts, each.name)) is not None]
     return [
+        *([_new_managers(managers)] if managers else []),
         inspect(f"List the pods on {nodes[0].name}", _pods_on(nodes[0].name), KEGTS),
         inspect(
             f"Describe the tainted node{'s' if len(nodes) > 1 else ''}",
             kubectl("describe", "node", *(n.name for n in nodes)),
         ),
     ]
+
+
+def _new_managers(pods: list[Pod]) -> Action:
+    delete = kubectl("delete", "pod", *(each.name for each in pods), namespace=pods[0].namespace)
+    expect = "the new pod writes the CNI configuration and removes the taint within a minute"
+    return change(
+        f"Delete {' and '.join(each.name for each in pods)}; running pods keep their network", delete, KEGTS, expect
+    )
 
 
 def _pods_on(node: str) -> str:

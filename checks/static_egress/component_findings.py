@@ -6,16 +6,15 @@ from datetime import datetime
 from checks.facts.events import Event
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.knowledge.component_logs import NO_WIREGUARD
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.create_refusals import component_refusals
 from checks.kubernetes.times_of_faults import first_of, unready_since
-from checks.model.commands import KEGTS, TSG, az_aks, change, disrupt, inspect, kubectl
+from checks.model.commands import KEGTS, TSG, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
+from checks.static_egress.component_fixes import component_fixes
 from checks.static_egress.component_state import NodeFault, on_nodes
 from checks.static_egress.components import Component
 from checks.static_egress.pod_moves import moved_pods
-from checks.static_egress.pool_fixes import node_image_fixes
 
 
 def none_ready(component: Component) -> bool:
@@ -51,9 +50,6 @@ def no_working_pod(
     reported = [each.reported for each in faults if each.reported is not None]
     meanings = "; ".join(dict.fromkeys(each.meaning for each in reported))
     actions = _actions(facts, component, faults)
-    if any(each.meaning == NO_WIREGUARD for each in reported):
-        shown, *fixes = node_image_fixes(facts, pool)
-        actions = [*fixes, shown, *actions[1:]]
     return fail(
         f"On every node of gateway node pool {pool} the {component.short} reports: {meanings}.",
         subject=component.ref,
@@ -125,27 +121,21 @@ def _show_pod(component: Component, pod: Pod) -> Action:
 
 
 def _actions(facts: Facts, component: Component, faults: list[NodeFault]) -> list[Action]:
-    """The fix of the first pod's reason, and commands that show more.
+    """The fixes of the faults, and commands that show more.
 
-    Gateway pods that wait for a cni-manager are moved to a node whose cni-manager works.
+    Gateway pods that wait for a cni-manager are moved to a node whose cni-manager works. Pods that the API server refuses
+    have the fix in the finding about the refusal.
     """
     namespace = component.namespace
-    fault = next((each for each in faults if each.pod is not None), None)
     show = kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace)
-    listed = inspect("List both DaemonSets and their pods", show, TSG)
-    pod = fault.pod if fault is not None else None
-    if fault is None or pod is None:
+    looks = [inspect("List both DaemonSets and their pods", show, TSG)]
+    pod = next((each.pod for each in faults if each.pod is not None), None)
+    if pod is not None:
+        looks.insert(0, _show_pod(component, pod))
+    else:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
-        return [inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS), listed]
-    log = _show_pod(component, pod)
+        looks.insert(0, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS))
     moves = moved_pods(facts, component, [each.node for each in faults if each.down])
-    if fault.fix:
-        command = az_aks(facts.cluster, "update") if fault.fix.startswith("Reconcile the cluster") else ""
-        return [*moves, change(fault.fix, command, KEGTS, "its pods are Ready"), log, listed]
-    delete = kubectl("delete", "pod", pod.name, namespace=namespace)
-    expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise its log shows the reason"
-    if component.short == "cni-manager":
-        new = change("Delete its pod; running pods keep their network", delete, KEGTS, expect)
-        return [*moves, new, log, listed]
-    new = disrupt("Delete its pod; open connections through this gateway node are closed", delete, KEGTS, expect)
-    return [new, log, listed]
+    missing = all(each.pod is None for each in faults)
+    refused, _ = _refusals(facts, component) if missing else ([], [])
+    return [*moves, *(() if refused else component_fixes(facts, component, faults)), *looks]

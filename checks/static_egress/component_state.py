@@ -8,7 +8,8 @@ from checks.facts.logs import LogText
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.knowledge.component_logs import LogFault, log_fault
+from checks.knowledge.component_logs import FixKind, LogFault, log_fault
+from checks.knowledge.container_exits import OUT_OF_MEMORY
 from checks.knowledge.known_reasons import KnownReason
 from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
@@ -37,6 +38,12 @@ class NodeFault:
     """The fault that its log reports now."""
     fix: str = ""
     """The fix of the reason, "" if a new pod ends the fault."""
+    fix_kind: FixKind | None = None
+    """The kind of the fix's step, None if it is not known."""
+    exits: bool = False
+    """Whether its container exits again and again, for a reason that is not known."""
+    memory_limit: str = ""
+    """The limit that it exceeds; AKS has set a higher one since."""
 
 
 def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: type[LogText]) -> list[NodeFault]:
@@ -74,16 +81,27 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
         ended = exit_of(exited) if why is None and reported is None and exited is not None else None
         known = why or ended
         meaning = f"{problem.meaning}: {known.meaning}" if known is not None else problem.meaning
-        fix = why.fix if why is not None else _reason_fix(component, problem) or _other_fix(reported, ended)
+        limit = _low_limit(component, problem)
+        fix = why.fix if why is not None else _other_fix(reported, ended) or ("" if limit else problem.fix)
+        fix_kind = FixKind.RECONCILE if limit else reported.fix_kind if why is None and reported is not None else None
         return NodeFault(
-            pod.node, f"a {component.short} that is not ready ({meaning})", tuple(evidence), True, pod, fix=fix
+            pod.node,
+            f"a {component.short} that is not ready ({meaning})",
+            (*evidence, *_limit_evidence(component, limit)),
+            True,
+            pod,
+            fix=fix,
+            fix_kind=fix_kind,
+            exits=not fix and fix_kind is None and exited is not None,
+            memory_limit=limit,
         )
     if restarts_often(pod, facts.now):
         evidence = [*_ends(pod), *_lines(log, reported)]
         return NodeFault(pod.node, f"a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
     if reported is not None and reported.line.at is not None and facts.now - reported.line.at < _RECENT:
         what = f"a {component.short} that reports: {reported.meaning}"
-        return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod, reported, reported.fix)
+        lines = tuple(_lines(log, reported))
+        return NodeFault(pod.node, what, lines, False, pod, reported, reported.fix, reported.fix_kind)
     return None
 
 
@@ -94,25 +112,26 @@ def _other_fix(reported: LogFault | None, ended: KnownReason | None) -> str:
     return ended.fix if ended is not None else ""
 
 
-_ENOUGH_MEMORY = "3000Mi"
+ENOUGH_MEMORY = "3000Mi"
 """The memory limit of the cni-manager in AKS since 2025-06-17.
 
 Source: docs/domain/components.md#cni-manager.
 """
 
 
-def _reason_fix(component: Component, problem: PodProblem) -> str:
-    """The fix of a pod's reason that a new pod does not end."""
-    if problem.reason != "OOMKilled":
-        return problem.fix
+def _low_limit(component: Component, problem: PodProblem) -> str:
+    """The memory limit of a killed cni-manager if AKS has set a higher one since."""
+    if problem.reason != OUT_OF_MEMORY or component.short != "cni-manager":
+        return ""
     containers = component.daemon_set.template_containers if component.daemon_set is not None else ()
     limit = next((text(c, "resources", "limits", "memory") for c in containers), "")
-    if component.short == "cni-manager" and limit and limit != _ENOUGH_MEMORY:
-        return (
-            f"Reconcile the cluster: AKS has set a memory limit of {_ENOUGH_MEMORY} instead of {limit} since 2025-06-17; if it "
-            "stays, upgrade Kubernetes"
-        )
-    return ""
+    return limit if limit != ENOUGH_MEMORY else ""
+
+
+def _limit_evidence(component: Component, limit: str) -> Iterator[Evidence]:
+    if limit:
+        field = f"spec.template.spec.containers[{component.container}].resources.limits.memory"
+        yield Evidence(component.ref, field, limit, ENOUGH_MEMORY)
 
 
 def _ends(pod: Pod) -> Iterator[Evidence]:

@@ -142,7 +142,7 @@ def _pods_to_move(facts: Facts, move: Move) -> Iterator[OpenStep]:
     back = [point_to(facts, move.old_name, new)] if move.old is not None and move.old.deleted is None else []
     steps = (
         show_pods(new.namespace, new.name, move.old_name),
-        *alternatives(restart_gateway(gateway)[1:], *back),
+        *alternatives(restart_gateway(facts)[1:], *back),
     )
     yield OpenStep(4, why, f"pods of {gateway.ref}", tuple(evidence), steps)
 

@@ -5,6 +5,8 @@ Its name, its node pool, and the fields that it takes from an existing one.
 
 import json
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.static_egress import REPLACES, StaticGatewayConfiguration
@@ -61,17 +63,23 @@ def pool_for(facts: Facts, named: str) -> str:
     """The pool to write into a StaticGatewayConfiguration, the first that applies:
 
     - the named pool, if it is a gateway node pool or Azure gave no list;
-    - the only gateway node pool;
+    - the gateway node pool with the fewest StaticGatewayConfigurations;
     - the named pool, if it does not exist and there is no gateway node pool;
     - a placeholder."""
     pools = facts.readable(AgentPool)
     gateways = [pool.name for pool in pools if pool.is_gateway]
     if named and (not pools or named.lower() in (pool.lower() for pool in gateways)):
         return named
-    if len(gateways) == 1:
-        return gateways[0]
+    if gateways:
+        return least_used(facts, gateways)
     missing = named.lower() not in (pool.name.lower() for pool in pools)
-    return named if named and missing and not gateways else POOL_PLACEHOLDER
+    return named if named and missing else POOL_PLACEHOLDER
+
+
+def least_used(facts: Facts, pools: Sequence[str]) -> str:
+    """The pool with the fewest StaticGatewayConfigurations, of equal ones the first by name."""
+    used = Counter(each.pool.lower() for each in facts.readable(StaticGatewayConfiguration))
+    return min(pools, key=lambda name: (used[name.lower()], name))
 
 
 def pool_note(pool: str) -> str:

@@ -14,8 +14,14 @@ from checks.facts.view import Facts
 from checks.model.findings import Evidence
 from checks.static_egress.operator_version import operator_version, written_version
 
-_RESTORING = (0, 1, 8)
+RESTORING = (0, 1, 8)
 """The operator that restores a lost address every five minutes."""
+
+RESTORING_KUBERNETES = (1, 34)
+"""The Kubernetes version from which on AKS installs operators newer than v0.1.
+
+Source: docs/domain/components.md#static-egress-components.
+"""
 
 _IMAGE_DATE = re.compile(r"-(\d{4})(\d{2})\.(\d{1,2})\.")
 
@@ -36,15 +42,15 @@ def private_addresses(interfaces: Sequence[NetworkInterface | MachineInterface])
 def restores_addresses(facts: Facts) -> bool | None:
     """Whether the operator restores lost addresses; None if its version is not known."""
     version = operator_version(facts)
-    return None if version is None else version >= _RESTORING
+    return None if version is None else version >= RESTORING
 
 
 def old_operator(facts: Facts) -> Iterator[Evidence]:
     """The evidence of an operator that does not restore them."""
     version = operator_version(facts)
-    if version is not None and version < _RESTORING:
+    if version is not None and version < RESTORING:
         image = "the image tags of its DaemonSets"
-        yield Evidence("static egress operator", image, written_version(version), written_version(_RESTORING))
+        yield Evidence("static egress operator", image, written_version(version), written_version(RESTORING))
 
 
 def newer_images(machines: GatewayVMConfiguration, nodes: Sequence[Node]) -> list[Node]:

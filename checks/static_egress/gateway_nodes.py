@@ -9,14 +9,16 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.azure_errors import ReportedError, reported_error
+from checks.knowledge.azure_errors import ErrorKind, ReportedError, reported_error
 from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED, PUBLIC_IP_NAMES_COLLIDE
+from checks.kubernetes.node_fixes import not_ready_evidence, restart_machines, state_of_node
 from checks.kubernetes.times_of_faults import first_of, last_of, unready_since
 from checks.model.commands import SEGDOC, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
+from checks.static_egress.new_pools import create_replacement, delete_unused_pool
 from checks.static_egress.prefixes import capacity
-from checks.static_egress.procedures import describe
+from checks.static_egress.procedures import describe, new_configuration
 
 MIN_NODES = 2
 """The fewest nodes with which the failure of one does not interrupt all traffic."""
@@ -37,13 +39,14 @@ def gateway_node_faults(
     error = pool_error(pool)
     reason = f": {error.meaning}" if error is not None else ""
     failed = [Evidence(pool.ref, "status.provisioningError", error.shown, "(none)")] if pool and error else []
+    wanted = max(expected, MIN_NODES)
     if not ready:
         lacking = _not_ready(nodes) or [Evidence(f"node pool {name}", "nodes", "0", f"{MIN_NODES} ready nodes")]
         yield fail(
-            f"No node of gateway node pool {name} is ready{reason}.",
+            f"No node of gateway node pool {name} is ready{reason or _why(nodes)}.",
             subject=f"node pool {name}",
             evidence=[*lacking, *failed],
-            actions=_node_actions(facts, name, len(nodes), error),
+            actions=_node_actions(facts, name, nodes, error, wanted),
             about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes)],
             since=last_of(map(unready_since, nodes)),
         )
@@ -51,10 +54,10 @@ def gateway_node_faults(
     if len(ready) < expected:
         missing = [Evidence(f"node pool {name}", "nodes in the cluster", str(len(nodes)), str(expected))]
         yield warn(
-            f"{len(ready)} of {expected} nodes of gateway node pool {name} are ready{reason}.",
+            f"{len(ready)} of {expected} nodes of gateway node pool {name} are ready{reason or _why(nodes)}.",
             subject=f"node pool {name}",
             evidence=[*(_not_ready(nodes) or missing), *failed],
-            actions=_node_actions(facts, name, len(nodes), error),
+            actions=_node_actions(facts, name, nodes, error, wanted),
             about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes if not node.ready)],
             severity=Severity.DEGRADES,
             since=first_of(map(unready_since, nodes)),
@@ -68,7 +71,7 @@ def gateway_node_faults(
                 Evidence(n.ref, "metadata.labels[kubernetes.azure.com/mode]", n.mode or "(none)", "gateway")
                 for n in unlabelled
             ],
-            actions=_node_actions(facts, name, len(nodes)),
+            actions=_node_actions(facts, name, nodes),
             severity=Severity.DEGRADES,
         )
     yield from _without_address(facts, configuration, len(nodes), pool)
@@ -124,7 +127,13 @@ def _without_address(
 
 
 def _not_ready(nodes: Sequence[Node]) -> list[Evidence]:
-    return [Evidence(n.ref, "status.conditions[Ready]", "not True", "True") for n in nodes if not n.ready]
+    return [not_ready_evidence(each) for each in nodes if not each.ready]
+
+
+def _why(nodes: Sequence[Node]) -> str:
+    """The clause with the reasons of nodes that are not ready, "" without any."""
+    reasons = dict.fromkeys(state_of_node(each).meaning for each in nodes if not each.ready)
+    return f": {'; '.join(filter(None, reasons))}" if any(reasons) else ""
 
 
 def pool_error(pool: AgentPool | None) -> ReportedError | None:
@@ -134,11 +143,18 @@ def pool_error(pool: AgentPool | None) -> ReportedError | None:
     return reported_error(pool.provisioning_error)
 
 
-def _node_actions(facts: Facts, pool: str, count: int, error: ReportedError | None = None) -> list[Action]:
+def _node_actions(
+    facts: Facts, pool: str, nodes: Sequence[Node], error: ReportedError | None = None, wanted: int = MIN_NODES
+) -> list[Action]:
     # Scaling the pool fails for the reason for which it failed before.
     fix = fix_error(facts, error, pool) if error is not None else None
-    if fix is None and count == 0:
+    others = _other_pool(facts, pool, error) if not nodes else []
+    if others:
+        fix = None
+    if fix is None and not nodes and not others:
         fix = scale_pool(facts, pool, MIN_NODES)
+    lost = [each for each in nodes if not each.ready]
+    repairs = restart_machines(facts, pool, lost, wanted) if lost and fix is None else []
     selector = f"kubernetes.azure.com/agentpool={pool}"
     return [
         inspect("List the pool's nodes", kubectl("get", "nodes", "-l", selector, "-o", "wide"), SEGDOC),
@@ -150,6 +166,31 @@ def _node_actions(facts: Facts, pool: str, count: int, error: ReportedError | No
         show_node_pool(facts, pool),
         *(show_obstacle(facts, error) if error is not None else ()),
         *([fix] if fix is not None else []),
+        *others,
+        *repairs,
+    ]
+
+
+def _other_pool(facts: Facts, name: str, error: ReportedError | None) -> list[Action]:
+    """The steps to a pool with another VM size, if Azure has no nodes of this size."""
+    known = error.known if error is not None else None
+    pool = next((each for each in facts.readable(AgentPool) if each.name.lower() == name.lower()), None)
+    if known is None or pool is None or known.kind not in (ErrorKind.CAPACITY, ErrorKind.CORES):
+        return []
+    return move_to_replacement(facts, pool, other_size=True)
+
+
+def move_to_replacement(facts: Facts, pool: AgentPool, *, other_size: bool) -> list[Action]:
+    """Create another gateway node pool, and move the gateway to it (SEG-7)."""
+    gateway = facts.gateway
+    configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
+    name, create = create_replacement(facts, pool, other_size=other_size)
+    if configuration is None:
+        return [create]
+    return [
+        create,
+        *new_configuration(facts, configuration, name),
+        *delete_unused_pool(facts, pool.name, configuration),
     ]
 
 

@@ -11,7 +11,7 @@ from checks.facts.view import Facts
 from checks.model.commands import KEGTS, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.components import NAMESPACE
-from checks.static_egress.procedures import restart_gateway
+from checks.static_egress.procedures import replace_pods
 
 
 def endpoint_faults(facts: Facts, serving: Sequence[GatewayStatus]) -> Iterator[Observation]:
@@ -43,7 +43,7 @@ def _without_endpoint(facts: Facts, pods: Sequence[Pod]) -> Observation:
             Evidence(f"PodEndpoint {p.namespace}/{p.name}", "metadata.name", "(not found)", "one for each pod")
             for p in pods
         ],
-        actions=_pod_actions(facts),
+        actions=_pod_actions(facts, pods),
         about=_pods_about(pods),
     )
 
@@ -54,7 +54,7 @@ def _outdated(facts: Facts, pairs: Sequence[tuple[Pod, PodEndpoint]]) -> Observa
         f"{_count(pods)} of {facts.gateway.ref} {_has(pods)} a PodEndpoint with an outdated pod IP: replies are lost.",
         subject=facts.gateway.ref,
         evidence=[Evidence(end.ref, "spec.podIpAddress", end.pod_ip or "(empty)", pod.ip) for pod, end in pairs],
-        actions=_pod_actions(facts),
+        actions=_pod_actions(facts, pods),
         about=_pods_about(pods),
         severity=Severity.DEGRADES,
     )
@@ -73,7 +73,7 @@ def _not_peers(facts: Facts, pods: Sequence[Pod]) -> Observation:
             )
             for p in pods
         ],
-        actions=_pod_actions(facts),
+        actions=_pod_actions(facts, pods),
         about=_pods_about(pods),
         severity=Severity.DEGRADES,
     )
@@ -96,11 +96,11 @@ def _has(pods: Sequence[Pod]) -> str:
     return "has" if len(pods) == 1 else "have"
 
 
-def _pod_actions(facts: Facts) -> list[Action]:
+def _pod_actions(facts: Facts, pods: Sequence[Pod]) -> list[Action]:
     kind = "podendpoints.egressgateway.kubernetes.azure.com"
     return [
         inspect(
             "Show the pods' PodEndpoints", kubectl("get", kind, "-o", "yaml", namespace=facts.gateway.namespace), KEGTS
         ),
-        *restart_gateway(facts.gateway),
+        *replace_pods(facts, pods),
     ]

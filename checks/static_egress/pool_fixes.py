@@ -9,8 +9,9 @@ from checks.knowledge.azure_errors import ReportedError
 from checks.model.commands import SEGDOC, TSG, alternatives, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
+from checks.static_egress.configuration_yaml import least_used
 from checks.static_egress.gateway_configuration import PoolState, gateway_configuration, state_of
-from checks.static_egress.new_pools import DEFAULT_PREFIX, create_pool
+from checks.static_egress.new_pools import DEFAULT_PREFIX, create_pool, delete_unused_pool
 from checks.static_egress.procedures import new_configuration
 
 
@@ -29,9 +30,7 @@ def unusable_pool_fixes(facts: Facts, configuration: StaticGatewayConfiguration)
             *(new_configuration(facts, configuration, name) if replaced else ()),
         ]
     close = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
-    chosen = next(
-        (name for name in usable if close and name.lower() == close[0]), usable[0] if len(usable) == 1 else ""
-    )
+    chosen = next((name for name in usable if close and name.lower() == close[0]), "") or least_used(facts, usable)
     return list(new_configuration(facts, configuration, chosen))
 
 
@@ -104,9 +103,9 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
     options = ("--mode", "gateway", "--gateway-prefix-size", size, "--node-count", "2", "--os-sku", sku)
     readable = not facts.gap(StaticGatewayConfiguration, facts.gateway.namespace)
     configuration = gateway_configuration(facts) if readable else None
-    moved = (
-        new_configuration(facts, configuration, name) if isinstance(configuration, StaticGatewayConfiguration) else ()
-    )
+    moved: tuple[Action, ...] = ()
+    if isinstance(configuration, StaticGatewayConfiguration):
+        moved = (*new_configuration(facts, configuration, name), *delete_unused_pool(facts, pool, configuration))
     return [
         inspect(
             f"Show kernel and node image of the nodes of {pool}",

@@ -5,14 +5,15 @@ the read-only one first.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from checks.facts.egress_gateway import EgressGateway
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
+from checks.kubernetes.deployment_details import resume_rollout
 from checks.model.commands import (
     AZ_VERSION,
     SEGDOC,
@@ -33,18 +34,46 @@ from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_ga
 _ANNOTATION = r"kubernetes\.azure\.com/static-gateway-configuration"
 
 
-def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
-    """Restart the gateway (SEG-6).
+def restart_gateway(facts: Facts) -> tuple[Action, ...]:
+    """Restart the gateway (SEG-6), after a paused rollout is resumed.
 
-    Pods get routes, key and excluded ranges when their network is set up, so an edit needs new pods.
+    kubectl refuses to restart a paused one. Pods get routes, key and excluded ranges when their network is set up, so an
+    edit needs new pods. A check that offers this reads Deployment.
     """
+    gateway = facts.gateway
+    known = [each for each in facts.readable(Deployment, gateway.namespace) if each.name in gateway.deployments]
     return (
         inspect(
             f"Show when each pod of {gateway.namespace} was created, and which StaticGatewayConfiguration it names",
             pods_with_configuration(gateway.namespace),
             TSG,
         ),
+        *(step for each in known for step in resume_rollout(each)),
         *(restart(name, gateway.namespace) for name in gateway.deployments),
+    )
+
+
+def replace_pods(facts: Facts, pods: Sequence[Pod]) -> tuple[Action, ...]:
+    """New pods in place of some of the gateway's: only these are deleted, unless they are all.
+
+    A check that offers this reads Pod and Deployment.
+    """
+    gateway = facts.gateway
+    running = {each.name for each in facts.readable(Pod, gateway.namespace) if each.deployment in gateway.deployments}
+    show, *restarts = restart_gateway(facts)
+    names = [each.name for each in pods]
+    if not names or running <= set(names):
+        return (show, *restarts)
+    through = "them" if len(names) > 1 else "it"
+    delete = kubectl("delete", "pod", *names, namespace=gateway.namespace)
+    return (
+        show,
+        disrupt(
+            f"Delete {' and '.join(names)}; open connections through {through} are closed, the other pods serve",
+            delete,
+            TSG,
+            "the ReplicaSet creates new pods, which are Ready within a minute",
+        ),
     )
 
 

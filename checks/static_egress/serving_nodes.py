@@ -9,6 +9,7 @@ from checks.facts.static_egress import GatewayStatus, GatewayVMConfiguration, St
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUAL_NETWORK_UNREACHABLE
+from checks.kubernetes.node_fixes import not_ready_evidence
 from checks.model.commands import KEGTS, SEGDOC, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence
 from checks.static_egress.component_state import node_faults
@@ -26,7 +27,7 @@ def serving_nodes(facts: Facts, configuration: StaticGatewayConfiguration) -> Se
 def not_serving(configuration: StaticGatewayConfiguration, node: Node) -> Evidence:
     """The evidence that a node does not serve the StaticGatewayConfiguration."""
     if not node.ready:
-        return Evidence(node.ref, "status.conditions[Ready]", "not True", "True")
+        return not_ready_evidence(node)
     return Evidence(
         f"GatewayStatus {NAMESPACE}/{node.name}",
         "spec.readyGatewayConfigurations",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from checks.azure.cluster_upgrades import newer_components
 from checks.facts.fact import before_unreadable
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -10,6 +11,7 @@ from checks.knowledge.known_issues import LOCAL_DNS_TUNNELLED, SERVICES_TUNNELLE
 from checks.model.commands import SEGDOC, alternatives, change, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.components import CNI_MANAGER_SET, NAMESPACE, cni_manager
+from checks.static_egress.egress_addresses import RESTORING_KUBERNETES
 from checks.static_egress.operator_version import operator_version, written_version
 from checks.static_egress.procedures import describe, patch_spec
 from checks.static_egress.tunnelled_ranges import (
@@ -94,10 +96,11 @@ def _actions(
                     ),
                     *restarts,
                 ],
-                change(
-                    "Upgrade the cluster to Kubernetes 1.34 or later, whose operator keeps Services out of the tunnel",
-                    url=SEGDOC,
-                    expect="new pods reach Services without the tunnel",
+                newer_components(
+                    facts,
+                    RESTORING_KUBERNETES,
+                    "whose operator keeps Services out of the tunnel",
+                    f"the image tags of the DaemonSets are {written_version(SERVICES_OUTSIDE)} or newer",
                 ),
             ),
             SERVICES_TUNNELLED_WITH_CILIUM.compare,

@@ -67,7 +67,7 @@ def _update_resource(parameters: Parameters, copy: ClusterCopy) -> None:
     """`az resource update` of a gateway with a name that `az aks mesh` refuses."""
     found = _ENTRY.fullmatch(parameters.one("--set"))
     if found is None:
-        raise NotSimulated("Azure's result of az resource update does not follow from the facts")
+        raise NotSimulated("az resource update with these values")
     istio = (copy.properties().get("serviceMeshProfile") or {}).get("istio") or {}
     entries = (istio.get("components") or {}).get("egressGateways") or ()
     if sum(each["name"] == found["name"] for each in entries) != 1:
@@ -77,7 +77,11 @@ def _update_resource(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _enable_mesh(parameters: Parameters, copy: ClusterCopy) -> None:
-    raise NotSimulated("az aks mesh enable chooses the newest revision, and the gateways must be enabled again")
+    revision = parameters.one("--revision")
+    if not revision:
+        raise NotSimulated("az aks mesh enable chooses the newest revision")
+    profile = {"mode": "Istio", "istio": {"revisions": [revision]}}
+    copy.patch_azure({"managed_cluster": {"properties": {"serviceMeshProfile": profile}}})
 
 
 def _mesh(copy: ClusterCopy, istio: Mapping[str, Any]) -> None:
@@ -92,6 +96,7 @@ def _update(parameters: Parameters, copy: ClusterCopy) -> None:
     elif set(parameters.values) - {"--resource-group", "--name", "--subscription"}:
         raise NotSimulated("az aks update with these parameters")
     else:
+        copy.reconciled = True
         restore_control_planes(copy)
 
 
@@ -105,6 +110,7 @@ def _stop(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _upgrade(parameters: Parameters, copy: ClusterCopy) -> None:
+    copy.reconciled = copy.upgraded = True
     version = parameters.one("--kubernetes-version")
     properties = {"kubernetesVersion": version, "currentKubernetesVersion": f"{version}.0"}
     copy.patch_azure({"managed_cluster": {"properties": properties}})
@@ -140,6 +146,7 @@ def _add_pool(parameters: Parameters, copy: ClusterCopy) -> None:
 
 def _scale_pool(parameters: Parameters, copy: ClusterCopy) -> None:
     _existing_pool(parameters, copy, {"count": int(parameters.one("--node-count"))})
+    copy.scaled.add(_pool_name(parameters).lower())
 
 
 def _start_pool(parameters: Parameters, copy: ClusterCopy) -> None:
@@ -174,6 +181,34 @@ def _delete_pool(parameters: Parameters, copy: ClusterCopy) -> None:
     if used:
         raise Refused(f"node pool {name} is used by StaticGatewayConfiguration {used[0]}")
     copy.patch_azure({"agent_pools": {name: None}})
+
+
+def _delete_machines(parameters: Parameters, copy: ClusterCopy) -> None:
+    """The machines and their nodes are gone, and the pool has as many fewer."""
+    names = parameters.values.get("--machine-names", [])
+    nodes = [each for each in copy.of("Node") if each["metadata"]["name"] in names]
+    if len(nodes) < len(names):
+        raise Refused(f"not every one of {', '.join(names)} is a machine of the pool")
+    count = (copy.pool(_pool_name(parameters)) or {}).get("count") or len(nodes)
+    copy.drop([*nodes, *(each for each in copy.of("Pod") if (each.get("spec") or {}).get("nodeName") in names)])
+    copy.drop(each for each in copy.of("GatewayStatus") if each["metadata"]["name"] in names)
+    _existing_pool(parameters, copy, {"count": count - len(names)})
+    copy.scaled.add(_pool_name(parameters).lower())
+
+
+def _restart_machines(parameters: Parameters, copy: ClusterCopy) -> None:
+    """Nodes report to Kubernetes again after their machines have restarted."""
+    scale_set = f"/virtualmachinescalesets/{parameters.one('--name').lower()}/virtualmachines/"
+    wanted = {scale_set + each for each in parameters.values.get("--instance-ids", [])}
+    machines = [m for m in copy.of("Node") if any(_machine(m).endswith(each) for each in wanted)]
+    if len(machines) < len(wanted):
+        raise Refused("the scale set has no such instance")
+    for node in machines:
+        copy.restarted.add(node["metadata"]["name"])
+
+
+def _machine(node: Manifest) -> str:
+    return str((node.get("spec") or {}).get("providerID", "")).lower()
 
 
 def _create_rule(parameters: Parameters, copy: ClusterCopy) -> None:
@@ -214,10 +249,55 @@ def _delete_rule(parameters: Parameters, copy: ClusterCopy) -> None:
     copy.merge_resource(str(group["id"]), {"properties": {"securityRules": rules}})
 
 
+def _move_rule(parameters: Parameters, copy: ClusterCopy) -> None:
+    """Another priority for a security rule (az network nsg rule update)."""
+    group = copy.resource(parameters.one("--nsg-name"))
+    if group is None or set(parameters.values) - {*_GROUP, "--nsg-name", "--name", "--priority"}:
+        raise NotSimulated("another change of a rule than its priority")
+    priority = int(parameters.one("--priority"))
+    rules = [
+        {**each, "properties": {**each["properties"], "priority": priority}}
+        if each["name"] == parameters.one("--name")
+        else each
+        for each in group["properties"].get("securityRules") or ()
+    ]
+    copy.merge_resource(str(group["id"]), {"properties": {"securityRules": rules}})
+
+
+_GROUP = ("--resource-group", "--subscription")
+
+
+def _change_route(parameters: Parameters, copy: ClusterCopy, hop: str = "") -> None:
+    """Remove a route, or set its next hop (az network route-table route)."""
+    table = copy.resource(parameters.one("--route-table-name"))
+    if table is None:
+        raise NotSimulated("the route table was not read")
+    routes = []
+    for each in table["properties"].get("routes") or ():
+        if each["name"] != parameters.one("--name"):
+            routes.append(each)
+        elif hop:
+            routes.append({**each, "properties": {**each["properties"], "nextHopType": hop}})
+    copy.merge_resource(str(table["id"]), {"properties": {"routes": routes}})
+
+
+def _update_route(parameters: Parameters, copy: ClusterCopy) -> None:
+    _change_route(parameters, copy, parameters.one("--next-hop-type"))
+
+
 def _ends(end: str, what: str, values: Sequence[str]) -> Manifest:
     words = [word for value in values for word in value.split()]
     plural = f"{end}{what}es" if what.endswith("x") else f"{end}{what}s"
     return {f"{end}{what}": words[0]} if len(words) == 1 else {plural: words}
+
+
+def _exempt(parameters: Parameters, copy: ClusterCopy) -> None:
+    """Azure Policy removes the generated object whose assignment the command reads."""
+    found = re.search(r"metadata\.name=([\w.-]+)", parameters.one("--policy-assignment"))
+    if found is None:
+        raise NotSimulated("the exemption names no object that Azure Policy has generated")
+    copy.exempted.add(found[1])
+    copy.reconciled = True
 
 
 def _create_prefix(parameters: Parameters, copy: ClusterCopy) -> None:
@@ -244,8 +324,15 @@ _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
     ("aks", "nodepool", "start"): _start_pool,
     ("aks", "nodepool", "stop"): _stop_pool,
     ("aks", "nodepool", "delete"): _delete_pool,
+    ("aks", "nodepool", "delete-machines"): _delete_machines,
+    ("policy", "exemption", "create"): _exempt,
+    ("vmss", "restart"): _restart_machines,
+    ("vmss", "start"): _restart_machines,
     ("network", "nsg", "rule", "create"): _create_rule,
     ("network", "nsg", "rule", "delete"): _delete_rule,
+    ("network", "nsg", "rule", "update"): _move_rule,
+    ("network", "route-table", "route", "update"): _update_route,
+    ("network", "route-table", "route", "delete"): _change_route,
     ("network", "public-ip", "prefix", "create"): _create_prefix,
     ("network", "public-ip", "prefix", "delete"): _create_prefix,
     ("role", "assignment", "create"): _assign_role,

@@ -30,7 +30,21 @@ class ClusterCopy:
         assert recorded is not None
         self.obstacles: list[str] = []
         """Why a controller did not react to the last step, if the reason is not in the facts."""
+        self.exempted: set[str] = set()
+        """The objects that Azure Policy has generated and now removes."""
+        self.scaled: set[str] = set()
+        """The node pools that the last step scaled, even back to the count before."""
+        self.restarted: set[str] = set()
+        """The nodes whose machines the last step started."""
+        self.upgraded = False
+        """Whether the last step brought newer components of AKS."""
+        self.reconciled = False
+        """Whether the last step let AKS write its own objects again."""
         self.now: datetime = recorded + timedelta(minutes=1)
+
+    def changed_since(self, before: Cluster) -> bool:
+        """Whether the last command changed something to which a controller reacts."""
+        return self.cluster is not before or bool(self.restarted) or self.reconciled
 
     @property
     def stamp(self) -> str:

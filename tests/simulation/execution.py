@@ -162,9 +162,10 @@ def _execute(action: Action, copy: ClusterCopy) -> None:
             run(command, copy)
         elif action.effect is not Effect.READS and not command.piped:
             raise NotSimulated(f"{command.words[0]} is not simulated")
-        if command.words[0] == "az" and copy.cluster is not before:
+        if command.words[0] == "az" and copy.changed_since(before):
             # Azure answers after minutes: the controllers have reacted before the next command.
             settle(copy, before)
             before = copy.cluster
-    if copy.cluster is not before:
+    if copy.changed_since(before):
         settle(copy, before)
+    copy.scaled, copy.restarted, copy.reconciled, copy.upgraded = set(), set(), False, False

@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from checks.facts.change_input import changes_from_yaml
 from checks.facts.changes import Apply, ChangeRefused, Delete, JsonPatch, MergePatch, ObjectChange
 from checks.facts.fact import KubernetesObject, Listed
@@ -18,6 +20,7 @@ from checks.steps.options import Options
 from checks.steps.shell import ProgramCall
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.healthy import owns
+from tests.simulation.controllers.policies import KINDS as EXCEPTIONS
 from tests.simulation.refusals import NotSimulated, Refused
 
 READING = frozenset({"get", "describe", "logs", "wait", "auth", "explain", "top", "api-resources", "version", "diff"})
@@ -34,6 +37,9 @@ def run(command: ProgramCall, copy: ClusterCopy) -> None:
     """Carry out one kubectl command. Raises Refused or NotSimulated."""
     options = Options(command.words[1:])
     verb = options.positional.pop(0)
+    if verb == "wait" and options.one("--for") == "delete":
+        _finish_deletion(options.positional[0], options.namespace, copy)
+        return
     if verb in READING or (verb == "rollout" and options.positional[:1] in (["status"], ["history"])):
         return
     if verb not in _VERBS:
@@ -45,10 +51,25 @@ def run(command: ProgramCall, copy: ClusterCopy) -> None:
             raise Refused(str(refused)) from None
 
 
+def _finish_deletion(name: str, namespace: str, copy: ClusterCopy) -> None:
+    """An object that is being deleted is gone, if it waits only for its own pods."""
+    kind, _, name = name.partition("/")
+    found = copy.get({"deployment": "Deployment"}.get(kind, kind), namespace, name)
+    waits = set((found or {"metadata": {}})["metadata"].get("finalizers") or ()) - {"foregroundDeletion", "orphan"}
+    if found is None or not found["metadata"].get("deletionTimestamp") or waits:
+        return
+    sets = [each for each in copy.of("ReplicaSet", namespace) if owns(found, each)]
+    copy.drop(each for each in copy.of("Pod", namespace) if any(owns(owner, each) for owner in sets))
+    copy.drop([found, *sets])
+
+
 def _apply(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectChange]:
-    del copy
     if options.one("-f", "--filename") != "-" or not stdin:
         raise NotSimulated("the manifest is in a file")
+    manifest = yaml.safe_load(stdin)
+    if manifest.get("kind") in EXCEPTIONS:
+        copy.put(manifest)
+        return
     for each in changes_from_yaml(stdin):
         if options.namespace and each.namespace != options.namespace:
             raise Refused(f"the namespace of {each.ref} is not that of the command, {options.namespace}")
@@ -209,6 +230,8 @@ def targets(words: Sequence[str], options: Options, copy: ClusterCopy) -> list[K
         candidates = [each for each in store.known(kind) if each.namespace == namespace]
         if name:
             thing = next((each for each in candidates if each.name == name), None)
+            if thing is None and _owns_pods(copy, kind.kind, namespace, name):
+                raise NotSimulated(f"{kind.kind} {namespace}/{name} is known only as the owner of pods")
             if thing is None and not options.one("--ignore-not-found"):
                 raise Refused(f"{kind.kind} {namespace}/{name} does not exist")
             found += [thing] if thing is not None else []
@@ -217,6 +240,12 @@ def targets(words: Sequence[str], options: Options, copy: ClusterCopy) -> list[K
                 raise Refused("neither a name nor a selector")
             found += [each for each in candidates if _selected(each, options)]
     return found
+
+
+def _owns_pods(copy: ClusterCopy, kind: str, namespace: str, name: str) -> bool:
+    """Whether pods name an object as their owner, which itself was not read."""
+    owners = (each["metadata"].get("ownerReferences") or () for each in copy.of("Pod", namespace))
+    return any((one.get("kind"), one.get("name")) == (kind, name) for some in owners for one in some)
 
 
 def _selected(thing: KubernetesObject, options: Options) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from checks.azure.new_clusters import create_supported_cluster
 from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, az_aks, change, inspect
+from checks.model.commands import SEGDOC, az_aks, inspect
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
@@ -53,7 +54,7 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
             ],
             actions=[
                 show,
-                change("Move to an IPv4-only cluster; IP families cannot be changed in place", url=SEGDOC),
+                create_supported_cluster(facts, "IP families cannot be changed in place"),
             ],
             about=[sandbox(dual_stack_cluster.slug)],
         )

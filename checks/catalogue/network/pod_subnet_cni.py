@@ -5,13 +5,14 @@ Static egress gateways do not support it.
 
 from collections.abc import Iterator
 
+from checks.azure.new_clusters import create_supported_cluster
 from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import PODSUBNET, SEGDOC, az_aks, change, inspect
+from checks.model.commands import PODSUBNET, az_aks, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
@@ -77,9 +78,5 @@ def _actions(facts: Facts) -> list[Action]:
             az_aks(facts.cluster, "nodepool", "list", "--query", query),
             PODSUBNET,
         ),
-        change(
-            "Move to a cluster with Azure CNI Overlay or node subnet; the pod subnet of a node pool cannot be changed",
-            url=SEGDOC,
-            expect="no node pool has a pod subnet; then enable the static egress gateway on that cluster",
-        ),
+        create_supported_cluster(facts, "the pod subnet of a node pool cannot be changed"),
     ]

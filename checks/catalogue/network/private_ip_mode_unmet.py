@@ -22,6 +22,7 @@ from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVA
 from checks.model.commands import az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
+from checks.static_egress.new_pools import delete_unused_pool
 from checks.static_egress.procedures import new_configuration
 
 _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
@@ -120,6 +121,7 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
         actions=[
             *new_pool_actions(facts, pool, configuration.namespace),
             *new_configuration(facts, configuration, PRIVATE_POOL),
+            *delete_unused_pool(facts, pool.name, configuration),
             PRIVATE_IP_MODE_PREVIEW.compare,
         ],
     )

@@ -6,8 +6,9 @@ from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.model.commands import ADDON, az_aks, change, inspect
-from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, unknown
+from checks.facts.workloads import Deployment
+from checks.model.commands import ADDON, AZ_VERSION, az_aks, change, enable_gateway, inspect
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
 @check(
@@ -16,7 +17,7 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     severity=Severity.BLOCKS,
     article=("overview",),
     scope=Scope.AZURE,
-    reads=(ManagedCluster,),
+    reads=(ManagedCluster, Deployment),
 )
 def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
     """What it checks: `serviceMeshProfile.mode` and the installed revisions. Mode `Disabled` or none, or no revision,
@@ -49,6 +50,7 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
             actions=[show],
         )
     else:
+        installed = _installed(facts)
         off = mode.lower() in ("", "disabled")
         lacks = "not enabled" if off else f"in mode {mode}, with no revisions installed"
         yield fail(
@@ -57,16 +59,46 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
             evidence=evidence,
             actions=[
                 change(
-                    "Enable the Istio add-on",
-                    az_aks(facts.cluster, "mesh", "enable"),
+                    f"Enable the Istio add-on{_as_before(installed)}",
+                    az_aks(facts.cluster, "mesh", "enable", *(("--revision", installed) if installed else ())),
                     ADDON,
-                    "serviceMeshProfile.mode is Istio and istiod runs in aks-istio-system; then diagnose again: gateways "
-                    "that the profile has lost are enabled next",
+                    "serviceMeshProfile.mode is Istio and istiod runs in aks-istio-system",
                 ),
+                *_enable_gateway(facts),
                 show,
             ],
             stops=Scope.GATEWAY,
         )
+
+
+def _installed(facts: Facts) -> str:
+    """The newest mesh revision whose istiod or gateway the cluster still has, "" for none."""
+    names = [each.name.rpartition("-asm-")[2] for each in facts.readable(Deployment) if "-asm-" in each.name]
+    return f"asm-{max(names, key=_version)}" if names else ""
+
+
+def _version(revision: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in revision.split("-") if each.isdigit())
+
+
+def _as_before(revision: str) -> str:
+    return f" with revision {revision}, whose Deployments the cluster still has" if revision else ""
+
+
+def _enable_gateway(facts: Facts) -> list[Action]:
+    """The gateway's entry of the profile, which the disabled add-on has lost."""
+    gateway = facts.gateway
+    if not gateway.configuration:
+        return []
+    command = enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration)
+    return [
+        change(
+            f"Enable {gateway.ref} again ({AZ_VERSION})",
+            command,
+            ADDON,
+            "its Deployment and Service exist after a few minutes",
+        )
+    ]
 
 
 def _listed(revisions: tuple[str, ...]) -> str:

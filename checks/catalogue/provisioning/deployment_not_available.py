@@ -6,7 +6,12 @@ from datetime import datetime
 from checks.engine.check import Because, check
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.kubernetes.deployment_details import deployment_actions, deployment_problems
+from checks.kubernetes.deployment_details import (
+    deployment_actions,
+    deployment_problems,
+    finalizers,
+    wait_for_deletion,
+)
 from checks.kubernetes.gateway_revisions import GatewayRevision, gateway_revisions
 from checks.kubernetes.times_of_faults import condition_since
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_accepts, az_aks, change, enable_gateway, inspect, kubectl
@@ -80,7 +85,10 @@ def _judge(facts: Facts, each: GatewayRevision, serves: bool) -> Observation | N
         evidence.insert(
             0, Evidence(ref, "metadata.deletionTimestamp", f"{deployment.deleted:%Y-%m-%dT%H:%M:%SZ}", "(none)")
         )
-        return _fault(each, serves, f"{ref} is being deleted.", ref, evidence, _provision(facts))
+        if own := finalizers(deployment):
+            evidence.insert(1, Evidence(ref, "metadata.finalizers", ", ".join(own), "(none)"))
+        actions = [wait_for_deletion(deployment), *_provision(facts)]
+        return _fault(each, serves, f"{ref} is being deleted.", ref, evidence, actions)
     if wanted == 0:
         evidence = [Evidence(ref, "spec.replicas", "0", "2 or more")]
         scale = change(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.namespaces import Namespace
+from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
@@ -17,7 +18,7 @@ from checks.static_egress.procedures import create_configuration
     title="The gateway's namespace cannot be used",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
-    reads=(Namespace, AgentPool),
+    reads=(Namespace, AgentPool, StaticGatewayConfiguration),
     explains={
         "deployment-not-available": "the Deployment belongs in this namespace",
         "service-not-provisioned": "the Service belongs in this namespace",

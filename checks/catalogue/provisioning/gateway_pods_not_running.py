@@ -10,13 +10,14 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
+from checks.kubernetes.creation_retries import retry_without_reason
 from checks.kubernetes.deployment_details import creation_actions
 from checks.kubernetes.gateway_revisions import revisions_of, without_pods
-from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problem_details import (
     previous_log,
     problem_actions,
     problem_evidence,
+    reason_of,
     restart_evidence,
 )
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
@@ -33,6 +34,7 @@ from checks.static_egress.network_failures import network_causes
     reads=(Pod, Deployment, ReplicaSet, Event, Node, AgentPool),
     explains={
         "deployment-not-available": Because("a Deployment counts only pods that are ready", share="revision"),
+        "service-not-provisioned": Because("only ready pods are endpoints of the Service", share="revision"),
     },
 )
 def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
@@ -86,8 +88,8 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
     pods = problem.pods
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     one = len(pods) == 1
-    obstacle, _ = start_obstacle_of(facts, pods[0])
-    why = f": {obstacle.meaning}" if obstacle is not None else ""
+    known = reason_of(facts, problem, pods[0])
+    why = f": {known.meaning}" if known is not None else ""
     summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {problem.meaning}{why}."
     evidence = [line for pod in pods for line in problem_evidence(facts, problem, pod)]
     about = [
@@ -134,7 +136,10 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
         evidence = [Evidence(deployment.ref, "pods", "0", str(deployment.replicas))]
         evidence += [Evidence(r.ref, r.field, r.message, "pods are created") for r in refused]
         summary = f"{deployment.ref} has 0 of {deployment.replicas} pods."
-        actions = creation_actions(deployment)
+        actions = [
+            *(() if refused or deployment.paused else retry_without_reason(facts, revision)),
+            *creation_actions(deployment),
+        ]
         about = [Involved("revision", revision)]
         if serves:
             severity = Severity.DEGRADES

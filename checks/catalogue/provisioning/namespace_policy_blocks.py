@@ -16,6 +16,7 @@ from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.knowledge.webhook_owners import GENERATED_POLICY
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.kubernetes.creation_retries import retry_creation
+from checks.kubernetes.limit_ranges import admit_in_limit_range
 from checks.kubernetes.namespace_fixes import ENFORCE, lower_security_level, others_affected
 from checks.kubernetes.policy_exemptions import azure_exceptions, exclude_in_binding
 from checks.kubernetes.quota_fixes import (
@@ -126,7 +127,8 @@ def _fixes(facts: Facts, each: _Refused) -> list[Action]:
         case "policy":
             return [exclude_in_binding(message, namespace)]
         case _:
-            return [change(reason.fix, kubectl("edit", "limitrange", namespace=namespace), HOWTO)]
+            admitted = admit_in_limit_range(namespace, message, others_affected(facts))
+            return [admitted or change(reason.fix, kubectl("edit", "limitrange", namespace=namespace), HOWTO)]
 
 
 def _deployments(facts: Facts) -> tuple[Deployment, ...]:

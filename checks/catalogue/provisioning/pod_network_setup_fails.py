@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.logs import CniManagerLog
+from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.pod_problems import awaits_network
 from checks.kubernetes.times_of_faults import first_of
-from checks.model.commands import KEGTS, SEGDOC, TSG, change, inspect, kubectl
+from checks.model.commands import KEGTS, SEGDOC, TSG, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.components import cni_manager_on
 from checks.static_egress.network_failures import (
@@ -22,6 +24,7 @@ from checks.static_egress.network_failures import (
     network_overdue,
     waits_for_something_else,
 )
+from checks.static_egress.network_fixes import network_fixes
 
 
 @check(
@@ -31,7 +34,7 @@ from checks.static_egress.network_failures import (
     hop="static egress",
     article=("SEG-2",),
     partly=("PROV-4",),
-    reads=(Pod, Deployment, Event, CniManagerLog, StaticGatewayConfiguration),
+    reads=(Pod, Deployment, Event, CniManagerLog, Node, AgentPool, StaticGatewayConfiguration),
     explains={
         "gateway-pods-not-running": Because("a pod without a network stays in ContainerCreating", share="pod"),
     },
@@ -78,7 +81,7 @@ def _finding(facts: Facts, group: list[NetworkFailure], blocked: bool) -> Observ
     about = {Involved("pod", f"{each.pod.namespace}/{each.pod.name}") for each in group} | failure.about
     if failure.from_components:
         about |= {Involved("node", each.pod.node) for each in group}
-    actions = _actions(facts, group[0])
+    actions = _actions(facts, group)
     since = first_of(each.since for each in group)
     if blocked:
         return fail(summary, subject=subject, evidence=evidence, actions=actions, about=frozenset(about), since=since)
@@ -93,7 +96,8 @@ def _finding(facts: Facts, group: list[NetworkFailure], blocked: bool) -> Observ
     )
 
 
-def _actions(facts: Facts, failed: NetworkFailure) -> list[Action]:
+def _actions(facts: Facts, group: list[NetworkFailure]) -> list[Action]:
+    failed = group[0]
     pod, failure = failed.pod, failed.failure
     found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     if failure.plugin.startswith("kube-egress-cni"):
@@ -102,7 +106,7 @@ def _actions(facts: Facts, failed: NetworkFailure) -> list[Action]:
         node = f"spec.nodeName={pod.node}"
         command = kubectl("get", "pods", "--field-selector", node, "-o", "wide", namespace="kube-system")
         found.append(inspect(f"List the network components on {pod.node}", command))
-    return [*found, change(failure.fix, url=SEGDOC)] if failure.fix else found
+    return [*found, *network_fixes(facts, group)]
 
 
 def _log(facts: Facts, pod: Pod) -> list[Action]:

@@ -13,7 +13,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl
-from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy
 from checks.static_egress.cni_taint import lasting_taints
 from checks.static_egress.component_findings import component_finding, no_ready_pod, no_working_pod, none_ready
 from checks.static_egress.component_nodes import daemon_pool, own_nodes
@@ -112,16 +112,24 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
         subject=", ".join(each.ref for each in absent),
         evidence=[Evidence(each.ref, "metadata.name", "(not found)", each.name) for each in absent],
         actions=[
-            change(
-                "Enable the static egress gateway if it is off; AKS installs both DaemonSets with it",
-                az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
-                SEGDOC,
-                "both DaemonSets exist after a few minutes",
-            ),
+            _install(facts),
             inspect("List the DaemonSets of all namespaces", kubectl("get", "daemonsets", "-A"), TSG),
         ],
         about=about,
     )
+
+
+def _install(facts: Facts) -> Action:
+    """Let AKS install both DaemonSets: by a reconciliation, or with the feature."""
+    enabled = any(each.static_egress_enabled for each in facts.readable(ManagedCluster))
+    words = () if enabled else ("--enable-static-egress-gateway",)
+    title = (
+        "Reconcile the cluster: the static egress gateway is enabled, and AKS installs its DaemonSets again"
+        if enabled
+        else "Enable the static egress gateway; AKS installs both DaemonSets with it"
+    )
+    command = az_aks(facts.cluster, "update", *words)
+    return change(title, command, SEGDOC, "both DaemonSets exist after a few minutes")
 
 
 def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Iterator[Observation]:

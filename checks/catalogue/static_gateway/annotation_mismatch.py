@@ -14,7 +14,7 @@ from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, inspect
 from checks.model.findings import Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.static_egress.annotation_fixes import ANNOTATION_FIELD, annotation_evidence, annotation_fixes
-from checks.static_egress.procedures import pods_with_configuration, restart_gateway
+from checks.static_egress.procedures import pods_with_configuration, replace_pods
 
 
 @check(
@@ -138,7 +138,6 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
     bare = [p for p in wrong if not p.static_gateway_configuration]
     old = [p for p in wrong if p.static_gateway_configuration]
     subject = facts.gateway.ref
-    actions = restart_gateway(facts.gateway)
     if bare:
         one = len(bare) == 1
         yield fail(
@@ -146,7 +145,7 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
             f"{'its' if one else 'their'} traffic leaves from the cluster's default outbound address.",
             subject=subject,
             evidence=annotation_evidence(bare, expected),
-            actions=actions,
+            actions=replace_pods(facts, bare),
             about=[Involved("pod", f"{p.namespace}/{p.name}") for p in bare],
         )
     if old:
@@ -155,7 +154,7 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
             f"{_count(old)} of {subject} still {'names' if len(old) == 1 else 'name'} {names} instead of {expected}.",
             subject=subject,
             evidence=annotation_evidence(old, expected),
-            actions=actions,
+            actions=replace_pods(facts, old),
             about=[Involved("pod", f"{p.namespace}/{p.name}") for p in old],
             severity=Severity.DEGRADES,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from checks.azure.cluster_upgrades import newer_components
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
@@ -12,9 +13,11 @@ from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConf
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED
-from checks.model.commands import SEGDOC, alternatives, change, inspect, kubectl
+from checks.model.commands import SEGDOC, alternatives, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.egress_addresses import (
+    RESTORING,
+    RESTORING_KUBERNETES,
     interfaces_by_machine,
     newer_images,
     old_operator,
@@ -23,6 +26,7 @@ from checks.static_egress.egress_addresses import (
 )
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.gateway_nodes import configure_again, pool_nodes
+from checks.static_egress.operator_version import written_version
 from checks.static_egress.prefixes import capacity
 
 
@@ -138,7 +142,8 @@ def _single_machines(
         actions=[
             _show(configuration.name, configuration.namespace),
             *alternatives(
-                configure_again(facts, configuration.pool, len(machines.addresses), most, configuration), _upgrade()
+                configure_again(facts, configuration.pool, len(machines.addresses), most, configuration),
+                *_newer_operator(facts),
             ),
         ],
         about=[Involved("pool", configuration.pool)],
@@ -165,7 +170,7 @@ def _lost(
         evidence=[*evidence, *old_operator(facts)],
         actions=[
             _show(configuration.name, configuration.namespace),
-            *alternatives(again, _upgrade()),
+            *alternatives(again, *_newer_operator(facts)),
             IP_CONFIGURATIONS_REMOVED.compare,
         ],
         about=[Involved("pool", configuration.pool), *(Involved("node", node.name) for node, _ in lost)],
@@ -191,7 +196,7 @@ def _by_image(facts: Facts, machines: GatewayVMConfiguration, nodes: Sequence[No
         ],
         actions=[
             _show(machines.name, machines.namespace),
-            *alternatives(again, _upgrade()),
+            *alternatives(again, *_newer_operator(facts)),
             IP_CONFIGURATIONS_REMOVED.compare,
         ],
         severity=Severity.RISKS,
@@ -206,8 +211,14 @@ def _show(name: str, namespace: str) -> Action:
     )
 
 
-def _upgrade() -> Action:
-    return change(
-        "Upgrade the cluster to a version with operator v0.1.8 or newer, which restores the address within five minutes",
-        url=SEGDOC,
+def _newer_operator(facts: Facts) -> list[Action]:
+    """The step to an operator that restores addresses, if this one does not."""
+    if restores_addresses(facts):
+        return []
+    step = newer_components(
+        facts,
+        RESTORING_KUBERNETES,
+        "so that the loss does not return: operator v0.1.8 and newer restore the address",
+        f"the image tags of the DaemonSets are {written_version(RESTORING)} or newer; a lost address returns in five minutes",
     )
+    return [step]

@@ -22,10 +22,11 @@ from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
-from checks.model.findings import Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.static_egress.configuration_spec import SpecFault, spec_faults
-from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_note
+from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_for, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
+from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_gateway_pool
 from checks.static_egress.prefixes import containing
 from checks.static_egress.procedures import describe, patch_spec
 from checks.static_egress.tunnel_findings import tunnel_findings
@@ -105,13 +106,22 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
 def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: SpecFault) -> Observation:
     summary = f"{configuration.ref} {fault.what}."
     evidence = [Evidence(configuration.ref, fault.path, fault.observed, fault.expected)]
-    placeholder = POOL_PLACEHOLDER in fault.fix.values()
+    fix = dict(fault.fix)
+    first: list[Action] = []
+    if fix.get("gatewayNodepoolName") == POOL_PLACEHOLDER:
+        if lacks_gateway_pool(facts):
+            fix["gatewayNodepoolName"] = free_pool_name(facts, "gwpool")
+            first = [create_pool(facts, str(fix["gatewayNodepoolName"]))]
+        else:
+            fix["gatewayNodepoolName"] = pool_for(facts, "")
+    placeholder = POOL_PLACEHOLDER in fix.values()
     actions = [
         describe(configuration),
+        *first,
         patch_spec(
             configuration,
             f"Patch {fault.path}" + (pool_note(POOL_PLACEHOLDER) if placeholder else ""),
-            fault.fix,
+            fix,
             "new pods get the corrected routes" if fault.routes else "an event Reconciled within some minutes",
         ),
     ]

@@ -14,7 +14,14 @@ from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration, pool_of
-from checks.static_egress.gateway_nodes import MIN_NODES, gateway_node_faults, pool_nodes, scale_pool, show_node_pool
+from checks.static_egress.gateway_nodes import (
+    MIN_NODES,
+    gateway_node_faults,
+    move_to_replacement,
+    pool_nodes,
+    scale_pool,
+    show_node_pool,
+)
 from checks.static_egress.prefixes import capacity
 
 _PREFIX_SIZES = range(28, 32)
@@ -82,7 +89,7 @@ def _by_azure(facts: Facts, configuration: StaticGatewayConfiguration, pool: Age
             f"Gateway node pool {pool.name} runs Windows; the gateway daemon runs only on Linux.",
             subject=pool.ref,
             evidence=[Evidence(pool.ref, "osType", pool.os_type, "Linux")],
-            actions=[show_node_pool(facts, pool.name)],
+            actions=[show_node_pool(facts, pool.name), *move_to_replacement(facts, pool, other_size=False)],
             about=[Involved("pool", pool.name)],
         )
     size, count = pool.prefix_size, pool.count

@@ -140,7 +140,7 @@ def _other_exceptions(facts: Facts, exceptions: CopiedExceptions, running: int) 
         f"{CNI_MANAGER_SET} has other --exception-cidrs now.",
         subject=facts.gateway.ref,
         evidence=exceptions.evidence,
-        actions=restart_gateway(facts.gateway),
+        actions=restart_gateway(facts),
         about=_about(older),
     )
 
@@ -155,7 +155,7 @@ def _outdated(
         setting.evidence,
         *(Evidence(p.ref, "metadata.creationTimestamp", written_time(p.created), f"after {when}") for p in older),
     ]
-    actions, about = restart_gateway(facts.gateway), _about(older)
+    actions, about = restart_gateway(facts), _about(older)
     since = setting.changed
     if setting.lost:
         return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about, since=since)
@@ -170,7 +170,7 @@ def _edit_time_unknown(facts: Facts, configuration: StaticGatewayConfiguration) 
             Evidence(configuration.ref, "metadata.generation", str(configuration.generation), "1"),
             Evidence(configuration.ref, "metadata.managedFields", "(no entry for the spec)"),
         ],
-        actions=restart_gateway(facts.gateway),
+        actions=restart_gateway(facts),
     )
 
 

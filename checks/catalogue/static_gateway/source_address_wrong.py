@@ -63,7 +63,7 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
         pods = facts.pods()
     shown = "; the command of this check shows it" if by_hand else ": the gateway has no pod"
     living = {each.name for each in pods}
-    yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(gateway), living) or skip(
+    yield probe_observation(facts, ActionKind.PROBE_GATEWAY, by_hand, restart_gateway(facts), living) or skip(
         f"The source IP address is not probed{shown}"
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),
         actions=by_hand,

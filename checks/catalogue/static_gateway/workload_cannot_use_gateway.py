@@ -8,8 +8,9 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, inspect, kubectl
-from checks.model.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
+from checks.static_egress.misplaced_fixes import misplaced_fixes
 from checks.static_egress.misplaced_workloads import Misplaced, Obstacle, misplaced_workloads
 
 
@@ -73,30 +74,9 @@ def _proof(configuration: StaticGatewayConfiguration, obstacle: Obstacle, pod: P
 
 
 def _actions(configuration: StaticGatewayConfiguration, each: Misplaced) -> list[Action]:
-    where = f"StaticGatewayConfiguration in {each.namespace}"
-    fixes = {
-        Obstacle.HOST_NETWORK: "Set hostNetwork to false in the workload's template, or remove the annotation",
-        Obstacle.WINDOWS: "Move the workload to Linux nodes, or remove the annotation",
-        Obstacle.OTHER_NAMESPACE: f"Create a {where}, move the workload to {configuration.namespace}, or remove the "
-        "annotation",
-    }
-    # These fields of a pod cannot be edited: the pod has to be created again.
-    command = ("delete", "pod", each.name) if each.kind == "Pod" else ("edit", each.kind.lower(), each.name)
-    recreate = (
-        "; delete the pod and create it again with the change, its connections are closed"
-        if each.kind == "Pod"
-        else "; replaces its pods, open connections are closed"
+    describe = inspect(
+        f"Describe {each.ref} and its events",
+        kubectl("describe", each.kind.lower(), each.name, namespace=each.namespace),
+        SEGDOC,
     )
-    return [
-        inspect(
-            f"Describe {each.ref} and its events",
-            kubectl("describe", each.kind.lower(), each.name, namespace=each.namespace),
-            SEGDOC,
-        ),
-        Action(
-            fixes[each.obstacle] + recreate,
-            kubectl(*command, namespace=each.namespace),
-            Effect.DISRUPTS,
-            SEGDOC,
-        ),
-    ]
+    return [describe, *misplaced_fixes(configuration, each)]

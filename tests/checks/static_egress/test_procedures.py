@@ -10,15 +10,17 @@ import yaml
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.findings import Action, Effect
 from checks.static_egress.configuration_yaml import free_name, yaml_string
-from checks.static_egress.procedures import new_configuration, restart_gateway
+from checks.static_egress.procedures import new_configuration, replace_pods, restart_gateway
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question
 
-READS = frozenset({StaticGatewayConfiguration, AgentPool, ManagedCluster})
+READS = frozenset({StaticGatewayConfiguration, AgentPool, ManagedCluster, Pod, Deployment})
 SGC = {"kind": "StaticGatewayConfiguration", "metadata": {"namespace": "team-egress", "name": "sgc"}}
 
 
@@ -180,6 +182,23 @@ def test_yaml_reads_back_the_same_string_on_one_line(text: str) -> None:
 
 
 def test_a_restart_reads_first_and_covers_every_revision() -> None:
-    steps = restart_gateway(facts("upgrade-two-revisions").gateway)
+    steps = restart_gateway(facts("upgrade-two-revisions"))
     assert [step.effect for step in steps] == [Effect.READS, Effect.DISRUPTS, Effect.DISRUPTS]
     assert [step.command.split()[4] for step in steps[1:]] == ["egw-asm-1-29", "egw-asm-1-30"]
+
+
+def test_a_paused_rollout_is_resumed_before_its_restart() -> None:
+    """`kubectl rollout restart` refuses a paused Deployment."""
+    paused = {"kind": "Deployment", "metadata": {"namespace": "team-egress", "name": "egw-asm-1-30"}}
+    _, resume, again = restart_gateway(facts(change=[{**paused, "spec": {"paused": True}}]))
+    assert resume.command.startswith("kubectl rollout resume deployment egw-asm-1-30")
+    assert again.command.startswith("kubectl rollout restart deployment egw-asm-1-30")
+
+
+def test_only_the_pods_concerned_are_replaced() -> None:
+    window = facts()
+    pods = [each for each in window.in_namespace(Pod, "team-egress") if each.deployment == "egw-asm-1-30"]
+    _, one = replace_pods(window, pods[:1])
+    assert one.command == f"kubectl delete pod {pods[0].name} -n team-egress"
+    _, every = replace_pods(window, pods)
+    assert every.command == "kubectl rollout restart deployment egw-asm-1-30 -n team-egress"

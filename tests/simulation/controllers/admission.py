@@ -13,18 +13,22 @@ from tests.clusters.bundles import Manifest
 from tests.clusters.compose import identity
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.healthy import condition
+from tests.simulation.controllers.policies import admitted
 
 
 def create_refusals(copy: ClusterCopy, deployment: Manifest) -> list[str]:
     """The reasons that the facts show."""
     namespace = identity(deployment)[2]
     home = copy.get("Namespace", "", namespace)
+    if home is None and copy.of("Pod", namespace):
+        home = {"kind": "Namespace", "metadata": {"name": namespace}}  # it has pods, so it exists
     if home is None or home["metadata"].get("deletionTimestamp"):
         return ["the namespace does not exist or is being deleted"]
     return [
         *_quota(copy, namespace, deployment),
         *_security(copy, home, deployment),
         *_webhooks(copy, home, deployment),
+        *_policies(copy, home, deployment),
     ]
 
 
@@ -56,13 +60,7 @@ def _security(copy: ClusterCopy, home: Manifest, deployment: Manifest) -> Iterat
 
 def _webhooks(copy: ClusterCopy, home: Manifest, deployment: Manifest) -> Iterator[str]:
     """A webhook that covers new pods, and does not answer or denied them before."""
-    denied = [str(each.get("message")) for each in copy.of("Event") if each.get("reason") == "FailedCreate"]
-    conditions = [
-        e
-        for r in (deployment, *copy.of("ReplicaSet", identity(home)[3]))
-        for e in (r.get("status") or {}).get("conditions") or ()
-    ]
-    denied += [str(each.get("message")) for each in conditions if each.get("type") == "ReplicaFailure"]
+    denied = [each for each in _messages(copy, home, deployment) if not admitted(copy, each, home)]
     labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
     home_labels = {**(home["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": identity(home)[3]}
     for configuration in (*copy.of("ValidatingWebhookConfiguration"), *copy.of("MutatingWebhookConfiguration")):
@@ -77,6 +75,25 @@ def _webhooks(copy: ClusterCopy, home: Manifest, deployment: Manifest) -> Iterat
             named_ = any(_refusal(copy, hook, message) for message in denied)
             if covers and applies and named_ and hook.get("failurePolicy", "Fail") == "Fail":
                 yield f"webhook {hook['name']}"
+
+
+def _policies(copy: ClusterCopy, home: Manifest, deployment: Manifest) -> Iterator[str]:
+    """A policy that refused the pods before, and from which nothing exempts them."""
+    kinds = ("failed quota", "usage per", "ValidatingAdmissionPolicy")
+    for message in _messages(copy, home, deployment):
+        if any(each in message for each in kinds) and not admitted(copy, message, home):
+            yield message
+
+
+def _messages(copy: ClusterCopy, home: Manifest, deployment: Manifest) -> list[str]:
+    """The refusals that conditions report, or events: a condition is the newest refusal."""
+    found = [str(each.get("message")) for each in copy.of("Event") if each.get("reason") == "FailedCreate"]
+    conditions = [
+        e
+        for r in (deployment, *copy.of("ReplicaSet", identity(home)[3]))
+        for e in (r.get("status") or {}).get("conditions") or ()
+    ]
+    return [str(each.get("message")) for each in conditions if each.get("type") == "ReplicaFailure"] or found
 
 
 def _refusal(copy: ClusterCopy, hook: Manifest, message: str) -> bool:

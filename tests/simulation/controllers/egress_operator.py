@@ -18,6 +18,7 @@ from checks.model.raw_values import parse_moment
 from tests.clusters.bundles import Cluster, Manifest
 from tests.clusters.compose import identity, named
 from tests.simulation.cluster_copy import ClusterCopy
+from tests.simulation.controllers.daemon_sets import report_configured
 from tests.simulation.controllers.healthy import condition, created, model, owned_by
 
 SYSTEM = "aks-static-egress-gateway"
@@ -110,12 +111,27 @@ def _concerned(copy: ClusterCopy, before: Cluster, configuration: Manifest) -> b
     )
     if old is None or old["metadata"].get("uid") != configuration["metadata"].get("uid"):
         return not (configuration.get("status") or {}).get("egressIpPrefix")
-    if old.get("spec") != configuration.get("spec"):
+    if old.get("spec") != configuration.get("spec") or copy.upgraded or _newer_operator(copy, before):
+        return True
+    if old["metadata"].get("annotations") != configuration["metadata"].get("annotations"):
         return True
     if _underway(copy, configuration):
         return True
     pool = str((configuration.get("spec") or {}).get("gatewayNodepoolName", "")).lower()
-    return _pools(before).get(pool) != copy.pool(pool)
+    return pool in copy.scaled or _pools(before).get(pool) != copy.pool(pool)
+
+
+def _newer_operator(copy: ClusterCopy, before: Cluster) -> bool:
+    """Whether a step brought another operator, which configures every node again."""
+    images = [
+        {
+            each["metadata"]["name"]: [c.get("image") for c in each["spec"]["template"]["spec"].get("containers") or ()]
+            for each in objects
+            if each["kind"] == "DaemonSet" and each["metadata"].get("namespace") == SYSTEM
+        }
+        for objects in (before.objects, copy.cluster.objects)
+    ]
+    return any(images[0].get(name, new) != new for name, new in images[1].items())
 
 
 def _underway(copy: ClusterCopy, configuration: Manifest) -> bool:
@@ -152,6 +168,7 @@ def _provision(copy: ClusterCopy, configuration: Manifest) -> None:
     copy.put(owner)
     if copy.get("Secret", SYSTEM, secret) is None:
         copy.put(created(model("Secret", SYSTEM), copy.stamp, name=secret))
+    report_configured(copy, "private key")
     balancer = copy.get("GatewayLBConfiguration", namespace, name) or created(
         model("GatewayLBConfiguration", "team-egress"),
         copy.stamp,
@@ -173,29 +190,32 @@ def _provision(copy: ClusterCopy, configuration: Manifest) -> None:
         ownerReferences=owned_by(balancer),
     )
     machines["spec"] = fields
-    machines["status"] = {
-        "egressIpPrefix": prefix,
-        "gatewayVMProfiles": [
-            {"nodeName": node["metadata"]["name"], "primaryIP": _internal(node), "secondaryIP": f"10.224.0.{20 + n}"}
-            for n, node in enumerate(_nodes(copy, spec["gatewayNodepoolName"]))
-        ],
-    }
+    known = {each.get("nodeName"): each for each in (machines.get("status") or {}).get("gatewayVMProfiles") or ()}
+    nodes = _nodes(copy, spec["gatewayNodepoolName"])
+    profiles = [known.get(node["metadata"]["name"]) or _profile(node, number) for number, node in enumerate(nodes)]
+    machines["status"] = {"egressIpPrefix": prefix, "gatewayVMProfiles": profiles}
     copy.put(machines)
-    for node, address in zip(
-        _nodes(copy, spec["gatewayNodepoolName"]),
-        (each["secondaryIP"] for each in machines["status"]["gatewayVMProfiles"]),
-        strict=True,
-    ):
-        _add_address(copy, str((node.get("spec") or {}).get("providerID", "")), str(address))
+    for node, profile in zip(nodes, profiles, strict=True):
+        _attach(copy, node, str(profile.get("secondaryIP")))
 
 
-def _add_address(copy: ClusterCopy, machine: str, address: str) -> None:
-    """The egress address on the network interface of a gateway node, if it was read."""
+def _profile(node: Manifest, number: int) -> Manifest:
+    return {
+        "nodeName": node["metadata"]["name"],
+        "primaryIP": _internal(node),
+        "secondaryIP": f"10.224.0.{20 + number}",
+    }
+
+
+def _attach(copy: ClusterCopy, node: Manifest, address: str) -> None:
+    """The address of a node on its network interface, if interfaces were recorded."""
+    machine = str((node.get("spec") or {}).get("providerID", "")).removeprefix("azure://").lower()
     for each in copy.cluster.resources or ():
-        if f"{machine.removeprefix('azure://')}/networkInterfaces/".lower() in f"{each['id']}/".lower():
-            found = each["properties"].get("ipConfigurations") or []
-            entry = {"name": "egress", "properties": {"privateIPAddress": address}}
-            copy.merge_resource(str(each["id"]), {"properties": {"ipConfigurations": [*found, entry]}})
+        if machine and str(each["id"]).lower().startswith(f"{machine}/networkinterfaces/"):
+            present = list((each["properties"] or {}).get("ipConfigurations") or ())
+            if not any((one.get("properties") or {}).get("privateIPAddress") == address for one in present):
+                added = {"name": "egressgateway", "properties": {"privateIPAddress": address}}
+                copy.merge_resource(str(each["id"]), {"properties": {"ipConfigurations": [*present, added]}})
 
 
 def _prefix(copy: ClusterCopy, spec: Manifest, number: int, length: int) -> str:

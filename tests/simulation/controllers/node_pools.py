@@ -16,13 +16,25 @@ def add_nodes(copy: ClusterCopy) -> None:
         running = (properties.get("powerState") or {}).get("code", "Running") == "Running"
         present = [each for each in copy.of("Node") if _pool_of(each) == name.lower()]
         started = running and not _was_running(copy, name)
-        for node in present if started else ():
+        for node in present:
+            if not started and node["metadata"]["name"] not in copy.restarted:
+                continue
             ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": copy.stamp}
-            copy.put({**node, "status": {**(node.get("status") or {}), "conditions": [ready]}})
+            copy.put({**_reachable(node), "status": {**(node.get("status") or {}), "conditions": [ready]}})
             restart_daemons(copy, node["metadata"]["name"])
         missing = (properties.get("count") or 0) - len(present) if running else 0
         for _ in range(missing):
             _add(copy, name, str(properties.get("mode")) == "Gateway", len(copy.of("Node")))
+
+
+def _reachable(node: Manifest) -> Manifest:
+    """The node without the taints of one that does not report or does not run."""
+    taints = [
+        each
+        for each in (node.get("spec") or {}).get("taints") or ()
+        if not str(each.get("key")).startswith(("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/"))
+    ]
+    return {**node, "spec": {**(node.get("spec") or {}), "taints": taints}}
 
 
 def _was_running(copy: ClusterCopy, name: str) -> bool:

@@ -68,8 +68,25 @@ def _containers(copy: ClusterCopy, before: Cluster, deployment: Manifest) -> Ite
                 and not _blocked_before(copy, before)
             ):
                 yield "its containers run and are not ready; the cause is not in the facts"
-        if condition(pod, "PodScheduled") == "False":
+        if condition(pod, "PodScheduled") == "False" and not _room(copy, before, pod):
             yield "no node has room"
+
+
+def _room(copy: ClusterCopy, before: Cluster, pod: Manifest) -> bool:
+    """Whether a step added a node, or removed the last taint that kept the pod off one."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    message = next((str(each.get("message")) for each in conditions if each.get("type") == "PodScheduled"), "")
+    old = {each["metadata"]["name"]: _taints(each) for each in before.objects if each["kind"] == "Node"}
+    new = {each["metadata"]["name"]: _taints(each) for each in copy.of("Node")}
+    if "Insufficient" in message:
+        return any(name not in old and not taints for name, taints in new.items())
+    return any(not taints and old.get(name, ["new"]) for name, taints in new.items())
+
+
+def _taints(node: Manifest) -> list[str]:
+    spec = node.get("spec") or {}
+    found = [str(each.get("key")) for each in spec.get("taints") or () if each.get("effect") != "PreferNoSchedule"]
+    return [*found, *(["unschedulable"] if spec.get("unschedulable") else [])]
 
 
 def _blocked_before(copy: ClusterCopy, before: Cluster) -> bool:

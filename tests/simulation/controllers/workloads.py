@@ -28,7 +28,11 @@ def reconcile_workloads(copy: ClusterCopy, before: Cluster) -> None:
 def _reconcile(copy: ClusterCopy, before: Cluster, deployment: Manifest) -> None:
     old = _before(before, deployment)
     sets = [each for each in copy.of("ReplicaSet", _namespace(deployment)) if owns(deployment, each)]
-    pods = [each for each in copy.of("Pod", _namespace(deployment)) if any(owns(owner, each) for owner in sets)]
+    pods = [
+        each
+        for each in copy.of("Pod", _namespace(deployment))
+        if any(owns(owner, each) for owner in sets) or (not sets and _by_name(deployment, each))
+    ]
     wanted = int((deployment.get("spec") or {}).get("replicas", 1))
     rolled = old is None or _template(old) != _template(deployment)
     if (deployment.get("spec") or {}).get("paused"):
@@ -37,6 +41,7 @@ def _reconcile(copy: ClusterCopy, before: Cluster, deployment: Manifest) -> None
         "replicas"
     )
     if not rolled and not scaled and len(pods) >= wanted and not _released(copy, before, deployment, pods):
+        _admit(copy, deployment)
         return
     kept = [] if rolled or _released(copy, before, deployment, pods) else pods[:wanted]
     if create_refusals(copy, deployment):
@@ -70,6 +75,26 @@ def _fail_again(copy: ClusterCopy, before: Cluster, sets: list[Manifest]) -> Non
             networks = [each for each in before.objects if each["kind"] == "PodEndpoint"]
             for each in (one for one in networks if identity(one)[2:] == identity(pod)[2:]):
                 copy.put(each)
+
+
+def _admit(copy: ClusterCopy, deployment: Manifest) -> None:
+    """The condition of a refusal ends when the API server admits the pods."""
+    status = deployment.get("status") or {}
+    conditions = status.get("conditions") or ()
+    kept = [each for each in conditions if each.get("type") != "ReplicaFailure"]
+    if len(kept) < len(conditions) and not create_refusals(copy, deployment):
+        count = int((deployment.get("spec") or {}).get("replicas", 1))
+        numbers = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), count)
+        copy.put({**deployment, "status": {**status, **numbers, "conditions": kept}})
+
+
+def _by_name(deployment: Manifest, pod: Manifest) -> bool:
+    """Whether a pod is one of the Deployment, by the name of its unread ReplicaSet."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(
+        each.get("kind") == "ReplicaSet" and str(each["name"]).rpartition("-")[0] == identity(deployment)[3]
+        for each in owners
+    )
 
 
 def _released(copy: ClusterCopy, before: Cluster, deployment: Manifest, pods: list[Manifest]) -> bool:

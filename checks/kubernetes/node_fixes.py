@@ -1,0 +1,113 @@
+"""Nodes that are not ready: the evidence, and the steps that make them ready again.
+
+AKS tries the same steps in this order: restart, then a new machine
+(https://learn.microsoft.com/azure/aks/node-auto-repair).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from checks.facts.nodes import Node
+from checks.facts.view import Facts
+from checks.knowledge.node_states import NodeState, node_state
+from checks.model.commands import alternatives, az_aks, change, disrupt, quoted
+from checks.model.findings import Action, Evidence
+from checks.model.raw_values import text
+
+AUTO_REPAIR = "https://learn.microsoft.com/azure/aks/node-auto-repair"
+_SCALE_SET = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Compute/"
+    r"virtualMachineScaleSets/(?P<set>[^/]+)/virtualMachines/(?P<instance>\d+)$",
+    re.IGNORECASE,
+)
+
+
+def state_of_node(node: Node) -> NodeState:
+    """Why a node is not ready."""
+    condition = node.condition("Ready")
+    message = text(condition, "message") or text(condition, "reason")
+    return node_state(message, frozenset(each.key for each in node.taints))
+
+
+def not_ready_evidence(node: Node) -> Evidence:
+    """The condition Ready of a node with its reason and message."""
+    condition = node.condition("Ready")
+    status = text(condition, "status") or "(none)"
+    why = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
+    return Evidence(node.ref, "status.conditions[Ready]", f"{status}, {why}" if why else status, "True")
+
+
+def restart_machines(facts: Facts, pool: str, nodes: Sequence[Node], wanted: int) -> list[Action]:
+    """Start or restart the machines; then replace them, if that does not help.
+
+    They run nothing, so no connection is closed. `wanted` is the node count of the pool.
+    """
+    stopped = [each for each in nodes if state_of_node(each).stopped]
+    running = [each for each in nodes if each not in stopped]
+    commands = (("start", "Start", stopped), ("restart", "Restart", running))
+    first = [
+        change(
+            f"{title} the machine{'s' if len(some) > 1 else ''} of {' and '.join(each.name for each in some)}",
+            command,
+            AUTO_REPAIR,
+            "Ready within five minutes; AKS tries the same by itself when a node is not ready for longer",
+        )
+        for verb, title, some in commands
+        if (command := _machine_command(verb, some))
+    ]
+    are = "they are" if len(nodes) > 1 else "it is"
+    after = f" if {are} still not ready after ten minutes" if first else ""
+    return alternatives(first, replace_machines(facts, pool, nodes, wanted, after=after))
+
+
+def replace_machines(
+    facts: Facts, pool: str, nodes: Sequence[Node], wanted: int, running: int = 0, after: str = ""
+) -> Action:
+    """Delete the machines of nodes, and scale the pool to its count again.
+
+    `running` pods on them end and start on other nodes.
+    """
+    names = [each.name for each in nodes]
+    named = ("--nodepool-name", pool)
+    delete = az_aks(facts.cluster, "nodepool", "delete-machines", *named, "--machine-names", *names)
+    # A gateway node pool may have no address for another node; pods of another pool need the new nodes before.
+    gateway = all(each.mode == "gateway" for each in nodes)
+    count = wanted if gateway else wanted + len(names)
+    scale = az_aks(facts.cluster, "nodepool", "scale", *named, "--node-count", str(count))
+    commands = f"{delete} && {scale}" if gateway else f"{scale} && {delete}"
+    new = "new machines" if len(names) > 1 else "a new machine"
+    title = f"Replace {' and '.join(names)} with {new}{after}"
+    expect = f"{wanted} node{'s' if wanted != 1 else ''} of the pool {'are' if wanted != 1 else 'is'} Ready"
+    if not running:
+        return change(title, commands, AUTO_REPAIR, expect)
+    pods = f"{running} pod{'s' if running > 1 else ''}"
+    return disrupt(
+        f"{title}; {pods} on {'them' if len(names) > 1 else 'it'} start elsewhere, and their open connections are closed",
+        commands,
+        AUTO_REPAIR,
+        expect,
+    )
+
+
+def _machine_command(verb: str, nodes: Iterable[Node]) -> str:
+    """One command for each scale set; "" if the machines of the nodes are not known."""
+    sets: dict[tuple[str, str, str], list[str]] = {}
+    single: list[str] = []
+    for node in nodes:
+        machine = text(node.raw, "spec", "providerID").removeprefix("azure://")
+        found = _SCALE_SET.match(machine)
+        if found is not None:
+            key = (found["subscription"], found["group"], found["set"])
+            sets.setdefault(key, []).append(found["instance"])
+        elif "/virtualmachines/" in machine.lower():
+            single.append(machine)
+        else:
+            return ""
+    commands = [
+        quoted("az", "vmss", verb, "--subscription", subscription, "--resource-group", group, "--name", name)
+        + f" --instance-ids {' '.join(instances)}"
+        for (subscription, group, name), instances in sets.items()
+    ]
+    if single:
+        commands.append(quoted("az", "vm", verb, "--ids", *single))
+    return " && ".join(commands)
