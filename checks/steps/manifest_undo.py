@@ -91,7 +91,7 @@ def undo_delete(options: Options, stdin: str, objects: StepObjects) -> Undo:
         f"`{kubectl('get', resource_name(type(each)), each.name, '-o', 'yaml', namespace=each.namespace)}`"
         for each in things
     )
-    return Undo((), f"keep the object before ({shown}); `kubectl create` makes it again from that", after)
+    return Undo((), f"keep the object before ({shown}); it can be created again from that", after)
 
 
 _IN_FULL = frozenset({"NetworkPolicy", "PodDisruptionBudget", "ResourceQuota", "LimitRange", "HorizontalPodAutoscaler"})

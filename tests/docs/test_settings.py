@@ -8,12 +8,18 @@ import pytest
 
 from bot.slack.settings import SlackSettings
 from checks.config.environment import EnvironmentSettings
-from checks.config.settings import PodSettings, Settings
+from checks.config.settings import KubectlSettings, PodSettings, Settings
 from workers.queue.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
-MODELS: tuple[type[EnvironmentSettings], ...] = (Settings, PodSettings, WorkerSettings, SlackSettings)
-SHOWN_OTHERWISE = {"EGRESS_DIAG_CONFIG", "EGRESS_DIAG_LOG", "HOSTNAME", "KUBERNETES_SERVICE_HOST"}
+MODELS: tuple[type[EnvironmentSettings], ...] = (
+    Settings,
+    KubectlSettings,
+    PodSettings,
+    WorkerSettings,
+    SlackSettings,
+)
+SHOWN_OTHERWISE = {"EGRESS_DIAG_CONFIG", "EGRESS_DIAG_LOG", "KUBECONFIG", "HOSTNAME", "KUBERNETES_SERVICE_HOST"}
 """Variables whose default depends on the process."""
 
 

@@ -61,4 +61,5 @@ def from_json(report: Report) -> Iterator[str]:
     """Each command of the JSON document, also those that sentences quote."""
     for action in actions_of(report):
         yield from commands_of(action)
-        yield from (each for each in _CODE.findall(action.expect) if is_command(each))
+        sentences = (each for each in (action.expect, action.verify, action.undo) if not is_command(each))
+        yield from (quoted for each in sentences for quoted in _CODE.findall(each) if is_command(quoted))

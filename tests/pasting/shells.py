@@ -14,8 +14,14 @@ for word in "$@"; do
 done
 { printf '%s\\0' "${0##*/}" "$@"; printf '\\001%s\\002' "$input"; } > "$CALLS.$$"
 cat "$CALLS.$$" >> "$CALLS"
+for word in "$@"; do
+  case "$word" in go-template=apiVersion*) echo '{apiVersion: v1, kind: Secret, metadata: {name: copied}}' ;; esac
+done
 """
-"""Each call is appended at once: the programs of a pipe run at the same time."""
+"""A template that writes a manifest prints one, for the command after the pipe.
+
+Each call is appended at once: the programs of a pipe run at the same time.
+"""
 _END = re.compile(r"^@@(\d+) (\d+)$", re.MULTILINE)
 
 

@@ -48,7 +48,7 @@ def test_every_alternative_of_a_finding_follows_the_step_that_it_replaces() -> N
 
 
 def test_every_format_prints_or_between_alternatives() -> None:
-    name = "a tls rule routes TLS through the gateway, which originates TLS"
+    name = "a NAT gateway is attached to the gateway subnet"
     case = next(each for each in all_cases() if each.name == name)
     report = diagnosed(*case.asked).finish(0.0)
     finding = next(each for each in report.findings if each.check == case.check.slug)

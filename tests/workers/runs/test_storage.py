@@ -95,12 +95,12 @@ def storage(tmp_path: Path, redis_url: str) -> Iterator[Storage]:
     made.redis.close()
 
 
-def test_a_run_without_its_evidence_takes_less_than_eight_kilobytes(storage: Storage) -> None:
+def test_a_run_without_its_evidence_takes_less_than_nine_kilobytes(storage: Storage) -> None:
     storage.run("warm-up")
     before = storage.bytes()
     run = storage.run("measured")
     evidence = int(storage.redis.memory_usage(f"egress-diag:evidence:{run.id}", samples=0) or 0)
-    assert storage.bytes() - before - evidence < 8_000
+    assert storage.bytes() - before - evidence < 9_000
     packed = storage.client.deliveries.evidence(run.id)
     assert packed is not None
     assert evidence < len(packed) * 1.2 + 200, "the bundle is stored as it is packed"
