@@ -102,6 +102,8 @@ _RECONCILED = "nothing to take back: the command sets no value"
 
 def _update(parameters: Parameters, store: FactStore) -> str:
     if "--enable-static-egress-gateway" in parameters:
+        if any(each.static_egress_enabled for each in store.known(ManagedCluster)):
+            return "nothing to take back: the static egress gateway was enabled"
         return az_command(("aks", "update"), parameters, "--disable-static-egress-gateway")
     if "--api-server-authorized-ip-ranges" in parameters:
         cluster = next(iter(store.known(ManagedCluster)), None)
