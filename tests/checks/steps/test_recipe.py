@@ -21,7 +21,7 @@ from tests.simulation.cluster_copy import ClusterCopy
 DIAGNOSIS = "egress-diag diagnose prod-weu team-egress/egw --only EG405"
 KEEP_DEPLOYMENT = (
     "keep the object before (`kubectl get deployments.apps egw-asm-1-30 -o yaml -n team-egress`); "
-    "`kubectl create` makes it again from that"
+    "it can be created again from that"
 )
 
 
