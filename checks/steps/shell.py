@@ -78,6 +78,8 @@ def _of_line(line: str, stdin: str) -> Iterator[ProgramCall]:
     lexer.whitespace_split = True
     for token in [*lexer, ";"]:
         if token not in ("|", "||", "&&", "&", ";"):
+            if token.startswith("$(") and not token.endswith(")"):
+                raise UnreadableCommand(f"a substitution outside quotes becomes several words: {line}")
             words.append(token)
             continue
         while words and _ASSIGNMENT.fullmatch(words[0]):

@@ -11,6 +11,8 @@ from tests.pasting.shells import Call, paste, stand_ins
 
 PROGRAMS = ("kubectl", "az", "egress-diag", "istioctl", "helm", "jq", "curl")
 _NEXT = "next-text"
+_OUTPUT = "/subscriptions/0/resourceGroups/rg1/providers/Microsoft.Network/publicIPAddresses/one"
+"""The output of az, where another command uses it: the ID of a resource."""
 VALUES = {
     "ADDRESS": "20.81.113.9",
     "CONFIGURATION": "sgc",
@@ -32,6 +34,8 @@ def calls_of(texts: Iterable[str], folder: Path) -> dict[str, tuple[Call, ...]]:
     for text in asked:
         pasted += [_NEXT, text]
     stand_ins(folder, (*PROGRAMS, _NEXT))
+    with (folder / "az").open("a", encoding="utf-8") as az:
+        az.write(f"echo {_OUTPUT}\n")
     done = paste(["/bin/bash", "--norc", "--noprofile"], pasted, folder)
     found: list[list[Call]] = []
     for call in done.calls:
