@@ -42,7 +42,8 @@ def _kubectl(options: Options, stdin: str) -> str:
     if verb == "debug":
         return ""
     if verb == "apply":
-        return _applied(stdin)
+        # The manifest of a pipe is the output of the command before it.
+        return _applied(stdin) if stdin else ""
     selected = [part for name in ("-l", "--field-selector") if (value := options.one(name)) for part in (name, value)]
     if selected:
         return kubectl("get", words[0], *selected, namespace=namespace)
