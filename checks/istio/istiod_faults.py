@@ -21,7 +21,19 @@ from checks.kubernetes.pod_problems import pod_problems
 from checks.kubernetes.policy_exemptions import azure_exceptions, exclude_in_binding, kyverno_exception
 from checks.kubernetes.quota_fixes import raise_from_message, room_needed
 from checks.kubernetes.scheduling_fixes import scheduling_fixes
-from checks.model.commands import ADDON, PLUGIN_CA, SCALE, UPG, az_aks, change, inspect, kubectl, quoted, restart
+from checks.model.commands import (
+    ADDON,
+    PLUGIN_CA,
+    SCALE,
+    UPG,
+    az_aks,
+    change,
+    inspect,
+    kubectl,
+    quoted,
+    reconcile,
+    restart,
+)
 from checks.model.findings import Action, Evidence
 from checks.model.raw_values import text
 
@@ -50,7 +62,7 @@ def istiod_fault(facts: Facts, revision: str) -> IstiodFault:
     """
     deployment = next((e for e in facts.readable(Deployment, ROOT_NAMESPACE) if e.name == f"istiod-{revision}"), None)
     if deployment is None:
-        return IstiodFault("it does not exist", (), (reconcile(facts),))
+        return IstiodFault("it does not exist", (), (reconcile_addon(facts),))
     if deployment.replicas == 0:
         return _stopped(facts, deployment)
     if deployment.existing < deployment.replicas and (refused := _refusal(facts, deployment)) is not None:
@@ -58,11 +70,11 @@ def istiod_fault(facts: Facts, revision: str) -> IstiodFault:
     return _unready(facts, deployment, revision)
 
 
-def reconcile(facts: Facts) -> Action:
+def reconcile_addon(facts: Facts) -> Action:
     """Let AKS restore the objects of the add-on."""
-    return change(
-        "Reconcile the cluster: AKS restores the objects of the Istio add-on (the command asks for confirmation)",
-        az_aks(facts.cluster, "update"),
+    return reconcile(
+        facts.cluster,
+        "restores the objects of the Istio add-on",
         ADDON,
         "istiod's pods are Ready when the command ends",
     )

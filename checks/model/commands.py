@@ -100,6 +100,15 @@ def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return words, ()
 
 
+def reconcile(cluster: ClusterIdentity, restores: str, url: str, expect: str) -> Action:
+    """Let AKS restore what its profile declares, by an update of the cluster without a value.
+
+    `restores`: the part of the title that says what AKS does.
+    """
+    title = f"Reconcile the cluster: AKS {restores} (the command asks for confirmation)"
+    return change(title, az_aks(cluster, "update"), url, expect)
+
+
 def inspect(title: str, command: str, url: str = "") -> Action:
     """A read-only action."""
     return Action(title, command, Effect.READS, url)

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.deployment_details import resume_rollout
 from checks.model.commands import AZ_VERSION, TSG, alternatives, change, disrupt, enable_gateway, inspect, kubectl
-from checks.model.findings import Action, Evidence
+from checks.model.findings import Action, Effect, Evidence
+from checks.static_egress.restored_gateways import restore_gateway
 
 
 def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
@@ -31,12 +33,17 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
     yield from resume_rollout(deployment)
     expect = f"every pod names {gateway.configuration}"
     yield from alternatives(
-        disrupt(
-            f"Set {gateway.configuration} for the gateway again: AKS writes the pod template; replaces its pods, open "
-            f"connections are closed ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
-            TSG,
-            expect,
+        replace(
+            restore_gateway(
+                facts,
+                f"Set {gateway.configuration} for the gateway again: AKS writes the pod template; replaces its pods, open "
+                "connections are closed",
+                "writes the pod template with the profile's StaticGatewayConfiguration; replaces the pods, open connections "
+                "are closed",
+                TSG,
+                expect,
+            ),
+            effect=Effect.DISRUPTS,
         ),
         disrupt(
             f"Patch the annotation in the pod template of {deployment.name}; replaces its pods, open connections are closed",

@@ -47,6 +47,10 @@ def _enable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
     components = istio.get("components") or {}
     entry = {"name": name, "namespace": namespace, "enabled": True, "gatewayConfigurationName": configuration}
     present = list(components.get("egressGateways") or ())
+    if entry in [{key: each.get(key) for key in entry} for each in present]:
+        raise Refused(
+            f"{name} in namespace {namespace} is already enabled with gateway configuration name {configuration}"
+        )
     known = [(each["name"], each.get("namespace")) == (name, namespace) for each in present]
     changed = [entry if same else each for each, same in zip(present, known, strict=True)]
     _mesh(copy, {"components": {"egressGateways": changed if any(known) else [*present, entry]}})

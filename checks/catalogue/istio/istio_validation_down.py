@@ -8,7 +8,7 @@ from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.label_selectors import selects
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
-from checks.istio.istiod_faults import reconcile
+from checks.istio.istiod_faults import reconcile_addon
 from checks.kubernetes.ownership import with_owner
 from checks.model.commands import ADDON, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
@@ -106,7 +106,7 @@ def _warned(
 def _next(facts: Facts, revision: str, evidence: Evidence) -> Action:
     """The fix of a missing Service; without endpoints, what its selector matches."""
     if evidence.field == "metadata.name":
-        return reconcile(facts)
+        return reconcile_addon(facts)
     show = kubectl("get", "service", f"istiod-{revision}", "-o", "wide", namespace=ROOT_NAMESPACE)
     return inspect("Show the Service's selector, which has to match istiod's pods", show)
 

@@ -7,8 +7,9 @@ from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import ADDON, AZ_VERSION, az_aks, change, enable_gateway, inspect
+from checks.model.commands import ADDON, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
+from checks.static_egress.restored_gateways import restore_gateway
 
 
 @check(
@@ -90,11 +91,11 @@ def _enable_gateway(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     if not gateway.configuration:
         return []
-    command = enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration)
     return [
-        change(
-            f"Enable {gateway.ref} again ({AZ_VERSION})",
-            command,
+        restore_gateway(
+            facts,
+            f"Enable {gateway.ref} again",
+            f"restores the objects of {gateway.ref}",
             ADDON,
             "its Deployment and Service exist after a few minutes",
         )

@@ -14,9 +14,10 @@ from checks.kubernetes.deployment_details import (
 )
 from checks.kubernetes.gateway_revisions import GatewayRevision, gateway_revisions
 from checks.kubernetes.times_of_faults import condition_since
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_accepts, az_aks, change, enable_gateway, inspect, kubectl
+from checks.model.commands import HOWTO, TSG, az_accepts, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
+from checks.static_egress.restored_gateways import restore_gateway
 
 
 @check(
@@ -40,7 +41,7 @@ def deployment_not_available(facts: Facts) -> Iterator[Observation]:
     Why it matters: the gateway's pods forward the traffic. With none ready, requests routed to the gateway fail.
 
     What usually fixes it: resolving the cause that keeps the pods from being created or from starting; other findings
-    name it. If the Deployment does not exist, enable the gateway again: the add-on then creates it.
+    name it. If the Deployment does not exist, reconcile the cluster: AKS then creates it.
 
     Source: article PROV-1; AKS documentation, "Upgrade Istio-based service mesh add-on for Azure Kubernetes Service"
     (one Deployment per revision)."""
@@ -151,14 +152,15 @@ def _about(each: GatewayRevision) -> list[Involved]:
 def _provision(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
-    enable = change(
-        f"Enable the gateway again; the add-on then creates its Deployment ({AZ_VERSION})",
-        enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
+    restore = restore_gateway(
+        facts,
+        "Enable the gateway again; the add-on then creates its Deployment",
+        "creates the gateway's Deployment again",
         HOWTO,
         "the Deployment exists after a few minutes",
     )
     return [
-        *([enable] if az_accepts(gateway.name) else []),
+        *([restore] if az_accepts(gateway.name) else []),
         inspect(
             "List the Deployments of the namespace",
             kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),

@@ -7,10 +7,11 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.namespaces import Namespace
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
+from checks.model.commands import HOWTO, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
 from checks.model.raw_values import text
 from checks.static_egress.procedures import create_configuration
+from checks.static_egress.restored_gateways import restore_gateway
 
 
 @check(
@@ -70,9 +71,10 @@ def _create(facts: Facts) -> list[Action]:
             f"`{kubectl('get', 'namespace', name)}` lists it",
         ),
         *(create_configuration(facts, gateway.configuration) if gateway.configuration else ()),
-        change(
-            f"Enable the gateway again; the add-on then creates its Deployment and Service ({AZ_VERSION})",
-            enable_gateway(facts.cluster, name, gateway.name, gateway.configuration),
+        restore_gateway(
+            facts,
+            "Enable the gateway again; the add-on then creates its Deployment and Service",
+            "creates the gateway's Deployment and Service again",
             HOWTO,
             f"`{kubectl('get', 'deployment,service', namespace=name)}` lists the gateway after a few minutes. It has a new "
             "egress IP prefix, which every allow-list needs",

@@ -9,8 +9,9 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.service_endpoints import endpoint_actions, ready_endpoints, selected_pods, selector_evidence
 from checks.kubernetes.service_selectors import patch_selector
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_accepts, change, enable_gateway, inspect, kubectl
+from checks.model.commands import HOWTO, TSG, az_accepts, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.static_egress.restored_gateways import restore_gateway
 
 PORTS = (80, 443, 15021)
 """The ports of the add-on's chart: HTTP, TLS and the status port.
@@ -37,7 +38,7 @@ def service_not_provisioned(facts: Facts) -> Iterator[Observation]:
     endpoint, they return 503. An egress gateway needs no external address; one exposes it.
 
     What usually fixes it: without endpoints, resolve the cause that keeps the pods from becoming ready. If the Service
-    is missing or was changed by hand, enable the gateway again: the add-on then restores it.
+    is missing or was changed by hand, reconcile the cluster: AKS then restores it.
 
     Source: article, overview (ClusterIP) and PROV-1; AKS documentation, "Deploy egress gateways for Istio service
     mesh add-on for Azure Kubernetes Service"."""
@@ -128,13 +129,14 @@ def _selector_fixes(facts: Facts, service: Service) -> list[Action]:
 
 def _actions(facts: Facts) -> list[Action]:
     gateway = facts.gateway
-    enable = change(
-        f"Enable the gateway again; the add-on then restores its Service ({AZ_VERSION})",
-        enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
+    restore = restore_gateway(
+        facts,
+        "Enable the gateway again; the add-on then restores its Service",
+        "restores the gateway's Service",
         HOWTO,
         "the Service has a cluster IP and two ready endpoints after a few minutes",
     )
-    return [*([enable] if az_accepts(gateway.name) else []), _show_service(facts)]
+    return [*([restore] if az_accepts(gateway.name) else []), _show_service(facts)]
 
 
 def _show_service(facts: Facts) -> Action:
