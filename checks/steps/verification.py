@@ -55,7 +55,12 @@ def _kubectl(options: Options, stdin: str) -> str:
 
 
 def _applied(stdin: str) -> str:
-    """The command that shows the last object of the manifests, by the lines that name it."""
+    """The command that shows the last object of the manifests, by the lines that name it.
+
+    It is "" if another program writes the manifest.
+    """
+    if not stdin:
+        return ""
     fields: dict[str, str] = {}
     for line in stdin.splitlines():
         key, colon, value = line.partition(":")

@@ -14,7 +14,7 @@ from tests.clusters.bundles import Cluster
 from tests.commands.printed import Printed
 from tests.commands.real_kubectl import Answer, RealKubectl, Result
 from tests.commands.suite import Situation
-from tests.pasting.shells import Call
+from tests.pasting.shells import COPIED, Call
 
 WITHOUT = ("PodSecurity", "ResourceQuota", "LimitRanger", "Priority", "DefaultTolerationSeconds")
 """Admission plugins that would refuse or change recorded objects."""
@@ -77,15 +77,18 @@ def _try(
 def _after_steps(printed: Printed, call: Call, calls: Mapping[str, Sequence[Call]], kubectl: RealKubectl) -> Result:
     """The result after the steps that are printed before the command.
 
-    They are its own action, then all of its finding, then all of the report.
+    They are its own action, then all of its finding, then all of the report. A sentence can also name what to keep before
+    its action.
     """
     own = (printed.own,) if printed.own else ()
+    kept = tuple(each for each in printed.steps if each != printed.own)
     before = calls[printed.text][: calls[printed.text].index(call)]
     result = Result(Answer.REFUSED)
-    for steps in dict.fromkeys((own, (*printed.steps, *own), (*printed.earlier, *printed.steps, *own))):
+    for steps in dict.fromkeys((own, (*kept, *own), kept, (*printed.earlier, *kept), (*printed.earlier, *kept, *own))):
         if steps or before:
-            for each in (*(each for step in steps for each in calls[step]), *before):
-                _carry_out(each, kubectl)
+            for step in steps:
+                _carry_out(step, calls[step], kubectl)
+            _carry_out("", before, kubectl)
             result = kubectl.run(call)
             _restore(kubectl)
             if result.answer not in (Answer.REFUSED, Answer.UNCHANGED):
@@ -95,16 +98,21 @@ def _after_steps(printed: Printed, call: Call, calls: Mapping[str, Sequence[Call
 
 def _is_complete(call: Call) -> bool:
     """Whether it is a call of kubectl that needs no output of another program."""
-    return call.words[0] == "kubectl" and bool(call.input or "-" not in call.words)
+    return call.words[0] == "kubectl" and (call.input not in ("", COPIED) or "-" not in call.words)
 
 
-def _carry_out(call: Call, kubectl: RealKubectl) -> None:
-    if call.words[0] == "kubectl":
-        kubectl.run(call, dry=False)
-        kubectl.loaded.end_namespaces()
-    elif "--enable-static-egress-gateway" in call.words:
-        kubectl.loaded.install_missing()
-        kubectl.dirty = True
+def _carry_out(text: str, calls: Sequence[Call], kubectl: RealKubectl) -> None:
+    """Execute the calls, or the text itself if one of them reads the output of another."""
+    if not all(_is_complete(each) for each in calls if each.words[0] == "kubectl"):
+        kubectl.paste(text)
+        return
+    for call in calls:
+        if call.words[0] == "kubectl":
+            kubectl.run(call, dry=False)
+            kubectl.loaded.end_namespaces()
+        elif "--enable-static-egress-gateway" in call.words:
+            kubectl.loaded.install_missing()
+            kubectl.dirty = True
 
 
 def _restore(kubectl: RealKubectl) -> None:

@@ -97,6 +97,25 @@ class RealKubectl:
             return Result(Answer.REFUSED, "no answer within 60 s")
         return result_of(verb, done)
 
+    def paste(self, text: str) -> None:
+        """Execute a text in bash with the real program, for a pipe between two calls."""
+        self.dirty = True
+        place = self.folder / "real"
+        place.mkdir(exist_ok=True)
+        if not (place / "kubectl").exists():
+            (place / "kubectl").symlink_to(self.program)
+        environment = {**self._environment(), "PATH": f"{place}{os.pathsep}{os.defpath}"}
+        subprocess.run(
+            ["/bin/bash"],
+            input=text,
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
     def _environment(self) -> dict[str, str]:
         home = self.folder / f"home-{self.loaded.kinds}"
         home.mkdir(exist_ok=True)

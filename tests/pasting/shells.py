@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+COPIED = "{apiVersion: v1, kind: Secret, metadata: {name: copied}}"
+"""The manifest that the stand-in of kubectl writes into a pipe."""
 _STAND_IN = """#!/bin/sh
 input=""
 for word in "$@"; do
@@ -15,9 +17,9 @@ done
 { printf '%s\\0' "${0##*/}" "$@"; printf '\\001%s\\002' "$input"; } > "$CALLS.$$"
 cat "$CALLS.$$" >> "$CALLS"
 for word in "$@"; do
-  case "$word" in go-template=apiVersion*) echo '{apiVersion: v1, kind: Secret, metadata: {name: copied}}' ;; esac
+  case "$word" in go-template=apiVersion*) echo '@@COPIED' ;; esac
 done
-"""
+""".replace("@@COPIED", COPIED)
 """A template that writes a manifest prints one, for the command after the pipe.
 
 Each call is appended at once: the programs of a pipe run at the same time.

@@ -3,6 +3,7 @@
 import pytest
 
 from checks.steps.shell import UnreadableCommand, commands
+from checks.steps.verification import shown_by
 
 
 def test_a_substitution_in_quotes_is_one_word() -> None:
@@ -14,3 +15,11 @@ def test_a_substitution_outside_quotes_is_not_read() -> None:
     """It becomes several words, so that no other command can be made of it."""
     with pytest.raises(UnreadableCommand, match="outside quotes"):
         commands("az network public-ip delete --ids $(az network public-ip list --query '[].id' -o tsv)")
+
+
+def test_a_manifest_from_another_program_names_no_object_to_show() -> None:
+    piped = commands("kubectl get secret a -o yaml -n x | kubectl apply -f -")
+    assert shown_by(piped) == ""
+    assert (
+        shown_by(commands("kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nEOF")) != ""
+    )
