@@ -18,12 +18,15 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./-]*")
 _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
-def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespace: str = "") -> str:
+def manifest_like(
+    old: StaticGatewayConfiguration, name: str, pool: str, namespace: str = "", prefix_id: str = ""
+) -> str:
     """The YAML of a new StaticGatewayConfiguration with the old one's routes, but without:
 
-    - a public IP prefix of your own, whose addresses stay attached to the old SGC;
+    - the old one's own public IP prefix, whose addresses stay attached to the old SGC;
     - entries of excludeCidrs that are not a CIDR, with which pod network setup fails.
 
+    `prefix_id` is the Azure resource ID of the public IP prefix that the new one uses, "" for a prefix that Azure assigns.
     In the namespace of the old one it has the annotation by which EG416 follows the move."""
     lines = manifest_head(namespace or old.namespace, name, pool)
     if namespace in ("", old.namespace):
@@ -37,7 +40,9 @@ def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespa
     if kept := [cidr for cidr in old.exclude_cidrs if parse_cidr(cidr) is not None]:
         lines.append("  excludeCidrs:")
         lines.extend(f"    - {yaml_string(cidr)}" for cidr in kept)
-    if old.public_ip_prefix_id:
+    if prefix_id and old.provisions_public_ips:
+        lines.append(f"  publicIpPrefixId: {yaml_string(prefix_id)}")
+    elif old.public_ip_prefix_id:
         lines.append("  # publicIpPrefixId: to use a prefix of your own, the id of one that nothing else uses")
     return "\n".join(lines)
 

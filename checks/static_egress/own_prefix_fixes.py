@@ -46,15 +46,24 @@ def prefix_fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: E
 
 def grant_on_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
     """Grant the cluster's identity the role that it needs on the prefix."""
+    return _grant(
+        facts,
+        configuration.public_ip_prefix_id,
+        "the prefix",
+        "the controller retries within minutes and assigns the egress IP prefix",
+    )
+
+
+def _grant(facts: Facts, prefix_id: str, which: str, expect: str) -> Action:
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     principal = cluster.identity_principal if cluster else ""
     who = quoted("--assignee-object-id", principal) if principal else '--assignee-object-id "$CLUSTER_IDENTITY"'
-    scope = quoted("--role", "Network Contributor", "--scope", configuration.public_ip_prefix_id)
+    scope = quoted("--role", "Network Contributor", "--scope", prefix_id)
     return change(
-        "Grant the cluster's identity Network Contributor on the prefix",
+        f"Grant the cluster's identity Network Contributor on {which}",
         f"az role assignment create {who} --assignee-principal-type ServicePrincipal {scope}",
         SEGDOC,
-        "the controller retries within minutes and assigns the egress IP prefix",
+        expect,
     )
 
 
@@ -83,7 +92,7 @@ def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Ac
         quoted("--resource-group", cluster.resource_group) if cluster.resource_group else '--resource-group "$GROUP"'
     )
     subscription = f" {quoted('--subscription', cluster.subscription)}" if cluster.subscription else ""
-    name = f"{configuration.name}-prefix"
+    name = _new_name(configuration)
     managed = next(iter(facts.readable(ManagedCluster)), None)
     location = managed.location if managed else ""
     where = ("--location", location) if location else ()
@@ -92,11 +101,47 @@ def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Ac
     zone_words = ("--zone", *zones) if zones else ()
     return change(
         f"Create an IPv4 prefix of the right length in the cluster's region{f' ({location})' if location else ''}{zoned} for "
-        "the new StaticGatewayConfiguration; without one, Azure assigns a prefix itself",
+        "the new StaticGatewayConfiguration",
         f"az network public-ip prefix create {group}{subscription} "
         + quoted(
             "--name", name, "--length", str(size if size is not None else 31), *where, *zone_words, "--version", "IPv4"
         ),
         SEGDOC,
-        "the command prints the id for spec.publicIpPrefixId",
+        "the command prints the id for spec.publicIpPrefixId of the new StaticGatewayConfiguration; without that field, Azure "
+        "assigns a prefix itself",
+    )
+
+
+def _new_name(configuration: StaticGatewayConfiguration) -> str:
+    """A name that the prefix of the StaticGatewayConfiguration does not have."""
+    name = f"{configuration.name}-prefix"
+    present = configuration.public_ip_prefix_id.rpartition("/")[2]
+    return f"{name}-2" if present.lower() == name.lower() else name
+
+
+def created_prefix_id(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
+    """The Azure resource ID of the prefix that `create_prefix` creates.
+
+    "" if the subscription or the resource group is not known, and without public addresses. The
+    subscription has the letters of the cluster's ID, because the controller compares them.
+    """
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    subscription = (cluster.subscription if cluster else "") or facts.cluster.subscription
+    group = facts.cluster.resource_group
+    if not subscription or not group or not configuration.provisions_public_ips:
+        return ""
+    provider = "providers/Microsoft.Network/publicIPPrefixes"
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/{provider}/{_new_name(configuration)}"
+
+
+def grant_on_created_prefix(facts: Facts, prefix_id: str) -> Action:
+    """Grant the cluster's identity the role on a new prefix.
+
+    This precedes the StaticGatewayConfiguration that names the prefix.
+    """
+    return _grant(
+        facts,
+        prefix_id,
+        "the new prefix",
+        "the role is in effect within minutes: the controller may then attach the prefix to the gateway nodes",
     )

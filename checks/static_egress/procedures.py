@@ -102,13 +102,16 @@ def pods_with_configuration(namespace: str) -> str:
     return kubectl("get", "pods", "-o", f"custom-columns={','.join(columns)}", namespace=namespace)
 
 
-def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str = "") -> tuple[Action, ...]:
+def new_configuration(
+    facts: Facts, old: StaticGatewayConfiguration, pool: str = "", prefix_id: str = ""
+) -> tuple[Action, ...]:
     """All steps of SEG-7: a new StaticGatewayConfiguration for the gateway.
 
     The steps list the other users of the old one, create a new one with its fields, wait for the prefix and its
     allow-lists, point the gateway at it, verify the pods, and delete the old one.
 
-    `pool` is the node pool to use instead of the one that the old SGC and Azure's list suggest. A check that offers
+    `pool` is the node pool to use instead of the one that the old SGC and Azure's list suggest. `prefix_id` is
+    the Azure resource ID of the public IP prefix that the new one names, "" for one that Azure assigns. A check that offers
     this reads StaticGatewayConfiguration, AgentPool and ManagedCluster. If the new one was created already, the steps
     continue with it.
     """
@@ -131,7 +134,7 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
             ),
             TSG,
         ),
-        describe(created) if created is not None else _create_like(old, name, pool),
+        describe(created) if created is not None else _create_like(old, name, pool, prefix_id),
         wait_for_prefix(namespace, name, old.egress_prefix),
         point_to(facts, name, old),
         show_pods(namespace, name, old.name),
@@ -152,11 +155,11 @@ def replacement_of(facts: Facts, old: str, namespace: str) -> StaticGatewayConfi
     return max(found, key=lambda each: (str(each.created or ""), each.name), default=None)
 
 
-def _create_like(old: StaticGatewayConfiguration, name: str, pool: str) -> Action:
+def _create_like(old: StaticGatewayConfiguration, name: str, pool: str, prefix_id: str) -> Action:
     namespace = old.namespace
     return change(
         f"Create StaticGatewayConfiguration {namespace}/{name} with the fields of {old.name}{pool_note(pool)}",
-        kubectl_apply(manifest_like(old, name, pool)),
+        kubectl_apply(manifest_like(old, name, pool, prefix_id=prefix_id)),
         SEGDOC,
         f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it. To go back, delete it: "
         "nothing uses it before the gateway names it",

@@ -305,10 +305,15 @@ def _exempt(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _create_prefix(parameters: Parameters, copy: ClusterCopy) -> None:
-    """A public IP prefix: only its own answer, which no StaticGatewayConfiguration names yet."""
+    """A public IP prefix, which no StaticGatewayConfiguration names yet."""
+    scope = f"/subscriptions/{parameters.one('--subscription')}/resourceGroups/{parameters.one('--resource-group')}"
+    name = parameters.one("--name")
+    copy.prefixes.add(f"{scope}/providers/Microsoft.Network/publicIPPrefixes/{name}".lower())
 
 
 def _assign_role(parameters: Parameters, copy: ClusterCopy) -> None:
+    if parameters.one("--scope").lower() in copy.prefixes:
+        return  # before the controller reads the prefix
     raise NotSimulated(
         "role assignments are not read: whether the controller succeeds then does not follow from the facts"
     )

@@ -32,6 +32,8 @@ class ClusterCopy:
         """Why a controller did not react to the last step, if the reason is not in the facts."""
         self.exempted: set[str] = set()
         """The objects that Azure Policy has generated and now removes."""
+        self.prefixes: set[str] = set()
+        """The IDs of the public IP prefixes that a step created, in lower case."""
         self.scaled: set[str] = set()
         """The node pools that the last step scaled, even back to the count before."""
         self.restarted: set[str] = set()

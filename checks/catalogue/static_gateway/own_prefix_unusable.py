@@ -17,7 +17,7 @@ from checks.model.findings import Evidence, Observation, Severity, fail, healthy
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.join_right import join_right
 from checks.static_egress.own_prefix_faults import PrefixFault, own_prefix_fault
-from checks.static_egress.own_prefix_fixes import list_roles, show_prefix
+from checks.static_egress.own_prefix_fixes import created_prefix_id, grant_on_created_prefix, list_roles, show_prefix
 from checks.static_egress.procedures import describe, new_configuration
 
 
@@ -103,5 +103,7 @@ def _unusable(facts: Facts, configuration: StaticGatewayConfiguration, fault: Pr
     if configuration.egress_prefix:
         return warn(fault.summary, subject=configuration.ref, evidence=proof, actions=actions)
     if fault.another:
-        actions += new_configuration(facts, configuration)
+        prefix_id = created_prefix_id(facts, configuration)
+        actions += [grant_on_created_prefix(facts, prefix_id)] if prefix_id else []
+        actions += new_configuration(facts, configuration, prefix_id=prefix_id)
     return fail(fault.summary, subject=configuration.ref, evidence=proof, actions=actions)

@@ -78,7 +78,8 @@ def refusals(copy: ClusterCopy, configuration: Manifest) -> list[str]:
             ipaddress.ip_network(each)
         except ValueError:
             found.append(f"{each} is not a CIDR")
-    if spec.get("publicIpPrefixId") and copy.resource(str(spec["publicIpPrefixId"])) is None:
+    own = str(spec.get("publicIpPrefixId") or "")
+    if own and own.lower() not in copy.prefixes and copy.resource(own) is None:
         found.append("its own prefix was not read")
     if configuration["metadata"].get("deletionTimestamp"):
         found.append("it is being deleted")
