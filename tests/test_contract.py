@@ -296,8 +296,8 @@ def test_an_invalid_option(options: tuple[str, ...], message: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "Missing argument 'CLUSTER'"),
-        (("x",), "Missing argument 'GATEWAY'"),
+        ((), "Missing argument '[CLUSTER] GATEWAY'"),
+        (("x",), 'no egress gateway "x": the cluster has team-egress/egw'),
         (("x", "a/b/c"), "expected NAME or NAMESPACE/NAME"),
         (("x", ""), "expected NAME or NAMESPACE/NAME"),
         (("x", "Ä!"), "is not a Kubernetes name"),

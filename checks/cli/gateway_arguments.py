@@ -77,7 +77,7 @@ def asked(arguments: GatewayArguments) -> Asked:
     host = None if arguments["host"] is None else parse_host(arguments["host"])
     client = None if arguments["client"] is None else parse_client(arguments["client"])
     if (bundle := arguments["bundle"]) is not None:
-        entry = ClusterConfig(name=parse_cluster_name(cluster or _name_of(bundle)), bundle=bundle)
+        entry = ClusterConfig(name=parse_cluster_name(_name_of(bundle) if cluster is None else cluster), bundle=bundle)
         opened: Opening = partial(opened_source, entry)
     else:
         entry, opened = named_cluster(cluster, arguments, arguments["timeout"])
