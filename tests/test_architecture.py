@@ -25,7 +25,7 @@ VIOLATIONS = {
     "cycles": ("checks/facts/fact.py", "import checks.facts.store"),
     "rooms": ("checks/config/__init__.py", "import checks.facts"),
     "istio-rooms": ("checks/istio/mesh/objects/hosts.py", "import checks.istio.istiod_log_lines"),
-    "fault-rooms": ("checks/istio/faults/policies/__init__.py", "import checks.istio.faults.sidecar"),
+    "fault-rooms": ("checks/istio/faults/tls/__init__.py", "import checks.istio.faults.sidecar"),
     "workers-rooms": ("workers/records/__init__.py", "import workers.queue"),
     "bot-rooms": ("bot/access/__init__.py", "import bot.grammar"),
     "sandbox": ("bot/__init__.py", "import bot.sandbox"),
