@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from checks.catalogue import catalogue
+from checks.knowledge.istio_syntax import newer_syntax, syntax_table
 from checks.model.findings import Status
 from tests.clusters.compose import Cluster, named
 from tests.recordings import diagnosed, question
@@ -77,5 +79,24 @@ def test_no_field_makes_a_check_crash(start: str) -> None:
         cluster, what = bent(named(start), dice)
         for host in (None, "edition.cnn.com:443"):
             run = diagnosed(cluster, question(cluster, "team-egress/egw", host), CHECKS)
-            crashed = [f.summary for f in run.finish(0.0).findings if f.status is Status.UNKNOWN]
+            unknown = [f.summary for f in run.finish(0.0).findings if f.status is Status.UNKNOWN]
+            crashed = [summary for summary in unknown if not is_newer(summary, cluster)]
             assert not crashed, f"{what}: {crashed}"
+
+
+def is_newer(summary: str, cluster: Cluster) -> bool:
+    """Whether a route is not checked because an object has a field or value that the API lacks.
+
+    Source: docs/rulings.md#ruling-32.
+    """
+    reasons = {
+        f"{place} of {each['kind']} {each['metadata']['namespace']}/{each['metadata']['name']}"
+        for each in cluster.objects
+        if "istio.io" in each["apiVersion"] and (place := newer_syntax(each["kind"], each.get("spec")))
+    }
+    found = re.fullmatch(
+        rf"Not checked: the routes? of .+ (?:is|are) not certain \(not modelled: (.+) is newer than "
+        rf"Istio {re.escape(syntax_table().version)}\)\.",
+        summary,
+    )
+    return found is not None and found[1] in reasons
