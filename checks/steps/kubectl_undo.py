@@ -13,7 +13,7 @@ from checks.steps.manifest_undo import undo_apply, undo_create, undo_delete
 from checks.steps.objects import StepObjects
 from checks.steps.options import Options
 from checks.steps.shell import ProgramCall
-from checks.steps.undo import NOTHING, Undo, difference, named_objects, patched_back
+from checks.steps.undo import NOTHING, Undo, difference, hidden_values_kept, named_objects, patched_back
 
 
 def kubectl_undo(command: ProgramCall, objects: StepObjects) -> Undo:
@@ -34,6 +34,7 @@ def _patch(options: Options, stdin: str, objects: StepObjects) -> Undo:
     body, kind = json.loads(options.one("-p", "--patch")), options.one("--type") or "strategic"
     (thing,) = named_objects(options, objects)
     resource = options.positional[0]
+    hidden_values_kept(thing, body if isinstance(body, Mapping) else {})
     if kind == "json":
         operations = json_inverse(body, thing.raw)
         after = objects.after(JsonPatch(thing, tuple(body)))

@@ -15,7 +15,7 @@ from checks.model.raw_values import Raw, mapping, text
 from checks.steps.inverse import NoInverse
 from checks.steps.objects import StepObjects, kind_of
 from checks.steps.options import Options
-from checks.steps.undo import NOTHING, Undo, difference, named_objects, patched_back
+from checks.steps.undo import NOTHING, Undo, difference, hidden_values_kept, named_objects, patched_back
 
 LONGEST_MANIFEST = 40
 """Lines of the longest manifest that an undo command contains."""
@@ -32,6 +32,8 @@ def undo_apply(options: Options, stdin: str, objects: StepObjects) -> Undo:
     found: list[str] = []
     for each in changes:
         thing = objects.get(each.fact_type, each.namespace, each.name)
+        if thing is not None:
+            hidden_values_kept(thing, each.manifest)
         after = objects.after(each)
         if thing is None:
             found.append(kubectl("delete", resource_name(each.fact_type), each.name, namespace=each.namespace))

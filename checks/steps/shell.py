@@ -15,6 +15,10 @@ class UnreadableCommand(ValueError):
     """The printed text is not a list of simple commands; the message says where."""
 
 
+class SplitSubstitution(UnreadableCommand):
+    """The shell makes several words of a substitution outside quotes: what they are is known when the command runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramCall:
     """One program call: its words without redirections, and its here-document."""
@@ -79,7 +83,7 @@ def _of_line(line: str, stdin: str) -> Iterator[ProgramCall]:
     for token in [*lexer, ";"]:
         if token not in ("|", "||", "&&", "&", ";"):
             if token.startswith("$(") and not token.endswith(")"):
-                raise UnreadableCommand(f"a substitution outside quotes becomes several words: {line}")
+                raise SplitSubstitution(f"a substitution outside quotes becomes several words: {line}")
             words.append(token)
             continue
         while words and _ASSIGNMENT.fullmatch(words[0]):

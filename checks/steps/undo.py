@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks.facts.fact import KubernetesObject
+from checks.facts.namespaces import Secret
 from checks.model.commands import kubectl
-from checks.model.raw_values import Raw
+from checks.model.raw_values import Raw, mapping
 from checks.steps.inverse import NoInverse, merge_inverse
 from checks.steps.objects import StateUnknown, StepObjects, is_namespaced, kind_of
 from checks.steps.options import Options
@@ -53,7 +54,21 @@ def patched_back(resource: str, thing: KubernetesObject, inverse: Raw, kind: str
     return Undo((kubectl(*words, namespace=thing.namespace),), "", after)
 
 
+def hidden_values_kept(thing: KubernetesObject, written: Raw) -> None:
+    """Raises NoInverse if the change writes values over some that are never read: the data of Secrets."""
+    if not isinstance(thing, Secret):
+        return
+    written_keys = {**mapping(written, "data"), **mapping(written, "stringData")}.keys()
+    if written_keys and ("data" not in thing.raw or written_keys & mapping(thing.raw, "data").keys()):
+        shown = kubectl("get", "secret", thing.name, "-o", "yaml", namespace=thing.namespace)
+        raise NoInverse(f"the values of a Secret are not read; keep them before (`{shown}`)")
+
+
 def difference(thing: KubernetesObject, after: StepObjects) -> dict[str, Any]:
     """The merge patch that gives the object its previous fields back."""
     changed = after.get(type(thing), thing.namespace, thing.name)
+    if isinstance(thing, Secret) and changed is not None:
+        keys = {key: None for key in mapping(changed.raw, "data") if key not in mapping(thing.raw, "data")}
+        rest, old = ({k: v for k, v in raw.items() if k != "data"} for raw in (changed.raw, thing.raw))
+        return {**merge_inverse(rest, old), **({"data": keys} if keys else {})}
     return merge_inverse(changed.raw if changed is not None else {}, thing.raw)

@@ -285,6 +285,22 @@ def _change_route(parameters: Parameters, copy: ClusterCopy, hop: str = "") -> N
     copy.merge_resource(str(table["id"]), {"properties": {"routes": routes}})
 
 
+def _create_route(parameters: Parameters, copy: ClusterCopy) -> None:
+    """A new route; the order of routes has no meaning."""
+    table = copy.resource(parameters.one("--route-table-name"))
+    if table is None:
+        raise NotSimulated("the route table was not read")
+    given = {
+        "addressPrefix": parameters.one("--address-prefix"),
+        "nextHopType": parameters.one("--next-hop-type"),
+        "nextHopIpAddress": parameters.one("--next-hop-ip-address"),
+    }
+    name = parameters.one("--name")
+    new = {"name": name, "properties": {key: value for key, value in given.items() if value}}
+    routes = [each for each in table["properties"].get("routes") or () if each["name"] != name]
+    copy.merge_resource(str(table["id"]), {"properties": {"routes": [*routes, new]}})
+
+
 def _update_route(parameters: Parameters, copy: ClusterCopy) -> None:
     _change_route(parameters, copy, parameters.one("--next-hop-type"))
 
@@ -300,7 +316,15 @@ def _exempt(parameters: Parameters, copy: ClusterCopy) -> None:
     found = re.search(r"metadata\.name=([\w.-]+)", parameters.one("--policy-assignment"))
     if found is None:
         raise NotSimulated("the exemption names no object that Azure Policy has generated")
-    copy.exempted.add(found[1])
+    copy.exempted[found[1]] = parameters.one("--name")
+    copy.reconciled = True
+
+
+def _end_exemption(parameters: Parameters, copy: ClusterCopy) -> None:
+    ended = parameters.one("--name")
+    if ended not in copy.exempted.values():
+        raise Refused(f"there is no exemption {ended}")
+    copy.exempted = {each: name for each, name in copy.exempted.items() if name != ended}
     copy.reconciled = True
 
 
@@ -335,11 +359,13 @@ _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
     ("aks", "nodepool", "delete"): _delete_pool,
     ("aks", "nodepool", "delete-machines"): _delete_machines,
     ("policy", "exemption", "create"): _exempt,
+    ("policy", "exemption", "delete"): _end_exemption,
     ("vmss", "restart"): _restart_machines,
     ("vmss", "start"): _restart_machines,
     ("network", "nsg", "rule", "create"): _create_rule,
     ("network", "nsg", "rule", "delete"): _delete_rule,
     ("network", "nsg", "rule", "update"): _move_rule,
+    ("network", "route-table", "route", "create"): _create_route,
     ("network", "route-table", "route", "update"): _update_route,
     ("network", "route-table", "route", "delete"): _change_route,
     ("network", "public-ip", "prefix", "create"): _create_prefix,

@@ -30,8 +30,8 @@ class ClusterCopy:
         assert recorded is not None
         self.obstacles: list[str] = []
         """Why a controller did not react to the last step, if the reason is not in the facts."""
-        self.exempted: set[str] = set()
-        """The objects that Azure Policy has generated and now removes."""
+        self.exempted: dict[str, str] = {}
+        """The objects that Azure Policy has generated and now removes, with the name of the exemption."""
         self.prefixes: set[str] = set()
         """The IDs of the public IP prefixes that a step created, in lower case."""
         self.scaled: set[str] = set()

@@ -8,7 +8,7 @@ from checks.facts.change_input import BadChange
 from checks.model.findings import Action, Effect, Report, Verdict
 from checks.model.question import Question
 from checks.reports.wording import roots_of
-from checks.steps.shell import UnreadableCommand, commands
+from checks.steps.shell import SplitSubstitution, UnreadableCommand, commands
 from tests.clusters.bundles import Cluster
 from tests.recordings import diagnosed
 from tests.simulation import az, kubectl
@@ -117,7 +117,7 @@ def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) 
             except ValueUnknown as problem:
                 unsimulated += [(each, str(problem)) for each in steps[number:] if each.effect is not Effect.READS]
                 break
-            except NotSimulated as problem:
+            except (NotSimulated, SplitSubstitution) as problem:
                 unsimulated.append((action, str(problem)))
             except (Refused, UnreadableCommand, BadChange) as problem:
                 refused.append((action, str(problem)))

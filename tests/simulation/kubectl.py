@@ -18,6 +18,7 @@ from checks.facts.label_selectors import selects
 from checks.facts.patches import merge_patched
 from checks.steps.options import Options
 from checks.steps.shell import ProgramCall
+from tests.clusters.compose import identity
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.healthy import owns
 from tests.simulation.controllers.policies import KINDS as EXCEPTIONS
@@ -68,7 +69,11 @@ def _apply(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[ObjectCh
         raise NotSimulated("the manifest is in a file")
     manifest = yaml.safe_load(stdin)
     if manifest.get("kind") in EXCEPTIONS:
-        copy.put(manifest)
+        if options.one("--server-side") and not manifest.keys() - {"apiVersion", "kind", "metadata"}:
+            # The copy has only the fields that kubectl has set: these are removed.
+            copy.drop(each for each in copy.cluster.objects if identity(each)[1:] == identity(manifest)[1:])
+        else:
+            copy.put(manifest)
         return
     for each in changes_from_yaml(stdin):
         if options.namespace and each.namespace != options.namespace:
@@ -145,8 +150,8 @@ def _rollout(options: Options, stdin: str, copy: ClusterCopy) -> Iterator[Object
     del stdin
     what = options.positional.pop(0)
     for thing in targets(options.positional, options, copy):
-        if what == "resume":
-            yield MergePatch(thing, {"spec": {"paused": None}})
+        if what in ("resume", "pause"):
+            yield MergePatch(thing, {"spec": {"paused": what == "pause" or None}})
         elif what != "restart":
             raise NotSimulated(f"kubectl rollout {what} is not simulated")
         elif thing.raw.get("spec", {}).get("paused"):

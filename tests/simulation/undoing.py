@@ -71,6 +71,8 @@ def _as_set(manifest: Manifest) -> Any:
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in _NEW_IDENTITY}
     annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED}
     rest = {key: value for key, value in manifest.items() if key not in ("status", "metadata", "apiVersion")}
+    if manifest["kind"] == "Secret":  # its values are not read
+        rest["data"] = sorted(manifest.get("data") or ())
     return _without_nulls({**rest, "metadata": {**metadata, "annotations": annotations}})
 
 

@@ -4,11 +4,12 @@ tests/simulation carries out every undo command on a copy of the facts.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from checks.facts.fact import Gap
-from checks.facts.namespaces import Namespace
+from checks.facts.namespaces import Namespace, Secret
 from checks.facts.store import FactStore
 from checks.model.commands import alternatives, change, disrupt, inspect, is_command, kubectl
 from checks.model.findings import Action, Effect, Finding
@@ -112,6 +113,34 @@ def egw_patch(body: str, kind: str = "merge", resource: str = "service", name: s
 )
 def test_the_undo_of_a_command(store: FactStore, command: str, expected: str) -> None:
     assert undo(store, command) == expected
+
+
+KEEP_SECRET = (
+    "no command takes it back: the values of a Secret are not read; "
+    "keep them before (`kubectl get secret s -o yaml -n team-egress`)"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (
+            {"other": "UkVEQUNURUQ="},
+            egw_patch('{"data": {"tls.key": null}}', resource="secret", name="s"),
+        ),
+        ({"tls.key": "UkVEQUNURUQ="}, KEEP_SECRET),
+        ({"tls.key": "REDACTED"}, KEEP_SECRET),
+        (None, KEEP_SECRET),
+    ],
+    ids=["a new key", "a bundle", "the names of keys", "metadata only"],
+)
+def test_values_of_a_secret_are_not_written_back_from_what_was_read(data: dict[str, str] | None, expected: str) -> None:
+    found = FactStore(datetime(2026, 7, 1, tzinfo=UTC))
+    metadata = {"name": "s", "namespace": "team-egress"}
+    found.add(Secret, [Secret({"metadata": metadata, **({"data": data} if data else {})})])
+    found.close(Secret)
+    command = egw_patch('{"data": {"tls.key": "eA=="}}', resource="secret", name="s")
+    assert undo(found, command) == expected
 
 
 def test_a_new_object_is_deleted_and_a_present_one_gets_its_fields_back(store: FactStore) -> None:
