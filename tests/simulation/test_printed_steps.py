@@ -63,7 +63,6 @@ NOT_GIVEN_BACK = {
     r"az aks nodepool start .*": "a stopped pool has no number of nodes in Azure's answer",
     r'kubectl --context \S+ patch deployment .*/static-gateway-configuration": "sgc".*': "AKS has set it before the step",
     r'kubectl --context \S+ patch staticgatewayconfiguration .*"gatewayVmssProfile": null.*': "another finding set it before",
-    r"(?s)kubectl --context \S+ apply .*kind: AuthorizationPolicy.*": "a step of another finding has created the object",
 }
 """Commands of steps whose undo command does not give back everything, with the reason."""
 
