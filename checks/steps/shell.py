@@ -16,7 +16,7 @@ class UnreadableCommand(ValueError):
 
 
 class SplitSubstitution(UnreadableCommand):
-    """The shell makes several words of a substitution outside quotes: what they are is known when the command runs."""
+    """A substitution outside quotes: what its words are is known when the command runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ def patched_back(resource: str, thing: KubernetesObject, inverse: Raw, kind: str
 
 
 def hidden_values_kept(thing: KubernetesObject, written: Raw) -> None:
-    """Raises NoInverse if the change writes values over some that are never read: the data of Secrets."""
+    """Raise NoInverse if the change may overwrite data of a Secret.
+
+    Its values are never read.
+    """
     if not isinstance(thing, Secret):
         return
     written_keys = {**mapping(written, "data"), **mapping(written, "stringData")}.keys()

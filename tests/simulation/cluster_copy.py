@@ -31,7 +31,7 @@ class ClusterCopy:
         self.obstacles: list[str] = []
         """Why a controller did not react to the last step, if the reason is not in the facts."""
         self.exempted: dict[str, str] = {}
-        """The objects that Azure Policy has generated and now removes, with the name of the exemption."""
+        """The generated objects that Azure Policy removes, each with its exemption."""
         self.prefixes: set[str] = set()
         """The IDs of the public IP prefixes that a step created, in lower case."""
         self.scaled: set[str] = set()
