@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -103,11 +104,19 @@ def test_why_shows_the_causal_chain_to_the_person_alone(broken: Conversation) ->
 
 
 def test_each_command_has_its_own_block(broken: Conversation) -> None:
+    """Its verification and its undo follow in the same block."""
     broken.menu(broken.parents[0], "commands")
-    answer = broken.slack.ephemerals(user="U0ALICE")[-1]
-    blocks = [block for block in answer.blocks if "```" in str(block)]
+    heading, *blocks = (
+        block["text"]["text"]
+        for block in broken.slack.ephemerals(user="U0ALICE")[-1].blocks
+        if block["type"] == "section"
+    )
+    assert heading.startswith(f"*{len(blocks)} commands for*")
     assert len(blocks) >= 3
-    assert all(str(block).count("```") == 2 for block in blocks)
+    for number, block in enumerate(blocks, 1):
+        command, *others = re.split(r"^_(?:Verify|Undo):_$", block, flags=re.MULTILINE)
+        assert command.startswith(f"*{number}.* ")
+        assert [part.count("```") for part in (command, *others)] == [2] * (1 + len(others)), block
 
 
 def test_evidence_and_report_are_uploaded_once_and_can_be_replayed(broken: Conversation, tmp_path: Path) -> None:
@@ -206,7 +215,7 @@ def test_a_watch_reports_recovery_once_after_a_flapping_gateway_is_stable(
     slack: SandboxServer, redis_url: str, tmp_path: Path
 ) -> None:
     config = load(write_config(tmp_path))
-    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config)
+    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config, retry=True)
     with conversation(slack, client, config) as talk:
         talk.slack.say("/egress-diag watch weu egw 10m")
         _until(talk, lambda: _watch(talk).checks == 1)
