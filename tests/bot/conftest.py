@@ -69,8 +69,11 @@ def slack() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
-    """The workers' client over the session's Redis; no worker takes the tasks."""
-    found = connect(WorkerSettings(REDIS_URL=redis_url), config)
+    """The workers' client over the session's Redis; no worker takes the tasks.
+
+    It waits for a slow Redis, as the client of a worker does.
+    """
+    found = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
     yield found
     found.close()
 

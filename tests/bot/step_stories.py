@@ -145,7 +145,8 @@ def step_conversation(
     """Alice and Bob may probe and restart a gateway that uses another address."""
     with ActiveKubeServer(compose(named("base"), {"change": list(changes or (READY,))}), OTHER_ADDRESS) as server:
         config = load(write_step_config(folder, server, rules, **probe))
-        client = connect(WorkerSettings(REDIS_URL=redis_url), config)
+        # It plays the worker and the courier, too, which wait for a slow Redis.
+        client = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
         try:
             with conversation(slack, client, config) as talk:
                 yield (

@@ -92,7 +92,7 @@ class Stage:
 @pytest.fixture(params=list(DEVICES))
 def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
     config = load(write_config(tmp_path))
-    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=1), config)
+    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=1), config, retry=True)
     over = threading.Event()
 
     def go_on(talk: Conversation) -> None:
