@@ -6,6 +6,7 @@ answer and one line in the log.
 
 import logging
 from collections.abc import Mapping, Sequence
+from threading import Thread
 from time import time
 
 import orjson
@@ -59,6 +60,20 @@ class SocketIntake(SocketModeHandler):
         """Answer one envelope."""
         began = time()
         send_response(client, req, Intake(self.app).payload(req.payload, build_headers(req) or {}), began)
+
+    def close(self) -> None:
+        """End the connection and its threads.
+
+        The SDK marks the session as ended once, and waits without a limit for the thread that reads it. After a reconnection,
+        that thread can remove the mark when it starts to read; it is therefore set until the thread has ended.
+        """
+        closing = Thread(target=super().close, name="close", daemon=True)
+        closing.start()
+        while closing.is_alive():
+            self.client.current_session_state.terminated = True
+            closing.join(0.1)
+        # A connection that was just being opened.
+        self.client.disconnect()
 
 
 def _refused(wrong: MalformedPayload, found: object) -> BoltResponse:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import pytest
 from slack_bolt import App as Bolt
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
 
+from bot.listeners.intake import SocketIntake
 from bot.sandbox import SandboxServer
 
 pytestmark = pytest.mark.slow  # the official client takes three seconds to close
@@ -19,13 +22,11 @@ pytestmark = pytest.mark.slow  # the official client takes three seconds to clos
 def handler(slack: SandboxServer, client: WebClient) -> Iterator[SocketModeHandler]:
     app = Bolt(client=client, signing_secret=slack.app.signing_secret, raise_error_for_unhandled_request=False)
     api = WebClient(token=slack.app.app_token, base_url=slack.api_url)
-    handler = SocketModeHandler(app, slack.app.app_token, web_client=api, ping_interval=1)
+    handler = SocketIntake(app, slack.app.app_token, web_client=api, ping_interval=1)
     handler.connect()  # type: ignore[no-untyped-call]  # the SDK's
     slack.wait_until(lambda: slack.connected == 1)
     yield handler
-    handler.close()  # type: ignore[no-untyped-call]  # the SDK's
-    # close() ends the threads, but not the connection that one of them was just opening.
-    handler.client.disconnect()
+    handler.close()
 
 
 @pytest.fixture
@@ -91,3 +92,33 @@ def test_the_client_reconnects_after_a_broken_connection(slack: SandboxServer, h
     before = handler.client.session_id()
     slack.faults.drop_sockets()
     wait_for_another_session(slack, handler, before)
+
+
+@pytest.mark.timeout(20)
+def test_a_session_that_starts_while_the_client_closes_is_ended(
+    slack: SandboxServer, handler: SocketModeHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that reads removes the SDK's mark when it starts after a reconnection; close() then waited forever."""
+    starts, disconnected = Event(), Event()
+    before = handler.client.session_id()
+    read, disconnect = Connection.run_until_completion, handler.client.disconnect
+
+    def read_late(session: Connection, state: ConnectionState) -> None:
+        if session.session_id != before:
+            starts.set()
+            disconnected.wait(10)
+            state.terminated = False
+        read(session, state)
+
+    def disconnect_and_go_on() -> None:
+        disconnect()
+        disconnected.set()
+
+    monkeypatch.setattr(Connection, "run_until_completion", read_late)
+    slack.faults.disconnect_sockets()
+    wait_for_another_session(slack, handler, before)
+    assert starts.wait(10)
+    monkeypatch.setattr(handler.client, "disconnect", disconnect_and_go_on)
+    handler.close()  # type: ignore[no-untyped-call]  # the SDK's
+    assert disconnected.is_set()
+    assert handler.client.current_session_runner.thread is None

@@ -72,4 +72,4 @@ def test_an_answer_of_any_shape_about_the_socket_is_followed_by_another_attempt(
     try:
         slack.wait_until(socket.client.is_connected, 10)
     finally:
-        socket.close()  # type: ignore[no-untyped-call]
+        socket.close()
