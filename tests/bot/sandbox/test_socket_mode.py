@@ -98,7 +98,10 @@ def test_the_client_reconnects_after_a_broken_connection(slack: SandboxServer, h
 def test_a_session_that_starts_while_the_client_closes_is_ended(
     slack: SandboxServer, handler: SocketModeHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread that reads removes the SDK's mark when it starts after a reconnection; close() then waited forever."""
+    """After a reconnection the reading thread removes the SDK's mark when it starts.
+
+    The SDK's close() then waited forever.
+    """
     starts, disconnected = Event(), Event()
     before = handler.client.session_id()
     read, disconnect = Connection.run_until_completion, handler.client.disconnect
