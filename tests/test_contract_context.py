@@ -117,7 +117,12 @@ def test_a_sweep_checks_the_gateways_of_the_context(environment: Mapping[str, st
 
 def test_without_a_kubeconfig_the_error_says_how_to_get_one(tmp_path: Path) -> None:
     message = refused("diagnose", GATEWAY, cwd=tmp_path)
-    assert "~/.kube/config does not exist: create it with `az aks get-credentials" in message
+    assert message.startswith(
+        "without CLUSTER, the kubeconfig is used, but ~/.kube/config does not exist: create it with"
+    )
+    assert "az aks get-credentials" in message
+    # Only a command that names a cluster needs to know that there is no configuration.
+    assert "no configuration: use --config FILE" in refused("diagnose", "prod", GATEWAY, cwd=tmp_path)
 
 
 def test_more_names_than_a_cluster_and_a_gateway(tmp_path: Path) -> None:

@@ -125,10 +125,10 @@ def _context_source(
         refuse(f'"{context}" and --context {options["context"]} name different contexts: give only one of them')
     kubeconfig = options["kubeconfig"] or KubectlSettings().kubeconfig or DEFAULT_KUBECONFIG
     if not any(each.exists() for each in kubeconfig_files(kubeconfig)):
+        reason = f"{missing}. Without a configuration" if missing else "without CLUSTER"
         refuse(
-            f"{missing or 'no cluster was named'}. Without a configuration, the kubeconfig is used, but {kubeconfig} does "
-            "not exist: create it with `az aks get-credentials --resource-group GROUP --name CLUSTER`, or name another "
-            "with --kubeconfig"
+            f"{reason}, the kubeconfig is used, but {kubeconfig} does not exist: create it with "
+            "`az aks get-credentials --resource-group GROUP --name CLUSTER`, or name another with --kubeconfig"
         )
     try:
         wanted = KubectlOptions(kubeconfig, context or options["context"], _azure(options))
@@ -153,7 +153,10 @@ def _azure(options: ClusterArguments) -> "SavedAzure | bool":
 
 
 def command_configuration(config: Path | None) -> "Config":
-    """The configuration that the option or the environment names. Exits with 2 without one."""
+    """The configuration that the option or the environment names.
+
+    Exits with 2 without one.
+    """
     from checks.config.configuration_file import ConfigError, load
     from checks.config.settings import Settings
 
