@@ -13,6 +13,7 @@ from bot.slack.settings import SlackSettings as BotSettings
 from bot.slack.web_api import Slack
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
+from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
 from workers.client import ConnectedClient as Client
 from workers.client import connect
@@ -94,3 +95,16 @@ def new_courier(client: Client, slack: SandboxServer) -> Callable[[], Courier]:
 @pytest.fixture
 def courier(new_courier: Callable[[], Courier]) -> Courier:
     return new_courier()
+
+
+@pytest.fixture
+def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
+    with conversation(slack, client, config) as found:
+        yield found
+
+
+@pytest.fixture
+def broken(talk: Conversation) -> Conversation:
+    """A conversation after a command that found a broken gateway."""
+    talk.say("/egress-diag weu egw")
+    return talk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import urllib3
 from bot.sandbox import SandboxServer, StoredMessage
 from bot.sandbox.event_delivery import http_body, signed_headers
 from bot.sandbox.model.state import elements_of
-from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.model.findings import Verdict
 from tests.bot.conftest import EXAMPLE, write_config
@@ -31,19 +29,6 @@ pytestmark = pytest.mark.slow
 
 GATEWAY = "team-egress/egw"
 STARTING = EXAMPLE.parent / "prefix-pending"
-
-
-@pytest.fixture
-def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
-    with conversation(slack, client, config) as found:
-        yield found
-
-
-@pytest.fixture
-def broken(talk: Conversation) -> Conversation:
-    """A conversation after a command that found a broken gateway."""
-    talk.say("/egress-diag weu egw")
-    return talk
 
 
 # one message

@@ -20,7 +20,6 @@ from bot.messages.interaction_values import FindingValue
 from bot.sandbox import SandboxServer, View
 from bot.sandbox.event_delivery import http_body, signed_headers
 from bot.sandbox.model.block_rules import problems_of_view
-from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.conversation import Conversation, conversation
@@ -35,19 +34,6 @@ from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import Diagnoser
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
-    with conversation(slack, client, config) as found:
-        yield found
-
-
-@pytest.fixture
-def broken(talk: Conversation) -> Conversation:
-    """A conversation after a run that found a broken gateway."""
-    talk.say("/egress-diag weu egw")
-    return talk
 
 
 def test_a_broken_gateway_shows_its_root_cause_first_and_folds_symptoms(broken: Conversation) -> None:

@@ -5,18 +5,15 @@ Each press of "I ran it" verifies the step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.sandbox import SandboxServer, StoredMessage
-from checks.config.configuration import Config
-from tests.bot.conversation import Conversation, conversation
+from bot.sandbox import StoredMessage
+from tests.bot.conversation import Conversation
 from tests.clusters.compose import compose, named, write_bundle
 from tests.system import slot
-from workers.client import ConnectedClient as Client
 
 pytestmark = pytest.mark.slow
 
@@ -36,12 +33,6 @@ def new(prefix: str = "") -> dict[str, Any]:
         "spec": {"gatewayNodepoolName": "gwpool"},
         "status": {"egressIpPrefix": prefix} if prefix else {},
     }
-
-
-@pytest.fixture
-def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
-    with conversation(slack, client, config) as found:
-        yield found
 
 
 def become(talk: Conversation, folder: Path, **patch: Any) -> None:

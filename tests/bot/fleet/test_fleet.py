@@ -10,12 +10,12 @@ import pytest
 
 from bot.grammar.fleet_commands import DigestAdd, DigestList, DigestNow, DigestRemove, HandOver, MuteFault, Unmute
 from bot.grammar.parser import parse_command
-from bot.sandbox import SandboxServer, StoredMessage, View
+from bot.sandbox import StoredMessage, View
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.model.findings import Verdict
 from tests.bot.conftest import write_config
-from tests.bot.conversation import Conversation, conversation
+from tests.bot.conversation import Conversation
 from tests.system import slot
 from workers.client import ConnectedClient as Client
 from workers.client import connect
@@ -43,12 +43,6 @@ def client(redis_url: str, config: Config) -> Iterator[Client]:
     found = connect(WorkerSettings(REDIS_URL=redis_url), config)
     yield found
     found.close()
-
-
-@pytest.fixture
-def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
-    with conversation(slack, client, config) as found:
-        yield found
 
 
 def tick(talk: Conversation, now: datetime) -> None:
