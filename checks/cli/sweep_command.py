@@ -49,7 +49,8 @@ def sweep_command(
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
     except BadQuestion as wrong:
         refuse(wrong)
-    done = follow(sweep_clusters(entries, open_source, chosen, timeout), len(entries), output, perf_counter)
+    sweeps = sweep_clusters(entries, open_source, chosen, timeout, recipes=output == "json")
+    done = follow(sweeps, len(entries), output, perf_counter)
     if not any(each.opened for each in done):
         sys.exit(2)
     sys.exit(EXIT_CODES[worst_verdict(each.verdict for each in done).value])

@@ -109,12 +109,15 @@ class Diagnosis:
         with collection_paused():
             return [self._evaluate(check) for check in ready]
 
-    def finish(self, duration: float) -> Report:
-        """The report, after every kind has been closed. `duration` is in seconds."""
-        with collection_paused():
-            return self._report(duration)
+    def finish(self, duration: float, recipes: bool = True) -> Report:
+        """The report, after every kind has been closed. `duration` is in seconds.
 
-    def _report(self, duration: float) -> Report:
+        Without `recipes`, actions have no derived `expect`, `verify` and `undo`: a fleet check does not show them.
+        """
+        with collection_paused():
+            return self._report(duration, recipes)
+
+    def _report(self, duration: float, recipes: bool) -> Report:
         of_check = self._findings
         if self._stopping:
             of_check = {each.slug: self._gated(each, of_check.get(each.slug, ())) for each in self.checks}
@@ -124,7 +127,8 @@ class Diagnosis:
         if result is Verdict.STARTING:
             findings = while_starting(findings)
         target = self.target
-        findings = with_recipes(findings, self.store, self.question, target, self._context)
+        if recipes:
+            findings = with_recipes(findings, self.store, self.question, target, self._context)
         recent, gaps = self._changes()
         return Report(
             cluster=self.question.cluster.name,
@@ -309,9 +313,16 @@ def unknown_gateway(store: FactStore, question: Question) -> UnknownGateway:
 
 
 def evaluate(
-    store: FactStore, question: Question, checks: Sequence[Check], target: EgressGateway | None = None
+    store: FactStore,
+    question: Question,
+    checks: Sequence[Check],
+    target: EgressGateway | None = None,
+    recipes: bool = True,
 ) -> Report:
-    """Diagnose one gateway over a complete store, as a fleet check does for each gateway."""
+    """Diagnose one gateway over a complete store, as a fleet check does for each gateway.
+
+    `recipes` as for `Diagnosis.finish`.
+    """
     run = Diagnosis(store, question, checks, target)
     run.advance()
-    return run.finish(0.0)
+    return run.finish(0.0, recipes)

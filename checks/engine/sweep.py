@@ -138,13 +138,17 @@ def evaluate_each(
     checks: Sequence[Check],
     targets: Sequence[EgressGateway],
     unread: frozenset[PodName] = frozenset(),
+    recipes: bool = False,
 ) -> tuple[Report, ...]:
-    """The report of every gateway over one store; `unread` are pods whose logs were not read."""
+    """The report of every gateway over one store; `unread` are pods whose logs were not read.
+
+    `recipes` as for `Diagnosis.finish`: a third of the time, for commands that only documents of findings contain.
+    """
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
     reports = []
     with collection_paused():
         for target in targets:
-            report = evaluate(store, Question(identity, target.name, target.namespace), checks, target)
+            report = evaluate(store, Question(identity, target.name, target.namespace), checks, target, recipes)
             report = replace(report, settings=snapshot(store, target))
             missing = _unread_of(store, target, unread)
             reports.append(_without_passes(report, of_logs, missing) if missing else report)

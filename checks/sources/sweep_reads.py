@@ -129,10 +129,11 @@ def sweep_cluster(
     checks: Sequence[Check],
     timeout: float,
     limits: Limits | None = None,
+    recipes: bool = False,
 ) -> ClusterSweep:
     """Diagnose every gateway of one cluster from one set of reads.
 
-    `timeout` in seconds limits the reads.
+    `timeout` in seconds limits the reads. `recipes` as for `Diagnosis.finish`.
     """
     began = monotonic()
     identity = identity.in_recorded_context(source.kubectl_context())
@@ -151,7 +152,7 @@ def sweep_cluster(
         if store.arrived(Pod) and store.arrived(Deployment):
             throttled.chosen = logs_to_read(store, MOST_LOGS)
     targets = store.targets or targets_of(store) or ()
-    reports = evaluate_each(store, identity, checks, targets, frozenset(throttled.left_out))
+    reports = evaluate_each(store, identity, checks, targets, frozenset(throttled.left_out), recipes)
     return ClusterSweep(
         cluster=identity.name,
         at=store.now,
@@ -170,9 +171,11 @@ def sweep_clusters(
     checks: Sequence[Check],
     timeout: float,
     at_once: int = AT_ONCE,
+    recipes: bool = False,
 ) -> Iterator[ClusterSweep]:
     """Yield each cluster when it is done, in the order of completion.
 
+    `recipes` as for `Diagnosis.finish`.
     A cluster that cannot be opened or does not answer is yielded with its problem; it does not delay the others.
     """
     limits = Limits()
@@ -182,7 +185,7 @@ def sweep_clusters(
             source = open_source(entry)
         except (SourceError, BundleError) as wrong:
             return ClusterSweep(entry.name, datetime.now(UTC).replace(microsecond=0), problem=str(wrong), opened=False)
-        return sweep_cluster(source, entry.identity, checks, timeout, limits)
+        return sweep_cluster(source, entry.identity, checks, timeout, limits, recipes)
 
     pool = BackgroundThreads(at_once, "sweep")
     try:

@@ -99,7 +99,7 @@ def test_a_bundle_names_the_recorded_context(tmp_path: Path) -> None:
     assert replayed.findings == first.findings
     assert commands_without_context(replayed) == []
     assert "kubectl --context weu-admin " in str(replayed.findings)
-    swept = sweep_cluster(source, ClusterIdentity("weu"), catalogue(), 60)
+    swept = sweep_cluster(source, ClusterIdentity("weu"), catalogue(), 60, recipes=True)
     assert "kubectl --context weu-admin " in str(swept.reports)
     # The configuration knows better than the bundle where the cluster is now.
     *_, configured = run(source, replace(wanted, cluster=ClusterIdentity("weu", context="weu2")), catalogue(), 60)

@@ -18,7 +18,7 @@ from checks.config.configuration import ClusterConfig
 from checks.engine.sweep import ClusterSweep, evaluate_each, worst_verdict
 from checks.facts.fact import PodName
 from checks.facts.logs import CniManagerLog, ProxyLog
-from checks.model.findings import Report, Status, Verdict
+from checks.model.findings import Effect, Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 from checks.reports.document import REPORT
 from checks.sources.live import close_sources, open_source
@@ -40,8 +40,9 @@ from tests.recordings import question, recording
 pytestmark = pytest.mark.slow
 
 
-def in_memory(cluster: Cluster) -> ClusterSweep:
-    return sweep_cluster(RecordedSource(recording(cluster)), ClusterIdentity(cluster.name), catalogue(), 30)
+def in_memory(cluster: Cluster, *, recipes: bool = False) -> ClusterSweep:
+    source = RecordedSource(recording(cluster))
+    return sweep_cluster(source, ClusterIdentity(cluster.name), catalogue(), 30, recipes=recipes)
 
 
 def diagnosed(cluster: Cluster, gateway: str) -> Report:
@@ -55,7 +56,7 @@ def diagnosed(cluster: Cluster, gateway: str) -> Report:
 @pytest.mark.parametrize("name", ["base", "two-gateways-one-configuration", "upgrade-two-revisions"])
 def test_a_sweep_gives_each_gateway_the_findings_of_a_diagnosis(name: str) -> None:
     cluster = named(name)
-    swept = in_memory(cluster)
+    swept = in_memory(cluster, recipes=True)
     assert swept.reports
     for report in swept.reports:
         alone = diagnosed(cluster, f"{report.namespace}/{report.gateway}")
@@ -233,6 +234,18 @@ def test_json_output_is_one_document_per_line(configured: Any) -> None:
     assert documents["gone"]["gateway"] is None
     assert documents["gone"]["verdict"] == "inconclusive"
     assert "there is no such bundle" in documents["gone"]["gaps"][0]
+
+
+def test_documents_of_a_sweep_have_the_way_back_of_each_change(configured: Any) -> None:
+    """Fleet checks that keep no actions do without; a document is read by people and programs."""
+    broken = next(each.cluster for each in incidents() if each.name == "003-pod-subnet")
+    done = configured({"broken": broken}, "--output", "json")
+    (report,) = [REPORT.validate_python(orjson.loads(line)) for line in done.stdout.splitlines()]
+    changes = [each for f in report.findings for each in f.actions if each.effect is not Effect.READS]
+    assert changes
+    assert all(each.undo and each.verify and each.expect for each in changes)
+    (swept,) = in_memory(broken).reports
+    assert not any(each.undo for f in swept.findings for each in f.actions)
 
 
 @pytest.mark.parametrize(
