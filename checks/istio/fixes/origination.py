@@ -1,14 +1,15 @@
 """Changes of DestinationRules that make the gateway originate TLS to a destination."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import Protocol
+from typing import Any, Protocol
 
 from checks.facts.changes import Apply, MergePatch, ObjectWrite
 from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import name_for_host, networking_manifest
+from checks.istio.fixes.readers_of_rules import only_the_gateway
 from checks.istio.fixes.tls_settings import new_rule, policy_place, with_tls
 from checks.istio.mesh.objects.hosts import is_subset, is_wildcard, qualified
 from checks.istio.mesh.services import MeshService
@@ -61,31 +62,33 @@ def origination_rules(at: DestinationOfGateway) -> Iterator[ObjectWrite]:
     They change a rule with TLS that does not apply, change the rule that applies, or add a new rule.
     """
     namespace, cluster = at.broken.facts.gateway.namespace, at.cluster
+    readers = only_the_gateway(at.broken.facts)
     if cluster is None or cluster.rule is None:
         for other in (each for each in applying_elsewhere(at) if has_tls(each)):
-            yield from _applying(at, other, namespace)
+            yield from _applying(at, other, readers)
     simple = {"mode": "SIMPLE"} if is_wildcard(at.name.host) else {"mode": "SIMPLE", "sni": at.name.host}
     if cluster is not None and cluster.rule is not None:
         place = policy_place(cluster)
         above = mapping(place[2], "tls") if place is not None else {}
-        change = with_tls(cluster, dict(above) or simple, namespace)
+        change = with_tls(cluster, dict(above) or simple, namespace, readers)
         if change is not None:
             yield change
         return
     name = f"originate-tls-for-{name_for_host(at.name.host)}"
-    yield new_rule(at.name.host, namespace, at.name.port, {"mode": "SIMPLE"}, name)
+    yield new_rule(at.name.host, namespace, at.name.port, {"mode": "SIMPLE"}, name, readers)
 
 
-def _applying(at: DestinationOfGateway, other: DestinationRule, namespace: str) -> Iterator[ObjectWrite]:
+def _applying(at: DestinationOfGateway, other: DestinationRule, readers: Mapping[str, Any]) -> Iterator[ObjectWrite]:
     """The changes by which a DestinationRule applies at the gateway.
 
-    The rule gets no selector and is exported to the gateway's namespace, or it is repeated there.
+    The rule selects the gateway or is exported to its namespace, or it is repeated there.
     """
+    namespace = at.broken.facts.gateway.namespace
     owner = at.service.namespace if at.service is not None else namespace
     if other.namespace == namespace and other.workload_selector:
-        yield MergePatch(other, {"spec": {"workloadSelector": None}})
+        yield MergePatch(other, {"spec": {"workloadSelector": None, **readers}})
     elif other.namespace in (namespace, owner):
         yield exported_to(other, [namespace])
     else:
         spec = {key: value for key, value in mapping(other.raw, "spec").items() if key != "exportTo"}
-        yield Apply(networking_manifest("DestinationRule", other.name, namespace, deepcopy(spec)))
+        yield Apply(networking_manifest("DestinationRule", other.name, namespace, {**readers, **deepcopy(spec)}))

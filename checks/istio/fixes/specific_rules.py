@@ -10,6 +10,7 @@ from typing import Any
 from checks.facts.changes import Apply
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.istio.fixes.fields import name_for_host, networking_manifest
+from checks.istio.fixes.readers_of_rules import EVERYONE
 from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.proxy.clusters import Cluster
 from checks.model.raw_values import items, number
@@ -26,17 +27,20 @@ def has_shared_rule(cluster: Cluster) -> bool:
     return rule.first.namespace == ROOT_NAMESPACE or (is_wildcard(rule.host) and rule.host != cluster.name.host)
 
 
-def specific_rule(cluster: Cluster, namespace: str, tls: Mapping[str, Any]) -> Apply:
+def specific_rule(
+    cluster: Cluster, namespace: str, tls: Mapping[str, Any], readers: Mapping[str, Any] = EVERYONE
+) -> Apply:
     """A DestinationRule for the cluster's host alone, with these TLS settings for its port.
 
-    It replaces the rule of the mesh for this host, so it repeats its other settings.
+    It replaces the rule of the mesh for this host, so it repeats its other settings. `readers` are the fields that say
+    which proxies read it.
     """
     host, port, subset = cluster.name.host, cluster.port.number, cluster.name.subset
     policy = deepcopy(dict(cluster.rule.policy or {})) if cluster.rule is not None else {}
     other = [each for each in items(policy, "portLevelSettings") if number(each, "port", "number") != port]
     kept = {key: value for key, value in cluster.policy.items() if key not in ("portLevelSettings", "tunnel")}
     own = {**deepcopy(kept), "port": {"number": port}, "tls": dict(tls)}
-    spec: dict[str, Any] = {"host": host, "trafficPolicy": {**policy, "portLevelSettings": [*other, own]}}
+    spec: dict[str, Any] = {**readers, "host": host, "trafficPolicy": {**policy, "portLevelSettings": [*other, own]}}
     if cluster.rule is not None and cluster.rule.subsets:
         spec["subsets"] = [deepcopy(dict(raw)) for raw, _ in cluster.rule.subsets.values()]
         for each in spec["subsets"]:

@@ -10,6 +10,7 @@ from typing import Any
 from checks.facts.changes import Apply, JsonPatch, ObjectWrite
 from checks.facts.istio_networking import DestinationRule
 from checks.istio.fixes.fields import json_pointer, name_for_host, networking_manifest, remove_field, set_field
+from checks.istio.fixes.readers_of_rules import EVERYONE
 from checks.istio.fixes.specific_rules import has_shared_rule, specific_rule
 from checks.istio.mesh.destination_rules import MergedRule
 from checks.istio.proxy.clusters import Cluster
@@ -77,14 +78,15 @@ def dropping_entry(cluster: Cluster) -> str:
     return f"{path}.portLevelSettings[{entry}]" if drops else ""
 
 
-def without_tls(cluster: Cluster, namespace: str) -> ObjectWrite | None:
+def without_tls(cluster: Cluster, namespace: str, readers: Mapping[str, Any] = EVERYONE) -> ObjectWrite | None:
     """The DestinationRule without the TLS settings that apply to a cluster.
 
-    If it is a wildcard for other services too, it is a rule of the cluster's host in this namespace.
+    If it is a wildcard for other services too, it is a rule of the cluster's host in this namespace, with the `readers`
+    of a new rule.
     """
     place = tls_place(cluster)
     if place is not None and has_shared_rule(cluster):
-        return specific_rule(cluster, namespace, {"mode": "DISABLE"})
+        return specific_rule(cluster, namespace, {"mode": "DISABLE"}, readers)
     return tls_removed(*place) if place is not None else None
 
 
@@ -101,17 +103,19 @@ def tls_removed(rule: DestinationRule, path: str) -> JsonPatch:
     return set_field(rule, path, {"mode": "DISABLE"}) if alone else remove_field(rule, path)
 
 
-def with_tls(cluster: Cluster, tls: Mapping[str, Any], namespace: str) -> ObjectWrite | None:
+def with_tls(
+    cluster: Cluster, tls: Mapping[str, Any], namespace: str, readers: Mapping[str, Any] = EVERYONE
+) -> ObjectWrite | None:
     """The DestinationRule with these TLS settings for a cluster's port.
 
-    If it is a wildcard for other services too, it is a rule of the cluster's host in this namespace. None if no rule
-    applies to the cluster.
+    If it is a wildcard for other services too, it is a rule of the cluster's host in this namespace, with the `readers`
+    of a new rule. None if no rule applies to the cluster.
     """
     written, place = tls_place(cluster), policy_place(cluster)
     if place is None:
         return None
     if has_shared_rule(cluster):
-        return specific_rule(cluster, namespace, tls)
+        return specific_rule(cluster, namespace, tls, readers)
     if written is not None:
         kept = {key: value for key, value in mapping(cluster.policy, "tls").items() if key not in _OTHERS}
         return set_field(*written, {**kept, **tls})
@@ -127,10 +131,20 @@ def with_tls(cluster: Cluster, tls: Mapping[str, Any], namespace: str) -> Object
 _OTHERS = ("mode", "sni", "credentialName", "clientCertificate", "privateKey", "caCertificates")
 
 
-def new_rule(host: str, namespace: str, port: int, tls: Mapping[str, Any], name: str) -> ObjectWrite:
-    """A DestinationRule with TLS settings for one port of a host."""
+def new_rule(
+    host: str,
+    namespace: str,
+    port: int,
+    tls: Mapping[str, Any],
+    name: str,
+    readers: Mapping[str, Any] = EVERYONE,
+) -> ObjectWrite:
+    """A DestinationRule with TLS settings for one port of a host.
+
+    `readers` are the fields that say which proxies read it.
+    """
     policy = {"portLevelSettings": [{"port": {"number": port}, "tls": dict(tls)}]}
-    spec = {"host": host, "trafficPolicy": policy}
+    spec = {**readers, "host": host, "trafficPolicy": policy}
     return Apply(networking_manifest("DestinationRule", name[:63], namespace, spec))
 
 

@@ -6,22 +6,30 @@ Source: docs/domain/istio.md#tls-origination.
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from checks.facts.changes import JsonPatch, ObjectChange
+from checks.facts.changes import JsonPatch, ObjectChange, ObjectWrite
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
-from checks.istio.faults.destinations.entry_hop import entry_hop
+from checks.istio.faults.destinations.entry_hop import EntryHop, entry_hop
 from checks.istio.faults.tls.destination_tls_mismatch import DestinationTlsFault
 from checks.istio.fixes.entries import port_for_rule
 from checks.istio.fixes.fields import appended, remove_field, set_field
 from checks.istio.fixes.origination import origination_rules
+from checks.istio.fixes.readers_of_rules import only_the_gateway
 from checks.istio.fixes.tls_settings import with_tls, without_tls
 from checks.istio.request.external_servers import TLS_TO_PLAIN_PORT
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 
 _TLS_PORT = 443
+
+
+def _gateway_without_tls(at: EntryHop, broken: BrokenRequest) -> ObjectWrite | None:
+    """The change by which the gateway originates no TLS; None if no rule applies at it."""
+    if at.cluster is None:
+        return None
+    return without_tls(at.cluster, broken.facts.gateway.namespace, only_the_gateway(broken.facts))
 
 
 def at_destination_tls(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -95,7 +103,7 @@ class TlsToPlain(DestinationTlsFault):
         for thing, path, _ in self.at.destinations():
             changes: tuple[ObjectChange, ...] = (*before, set_field(thing, f"{path}.port", {"number": _TLS_PORT}))
             yield Fix("Route to the TLS port of the destination", changes)
-        without = without_tls(self.at.cluster, broken.facts.gateway.namespace) if self.at.cluster is not None else None
+        without = _gateway_without_tls(self.at, broken)
         if without is not None:
             yield Fix("Disable TLS origination for the plain text port", (without,))
         for index, port in enumerate(source.ports if isinstance(source, ServiceEntry) else ()):
@@ -109,7 +117,7 @@ class _WithoutTls(DestinationTlsFault):
     expected: ClassVar[str] = "(none)"
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        change = without_tls(self.at.cluster, broken.facts.gateway.namespace) if self.at.cluster is not None else None
+        change = _gateway_without_tls(self.at, broken)
         if change is not None:
             yield Fix("Disable TLS origination, so that the gateway passes the application's TLS through", (change,))
 
@@ -144,9 +152,10 @@ class MeshTlsOutside(DestinationTlsFault):
         cluster, namespace = self.at.cluster, broken.facts.gateway.namespace
         if cluster is None or self.place is None:
             return
-        if self.at.kind == "http" and (change := with_tls(cluster, {"mode": "SIMPLE"}, namespace)):
+        readers = only_the_gateway(broken.facts)
+        if self.at.kind == "http" and (change := with_tls(cluster, {"mode": "SIMPLE"}, namespace, readers)):
             yield Fix("Replace ISTIO_MUTUAL by SIMPLE", (change,))
-        if change := without_tls(cluster, namespace):
+        if change := _gateway_without_tls(self.at, broken):
             yield Fix("Remove ISTIO_MUTUAL", (change,))
 
 
