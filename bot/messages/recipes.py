@@ -10,7 +10,7 @@ from bot.messages.blocks import SECTION_TEXT, Block, Escaped, code_block, contex
 from bot.messages.phrases import EFFECT_WORDS
 from checks.model.commands import is_command
 from checks.model.findings import Action, Effect, Finding
-from checks.reports.recipes import labeled
+from checks.reports.recipes import fix_first, labeled
 
 CARD_TEXT = 3000
 """Characters of the recipes in a card; a phone shows little more."""
@@ -111,10 +111,10 @@ def _of_cause(cause: Finding, form: _Form, *, headed: bool) -> Iterator[Block]:
         yield from _sections(label, each)
 
 
-def _looks_and_changes(cause: Finding) -> list[Action]:
-    """The first read-only step, and all that change something."""
-    first = next((each for each in cause.actions if each.effect is Effect.READS), None)
-    return [each for each in cause.actions if each is first or each.effect is not Effect.READS]
+def _whole_steps(cause: Finding) -> list[Action]:
+    """The steps that change something, wait or decide, and always the first one."""
+    steps = fix_first(cause.actions)
+    return [each for each in steps if each is steps[0] or each.effect is not Effect.READS or each.expect]
 
 
 def _changes(cause: Finding) -> list[Action]:
@@ -144,8 +144,8 @@ def _title_only(step: Action) -> Action:
 
 
 _FORMS = (
-    _Form(_looks_and_changes, _short),
-    _Form(_looks_and_changes, _with_result),
+    _Form(_whole_steps, _short),
+    _Form(_whole_steps, _with_result),
     _Form(_changes, _command_only),
     _Form(_changes, _title_only, titles=True),
 )

@@ -1,5 +1,6 @@
 """Actions that meet the requirements of private-IP mode."""
 
+from checks.azure.cluster_upgrades import newer_components
 from checks.azure.network import show_subnet
 from checks.facts.agent_pools import AgentPool
 from checks.facts.network_resources import Subnet
@@ -10,13 +11,17 @@ from checks.model.findings import Action
 
 
 def upgrade_actions(facts: Facts, version: str) -> list[Action]:
-    """Upgrade the cluster to a Kubernetes version."""
+    """Upgrade the control plane to a Kubernetes version.
+
+    The mode does not need newer nodes of the other pools.
+    """
+    major, minor = version.split(".")
     return [
         inspect("List the versions that the cluster can be upgraded to", az_aks(facts.cluster, "get-upgrades"), SEGDOC),
-        change(
-            f"Upgrade the cluster to Kubernetes {version}",
-            az_aks(facts.cluster, "upgrade", "--kubernetes-version", version),
-            SEGDOC,
+        newer_components(
+            facts,
+            (int(major), int(minor)),
+            "which private-IP mode needs; no node is replaced",
             "status.egressIpPrefix of the StaticGatewayConfiguration lists the private addresses",
         ),
         PRIVATE_IP_MODE_PREVIEW.compare,

@@ -51,7 +51,8 @@ def wait_for_deletion(deployment: Deployment) -> Action:
     """Wait until a Deployment is deleted: it cannot be created again before."""
     named = ("wait", "--for=delete", f"deployment/{deployment.name}", "--timeout=5m")
     command = kubectl(*named, namespace=deployment.namespace)
-    return inspect("Wait until the deletion ends: until then it cannot be created again", command)
+    title = "Wait until the deletion ends: until then it cannot be created again"
+    return inspect(title, command, expect="the command returns when the Deployment is deleted")
 
 
 def resume_rollout(deployment: Deployment) -> list[Action]:

@@ -27,10 +27,7 @@ def lower_security_level(facts: Facts, violated: str) -> Action:
     name = facts.gateway.namespace
     title = f"Enforce the level {lower}: {_LACKS.get(level, _LACKS['baseline'])}"
     command = kubectl("label", "namespace", name, f"{ENFORCE}={lower}", "--overwrite")
-    back = kubectl("label", "namespace", name, f"{ENFORCE}={level}", "--overwrite")
-    expect = (
-        f"new gateway pods are admitted; running pods are not affected; {others_affected(facts)}. To go back: `{back}`"
-    )
+    expect = f"new gateway pods are admitted; running pods are not affected; {others_affected(facts)}"
     known = next((each for each in facts.readable(Namespace) if each.name == name), None)
     return with_owner(change(title, command, HOWTO, expect), known)
 

@@ -109,9 +109,12 @@ def reconcile(cluster: ClusterIdentity, restores: str, url: str, expect: str) ->
     return change(title, az_aks(cluster, "update"), url, expect)
 
 
-def inspect(title: str, command: str, url: str = "") -> Action:
-    """A read-only action."""
-    return Action(title, command, Effect.READS, url)
+def inspect(title: str, command: str, url: str = "", expect: str = "") -> Action:
+    """A read-only action.
+
+    It is a step before or after a change if it has `expect`, otherwise it only shows the cause.
+    """
+    return Action(title, command, Effect.READS, url, expect)
 
 
 def change(

@@ -1,21 +1,39 @@
-"""The actions of a finding as a recipe: numbered steps and their alternatives.
+"""The actions of a finding as a recipe: the fix, then what only shows the cause.
 
 Source: docs/contract.md#json (`alternative_to`).
 """
 
 from collections.abc import Iterable, Iterator
 
-from checks.model.findings import Action
+from checks.model.findings import Action, Effect
+
+
+def fix_first(actions: Iterable[Action]) -> list[Action]:
+    """The actions in the order in which they are carried out.
+
+    A read-only action with `expect` is a step: it decides about the next one, or waits for the one before it. Without
+    `expect` it only shows the cause, and follows the fix. A fix without a command follows it, because it needs values that
+    the reader must look up.
+    """
+    found = list(actions)
+    first = next((each for each in found if each.effect is not Effect.READS), None)
+    if first is None or not first.command:
+        return found
+    return sorted(found, key=_only_shows)
+
+
+def _only_shows(action: Action) -> bool:
+    return action.effect is Effect.READS and not action.expect
 
 
 def labeled(actions: Iterable[Action]) -> Iterator[tuple[str, Action]]:
     """Each action with its label: `1.`, or `or:` for an alternative.
 
-    The label of an alternative to several steps has their numbers.
+    They are in the order of `fix_first`. The label of an alternative to several steps has their numbers.
     """
     numbers: dict[str, int] = {}
     last = 0
-    for action in actions:
+    for action in fix_first(actions):
         first = numbers.get(action.alternative_to) if action.alternative_to else None
         if first is None:
             last += 1

@@ -65,6 +65,7 @@ def _delete_addresses(facts: Facts, prefix: str) -> Iterator[Action]:
         f"List the public IP addresses of prefix {prefix} that no network interface uses",
         f"{listed} {shown} -o table",
         KEGTS,
+        "only addresses that nothing uses; the next step deletes these",
     )
     yield change(
         f"Delete the public IP addresses of prefix {prefix} that no network interface uses",

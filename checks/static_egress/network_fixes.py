@@ -118,7 +118,8 @@ def _enable_ipv6(node: str) -> Action:
         f"Enable IPv6 in the kernel of {node}; the cluster itself stays IPv4",
         kubectl(*debug, *sysctl, *settings),
         SEGDOC,
-        f"{_STARTS}. Remove the program that disables IPv6 on nodes, and the pod node-debugger-{node}-…",
+        f"{_STARTS}. Remove the program that disables IPv6 on nodes",
+        undo=f"the same command with disable_ipv6=1; then delete the pod node-debugger-{node}-… that each command leaves",
     )
 
 

@@ -161,8 +161,8 @@ def _create_like(old: StaticGatewayConfiguration, name: str, pool: str, prefix_i
         f"Create StaticGatewayConfiguration {namespace}/{name} with the fields of {old.name}{pool_note(pool)}",
         kubectl_apply(manifest_like(old, name, pool, prefix_id=prefix_id)),
         SEGDOC,
-        f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it. To go back, delete it: "
-        "nothing uses it before the gateway names it",
+        f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it; nothing uses it before "
+        "the gateway names it",
     )
 
 
@@ -176,8 +176,9 @@ def point_to(facts: Facts, name: str, old: StaticGatewayConfiguration | None) ->
         f"Point {gateway.ref} at {name}; replaces its pods, open connections are closed ({AZ_VERSION})",
         enable_gateway(facts.cluster, gateway.namespace, gateway.name, name),
         TSG,
-        "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix. "
-        + _return_to(old),
+        "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix"
+        + (f". {old.name} keeps its prefix until it is deleted" if old is not None and old.deleted is None else ""),
+        undo=_no_return(old),
     )
 
 
@@ -262,13 +263,11 @@ def _others_text(others: tuple[str, ...]) -> str:
     return f" (also {', '.join(others)})" if others else ""
 
 
-def _return_to(old: StaticGatewayConfiguration | None) -> str:
-    """The sentence about the way back from the step that replaces the gateway's pods."""
+def _no_return(old: StaticGatewayConfiguration | None) -> str:
+    """Why the gateway cannot return to the old one, "" if it can."""
     if old is None:
-        return "There is no way back: the old StaticGatewayConfiguration does not exist any more"
-    if old.deleted is not None:
-        return f"There is no way back: {old.name} is being deleted"
-    return f"To go back, run the command with {old.name}: it keeps its prefix until it is deleted"
+        return "no command takes it back: the old StaticGatewayConfiguration does not exist any more"
+    return f"no command takes it back: {old.name} is being deleted" if old.deleted is not None else ""
 
 
 def delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple[Action, ...]:
@@ -289,8 +288,7 @@ def delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tupl
             "its StaticGatewayConfigurations",
             kubectl("delete", "staticgatewayconfiguration", old.name, namespace=old.namespace),
             SEGDOC,
-            "the command returns when Azure has released the old prefix; then remove it from the allow-lists. This step cannot "
-            "be undone: a new StaticGatewayConfiguration gets another prefix",
+            "the command returns when Azure has released the old prefix; then remove it from the allow-lists",
         ),
     )
 

@@ -1,5 +1,6 @@
 """The command that takes an az command back, by Azure's answers as they were read."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,7 +18,7 @@ from checks.steps.shell import ProgramCall
 _NAMES = (
     *("--resource-group", "--cluster-name", "--name", "--subscription", "--nodepool-name", "--nsg-name"),
     *("--route-table-name", "--ids", "--istio-egressgateway-name", "--istio-egressgateway-namespace"),
-    *("--scope", "--role"),
+    *("--scope", "--role", "--instance-ids", "--resource-type"),
 )
 """The parameters that name what a command is about."""
 
@@ -199,8 +200,35 @@ def _update_subnet(parameters: Parameters, store: FactStore) -> str:
     raise StateUnknown("the previous value of the subnet was not read")
 
 
+def _update_resource(parameters: Parameters, store: FactStore) -> str:
+    """Switch a gateway of the mesh profile back.
+
+    An update without a value repeats the last one.
+    """
+    written = parameters.one("--set")
+    if not written:
+        return _RECONCILED
+    field, _, value = written.rpartition("=")
+    named = _ENTRY_NAME.search(field)
+    entries = [each for cluster in store.known(ManagedCluster) for each in cluster.egress_gateways]
+    present = [each for each in entries if named is not None and each.name == named[1]]
+    if len(present) != 1 or value not in ("true", "false"):
+        raise StateUnknown("the previous value was not read")
+    before = str(present[0].enabled).lower()
+    if before == value:
+        return "nothing to take back: the profile had this value"
+    return az_command(("resource", "update"), parameters, "--set", f"{field}={before}")
+
+
+_ENTRY_NAME = re.compile(r"egressGateways\[name=([^]]+)\]\.enabled$")
+
+
+_RESTARTED = _sentence("nothing to take back: the machines keep their disks and settings")
+
 _VERBS: Mapping[tuple[str, ...], _Undo] = {
+    ("aks", "create"): _instead("aks", "delete"),
     ("aks", "nodepool", "add"): _delete_pool,
+    ("aks", "nodepool", "delete"): _sentence("no command takes it back: a new pool of this name has new machines"),
     ("aks", "nodepool", "scale"): _scale,
     ("aks", "nodepool", "start"): _instead("aks", "nodepool", "stop"),
     ("aks", "nodepool", "update"): _update_pool,
@@ -218,11 +246,17 @@ _VERBS: Mapping[tuple[str, ...], _Undo] = {
     ("aks", "mesh", "upgrade", "rollback"): _sentence("start the upgrade again (`az aks mesh upgrade start`)"),
     ("network", "nsg", "rule", "create"): _instead("network", "nsg", "rule", "delete"),
     ("network", "nsg", "rule", "update"): _rule_priority,
+    ("network", "public-ip", "delete"): _sentence("no command takes it back: Azure can assign the addresses to others"),
     ("network", "public-ip", "prefix", "create"): _instead("network", "public-ip", "prefix", "delete"),
     ("network", "route-table", "route", "create"): _instead("network", "route-table", "route", "delete"),
     ("network", "route-table", "route", "delete"): _restored_route("create"),
     ("network", "route-table", "route", "update"): _restored_route("update"),
     ("network", "vnet", "subnet", "update"): _update_subnet,
     ("policy", "exemption", "create"): _instead("policy", "exemption", "delete"),
+    ("resource", "update"): _update_resource,
     ("role", "assignment", "create"): _delete_assignment,
+    ("vm", "restart"): _RESTARTED,
+    ("vm", "start"): _instead("vm", "deallocate"),
+    ("vmss", "restart"): _RESTARTED,
+    ("vmss", "start"): _instead("vmss", "deallocate"),
 }

@@ -118,7 +118,19 @@ def _edit(options: Options, stdin: str, objects: StepObjects) -> Undo:
     return Undo((), f"edit it again with the previous values; keep them before (`{shown}`)", objects)
 
 
+def _debug(options: Options, stdin: str, objects: StepObjects) -> Undo:
+    """A debug container stays in its pod; that of a node is a pod of its own."""
+    del stdin
+    target = options.positional[0] if options.positional else ""
+    if target.startswith("node/"):
+        return Undo(
+            (), f"delete the pod node-debugger-{target.removeprefix('node/')}-… that the command leaves", objects
+        )
+    return Undo((), "no command takes it back: the container stays in the pod until the pod is replaced", objects)
+
+
 _VERBS: Mapping[str, Callable[[Options, str, StepObjects], Undo]] = {
+    "debug": _debug,
     "patch": _patch,
     "apply": undo_apply,
     "delete": undo_delete,

@@ -19,7 +19,23 @@ from checks.steps.shell import ProgramCall, UnreadableCommand, commands
 from checks.steps.undo import NOTHING
 from checks.steps.verification import shown_by, waits_for_pods
 
-_BY_HAND = "restore what you changed"
+_BY_HAND = {
+    "Allow": "remove what you allowed",
+    "Add": "remove what you added",
+    "Associate": "remove the association",
+    "Bind": "delete the binding",
+    "Create": "delete what you created",
+    "Define": "remove the definition",
+    "Delete": "create it again from the copy that you kept",
+    "Exclude": "remove the exclusion",
+    "Exempt": "delete the exemption",
+    "Move": "move it back",
+    "Provide": "delete what you provided",
+    "Remove": "create it again with its previous settings",
+    "Renew": f"{NOTHING}: the previous certificate is of no use",
+}
+"""How a change without a printed command is taken back, by the first word of its title."""
+_PREVIOUS = "write the previous value again, which you note before the change"
 _BY_ITSELF = f"{NOTHING}: the command removes what it creates"
 
 
@@ -48,7 +64,7 @@ class Recipe:
             before = states.get(each.alternative_to, objects)
             states.setdefault(each.title, before)
             program = _commands(each.command)
-            undo, after = _undo(each.command, program, before)
+            undo, after = _undo(each, program, before)
             if each.alternative_to not in states:
                 objects = after
             found.append(
@@ -84,10 +100,11 @@ def _commands(printed: str) -> tuple[ProgramCall, ...]:
         return ()
 
 
-def _undo(printed: str, program: Sequence[ProgramCall], objects: StepObjects) -> tuple[str, StepObjects]:
-    """The undo of a printed command, and the objects after the command."""
-    if not printed:
-        return _BY_HAND, objects
+def _undo(action: Action, program: Sequence[ProgramCall], objects: StepObjects) -> tuple[str, StepObjects]:
+    """The undo of an action, and the objects after its command."""
+    by_hand = _BY_HAND.get(action.title.partition(" ")[0], _PREVIOUS)
+    if not action.command:
+        return by_hand, objects
     if _in_a_circle(program):
         return f"{NOTHING}: the last command restores the first value", objects
     found: list[str] = []
@@ -110,7 +127,7 @@ def _undo(printed: str, program: Sequence[ProgramCall], objects: StepObjects) ->
         return f"no command takes it back: {problem}", objects
     told = [each for each in sentences if each and not each.startswith(NOTHING)]
     if told or not found:
-        return (told or [each for each in sentences if each] or [_BY_HAND])[0], objects
+        return (told or [each for each in sentences if each] or [by_hand])[0], objects
     return one_after_the_other(reversed(found)), objects
 
 

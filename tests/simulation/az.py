@@ -17,7 +17,7 @@ from tests.simulation.controllers.istio_addon import restore_control_planes
 from tests.simulation.refusals import NotSimulated, Refused, ValueUnknown
 
 _ENTRY = re.compile(
-    r"properties\.serviceMeshProfile\.istio\.components\.egressGateways\[name=(?P<name>[^]]+)\]\.enabled=false"
+    r"properties\.serviceMeshProfile\.istio\.components\.egressGateways\[name=(?P<name>[^]]+)\]\.enabled=(?P<enabled>true|false)"
 )
 _READING = frozenset(
     {"show", "list", "get-upgrades", "get-revisions", "check-acr", "get-credentials", "list-effective-nsg"}
@@ -76,7 +76,9 @@ def _update_resource(parameters: Parameters, copy: ClusterCopy) -> None:
     entries = (istio.get("components") or {}).get("egressGateways") or ()
     if sum(each["name"] == found["name"] for each in entries) != 1:
         raise Refused(f"not exactly one egress gateway has the name {found['name']}")
-    changed = [{**each, "enabled": each["name"] != found["name"] and each["enabled"]} for each in entries]
+    changed = [
+        {**each, "enabled": found["enabled"] == "true"} if each["name"] == found["name"] else each for each in entries
+    ]
     _mesh(copy, {"components": {"egressGateways": changed}})
 
 

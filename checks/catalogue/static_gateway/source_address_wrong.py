@@ -82,6 +82,5 @@ def _by_hand(facts: Facts, pods: Sequence[Pod], prefix: str) -> Action:
         ),
         TSG,
         f"an address of {prefix or 'the egress IP prefix'}. The article first sets outboundTrafficPolicy to "
-        "ALLOW_ANY; gateway pods do not redirect traffic, so try without it. The container remains until the pod "
-        "is replaced",
+        "ALLOW_ANY; gateway pods do not redirect traffic, so try without it",
     )

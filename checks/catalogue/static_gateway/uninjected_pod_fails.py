@@ -89,14 +89,15 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
             "the pod is Running; if Docker Hub is blocked, use an image with curl from your own registry",
         ),
         inspect(
-            f"Show which source IP address a destination sees from it: {expected} means that the Istio "
-            "configuration is at fault; another address, or none, means the static egress gateway",
+            "Show which source IP address a destination sees from it",
             kubectl(
                 "exec",
                 f"deploy/{_PROBE}",
                 *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
             ),
             TSG,
+            f"{expected} means that the Istio configuration is at fault; another address, or none, means the static egress "
+            "gateway",
         ),
         change("Delete this Deployment", kubectl("delete", "deployment", _PROBE, namespace=gateway.namespace), TSG),
     ]

@@ -6,19 +6,26 @@ from bot.messages.recipes import recipe
 from checks.model.commands import alternatives, change, inspect
 from checks.model.findings import Action
 from checks.reports.markdown import markdown
-from checks.reports.recipes import labeled
+from checks.reports.recipes import fix_first, labeled
 from checks.reports.text import closing_lines
 from tests.recordings import diagnosed
 from tests.scenarios.cases import all_cases
 
-LOOK, FIRST, SECOND, OTHER, LAST = inspect("Show it", "kubectl get x"), *map(change, ("A", "B", "C", "D"))
+LOOK = inspect("Show it", "kubectl get x")
+FIRST, SECOND, OTHER, LAST = (change(each, f"kubectl patch {each}") for each in "ABCD")
+DECIDES = inspect("Show why", "kubectl logs x", expect="a line about x: step 2")
+BY_HAND = change("Allow it")
 
 
 @pytest.mark.parametrize(
     ("actions", "labels"),
     [
         ([LOOK, FIRST, SECOND], ["1.", "2.", "3."]),
-        ([LOOK, *alternatives(FIRST, OTHER), LAST], ["1.", "2.", "or:", "3."]),
+        (
+            [LOOK, *alternatives([FIRST, LOOK, SECOND], OTHER)],
+            ["1.", "2.", "or, instead of steps 1 and 2:", "3.", "4."],
+        ),
+        ([LOOK, *alternatives(FIRST, OTHER), LAST], ["1.", "or:", "2.", "3."]),
         ([*alternatives(FIRST, SECOND, OTHER), LAST], ["1.", "or:", "or:", "2."]),
         ([*alternatives([FIRST, SECOND], OTHER)], ["1.", "2.", "or, instead of steps 1 and 2:"]),
         ([*alternatives([FIRST, SECOND, LAST], OTHER)], ["1.", "2.", "3.", "or, instead of steps 1 to 3:"]),
@@ -30,6 +37,21 @@ def test_the_steps_are_numbered_and_alternatives_say_what_they_replace(
     actions: list[Action], labels: list[str]
 ) -> None:
     assert [label for label, _ in labeled(actions)] == labels
+
+
+@pytest.mark.parametrize(
+    ("actions", "order"),
+    [
+        ([LOOK, FIRST, SECOND], [FIRST, SECOND, LOOK]),
+        ([LOOK, FIRST, LOOK, SECOND], [FIRST, SECOND, LOOK, LOOK]),
+        ([LOOK, DECIDES, FIRST], [DECIDES, FIRST, LOOK]),
+        ([LOOK, BY_HAND, FIRST], [LOOK, BY_HAND, FIRST]),
+        ([LOOK, DECIDES], [LOOK, DECIDES]),
+    ],
+    ids=["a fix", "a fix in two steps", "a look that decides", "a value to look up", "no fix"],
+)
+def test_the_fix_comes_before_what_only_shows_the_cause(actions: list[Action], order: list[Action]) -> None:
+    assert fix_first(actions) == order
 
 
 def test_every_alternative_of_a_finding_follows_the_step_that_it_replaces() -> None:

@@ -106,6 +106,39 @@ def egw_patch(body: str, kind: str = "merge", resource: str = "service", name: s
             "nothing to take back: the last command restores the first value",
         ),
         (
+            "az vmss restart --resource-group rg1 --name vmss --instance-ids 0 1",
+            "nothing to take back: the machines keep their disks and settings",
+        ),
+        (
+            "az vmss start --resource-group rg1 --name vmss --instance-ids 0 1",
+            "az vmss deallocate --resource-group rg1 --name vmss --instance-ids 0 1",
+        ),
+        (
+            "az aks create --resource-group rg1 --name aks2 --network-plugin azure",
+            "az aks delete --resource-group rg1 --name aks2",
+        ),
+        (
+            "az aks nodepool delete --resource-group rg1 --cluster-name aks1 --nodepool-name gwpool",
+            "no command takes it back: a new pool of this name has new machines",
+        ),
+        (
+            "az network public-ip delete --ids /p",
+            "no command takes it back: Azure can assign the addresses to others",
+        ),
+        ("az resource update --ids /nic", "nothing to take back: the command sets no value"),
+        (
+            "az resource update --ids /aks1 --set properties.serviceMeshProfile.enabled=false",
+            "not known: the previous value was not read",
+        ),
+        (
+            "kubectl debug -it --image curlimages/curl egw-1 -n team-egress -- curl x",
+            "no command takes it back: the container stays in the pod until the pod is replaced",
+        ),
+        (
+            "kubectl debug node/aks-0 -it --image=busybox -- sysctl x",
+            "delete the pod node-debugger-aks-0-… that the command leaves",
+        ),
+        (
             "az aks mesh enable-egress-gateway --istio-egressgateway-name egw",
             "not known: the mesh profile was not read",
         ),
@@ -113,6 +146,18 @@ def egw_patch(body: str, kind: str = "merge", resource: str = "service", name: s
 )
 def test_the_undo_of_a_command(store: FactStore, command: str, expected: str) -> None:
     assert undo(store, command) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Allow the nodes to reach mcr.microsoft.com", "remove what you allowed"),
+        ("Remove the lock on resource group x", "create it again with its previous settings"),
+        ("Replace the host *", "write the previous value again, which you note before the change"),
+    ],
+)
+def test_the_undo_of_a_step_without_a_command_says_what_to_do(store: FactStore, title: str, expected: str) -> None:
+    assert completed(store, change(title))[0].undo == expected
 
 
 KEEP_SECRET = (
@@ -231,6 +276,21 @@ def test_every_action_that_changes_something_says_what_to_expect_how_to_verify_a
         f"{finding.code}: {each.title}" for finding, each in found if not (each.expect and each.verify and each.undo)
     ] == []
     assert [each.verify for _, each in found if not is_command(each.verify) or "''" in each.verify] == []
+
+
+def test_a_result_does_not_repeat_or_contradict_the_undo() -> None:
+    back = ("To go back", "no way back", "cannot be undone")
+    assert [each.expect for _, each in changing() if any(words in each.expect for words in back)] == []
+
+
+def test_a_gateway_does_not_return_to_a_configuration_that_is_being_deleted() -> None:
+    moves = [
+        (any(e.field == "metadata.deletionTimestamp" and e.observed != "(none)" for e in finding.evidence), each)
+        for finding, each in changing()
+        if each.title.startswith("Point egress gateway ")
+    ]
+    assert {is_command(each.undo) for deleted, each in moves if deleted} == {False}
+    assert {is_command(each.undo) for deleted, each in moves if not deleted} >= {True}
 
 
 def test_verification_reads_only() -> None:
