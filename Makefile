@@ -94,6 +94,10 @@ judge: $(READY) ## compare the routes of generated meshes with istiod's own code
 judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)
 	$(BIN)/python -m tests.istiod.recorded.record $(if $(CASES),--cases $(CASES))
 
+.PHONY: judge-changes
+judge-changes: $(READY) ## record what istiod configures before and after the changes of tests/changes
+	$(BIN)/python -m tests.changes.istiod
+
 .PHONY: judge-corrections
 judge-corrections: $(READY) ## record what istiod configures after each correction that tests apply
 	$(BIN)/python -m tests.istiod.corrections

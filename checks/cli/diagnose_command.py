@@ -5,18 +5,25 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
 from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments
 from checks.cli.usage import EXIT_CODES, refuse
 
 if TYPE_CHECKING:
     from checks.engine.check import Check
+    from checks.facts.proposal import Proposal
     from checks.model.findings import Report
     from checks.model.question import Question
     from checks.sources.source import Source
 
 
-@click.command("diagnose")
+class DiagnoseArguments(GatewayArguments, ChangeArguments):
+    """The arguments of `diagnose` besides the form of the report and the choice of checks."""
+
+
+@click.command("diagnose", cls=WithFiles)
 @gateway_arguments
+@change_options
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "markdown"]),
@@ -25,11 +32,14 @@ if TYPE_CHECKING:
     help="Format of the report.",
 )
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
-def diagnose_command(output: str, only: str | None, **arguments: Unpack[GatewayArguments]) -> None:
+def diagnose_command(output: str, only: str | None, **arguments: Unpack[DiagnoseArguments]) -> None:
     """Check one egress gateway and print each finding immediately.
 
     GATEWAY is `name` or `namespace/name`. CLUSTER is a name of the configuration; without one, the current context of
     the kubeconfig is used, or --context.
+
+    With --with or --without, the report says what a change of the cluster's objects would change. The exit code is that
+    of the state if applied, and 1 if a route would be lost or an object refused.
 
     Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
     """
@@ -42,6 +52,8 @@ def diagnose_command(output: str, only: str | None, **arguments: Unpack[GatewayA
         found = asked(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
+    if (proposed := proposed_change(arguments)) is not None:
+        sys.exit(_exit_if_applied(found["opened"](), found["question"], chosen, arguments["timeout"], output, proposed))
     report = diagnosed_report(found["opened"](), found["question"], chosen, arguments["timeout"], output)
     sys.exit(EXIT_CODES[report.verdict.value])
 
@@ -60,3 +72,33 @@ def diagnosed_report(
         refuse(f"{several}. Give the full name of one of them.")
     except (UnknownGateway, Unwritable) as wrong:
         refuse(wrong)
+
+
+def _exit_if_applied(
+    source: "Source",
+    question: "Question",
+    chosen: "tuple[Check, ...]",
+    timeout: float,
+    form: str,
+    proposed: "Proposal",
+) -> int:
+    """Print what a proposed change would change, and return the exit code."""
+    from checks.cli.console import Unwritable, write_out
+    from checks.facts.change_input import BadChange
+    from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
+    from checks.reports import change_document, change_markdown, change_text
+    from checks.sources.run import run_if_applied
+
+    try:
+        found = run_if_applied(source, question, chosen, timeout, proposed)
+        if form == "json":
+            write_out(change_document.change_json(found, indent=True))
+        elif form == "markdown":
+            write_out(change_markdown.change_markdown(found), newline=False)
+        else:
+            write_out("\n".join(change_text.change_lines(found)))
+    except AmbiguousGateway as several:
+        refuse(f"{several}. Give the full name of one of them.")
+    except (UnknownGateway, BadChange, Unwritable) as wrong:
+        refuse(wrong)
+    return 1 if found.breaks else EXIT_CODES[found.verdict.value]

@@ -27,19 +27,27 @@ def changes_from_yaml(written: str) -> tuple[Apply, ...]:
         documents = tuple(parse_yaml(written, Budget()))
     except BadDocument as problem:
         raise BadChange(str(problem)) from None
-    return tuple(Apply(_checked(where, each)) for where, each in _objects(documents))
+    numbered = ((f"document {number}", each) for number, each in enumerate(documents, 1))
+    return tuple(Apply(_checked(at, each)) for where, document in numbered for at, each in objects_of(where, document))
 
 
-def _objects(documents: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    for number, document in enumerate(documents, 1):
-        where = f"document {number}"
-        if isinstance(document, Mapping) and document.get("kind") == "List":
-            listed = document.get("items")
-            if not isinstance(listed, list):
-                raise BadChange(f"{where}: a List without items; expected a list of Kubernetes objects")
-            yield from ((f"{where}, item {position}", each) for position, each in enumerate(listed, 1))
-        else:
-            yield where, document
+def objects_of(where: str, document: Any) -> Iterator[tuple[str, Any]]:
+    """The objects of a document with their places.
+
+    The document itself, or the items of a List or of a list of one kind.
+
+    Raises BadChange.
+    """
+    kind, listed = (text(document, "kind"), document.get("items")) if isinstance(document, Mapping) else ("", None)
+    if kind != "List" and not (kind.endswith("List") and isinstance(listed, list)):
+        yield where, document
+        return
+    if not isinstance(listed, list):
+        raise BadChange(f"{where}: a List without items; expected a list of Kubernetes objects")
+    for position, each in enumerate(listed, 1):
+        given = {"apiVersion": text(document, "apiVersion"), "kind": kind.removesuffix("List")}  # items may lack both
+        full = {**given, **each} if kind != "List" and isinstance(each, Mapping) else each
+        yield from objects_of(f"{where}, item {position}", full)
 
 
 def _checked(where: str, document: Any) -> Raw:

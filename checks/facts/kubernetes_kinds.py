@@ -68,6 +68,16 @@ def listed_kind(api_version: str, kind: str) -> type[KubernetesObject] | None:
     return _BY_API_VERSION.get((api_version, kind))
 
 
+def kind_of_group(api_version: str, kind: str) -> type[KubernetesObject] | None:
+    """The fact type of a manifest's API group and kind, in any version.
+
+    None for a kind that is never read.
+    """
+    group = api_version.partition("/")[0] if "/" in api_version else ""
+    found = (each for each, origin in LISTED_KINDS.values() if origin.group == group and each.kind == kind)
+    return next(found, None)
+
+
 def resource_name(kind: type[KubernetesObject]) -> str:
     """`gateways.networking.istio.io`: the full name of a kind.
 

@@ -2,7 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checks.facts.changes import ChangeRefused, ObjectChange
@@ -23,40 +24,81 @@ def laid_over(store: FactStore, changes: Iterable[ObjectChange]) -> FactStore:
     A deletion takes the contents of a namespace and the objects that the deleted object owned with it. Controllers do nothing
     else: no pod starts, no status changes.
     """
-    overlay = _Overlay(store)
+    overlay = Overlay(store)
     for change in changes:
         overlay.lay(change)
-    return store.with_facts(overlay.changed)
+    return overlay.laid
 
 
-class _Overlay:
-    """The kinds of a store that differ after the changes so far."""
+class Overlay:
+    """The kinds of a store that differ after the changes so far.
 
-    def __init__(self, store: FactStore) -> None:
+    `installed`: kinds whose CustomResourceDefinition the changes create.
+    """
+
+    def __init__(self, store: FactStore, installed: AbstractSet[type[Fact]] = frozenset()) -> None:
         self.store = store
         self.changed: dict[type[Fact], list[Fact]] = {}
+        self._installed = installed
+        self._positions: dict[type[Fact], dict[tuple[str, str], int]] = {}
 
-    def lay(self, change: ObjectChange) -> None:
-        """Carry out one change. Raises ChangeRefused."""
+    @property
+    def laid(self) -> FactStore:
+        """The facts after the changes so far."""
+        return self.store.with_facts(self.changed, self._installed)
+
+    def lay(
+        self, change: ObjectChange, admit: Callable[[Raw | None, Raw], None] = lambda _before, _after: None
+    ) -> tuple[Raw | None, Raw | None]:
+        """Carry out one change, and return the object before and after it. Raises ChangeRefused.
+
+        `admit` raises it for a write (object before, object after) that the API server refuses.
+        """
         kind = change.fact_type
-        if self.store.absent(kind):
+        if self.store.absent(kind) and kind not in self._installed:
             raise ChangeRefused(f"{change.ref}: the cluster has no CustomResourceDefinition {resource_name(kind)}")
+        position = self._position(change)
         found = self.changed.setdefault(kind, list(self.store.known(kind)))
-        position = _position(found, change.namespace, change.name)
         before = found[position].raw if position is not None else self._unread(change)
         after = change.applied(before)
         if after is None:
             if position is not None:
                 del found[position]
+            self._positions.clear()
             self._remove_dependents(kind, before or {})
-        elif position is not None:
-            found[position] = kind(_as_read(kind, _stored(self.store, kind, before, after)))
+            return before, None
+        admit(before, after)
+        written = _as_read(kind, _stored(self.store, kind, before, after))
+        if position is not None:
+            found[position] = kind(written)
         else:
             self._refuse_without_namespace(change)
-            found.append(kind(_as_read(kind, _stored(self.store, kind, before, after))))
+            if kind in self._positions:
+                self._positions[kind].setdefault((change.namespace, change.name), len(found))
+            found.append(kind(written))
+        return before, written
 
-    def _facts(self, kind: type[Fact]) -> Iterable[Fact]:
+    def replace(self, kind: type[Fact], facts: Iterable[Fact]) -> None:
+        """Replace the facts of a kind by those that a controller would write."""
+        self.changed[kind] = list(facts)
+        self._positions.pop(kind, None)
+
+    def facts(self, kind: type[Fact]) -> Iterable[Fact]:
+        """The facts of a kind after the changes so far."""
         return self.changed[kind] if kind in self.changed else self.store.known(kind)
+
+    def _position(self, change: ObjectChange) -> int | None:
+        """The position of the changed object.
+
+        The second change of a kind builds an index of all positions.
+        """
+        kind, key = change.fact_type, (change.namespace, change.name)
+        found = self.changed.get(kind)
+        if found is None:
+            return _position(self.store.known(kind), *key)
+        if kind not in self._positions:
+            self._positions[kind] = {each.key: at for at, each in reversed(list(enumerate(found)))}
+        return self._positions[kind].get(key)
 
     def _complete(self, kind: type[Fact], namespace: str | None, name: str) -> bool:
         gaps = self.store.gaps(kind)
@@ -76,8 +118,10 @@ class _Overlay:
 
         A cluster always has some namespaces.
         """
-        namespaces = {each.key[1] for each in self._facts(Namespace)}
-        if not change.namespace or not namespaces or change.namespace in namespaces:
+        if not change.namespace:
+            return
+        namespaces = {each.key[1] for each in self.facts(Namespace)}
+        if not namespaces or change.namespace in namespaces:
             return
         if self._complete(Namespace, None, change.namespace):
             raise ChangeRefused(f"{change.ref}: namespace {change.namespace} does not exist")
@@ -87,7 +131,7 @@ class _Overlay:
             name = text(deleted, "metadata", "name")
             for each, origin in LISTED_KINDS.values():
                 if origin.namespaced:
-                    self.changed[each] = [thing for thing in self._facts(each) if thing.key[0] != name]
+                    self.changed[each] = [thing for thing in self.facts(each) if thing.key[0] != name]
         if uid := text(deleted, "metadata", "uid"):
             self._remove_owned(uid)
 
@@ -95,7 +139,7 @@ class _Overlay:
         """Remove the objects all of whose owners are deleted, as the garbage collector does."""
         owned: dict[str, list[tuple[type[Fact], Fact]]] = defaultdict(list)
         for kind, _ in LISTED_KINDS.values():
-            for thing in self._facts(kind):
+            for thing in self.facts(kind):
                 for uid in _owner_uids(thing.raw):
                     owned[uid].append((kind, thing))
         deleted, removed = [owner], defaultdict[type[Fact], set[int]](set)
@@ -105,7 +149,7 @@ class _Overlay:
                     removed[owned_kind].add(id(thing))
                     deleted.append(text(thing.raw, "metadata", "uid"))
         for owned_kind, identities in removed.items():
-            self.changed[owned_kind] = [each for each in self._facts(owned_kind) if id(each) not in identities]
+            self.changed[owned_kind] = [each for each in self.facts(owned_kind) if id(each) not in identities]
 
 
 def _owner_uids(raw: Raw) -> list[str]:
@@ -115,7 +159,7 @@ def _owner_uids(raw: Raw) -> list[str]:
     return [text(each, "uid") for each in items(metadata, "ownerReferences")]
 
 
-def _position(found: list[Fact], namespace: str, name: str) -> int | None:
+def _position(found: Sequence[Fact], namespace: str, name: str) -> int | None:
     for position, each in enumerate(found):
         metadata = each.raw.get("metadata")
         if isinstance(metadata, dict) and metadata.get("name") == name and each.key == (namespace, name):

@@ -71,17 +71,19 @@ class FactStore:
         self._facts.setdefault(kind, [])
         self._arrived.add(kind)
 
-    def with_facts(self, facts: Mapping[type[Fact], Iterable[Fact]]) -> "FactStore":
+    def with_facts(
+        self, facts: Mapping[type[Fact], Iterable[Fact]], installed: AbstractSet[type[Fact]] = frozenset()
+    ) -> "FactStore":
         """Another store with these facts of the given kinds; everything else is the same.
 
-        Indexes and memos are new.
+        Indexes and memos are new. `installed` are the kinds whose CustomResourceDefinition the cluster then has.
         """
         other = FactStore(self.now)
         other.targets = self.targets
         other.before_changes, other.changed_kinds = self, frozenset(facts)
         other._facts = {kind: list(found) for kind, found in {**self._facts, **facts}.items()}
         other.failed.update({kind: list(found) for kind, found in self.failed.items()})
-        other._absent, other._arrived = set(self._absent), set(self._arrived)
+        other._absent, other._arrived = self._absent - installed, set(self._arrived)
         other._not_configured = set(self._not_configured)
         return other
 

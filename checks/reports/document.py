@@ -24,7 +24,7 @@ def stamp(moment: datetime) -> str:
 def _route_document(route: Route, fields: SerializerFunctionWrapHandler) -> Any:
     written = fields(route)
     requests = [_request_document(each, of) for each, of in zip(route.requests, written.pop("requests"), strict=True)]
-    return _redacted({"outcome": str(route.outcome), **written, "whole": route.routed, "requests": requests})
+    return redacted({"outcome": str(route.outcome), **written, "whole": route.routed, "requests": requests})
 
 
 def _request_document(request: TracedRequest, written: dict[str, Any]) -> dict[str, Any]:
@@ -33,13 +33,16 @@ def _request_document(request: TracedRequest, written: dict[str, Any]) -> dict[s
     return {**written, "breaks_at": breaks_at, "cause": request.cause, **long}
 
 
-def _redacted(value: Any) -> Any:
-    """Texts of a route come from objects as they were applied, and may quote a credential."""
+def redacted(value: Any) -> Any:
+    """The value with its texts redacted.
+
+    Texts of a route come from objects as they were applied, and may quote a credential.
+    """
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):
-        return [_redacted(each) for each in value]
-    return {key: _redacted(each) for key, each in value.items()} if isinstance(value, dict) else value
+        return [redacted(each) for each in value]
+    return {key: redacted(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _report_document(report: Report, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def closing_lines(report: Report) -> Iterator[str]:
     yield from _headline(report)
     route = report.route
     if route is not None:
-        yield from _wrapped(f"Route: {route.summary}", "")
+        yield from wrapped(f"Route: {route.summary}", "")
     for cause in roots_of(report):
         yield from _cause(report, cause)
     for warning in warnings_of(report):
@@ -70,20 +70,20 @@ def _not_made(report: Report) -> Iterator[str]:
         if number == 0 and report.verdict is Verdict.INCONCLUSIVE:  # the headline is about this reason
             yield "Not checked:"
         else:
-            yield from _wrapped(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made", "")
-        yield from _wrapped(codes_of(report, each.checks))
+            yield from wrapped(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made", "")
+        yield from wrapped(codes_of(report, each.checks))
         yield from _actions(each.actions)
     for finding in offered(report):
         yield ""
         yield f"{STATUSES[finding.status].capitalize()}  {finding.code}"
-        yield from _wrapped(finding.summary)
+        yield from wrapped(finding.summary)
         yield from _actions(finding.actions)
 
 
 def _cause(report: Report, cause: Finding) -> Iterator[str]:
     yield ""
     yield f"Root cause  {cause.code} {cause.title}"
-    yield from _wrapped(cause.summary)
+    yield from wrapped(cause.summary)
     yield from _since(cause)
     for each in cause.evidence:
         expected = f"   expected: {each.expected}" if each.expected else ""
@@ -99,7 +99,7 @@ def _warning(warning: Finding) -> Iterator[str]:
     because = f" (because of {', '.join(warning.explained_by)})" if warning.explained_by else ""
     yield ""
     yield f"Warning  {warning.code} {warning.title}{because}"
-    yield from _wrapped(warning.summary)
+    yield from wrapped(warning.summary)
     yield from _since(warning)
     if not warning.explained_by:
         yield from _actions(warning.actions)
@@ -121,7 +121,13 @@ def _actions(actions: tuple[Action, ...]) -> Iterator[str]:
             yield f"      {action.url}"
 
 
-def _wrapped(sentence: str, pad: str = "    ") -> list[str]:
+def wrapped(sentence: str, pad: str = "    ", further: str | None = None) -> list[str]:
+    """The lines of a sentence after `pad`; `further` is before all lines but the first."""
     return textwrap.wrap(
-        sentence, 110, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
+        sentence,
+        110,
+        initial_indent=pad,
+        subsequent_indent=pad if further is None else further,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -9,11 +9,14 @@ from time import monotonic
 
 from checks.engine.check import Check
 from checks.engine.diagnosis import Diagnosis, Evaluated, diagnose, needed
+from checks.engine.if_applied import ROUTE_READS, IfApplied, ProposedState, if_applied
 from checks.engine.readings import record
 from checks.engine.route_tracing import traced_reads
 from checks.engine.settings_snapshot import snapshot
 from checks.facts.fact import Gap
+from checks.facts.laying import laid_proposal
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
 from checks.model.findings import Report
 from checks.model.question import Question
@@ -40,6 +43,31 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
                 if missing := step.missing_gateway():
                     raise missing
                 yield _with_settings(step, step.finish(monotonic() - began))
+
+
+def run_if_applied(
+    source: Source, question: Question, checks: Sequence[Check], timeout: float, proposed: Proposal
+) -> IfApplied:
+    """Diagnose the gateway as it is, and as it would be after the proposal.
+
+    The cluster is read once.
+
+    Raises the errors of `run`, and BadChange if an object to delete does not exist.
+    """
+    began = monotonic()
+    store = FactStore(source.now())
+    question = replace(question, cluster=question.cluster.in_recorded_context(source.kubectl_context()))
+    readings = gather(source, needed(checks) | traced_reads(question) | ROUTE_READS, store, began + timeout)
+    now = Diagnosis(store, question, checks)
+    for reading in readings:
+        record(store, reading)
+    now.advance()
+    if missing := now.missing_gateway():
+        raise missing
+    report = _with_settings(now, now.finish(monotonic() - began))
+    state = ProposedState(laid_proposal(store, proposed), proposed.not_judged)
+    found = if_applied(report, question, now.target, checks, store, state)
+    return replace(found, then=replace(found.then, duration_seconds=round(monotonic() - began, 3)))
 
 
 def _with_settings(done: Diagnosis, report: Report) -> Report:

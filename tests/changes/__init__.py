@@ -6,6 +6,7 @@ Each file of `cases` is one change of a test cluster. Its expectations were writ
 
     about: what the change is
     cluster: tls-origination   # of tests/clusters; default: base
+    patch: {}     # of that cluster (tests/clusters/compose.py)
     change: []    # merge patches of objects of the cluster; the change contains the whole objects
     add: []       # new objects
     rename: {KIND NAMESPACE/NAME: new name}    # deletes the object and adds it under the new name

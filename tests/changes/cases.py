@@ -1,4 +1,7 @@
-"""The changes of this folder as values: the cluster, the manifests as in a repository, and the expectations."""
+"""The changes of this folder as values.
+
+The cluster, the manifests as in a repository, and the expectations.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from typing import Any
 import yaml
 
 from tests.clusters.bundles import Cluster, Manifest
-from tests.clusters.compose import named
+from tests.clusters.compose import compose, named
 from tests.clusters.merging import merge, only
 
 CASES = Path(__file__).with_name("cases")
 GATEWAY = "team-egress/egw"
-_KEYS = {"about", "cluster", "change", "add", "rename", "without", "expect"}
+_KEYS = {"about", "cluster", "patch", "change", "add", "rename", "without", "expect"}
 _EXPECTED = {"breaks", "verdict", "routes", "appear", "istiod"}
 _SERVER_METADATA = ("uid", "creationTimestamp", "generation", "managedFields", "resourceVersion")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChangeCase:
     """One change with its expectations."""
 
@@ -32,7 +35,7 @@ class ChangeCase:
     @cached_property
     def cluster(self) -> Cluster:
         """The cluster before the change."""
-        return named(self.content.get("cluster", "base"))
+        return compose(named(self.content.get("cluster", "base")), self.content.get("patch", {}))
 
     @property
     def expect(self) -> Mapping[str, Any]:

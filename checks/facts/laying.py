@@ -1,0 +1,191 @@
+"""A proposal laid over the facts of a cluster, with the result for each object."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from checks.facts.change_input import deletion
+from checks.facts.changes import Apply, ChangeRefused, ObjectChange
+from checks.facts.egress_gateway import COMPONENT_LABEL
+from checks.facts.fact import KubernetesObject
+from checks.facts.immutable_fields import immutable_changes
+from checks.facts.kubernetes_kinds import is_custom_resource
+from checks.facts.manifests import applied_content, last_applied
+from checks.facts.namespaces import Namespace
+from checks.facts.overlay import Overlay
+from checks.facts.pods import Pod
+from checks.facts.proposal import Proposal
+from checks.facts.rollouts import rolled_out
+from checks.facts.services import Service
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.store import FactStore
+from checks.facts.workloads import Deployment
+from checks.model.raw_values import Raw, at, labels, mapping
+
+_INJECTION_LABELS = ("istio.io/rev", "istio-injection")
+_RECONCILED = ("gatewayNodepoolName", "gatewayVmssProfile", "provisionPublicIps", "publicIpPrefixId")
+"""The fields of a StaticGatewayConfiguration that decide its egress IP prefix."""
+
+
+class Laying(StrEnum):
+    """The result of applying or deleting an object."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class LaidObject:
+    """An object of the proposal with the result; `reason`: why it is refused."""
+
+    ref: str
+    result: Laying
+    place: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """A part of the state after the proposal that the facts do not show.
+
+    `decides`: the result is not certain without it. `namespace`: the only namespace whose gateways it concerns, "" for all.
+    """
+
+    statement: str
+    decides: bool = True
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """The facts after a proposal, the result for each object, and what the facts do not show."""
+
+    store: FactStore
+    objects: tuple[LaidObject, ...]
+    not_known: tuple[NotKnown, ...]
+
+
+def laid_proposal(store: FactStore, proposal: Proposal) -> Laid:
+    """The facts as they would be after the proposal.
+
+    Deletions come first, then the manifests in their order.
+
+    As with kubectl, an object that is refused does not stop the others. Pods of a changed Deployment are replaced; other
+    controllers do nothing. Raises BadChange if an object to delete does not exist.
+    """
+    overlay = Overlay(store, proposal.installed)
+    done: list[LaidObject] = []
+    unknown = [NotKnown(f"{each.ref} is not judged: {each.reason}") for each in proposal.not_judged if each.decides]
+    for written in proposal.deleted:
+        change = deletion(store, written)
+        done.append(_laid(overlay, change, "", []))
+    done += [_laid(overlay, each.change, each.place, unknown) for each in proposal.applied]
+    return Laid(overlay.laid, tuple(done), tuple(dict.fromkeys(unknown)))
+
+
+def _laid(overlay: Overlay, change: ObjectChange, place: str, unknown: list[NotKnown]) -> LaidObject:
+    try:
+        before, after = overlay.lay(change, lambda old, new: _admit(change, old, new))
+    except ChangeRefused as refused:
+        return LaidObject(change.ref, Laying.REFUSED, place, str(refused).removeprefix(f"{change.ref}: "))
+    if after is None:
+        return LaidObject(change.ref, Laying.DELETED, place)
+    if isinstance(change, Apply):
+        unknown += _not_known(change, before, after)
+    kind = change.fact_type
+    if kind is Deployment and before is not None:
+        overlay.replace(Pod, rolled_out(_pods(overlay), Deployment(before), Deployment(after)))
+    if before is None:
+        return LaidObject(change.ref, Laying.CREATED, place)
+    same = _content(before) == _content(after)
+    return LaidObject(change.ref, Laying.UNCHANGED if same else Laying.CHANGED, place)
+
+
+def _pods(overlay: Overlay) -> Iterator[Pod]:
+    yield from (each for each in overlay.facts(Pod) if isinstance(each, Pod))
+
+
+def _admit(change: ObjectChange, before: Raw | None, after: Raw) -> None:
+    """Raise ChangeRefused if the API server would not store the object."""
+    fixed = [] if before is None else list(immutable_changes(change.fact_type, before, after))
+    if fixed:
+        raise ChangeRefused(
+            f"{change.ref}: {', '.join(fixed)} cannot be changed; delete the object and create it again"
+        )
+
+
+def _content(raw: Raw) -> tuple[Raw, Raw, Raw]:
+    """The fields that people write in an object.
+
+    Not its status, and not those that the API server or kubectl adds.
+    """
+    rest = {key: value for key, value in raw.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    notes = {
+        k: v for k, v in labels(raw, "metadata", "annotations").items() if not k.startswith("kubectl.kubernetes.io/")
+    }
+    return rest, mapping(raw, "metadata", "labels"), notes
+
+
+def _not_known(change: Apply, before: Raw | None, after: Raw) -> Iterator[NotKnown]:
+    kind = change.fact_type
+    if before is None:
+        if kind is Deployment:
+            yield NotKnown(f"{change.ref} is new: its pods are not judged", decides=False)
+        elif kind is StaticGatewayConfiguration:
+            yield NotKnown(
+                f"{change.ref} is new: the egress IP prefix that Azure would assign is not known",
+                namespace=change.namespace,
+            )
+    else:
+        yield from _of_existing(change, kind, before, after)
+    if kind is Service and mapping(after, "spec", "selector") != mapping(before or {}, "spec", "selector"):
+        gateway = labels(after, "metadata", "labels").get(COMPONENT_LABEL) == "egress-gateway"
+        yield NotKnown(f"{change.ref}: the endpoints behind its new selector are not judged", decides=gateway)
+
+
+def _of_existing(change: Apply, kind: type[KubernetesObject], before: Raw, after: Raw) -> Iterator[NotKnown]:
+    if kind is StaticGatewayConfiguration:
+        changed = [each for each in _RECONCILED if at(before, "spec", each) != at(after, "spec", each)]
+        if changed:
+            yield NotKnown(
+                f"{change.ref}: the egress IP prefix after the change of {', '.join(changed)} is not known",
+                namespace=change.namespace,
+            )
+    kept = list(_kept_fields(change, kind, before))
+    if kept:
+        decides = kind is not Namespace or any(each in name for name in kept for each in _INJECTION_LABELS)
+        named = ", ".join(kept[:3]) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
+        yield NotKnown(
+            f"{change.ref}: not known whether the apply removes {named}, which the manifest lacks", decides=decides
+        )
+
+
+def _kept_fields(change: Apply, kind: type[KubernetesObject], before: Raw) -> Iterator[str]:
+    """Fields of the object that the manifest lacks.
+
+    None if the manifest of the last apply is known.
+
+    These are labels of a Namespace, labels and annotations of a pod template, and the spec of a custom resource. The API server
+    adds defaults to other fields.
+    """
+    if kind is Namespace:
+        parts: tuple[tuple[str, ...], ...] = (("metadata", "labels"),)
+    elif kind is Deployment:
+        parts = (("spec", "template", "metadata", "labels"), ("spec", "template", "metadata", "annotations"))
+    elif is_custom_resource(kind):
+        parts = (("spec",),)
+    else:
+        return
+    last = last_applied(kind, before)
+    if "metadata" in last and "spec" in last:
+        return  # the whole manifest of the last apply
+    written = applied_content(change.manifest)
+    for path in parts:
+        if at(last, *path) is not None:
+            continue
+        for name in mapping(before, *path):
+            if name not in mapping(written, *path) and name != "kubernetes.io/metadata.name":
+                yield f"{'.'.join(path)}.{name}" if path == ("spec",) else f"{'.'.join(path)}[{name}]"

@@ -1,0 +1,199 @@
+"""The command line's contract about proposed changes.
+
+The tests run the installed command on complete bundles and import nothing from the package.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.clusters.bundles import write_bundle
+from tests.clusters.compose import compose, named
+from tests.command_line import ROOT, Answer, ask, refused
+
+HEALTHY = ROOT / "examples" / "bundles" / "healthy"
+PENDING = ROOT / "examples" / "bundles" / "prefix-pending"
+GATEWAY = "team-egress/egw"
+ROUTE = "VirtualService/team-egress/direct-cnn-through-egress-gateway"
+HARMLESS = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "ServiceEntry",
+    "metadata": {"name": "bank", "namespace": "team-a"},
+    "spec": {
+        "hosts": ["api.bank.example"],
+        "resolution": "DNS",
+        "location": "MESH_EXTERNAL",
+        "ports": [{"name": "http", "number": 80, "protocol": "HTTP"}],
+        "exportTo": ["."],
+    },
+}
+DENY = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "AuthorizationPolicy",
+    "metadata": {"name": "deny", "namespace": "team-egress"},
+    "spec": {"action": "DENY", "rules": [{"to": [{"operation": {"hosts": ["edition.cnn.com"]}}]}]},
+}
+UNREAD = {
+    "apiVersion": "cilium.io/v2",
+    "kind": "CiliumNetworkPolicy",
+    "metadata": {"name": "a", "namespace": "team-egress"},
+}
+
+
+def proposed(*words: str | Path, bundle: Path = HEALTHY, **how: Any) -> Answer:
+    return ask("diagnose", "x", GATEWAY, "--bundle", bundle, *words, **how)
+
+
+def file(folder: Path, *manifests: object, name: str = "a.yaml") -> Path:
+    path = folder / name
+    path.write_text(yaml.safe_dump_all(manifests), encoding="utf-8")
+    return path
+
+
+def test_a_harmless_change_exits_0(tmp_path: Path) -> None:
+    answer = proposed("--with", file(tmp_path, HARMLESS))
+    assert answer.code == 0
+    assert answer.out.startswith("This change breaks nothing")
+    assert "created     ServiceEntry team-a/bank" in answer.out
+
+
+def test_a_lost_route_exits_1_also_without_a_finding(tmp_path: Path) -> None:
+    found = next(each for each in named("base").objects if ROUTE.endswith(str(each["metadata"]["name"])))
+    narrowed = {**found, "spec": {**found["spec"], "exportTo": [".", "team-a"]}}
+    answer = proposed("--with", file(tmp_path, narrowed), "--output", "json")
+    applied = answer.document["if_applied"]
+    assert (answer.code, applied["breaks"]) == (1, True)
+    assert [(each["from"], each["now"]["outcome"], each["if_applied"]["outcome"]) for each in applied["routes"]] == [
+        (["team-b"], "through", "bypasses")
+    ]
+
+
+def test_a_deletion_exits_1() -> None:
+    answer = proposed("--without", ROUTE)
+    assert answer.code == 1
+    assert "http://edition.cnn.com, port 80, from team-a, team-b" in answer.out
+
+
+def test_several_files_directories_and_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "more" / "below").mkdir(parents=True)
+    one, two = file(tmp_path, HARMLESS), file(tmp_path, DENY, name="b.yml")
+    third = {**HARMLESS, "metadata": {"name": "third", "namespace": "team-a"}}
+    (tmp_path / "more" / "below" / "c.json").write_text(json.dumps(third), encoding="utf-8")
+    answer = proposed(
+        "--output",
+        "json",
+        "--with",
+        one,
+        two,
+        tmp_path / "more",
+        "-",
+        given=yaml.safe_dump({**DENY, "metadata": {"name": "x", "namespace": "team-b"}}),
+    )
+    refs = [each["ref"] for each in answer.document["if_applied"]["objects"]]
+    assert refs == [
+        "ServiceEntry team-a/bank",
+        "AuthorizationPolicy team-egress/deny",
+        "ServiceEntry team-a/third",
+        "AuthorizationPolicy team-b/x",
+    ]
+    assert answer.code == 1
+
+
+def test_the_gateway_can_follow_the_files(tmp_path: Path) -> None:
+    path = file(tmp_path, HARMLESS)
+    assert ask("diagnose", "--bundle", HEALTHY, "--with", path, GATEWAY).code == 0
+    assert ask("diagnose", "--bundle", HEALTHY, f"--with={path}", path, "--", GATEWAY).code == 0
+
+
+def test_the_document_is_that_of_the_state_now(tmp_path: Path) -> None:
+    plain = proposed("--output", "json").document
+    document = proposed("--with", file(tmp_path, DENY), "--output", "json", "--host", "edition.cnn.com").document
+    assert document["verdict"] == plain["verdict"] == "healthy"
+    assert [each["check"] for each in document["findings"]] == [each["check"] for each in plain["findings"]]
+    applied = document["if_applied"]
+    assert (applied["verdict"], document["route"]["requests"][0]["outcome"]) == ("broken", "through")
+    assert applied["route"]["requests"][0]["outcome"] == "fails"
+    [change] = applied["findings"]
+    assert (change["effect"], change["now"], change["if_applied"]["status"]) == ("appears", None, "fail")
+    assert applied["root_causes"] == [change["check"]]
+
+
+def test_a_part_that_is_not_known_exits_3(tmp_path: Path) -> None:
+    answer = proposed("--with", file(tmp_path, UNREAD))
+    assert answer.code == 3
+    assert "If applied  Inconclusive: a part that decides about traffic is not known." in answer.out
+    assert "CiliumNetworkPolicy team-egress/a is not judged: no check reads this kind (cilium.io/v2)" in answer.out
+
+
+def test_a_refused_object_exits_1(tmp_path: Path) -> None:
+    elsewhere = {**HARMLESS, "metadata": {"name": "bank", "namespace": "missing"}}
+    answer = proposed("--with", file(tmp_path, elsewhere))
+    assert answer.code == 1
+    assert "refused     ServiceEntry missing/bank: namespace missing does not exist" in answer.out
+
+
+def test_the_exit_code_is_that_of_the_state_if_applied(tmp_path: Path) -> None:
+    assert proposed("--with", file(tmp_path, HARMLESS), bundle=PENDING).code == 4
+    write_bundle(
+        compose(
+            named("base"),
+            {
+                "errors": [
+                    {
+                        "source": "kubernetes",
+                        "resource": "virtualservices.networking.istio.io",
+                        "status": 403,
+                        "message": "no",
+                    }
+                ]
+            },
+        ),
+        tmp_path / "bundle",
+    )
+    answer = proposed("--with", file(tmp_path, HARMLESS), bundle=tmp_path / "bundle")
+    assert answer.code == 3
+    assert (
+        "the routes are not compared: list virtualservices.networking.istio.io: forbidden (403)"
+        in answer.out.replace("\n   ", "")
+    )
+
+
+def test_markdown_fits_a_comment(tmp_path: Path) -> None:
+    out = proposed("--with", file(tmp_path, DENY), "--output", "markdown").out
+    assert out.startswith("## Egress gateway team-egress/egw on x\n\n❌ **This change breaks egress: 1 route")
+    assert "### Routes that would change" in out
+    assert "### Findings that differ" in out
+    assert len(out) < 65_536
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--with", "/nonexistent.yaml"), "/nonexistent.yaml: cannot be read: No such file or directory"),
+        (("--without", "Gateway/team-egress"), "there is no such object"),
+        (("--without", "Gateway/team-egress/missing"), "there is no such object"),
+        (("--without", "Dragon/a/b"), "kind Dragon is not one that egress-diag reads"),
+        (("--with", "-", "-"), "standard input (-) can be given only once"),
+    ],
+)
+def test_a_wrong_option_exits_2(words: tuple[str, ...], problem: str) -> None:
+    assert problem in refused("diagnose", "x", GATEWAY, "--bundle", HEALTHY, *words)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("kustomization.yaml", "resources: []\n", "a kustomization; use the output of `kubectl kustomize"),
+        ("Chart.yaml", "name: a\n", "a Helm chart; use the output of `helm template"),
+        ("README.md", "text", "no manifest in this directory; expected files .yaml, .yml, .json"),
+        ("a.yaml", "\udcff", "not UTF-8 text"),
+    ],
+)
+def test_a_directory_that_is_rendered_first(name: str, content: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert problem in refused("diagnose", "x", GATEWAY, "--bundle", HEALTHY, "--with", tmp_path)
