@@ -17,9 +17,12 @@ import click
 if TYPE_CHECKING:
     from slack_bolt import App
     from slack_bolt.adapter.socket_mode import SocketModeHandler
-    from tornado.web import Application
+    from tornado.web import Application, RequestHandler
 
+    from bot.slack.settings import SlackSettings
     from bot.web.server import BoundedServer, ServerLimits
+    from checks.config.configuration import Config
+    from workers.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,11 @@ log = logging.getLogger(__name__)
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option(
-    "--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Port for Slack's requests."
+    "--port",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port for Slack's requests and alerts.",
 )
 @click.option(
     "--health-port",
@@ -129,8 +136,7 @@ def _listen(port: int, health_port: int, bind: str) -> None:
     identity.start()
     alive = SocketHealth(socket.client.is_connected if socket else lambda: True, lambda: not identity.problem).alive
     servers = [_server(health_application(Health(client, identity, alive)), bind, health_port, HEALTH_LIMITS, "health")]
-    if socket is None:
-        servers.append(_slack_server(bolt, settings.slack_signing_secret.get_secret_value(), bind, port))
+    servers += _request_servers(_handlers(bolt, settings, config, client), bind, port)
     where = "through Socket Mode" if socket else f"on port {servers[-1].port}"
     log.info("listening for Slack %s; health and metrics on port %s", where, servers[0].port)
     try:
@@ -140,12 +146,39 @@ def _listen(port: int, health_port: int, bind: str) -> None:
             socket.close()  # type: ignore[no-untyped-call]
 
 
-def _slack_server(bolt: "App", secret: str, bind: str, port: int) -> "BoundedServer":
-    """The server for Slack's signed requests."""
-    from bot.listeners.intake import Intake
-    from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
+def _handlers(
+    bolt: "App", settings: "SlackSettings", config: "Config", client: "Client"
+) -> "list[tuple[str, type[RequestHandler], dict[str, object]]]":
+    """The endpoints of `--port`.
 
-    return _server(slack_application(Gate(secret, Intake(bolt).http)), bind, port, SLACK_LIMITS, "slack")
+    They are Slack's signed requests without Socket Mode, and alerts if their token is set.
+    """
+    from bot.listeners.alerts import AlertIntake
+    from bot.listeners.intake import Intake
+    from bot.web.alert_requests import AlertAnswer, AlertGate, alerts_handler
+    from bot.web.slack_requests import Gate, slack_handler
+
+    found = []
+    if not settings.socket_mode:
+        found.append(slack_handler(Gate(settings.slack_signing_secret.get_secret_value(), Intake(bolt).http)))
+    if token := settings.alerts_token.get_secret_value():
+        intake = AlertIntake(config, client)
+        found.append(alerts_handler(AlertGate(token, lambda body: AlertAnswer(*intake.answer(body)))))
+    return found
+
+
+def _request_servers(
+    handlers: "list[tuple[str, type[RequestHandler], dict[str, object]]]", bind: str, port: int
+) -> "list[BoundedServer]":
+    """The server of these endpoints; none without an endpoint."""
+    from bot.web.server import make_application
+    from bot.web.slack_requests import SLACK_LIMITS
+
+    if not handlers:
+        return []
+    server = _server(make_application(handlers), bind, port, SLACK_LIMITS, "requests")
+    log.info("port %s serves %s", server.port, " and ".join(path for path, _, _ in handlers))
+    return [server]
 
 
 def _open_socket(bolt: "App", token: str) -> "SocketModeHandler":

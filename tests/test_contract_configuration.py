@@ -21,6 +21,11 @@ def written(folder: Path, content: str | bytes, name: str = "c.yaml") -> Path:
     return path
 
 
+def alerts(match: str = "{alertname: X}", cluster: str = "prod", gateway: str = "egw") -> str:
+    """A section `alerts` of one entry."""
+    return f"alerts: [{{match: {match}, cluster: {cluster}, gateway: {gateway}, channel: C1}}]\n"
+
+
 def one(*, name: str = "prod", more: str = "", after: str = "") -> str:
     return f"clusters:\n- {{name: {name}, bundle: {HEALTHY}{more}}}\n{after}"
 
@@ -134,6 +139,20 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ),
         (one(after="access: [{allow: [diagnose]}]\n"), "access.0.users: missing; expected a list (each: text)"),
         (one(after="access: [{allow: [], users: [], clusters: [x-*]}]\n"), '"x-*" matches no cluster of this file'),
+        (
+            one(after=alerts(match="{alertname: '['}")),
+            "alerts.0.match: alertname: expected a regular expression, found '['",
+        ),
+        (one(after=alerts(match="{}")), "alerts.0.match: "),
+        (one(after=alerts(cluster="nowhere")), 'alerts.0.cluster: "nowhere" is no cluster of this file'),
+        (
+            one(after=alerts(gateway="'{{ $labels.x }}'")),
+            "alerts.0.gateway: expected {{label}} around the name of a label",
+        ),
+        (
+            one(after="alerts: [{match: {a: b}, cluster: prod, gateway: egw}]\n"),
+            "alerts.0.channel: missing; expected text",
+        ),
         ("clusters: [{name: prod, bundle: none/x}]\n", "none/x: there is no such bundle"),
         ("clusters: [{name: prod, kubeconfig: none/x, azure: none}]\n", "none/x: cannot be read"),
     ],

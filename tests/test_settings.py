@@ -58,6 +58,7 @@ BAD = {
     "EGRESS_DIAG_HEARTBEAT": ("/does/not/exist/heartbeat", "/tmp", "/tmp/" + "a" * 300),
     "SLACK_BOT_TOKEN": ("xoxb-1\n", "xoxb-1\u20ac", "xoxb- 1", "xoxb-\udcff"),
     "SLACK_SIGNING_SECRET": ("secret\r\n", "secr\u00e9t"),
+    "EGRESS_DIAG_ALERTS_TOKEN": ("secret\n", "two words"),
     "SLACK_APP_TOKEN": ("xapp-1\t", "xapp-\u0661"),
     "SLACK_API_URL": (
         "x",

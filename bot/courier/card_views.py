@@ -7,6 +7,7 @@ from bot.delivery.links import thread_link
 from bot.messages.card import CardView
 from bot.slack.web_api import Posted, Slack, SlackRefusal
 from workers.client import Client, HeldDocument
+from workers.records.alert import ThreadAlerts
 from workers.records.delivered import REPLACED, Delivered, Deliveries
 from workers.records.run import Run
 
@@ -20,8 +21,11 @@ class CardViews:
         self.client = client
         self.slack = slack
 
-    def view(self, held: HeldDocument, run: Run) -> CardView | None:
-        """The card that the parent message of a run shows; None without one."""
+    def view(self, held: HeldDocument, run: Run, alerts: ThreadAlerts | None = None) -> CardView | None:
+        """The card that the parent message of a run shows; None without one.
+
+        `alerts` are those of its thread.
+        """
         shown = self.client.cards.shown(run)
         if shown is None:
             return None
@@ -36,6 +40,7 @@ class CardViews:
             shown.watch,
             self._earlier(held, delivered, card.earlier, card.channel),
             replaced=REPLACED in delivered.slots,
+            alerts=alerts,
         )
 
     def replaced(self, head: str, place: Destination) -> bool:

@@ -16,7 +16,9 @@ from bot.messages.blocks import Message
 from bot.messages.card import CardView
 from bot.messages.run import findings_wait, run_messages
 from bot.slack.web_api import MessageDeleted, MessageRefused, Slack, SlackRefusal
+from checks.config.alert_configuration import ALERT_USER
 from workers.client import Client, HeldDocument
+from workers.records.alert import ThreadAlerts
 from workers.records.delivered import Delivered
 from workers.records.run import Run
 
@@ -54,7 +56,7 @@ class RunDocuments:
         """Remove the run from the channel, and send its users the correct commands."""
         self.thread.show(held, self._place(run), ())
         message = wrong_gateway(run)
-        for user in dict.fromkeys((run.order.user, *run.joined)):
+        for user in (each for each in dict.fromkeys((run.order.user, *run.joined)) if each != ALERT_USER):
             slot = f"elsewhere/mistake/{user}"
             if slot not in held.deliveries().slots:
                 url = run.order.response_url if user == run.order.user else ""
@@ -72,11 +74,12 @@ class RunDocuments:
         now = datetime.now(UTC)
         before = self.client.get(Run, run.order.after) if run.order.after else None
         later = self.client.get(Run, run.later) if run.later else None
-        card = self.cards.view(held, run)
+        alerts = self.client.get(ThreadAlerts, run.id)
+        card = self.cards.view(held, run, alerts)
         image, offered = held.picture_id(), self._offered(run if card is None or card.latest is None else card.latest)
 
         def wanted() -> Sequence[Message]:
-            return run_messages(run, now, before, later, image, offered, card)
+            return run_messages(run, now, before, later, image, offered, card=card, alerts=alerts)
 
         retry_in = self._show(held, run, wanted())
         # The list of hops comes first: an upload that fails must not delay it.
@@ -126,7 +129,7 @@ class RunDocuments:
             return
         log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
-        if slot not in held.deliveries().slots:
+        if run.order.user != ALERT_USER and slot not in held.deliveries().slots:
             message = channel_unavailable(run, refused.fix)
             send_privately(
                 self.slack, run.order.user, run.order.channel, run.order.response_url, message, renew=held.renew

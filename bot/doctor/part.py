@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 
 from bot.access.rules import groups_needed
+from bot.doctor.alerts import alert_lines
 from bot.doctor.requirements import (
     APP_TOKEN,
     SCOPE,
@@ -139,14 +140,15 @@ def _places(client: WebClient, settings: SlackSettings, options: DoctorOptions) 
     except ConfigError:
         yield SLACK_CHANNEL.not_checked("the configuration cannot be read")
         return
+    yield from alert_lines(config, settings)
     yield from (_channel(client, channel) for channel in channels_named(config))
     yield from (_group(client, group) for group in sorted(groups_needed(config)))
 
 
 def channels_named(config: Config) -> tuple[str, ...]:
-    """The ids of the channels in access rules and digests."""
+    """The ids of the channels in access rules, digests and alerts."""
     named = {channel for rule in config.access for channel in rule.channels}
-    named |= {digest.channel for digest in config.digests}
+    named |= {digest.channel for digest in config.digests} | {alert.channel for alert in config.alerts}
     return tuple(sorted(each for each in named if re.fullmatch(r"[CG][A-Z0-9]+", each)))
 
 

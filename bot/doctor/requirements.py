@@ -48,11 +48,24 @@ APP_TOKEN = Requirement(
     "Set SLACK_APP_TOKEN to an app-level token (xapp-…) with connections:write from the page Basic Information, and enable "
     "Socket Mode; or remove it to use HTTP.",
 )
+ALERTS_TOKEN = Requirement(
+    _PART,
+    "alerts-token",
+    "The bearer token of alerts is set",
+    "Set EGRESS_DIAG_ALERTS_TOKEN to the token that Alertmanager sends (chart: alerts.existingSecret), or remove the section "
+    "`alerts` of the configuration.",
+)
+ALERTS_ACCESS = Requirement(
+    _PART,
+    "alerts-access",
+    "An access rule permits the checks that alerts start",
+    "Add a rule such as `{allow: [diagnose], users: [alerts], channels: [CHANNEL]}` before the rules that deny it.",
+)
 SLACK_CHANNEL = Requirement(
     _PART,
     "slack-channel",
     "The bot is in the channel",
-    "Invite it there: /invite @egress-diag. If the channel no longer exists, remove its id from the access rules.",
+    "Invite it there: /invite @egress-diag. If the channel no longer exists, remove its id from the configuration.",
 )
 USER_GROUP = Requirement(
     _PART,
@@ -75,6 +88,8 @@ SLACK_REQUIREMENTS = (
     UNUSED_SCOPES,
     SIGNING_SECRET,
     APP_TOKEN,
+    ALERTS_TOKEN,
+    ALERTS_ACCESS,
     SLACK_CHANNEL,
     USER_GROUP,
     SLACK_CLOCK,

@@ -18,7 +18,8 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import headline_of, name_of
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time
+from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time, requester_of
+from checks.config.alert_configuration import ALERT_USER
 from checks.config.configuration import Config
 from checks.model.findings import Status
 from checks.reports.wording import VERDICTS, plural
@@ -151,7 +152,8 @@ def step_requested_already(action: ActionRecord) -> Message:
 def joined(run: Run, link: str) -> Message:
     """Another person has started the same check; `link` is the address of its thread, if known."""
     where = f"<{link}|the thread>" if link else "the channel"
-    words = f"<@{run.order.user}> has already started this check. Follow it in {where}."
+    who = "An alert" if run.order.user == ALERT_USER else requester_of(run.order.user)
+    words = f"{who} has already started this check. Follow it in {where}."
     return _answer("joined", "This check is already running.", [section(raw(words))])
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.messages.alert_lines import alert_line
 from bot.messages.blocks import (
     Block,
     Escaped,
@@ -30,6 +31,7 @@ from bot.messages.phrases import (
 )
 from checks.model.findings import Verdict
 from checks.reports.wording import VERDICTS
+from workers.records.alert import ThreadAlerts
 from workers.records.card import Card, OwnerChange
 from workers.records.run import Run
 from workers.records.watch import Watch
@@ -43,7 +45,8 @@ class CardView:
     """A card with what other records say about it.
 
     `latest` is the last run in the channel with a report. `earlier` and `newer` are the addresses of the cards before and
-    after this one; empty if Slack does not show them. `replaced`: its first message was deleted.
+    after this one; empty if Slack does not show them. `replaced`: its first message was deleted. `alerts`
+    are those of its thread.
     """
 
     card: Card
@@ -53,6 +56,7 @@ class CardView:
     earlier: str = ""
     newer: str = ""
     replaced: bool = False
+    alerts: ThreadAlerts | None = None
 
 
 def card_message(run: Run, view: CardView, offered: Collection[str] = ()) -> Message:
@@ -173,6 +177,8 @@ def _lines(view: CardView, shown: Run | None) -> Iterator[Escaped]:
         yield raw(f"🙋 Owner: <@{view.owner}>") if view.owner else raw("🙋 No owner")
     if view.watch is not None:
         yield raw(f"👀 Watched for <@{view.watch.user}> until {local_time(view.watch.until)}")
+    if view.alerts is not None:
+        yield from alert_line(view.alerts)
     if view.earlier:
         yield raw(f"↩️ Follows <{view.earlier}|an earlier message>")
     elif view.replaced:

@@ -27,6 +27,7 @@ from bot.messages.phrases import (
     VERDICT_MARKS,
     check_title,
     local_time,
+    requester_of,
     short_duration,
     since_when,
 )
@@ -132,7 +133,7 @@ def _running(run: Run) -> Escaped:
     done = len({f.check for f in run.findings})
     progress = f"{done} of {run.total} checks" if run.total else "waiting for a worker"
     gateway = f"{as_code(name_of(run))} on {as_code(run.order.target.cluster)}"
-    return raw(f"⏳ {gateway} · <@{run.order.user}> · {progress} · <#{run.order.channel}>")
+    return raw(f"⏳ {gateway} · {requester_of(run.order.user)} · {progress} · <#{run.order.channel}>")
 
 
 def _problem(found: GatewayVerdict, content: Overview) -> Escaped:

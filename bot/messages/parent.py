@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from bot.messages.alert_lines import alert_line
 from bot.messages.blocks import (
     Block,
     Escaped,
@@ -21,11 +22,12 @@ from bot.messages.findings import findings_of
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of
-from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration, since_when
+from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_duration, since_when
 from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.wording import VERDICTS, acting_causes
+from workers.records.alert import ThreadAlerts
 from workers.records.run import Run, RunState
 
 EDIT_INTERVALS = (1.0, 3.0)
@@ -45,11 +47,17 @@ MORE: tuple[tuple[MenuOption, str], ...] = (
 """The options of the overflow menu."""
 
 
-def parent_message(run: Run, now: datetime, later: Run | None = None, offered: Collection[str] = ()) -> Message:
+def parent_message(
+    run: Run,
+    now: datetime,
+    later: Run | None = None,
+    offered: Collection[str] = (),
+    alerts: ThreadAlerts | None = None,
+) -> Message:
     """The headline, the egress path, the progress, and after the run the verdict with actions.
 
     Once `later`, a re-check of this run, has ended, the parent shows its result, and this run's result as the earlier
-    one. The parent of an incident is its card, see `card`.
+    one. The parent of an incident is its card, see `card`. `alerts` are those of the thread.
     """
     shown = later if later is not None and later.report is not None else run
     headline, words = headline_of(shown)
@@ -58,7 +66,7 @@ def parent_message(run: Run, now: datetime, later: Run | None = None, offered: C
         blocks.append(section(path_of(shown)))
     if shown.report is not None:
         blocks += next_actions(shown.report)
-    blocks.append(context(*_lines(run, shown)))
+    blocks.append(context(*_lines(run, shown), *(alert_line(alerts) if alerts is not None else ())))
     buttons = buttons_of(run, shown, offered)
     return Message(
         "parent",
@@ -79,7 +87,7 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     yield progress_line(shown)
     if shown is not run and run.report is not None and run.ended is not None:
         earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
-        yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by <@{run.order.user}>")
+        yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by {requester_of(run.order.user)}")
     if shown.report is not None and (times := since_line(shown, shown.report)):
         yield times
 
@@ -95,9 +103,9 @@ def since_line(run: Run, report: Report) -> Escaped | None:
 def progress_line(run: Run) -> Escaped:
     """The requester of the run, its subject, its progress or result, and its ID."""
     order = run.order
-    parts = [f"<@{order.user}>"]
+    parts: list[str] = [requester_of(order.user)]
     if joined := [user for user in run.joined if user != order.user]:
-        parts.append("joined by " + ", ".join(f"<@{user}>" for user in joined))
+        parts.append("joined by " + ", ".join(map(requester_of, joined)))
     if order.target.host:
         parts.append(f"host {as_code(order.target.host)}")
     if order.target.client:

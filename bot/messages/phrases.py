@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from bot.messages.blocks import Escaped, plain, raw
 from checks.catalogue import catalogue
+from checks.config.alert_configuration import ALERT_USER
 from checks.model.findings import Effect, Severity, Status, Verdict
 from checks.reports.wording import plural
 from workers.records.beginnings import Beginning
@@ -50,6 +51,11 @@ def local_time(moment: datetime, form: str = "{time}") -> Escaped:
     """A time that Slack shows in each reader's time zone; UTC in notifications, which cannot."""
     utc = moment.astimezone(UTC)
     return raw(f"<!date^{int(utc.timestamp())}^{form}|{utc:%H:%M} UTC>")
+
+
+def requester_of(user: str) -> Escaped:
+    """The user who has requested a run, as a mention; an alert is no user."""
+    return raw("an alert" if user == ALERT_USER else f"<@{user}>")
 
 
 def since_when(beginning: Beginning) -> Escaped:

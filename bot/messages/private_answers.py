@@ -6,7 +6,7 @@ from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitt
 from bot.messages.canary_lines import canary_text
 from bot.messages.findings import code_and_title, findings_of, notification_of
 from bot.messages.headlines import name_of
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
+from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time, requester_of
 from bot.messages.recipes import recipe
 from bot.messages.since_healthy import current_faults, since_healthy_blocks
 from checks.model.findings import Finding, Status
@@ -88,7 +88,7 @@ def history_message(
     rows = []
     for number, run in enumerate(runs):
         before = runs[number + 1] if number + 1 < len(runs) else None
-        who = f" · <@{run.user}>" if run.user else ""
+        who = f" · {requester_of(run.user)}" if run.user else ""
         head = f"{VERDICT_MARKS[run.verdict]} {local_time(run.at, DATE_AND_TIME)} *{VERDICTS[run.verdict]}*{who}"
         rows.append(f"{head}{_difference(run, before)}")
     blocks = [section(raw(f"*Last {plural(len(runs), 'run')} for* {plain(name)}"))]

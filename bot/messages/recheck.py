@@ -19,7 +19,7 @@ from bot.messages.blocks import (
 from bot.messages.findings import code_and_title, finding_messages
 from bot.messages.headlines import fault_of, name_of, sentence_of
 from bot.messages.parent import parent_message, progress_line
-from bot.messages.phrases import VERDICT_MARKS, local_time
+from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of
 from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
 from workers.records.run import Run
@@ -64,7 +64,7 @@ def _unchanged(run: Run, report: Report, at: datetime | None) -> Escaped:
     now = local_time(run.ended) if run.ended is not None else raw("now")
     since = f" since {local_time(at)}" if at is not None else ""
     verdict = f"{VERDICT_MARKS[report.verdict]} Still {VERDICTS[report.verdict].lower()} at {now}"
-    return raw(f"{verdict}. *Nothing changed*{since}{same} · <@{run.order.user}>")
+    return raw(f"{verdict}. *Nothing changed*{since}{same} · {requester_of(run.order.user)}")
 
 
 def new_findings(report: Report, before: Report) -> tuple[Finding, ...]:

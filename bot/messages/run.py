@@ -7,6 +7,7 @@ finding. With a host, the route adds a list and a picture. A re-check has only i
 from collections.abc import Collection
 from datetime import datetime
 
+from bot.messages.alert_lines import alert_messages
 from bot.messages.blocks import Message
 from bot.messages.card import CardView, card_message, owner_messages
 from bot.messages.findings import finding_messages, findings_of
@@ -16,6 +17,7 @@ from bot.messages.route import route_messages
 from bot.messages.steps import step_messages
 from bot.messages.verdict import verdict_message
 from checks.model.findings import Status
+from workers.records.alert import ThreadAlerts
 from workers.records.run import Run
 
 STEPS_PACE = (2.0, 6.0)
@@ -28,33 +30,36 @@ A symptom may then come before its cause.
 """
 
 
-def run_messages(
+def run_messages(  # noqa: PLR0913 - one argument for each record that the thread shows
     run: Run,
     now: datetime,
     before: Run | None = None,
     later: Run | None = None,
     picture: str = "",
     offered: Collection[str] = (),
+    *,
     card: CardView | None = None,
+    alerts: ThreadAlerts | None = None,
 ) -> tuple[Message, ...]:
     """Every message for the current state of the run, in the order of the thread.
 
     `before` is the run that this one re-checks, `later` the last re-check of this one, `picture` the id of the uploaded picture
     of its route, `offered` the permissions of the active steps that its buttons may request. The findings of an active run are
     delayed: most runs end within the delay, and the root cause comes first. `card` is the card that its parent message
-    shows, or that has taken its place.
+    shows, or that has taken its place; `alerts` are those of the thread that the run heads.
     """
     if before is not None and before.report is not None:
         return recheck_messages(run, now, before.report, before.ended, offered)
     if card is not None:
         found = [card_message(run, card, offered), *(owner_messages(card) if card.card.run == run.id else ())]
     else:
-        found = [parent_message(run, now, later, offered)]
+        found = [parent_message(run, now, later, offered, alerts)]
     if run.report is not None:
         found.append(verdict_message(run, run.report))
         found += route_messages(run, picture)
     if findings_wait(run, now) == 0:
         found += finding_messages(run, offered=offered)
+    found += alert_messages(run, alerts) if alerts is not None else ()
     found += step_messages(findings_of(run), every=0.0 if run.state.ended else edit_interval(run, now, STEPS_PACE))
     return tuple(found)
 

@@ -18,7 +18,7 @@ from bot.messages.blocks import (
 from bot.messages.findings import findings_explained_by
 from bot.messages.headlines import coverage_of, fault_of, sentence_of
 from bot.messages.interaction_values import FindingValue
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, since_when
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of, since_when
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import VERDICTS, explains, plural, roots_of
 from workers.records.run import Run
@@ -49,7 +49,7 @@ def verdict_message(run: Run, report: Report) -> Message:
             for c in report.changes[:5]
         )
         blocks.append(section(raw(f"*Recent changes*\n{rows}")))
-    blocks.append(context(raw(coverage_of(report)), raw(f"Requested by <@{run.order.user}>")))
+    blocks.append(context(raw(coverage_of(report)), raw(f"Requested by {requester_of(run.order.user)}")))
     words = {
         Verdict.HEALTHY: "Healthy. ",
         Verdict.DEGRADED: "Warning: ",

@@ -12,7 +12,7 @@ def secrets() -> tuple[str, ...]:
     config = slack_settings()
     return tuple(
         each.get_secret_value()
-        for each in (config.slack_bot_token, config.slack_signing_secret, config.slack_app_token)
+        for each in (config.slack_bot_token, config.slack_signing_secret, config.slack_app_token, config.alerts_token)
     )
 
 

@@ -8,6 +8,12 @@ ACKNOWLEDGED = Histogram(
     "Seconds from the arrival of a request to its acknowledgement.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
 )
+ALERTS = Counter("egress_diag_alerts_total", "Alerts of Alertmanager by outcome.", ["outcome"])
+ALERT_SECONDS = Histogram(
+    "egress_diag_alert_answer_seconds",
+    "Seconds from the arrival of a notification of Alertmanager to its answer.",
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10),
+)
 SLACK_CALLS = Counter(
     "egress_diag_slack_calls_total",
     "Calls of Slack's API, by method and outcome (ok, or Slack's error code).",

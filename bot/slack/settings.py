@@ -12,7 +12,7 @@ _ONE_LINE = "one line of ASCII characters without spaces (does the Secret end wi
 
 
 class SlackSettings(EnvironmentSettings):
-    """Slack's tokens and addresses (docs/contract.md#environment).
+    """Slack's tokens and addresses, and the token of alerts (docs/contract.md#environment).
 
     Secrets are never printed, logged or posted. Raises BadSetting.
     """
@@ -20,6 +20,7 @@ class SlackSettings(EnvironmentSettings):
     slack_bot_token: Token = Field(SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description=_ONE_LINE)
     slack_signing_secret: Token = Field(SecretStr(""), validation_alias="SLACK_SIGNING_SECRET", description=_ONE_LINE)
     slack_app_token: Token = Field(SecretStr(""), validation_alias="SLACK_APP_TOKEN", description=_ONE_LINE)
+    alerts_token: Token = Field(SecretStr(""), validation_alias="EGRESS_DIAG_ALERTS_TOKEN", description=_ONE_LINE)
     slack_api_url: WebAddress = Field(
         "https://slack.com/api/",
         validation_alias="SLACK_API_URL",

@@ -13,10 +13,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from slack_bolt import BoltResponse
 from tornado.httputil import HTTPHeaders
-from tornado.web import Application, stream_request_body
+from tornado.web import RequestHandler, stream_request_body
 
 from bot.slack.metrics import ACKNOWLEDGED
-from bot.web.server import MEBIBYTE, PlainHandler, ServerLimits, make_application
+from bot.web.bodies import BodyBudget, BodyHandler
+from bot.web.server import MEBIBYTE, ServerLimits
 
 SLACK_LIMITS = ServerLimits()
 """The limits of requests on the port for Slack."""
@@ -41,8 +42,7 @@ class Gate:
         self._secret = secret.encode()
         self.answer = answer
         self.threads: Executor = ThreadPoolExecutor(32, thread_name_prefix="request")
-        self.held = 0
-        """Bytes of all bodies under way. Only the server's thread changes it."""
+        self.budget = BodyBudget(BODIES_BUDGET)
 
     def may_be_signed(self, headers: HTTPHeaders) -> bool:
         """Whether the headers have a signature in Slack's form and a time of the last five minutes."""
@@ -59,12 +59,13 @@ class Gate:
 
 
 @stream_request_body
-class SlackRequests(PlainHandler):
+class SlackRequests(BodyHandler):
     """Verifies a request, and passes it to Bolt on one of the gate's threads."""
 
     def initialize(self, gate: Gate) -> None:
         """Keep the shared gate; Tornado makes a handler for each request."""
         self.gate = gate
+        self.budget = gate.budget
         self.body = bytearray()
 
     def prepare(self) -> None:
@@ -73,18 +74,8 @@ class SlackRequests(PlainHandler):
             self.refuse(405, "only POST")
         elif not self.gate.may_be_signed(self.request.headers):
             self.refuse(401, "not signed by Slack")
-        elif int(self.request.headers.get("Content-Length") or 0) > SLACK_LIMITS.body_bytes:
-            self.refuse(413, "the body is too large")
-
-    def data_received(self, chunk: bytes) -> None:
-        """Keep a part of the body, within the budget of all."""
-        if self._finished:
-            return
-        if self.gate.held + len(chunk) > BODIES_BUDGET:
-            self.refuse(503, "too many requests")
-            return
-        self.gate.held += len(chunk)
-        self.body += chunk
+        else:
+            self.is_too_large()
 
     async def post(self) -> None:
         """Answer a whole request."""
@@ -105,19 +96,11 @@ class SlackRequests(PlainHandler):
         self.finish(answer.body)
         ACKNOWLEDGED.observe(time.perf_counter() - began)
 
-    def on_finish(self) -> None:
-        """Give the memory of the body back."""
-        self._release()
 
-    def on_connection_close(self) -> None:
-        """Give the memory of the body back if the connection broke before the answer."""
-        self._release()
-
-    def _release(self) -> None:
-        self.gate.held -= len(self.body)
-        self.body = bytearray()
+SLACK_PATH = "/slack/events"
+"""The path of Slack's requests."""
 
 
-def slack_application(gate: Gate) -> Application:
-    """The endpoints on the port for Slack."""
-    return make_application([("/slack/events", SlackRequests, {"gate": gate})])
+def slack_handler(gate: Gate) -> tuple[str, type[RequestHandler], dict[str, object]]:
+    """The endpoint for Slack's requests."""
+    return (SLACK_PATH, SlackRequests, {"gate": gate})

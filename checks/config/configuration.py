@@ -1,4 +1,4 @@
-"""The configuration as values: clusters, access, digests, retention.
+"""The configuration as values: clusters, access, digests, alerts, retention.
 
 Source: docs/contract.md#configuration.
 """
@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from checks.config.alert_configuration import AlertConfig
 from checks.config.duration import Duration
 from checks.config.probe_configuration import ProbeConfig
 from checks.model.question import ClusterIdentity
@@ -183,6 +184,8 @@ class Config(_Strict):
     clusters: tuple[ClusterConfig, ...] = ()
     access: tuple[AccessRule, ...] = ()
     digests: tuple[DigestConfig, ...] = ()
+    alerts: tuple[AlertConfig, ...] = ()
+    """The alerts that start a check; the first entry that matches decides."""
     sweep_every: Duration = timedelta(hours=1)
     """The interval of the fleet check whose results digests and handoffs report.
 
@@ -209,6 +212,7 @@ class Config(_Strict):
                 if self.clusters and not any(fnmatchcase(c.name, pattern) for c in self.clusters):
                     raise ValueError(f'access.{number}.clusters: "{pattern}" matches no cluster of this file')
         self._check_digests()
+        self._check_alerts()
         return self
 
     def _check_digests(self) -> None:
@@ -224,15 +228,27 @@ class Config(_Strict):
         if timedelta(0) < self.sweep_every < SHORTEST_SWEEP:
             raise ValueError("sweep_every: expected at least 5m, or 0s to turn it off")
 
+    def _check_alerts(self) -> None:
+        for number, alert in enumerate(self.alerts):
+            if alert.fixed_cluster and self.named_exactly(alert.fixed_cluster) is None:
+                raise ValueError(f'alerts.{number}.cluster: "{alert.fixed_cluster}" is no cluster of this file')
+
+    def named_exactly(self, name: str) -> ClusterConfig | None:
+        """The cluster with this name or alias, ignoring case.
+
+        A prefix does not count: programs give full names.
+        """
+        wanted = name.strip().lower()
+        return next((c for c in self.clusters if wanted in (each.lower() for each in c.names)), None)
+
     def cluster(self, typed: str) -> ClusterConfig:
         """The cluster with this name or alias, ignoring case, or with a unique prefix of one.
 
         Raises UnknownCluster with the nearest names.
         """
         wanted = typed.strip().lower()
-        for cluster in self.clusters:
-            if wanted in (name.lower() for name in cluster.names):
-                return cluster
+        if (named := self.named_exactly(typed)) is not None:
+            return named
         started = [c for c in self.clusters if wanted and any(n.lower().startswith(wanted) for n in c.names)]
         if len(started) == 1:
             return started[0]

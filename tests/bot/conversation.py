@@ -12,19 +12,24 @@ from dataclasses import dataclass
 
 from bot.app import make_bolt
 from bot.courier.courier import Courier
+from bot.listeners.alerts import AlertIntake
 from bot.listeners.intake import Intake
 from bot.messages.interaction_values import MenuValue
 from bot.sandbox import Ack, SandboxServer, StoredMessage
 from bot.slack.settings import SlackSettings as BotSettings
 from bot.slack.web_api import Slack
-from bot.web.server import BoundedServer
-from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
+from bot.web.alert_requests import AlertAnswer, AlertGate, alerts_handler
+from bot.web.server import BoundedServer, make_application
+from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_handler
 from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import ConnectedClient as Client
 from workers.records.run import Run
 from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import Diagnoser
+
+ALERTS_TOKEN = "token-of-alerts"
+"""The bearer token of alerts in conversations."""
 
 
 @dataclass
@@ -112,7 +117,10 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
         SLACK_APP_TOKEN="",
     )
     gate = Gate(slack.app.signing_secret, Intake(make_bolt(settings, config, client)).http)
-    server = BoundedServer(slack_application(gate), "127.0.0.1", 0, SLACK_LIMITS, "conversation")
+    intake = AlertIntake(config, client)
+    alerts = AlertGate(ALERTS_TOKEN, lambda body: AlertAnswer(*intake.answer(body)))
+    application = make_application([slack_handler(gate), alerts_handler(alerts)])
+    server = BoundedServer(application, "127.0.0.1", 0, SLACK_LIMITS, "conversation")
     server.start()
     slack.request_url = f"http://127.0.0.1:{server.port}/slack/events"
     try:

@@ -29,6 +29,24 @@ MATRIX: dict[str, dict[str, Any]] = {
             "ingressFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]
         },
     },
+    "alerts in Socket Mode": {
+        "alerts": {"existingSecret": "egress-diag-alerts"},
+        "networkPolicy": {
+            "alertsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+        },
+        "config": {
+            "clusters": [HERE],
+            "access": [RULE],
+            "alerts": [
+                {
+                    "match": {"alertname": "EgressGateway.*"},
+                    "cluster": "{{cluster}}",
+                    "gateway": "{{namespace}}/{{service}}",
+                    "channel": "C0123456789",
+                }
+            ],
+        },
+    },
     "a fleet with credentials from Azure": {
         "azure": {
             "clientId": "11111111-2222-3333-4444-555555555555",

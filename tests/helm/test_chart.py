@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from checks.actions.planning import ACTION_READS
 from checks.catalogue import catalogue
+from checks.config.alert_configuration import AlertConfig
 from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure
 from checks.config.configuration_file import parse
 from checks.config.probe_configuration import ProbeConfig
@@ -244,6 +245,18 @@ def test_only_workers_have_cluster_credentials_and_only_the_bot_has_slack_tokens
             assert identity is None
 
 
+def test_only_the_listener_has_the_token_of_alerts_and_only_alertmanager_reaches_its_port() -> None:
+    objects = rendered(MATRIX["alerts in Socket Mode"])
+    for component, each in pods(objects):
+        names = [e["name"] for c in each["spec"]["containers"] for e in c.get("env", [])]
+        assert ("EGRESS_DIAG_ALERTS_TOKEN" in names) == (component == "bot"), component
+    first, _ = named(objects, "NetworkPolicy", "egress-diag-bot")["spec"]["ingress"]
+    assert first["ports"] == [{"port": "http"}]
+    assert first["from"] == MATRIX["alerts in Socket Mode"]["networkPolicy"]["alertsFrom"]
+    unused = rendered(merged(MATRIX["alerts in Socket Mode"], {"alerts": {"existingSecret": ""}}))
+    assert len(named(unused, "NetworkPolicy", "egress-diag-bot")["spec"]["ingress"]) == 1
+
+
 def test_the_workers_use_the_managed_identity() -> None:
     objects = rendered(MATRIX["a fleet with credentials from Azure"])
     account = named(objects, "ServiceAccount", "egress-diag-worker")
@@ -390,6 +403,7 @@ def test_the_schema_has_the_keys_of_the_configuration_file() -> None:
         (config["properties"]["clusters"]["items"]["properties"]["azure"]["oneOf"][1], SavedAzure),
         (config["properties"]["access"]["items"], AccessRule),
         (config["properties"]["digests"]["items"], DigestConfig),
+        (config["properties"]["alerts"]["items"], AlertConfig),
         (config["properties"]["retention"], Retention),
         (config["properties"]["probe"], ProbeConfig),
     ]

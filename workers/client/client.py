@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, cast
 
+from checks.config.alert_configuration import ALERT_USER
 from checks.config.configuration import Config
 from workers.client.actions import ActionClient
+from workers.client.alerts import AlertClient
 from workers.client.cards import CardClient
 from workers.client.deliveries import DeliveryClient
 from workers.client.fleet import FleetClient
@@ -24,6 +26,7 @@ from workers.queue.connection import Unavailable, check_writable, quick_connecti
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.records.action import ActionOrder, ActionRecord
+from workers.records.alert import ThreadAlerts
 from workers.records.digest import Digest, DigestOrder
 from workers.records.handoff import Handoff, HandoffOrder
 from workers.records.history import GatewayVerdict
@@ -37,7 +40,7 @@ from workers.telemetry.metrics import BacklogCollector
 
 log = logging.getLogger(__name__)
 
-_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target, ActionRecord)
+_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target, ActionRecord, ThreadAlerts)
 _Active = TypeVar("_Active", Run, Watch, Schedule, ActionRecord)
 
 
@@ -67,6 +70,7 @@ class Client:
         self.deliveries = DeliveryClient(stores)
         self.cards = CardClient(stores)
         self.actions = ActionClient(stores)
+        self.alerts = AlertClient(stores, self.start)
         self.conversations = stores.conversations
         self.watch_interval = stores.watches.interval
         """The time between two checks of a watch."""
@@ -79,6 +83,7 @@ class Client:
             Schedule: stores.fleet.schedules.find,
             Target: stores.conversations.last_target,
             ActionRecord: stores.actions.get,
+            ThreadAlerts: stores.alerts.of_thread,
         }
         self._active: dict[type, Callable[[], Any]] = {
             Run: stores.runs.active,
@@ -92,7 +97,8 @@ class Client:
     def get(self, kind: type[_Record], record_id: str) -> _Record | None:
         """One record, or None if it is unknown, too old, or (a digest) not composed yet.
 
-        A schedule is found only if a person added it. A target is the one last diagnosed in the channel with this ID.
+        A schedule is found only if a person added it. A target is the one last diagnosed in the channel with this ID; alerts
+        are those of the thread that the run with this ID heads.
         """
         return cast("_Record | None", self._readers[kind](record_id))
 
@@ -230,7 +236,7 @@ class Client:
 
         Never raises.
         """
-        if entry.channel and entry.outcome != "unavailable":
+        if entry.channel and entry.outcome != "unavailable" and entry.user != ALERT_USER:
             try:
                 self.conversations.note_presence(entry.user, entry.channel)
             except Unavailable as error:

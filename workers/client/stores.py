@@ -18,6 +18,7 @@ from workers.records.action import ActionRecord
 from workers.records.run import Order, Run
 from workers.records.watch import Watch
 from workers.runs.action_store import Actions
+from workers.runs.alerts import Alerts
 from workers.runs.audit import Audit
 from workers.runs.canaries import Canaries
 from workers.runs.conversations import Conversations
@@ -56,6 +57,7 @@ class Stores:
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
         self.memory = MemoryBudget(connection, prefix, self.evidence)
         self.conversations = Conversations(connection, prefix, keep)
+        self.alerts = Alerts(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
         self.unreadable = UnreadableRecords(connection, prefix)
         self.listings = Listings(connection, prefix)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checks.catalogue import catalogue
 from checks.config.access_rules import Requester, nameable_gateways
+from checks.config.alert_configuration import ALERT_USER
 from checks.config.configuration import UnknownCluster
 from checks.engine.diagnosis import Evaluated
 from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
@@ -103,7 +104,8 @@ class Diagnoser:
             self._end(run, self.stores.runs.refuse(run, f"{several}.", several.choices))
         except UnknownGateway as unknown:
             # A repetition and a watch concern a gateway that existed: everyone in their thread has to know.
-            known = run.order.after is not None or run.order.watch
+            # No one reads a private answer to an alert.
+            known = run.order.after is not None or run.order.watch or run.order.user == ALERT_USER
             problem = error_sentence(unknown)
             if known:
                 self._end(run, self.stores.runs.refuse(run, problem, unknown.nearest, gone=not unknown.unread))

@@ -29,6 +29,9 @@ spec:
         {{- if .slack }}
         {{- include "egress-diag.slackChecksum" $root | nindent 8 }}
         {{- end }}
+        {{- if and .http $root.Values.alerts.existingSecret }}
+        checksum/alerts: {{ include "egress-diag.secretSum" (dict "root" $root "name" $root.Values.alerts.existingSecret) }}
+        {{- end }}
         {{- with $values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -54,6 +57,13 @@ spec:
             {{- include "egress-diag.environment" $root | nindent 12 }}
             {{- if .slack }}
             {{- include "egress-diag.slackEnvironment" $root | nindent 12 }}
+            {{- end }}
+            {{- if and .http $root.Values.alerts.existingSecret }}
+            - name: EGRESS_DIAG_ALERTS_TOKEN
+              valueFrom:
+                secretKeyRef:
+                  name: {{ $root.Values.alerts.existingSecret }}
+                  key: EGRESS_DIAG_ALERTS_TOKEN
             {{- end }}
             {{- with $values.extraEnv }}
             {{- toYaml . | nindent 12 }}

@@ -161,3 +161,36 @@ def test_a_clock_skew_that_slack_rejects(options: DoctorOptions) -> None:
 def test_every_requirement_fails_or_warns_in_a_test_here() -> None:
     written = Path(__file__).read_text()
     assert [each.name for each in SLACK_REQUIREMENTS if f'"{each.name}"' not in written] == []
+
+
+ALERTS = """clusters: [{name: prod-weu, bundle: weu}, {name: dev-weu, bundle: dev}]
+access: [{allow: [diagnose], users: [%s], clusters: ['prod-*'], channels: [C0OPS]}]
+alerts:
+  - {match: {alertname: "Egress.*"}, cluster: "{{cluster}}", gateway: "{{service}}", channel: C0OPS}
+  - {match: {alertname: "Dev.*"}, cluster: dev-weu, gateway: egw, channel: C0OPS}
+"""
+
+
+def test_alerts_without_a_token_or_a_rule(
+    options: DoctorOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "egress-diag.yaml"
+    path.write_text(ALERTS % "U0BOB")
+    lines = tried(options)
+    assert "answers 404" in one(lines, "alerts-token").observed
+    failed = [line for line in lines if line.requirement.name == "alerts-access"]
+    assert [(line.subject, line.state) for line in failed] == [("alerts.0", State.FAILED), ("alerts.1", State.FAILED)]
+    path.write_text(ALERTS % "alerts")
+    monkeypatch.setenv("EGRESS_DIAG_ALERTS_TOKEN", "token-of-alerts")
+    lines = tried(options)
+    assert one(lines, "alerts-token", State.PASSED).subject == ""
+    assert one(lines, "alerts-access", State.PASSED).observed == "`alerts` may check prod-weu in C0OPS"
+    assert one(lines, "alerts-access").observed == "`alerts` may not check dev-weu in C0OPS"
+    assert [line.subject for line in lines if line.requirement.name == "slack-channel"] == ["C0OPS"]
+    assert "token-of-alerts" not in str(lines)
+
+
+def test_a_token_of_alerts_without_alerts(options: DoctorOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [line for line in tried(options) if line.requirement.name.startswith("alerts")]
+    monkeypatch.setenv("EGRESS_DIAG_ALERTS_TOKEN", "token-of-alerts")
+    assert "every alert is refused" in one(tried(options), "alerts-token", State.WARNED).observed
