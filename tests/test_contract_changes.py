@@ -20,7 +20,7 @@ HEALTHY = ROOT / "examples" / "bundles" / "healthy"
 PENDING = ROOT / "examples" / "bundles" / "prefix-pending"
 GATEWAY = "team-egress/egw"
 ROUTE = "VirtualService/team-egress/direct-cnn-through-egress-gateway"
-HARMLESS = {
+HARMLESS: dict[str, Any] = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "ServiceEntry",
     "metadata": {"name": "bank", "namespace": "team-a"},
@@ -32,7 +32,7 @@ HARMLESS = {
         "exportTo": ["."],
     },
 }
-DENY = {
+DENY: dict[str, Any] = {
     "apiVersion": "security.istio.io/v1",
     "kind": "AuthorizationPolicy",
     "metadata": {"name": "deny", "namespace": "team-egress"},
@@ -197,3 +197,52 @@ def test_a_wrong_option_exits_2(words: tuple[str, ...], problem: str) -> None:
 def test_a_directory_that_is_rendered_first(name: str, content: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
     assert problem in refused("diagnose", "x", GATEWAY, "--bundle", HEALTHY, "--with", tmp_path)
+
+
+# Fleet
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration with two clusters: one with two gateways, and one that is starting."""
+    write_bundle(named("two-gateways-one-configuration"), tmp_path / "two")
+    clusters = [{"name": "one", "bundle": str(PENDING)}, {"name": "two", "bundle": str(tmp_path / "two")}]
+    (tmp_path / "egress-diag.yaml").write_text(yaml.safe_dump({"clusters": clusters}), encoding="utf-8")
+    return tmp_path / "egress-diag.yaml"
+
+
+def test_a_sweep_lists_only_gateways_that_change_in_full(config: Path, tmp_path: Path) -> None:
+    of_one = {**DENY, "spec": {**DENY["spec"], "selector": {"matchLabels": {"istio": "egw"}}}}
+    answer = ask("sweep", "two", "--config", config, "--with", file(tmp_path, of_one))
+    assert answer.code == 1
+    lines = answer.out.splitlines()
+    unchanged = [line for line in lines if line.startswith("no change")]
+    assert len(unchanged) == 1
+    assert lines.index(unchanged[0]) < lines.index("two  team-egress/egw")
+    assert "  This change breaks egress: 1 route through the gateway would be lost" in answer.out
+    assert "2 gateways in 1 cluster: 1 would break, 0 inconclusive, 1 with a difference, 1 without;" in lines[-1]
+
+
+def test_a_sweep_exits_with_the_state_if_applied(config: Path, tmp_path: Path) -> None:
+    harmless = file(tmp_path, HARMLESS)
+    assert ask("sweep", "--config", config, "--with", harmless).code == 4
+    assert ask("sweep", "two", "--config", config, "--with", harmless).code == 0
+    assert ask("sweep", "two", "--config", config, "--with", file(tmp_path, UNREAD)).code == 3
+
+
+def test_the_documents_and_the_markdown_of_a_sweep(config: Path, tmp_path: Path) -> None:
+    path = file(tmp_path, DENY)
+    answer = ask("sweep", "two", "--config", config, "--with", path, "--output", "json")
+    documents = [json.loads(line) for line in answer.out.splitlines()]
+    assert {each["if_applied"]["verdict"] for each in documents} == {"broken", "healthy"}
+    assert len(documents) == 2
+    markdown = ask("sweep", "--config", config, "--with", path, "--output", "markdown").out
+    assert markdown.startswith("# Would this change break egress?\n\n3 gateways in 2 clusters: 2 would break")
+    assert markdown.count("## Egress gateway ") == 2
+    assert "give --with or --without" in refused("sweep", "--config", config, "--output", "markdown")
+
+
+def test_a_sweep_of_a_deletion_that_fits_no_cluster_exits_2(config: Path) -> None:
+    answer = ask("sweep", "--config", config, "--without", "Gateway/team-egress/missing")
+    assert answer.code == 2
+    assert answer.out.count("Gateway/team-egress/missing: there is no such object") == 2

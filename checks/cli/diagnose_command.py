@@ -90,7 +90,7 @@ def _exit_if_applied(
     from checks.sources.run import run_if_applied
 
     try:
-        found = run_if_applied(source, question, chosen, timeout, proposed)
+        found = run_if_applied(source, question, chosen, timeout, proposed, form == "json")
         if form == "json":
             write_out(change_document.change_json(found, indent=True))
         elif form == "markdown":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
 from checks.cli.cluster_arguments import ClusterArguments, cluster_options, named_cluster
 from checks.cli.usage import EXIT_CODES, Seconds, refuse
 
@@ -15,25 +16,35 @@ if TYPE_CHECKING:
     from checks.sources.source import Source
 
 
-@click.command("sweep")
+class SweepArguments(ClusterArguments, ChangeArguments):
+    """The options of `sweep` that other commands have, too."""
+
+
+@click.command("sweep", cls=WithFiles)
 @click.argument("clusters", nargs=-1)
 @cluster_options
+@change_options
 @click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the results."
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Format of the results; markdown needs --with or --without.",
 )
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 @click.option(
     "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each cluster in seconds."
 )
 def sweep_command(
-    clusters: tuple[str, ...], output: str, only: str | None, timeout: float, **options: Unpack[ClusterArguments]
+    clusters: tuple[str, ...], output: str, only: str | None, timeout: float, **options: Unpack[SweepArguments]
 ) -> None:
     """Check every egress gateway of CLUSTERS (default: all configured).
 
     CLUSTERS are names or patterns such as 'prod-*'. Without a configuration, the current context of the kubeconfig is
     checked, or --context. Prints one line per gateway, the worst last, then a summary. Each cluster is read once for all its
-    gateways. JSON is one document per line. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong,
-    3 inconclusive, 4 starting.
+    gateways. JSON is one document per line. With --with or --without, the gateways that a change of the cluster's objects
+    would affect are reported in full; the exit code is that of the state if applied, and 1 if a route would be lost or an
+    object refused. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
     """
     from checks.catalogue import catalogue
     from checks.cli.sweep_console import follow
@@ -49,10 +60,15 @@ def sweep_command(
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
     except BadQuestion as wrong:
         refuse(wrong)
-    sweeps = sweep_clusters(entries, open_source, chosen, timeout, recipes=output == "json")
-    done = follow(sweeps, len(entries), output, perf_counter)
+    proposed = proposed_change(options)
+    if output == "markdown" and proposed is None:
+        refuse("--output markdown is the report of a proposed change: give --with or --without")
+    sweeps = sweep_clusters(entries, open_source, chosen, timeout, recipes=output == "json", proposed=proposed)
+    done = follow(sweeps, len(entries), output, perf_counter, proposed=proposed is not None)
     if not any(each.opened for each in done):
         sys.exit(2)
+    if any(each.breaks for each in done):
+        sys.exit(1)
     sys.exit(EXIT_CODES[worst_verdict(each.verdict for each in done).value])
 
 

@@ -8,16 +8,16 @@ import orjson
 
 from checks.engine.sweep import ClusterSweep
 from checks.model.inert_text import inert
-from checks.reports import document, fleet
+from checks.reports import change_document, change_fleet, document, fleet
 
 
 def follow(
-    sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float]
+    sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float], *, proposed: bool = False
 ) -> tuple[ClusterSweep, ...]:
     """Return all clusters, and write them as `text` or `json`.
 
-    JSON is written when a cluster is done; text at the end, the worst gateway last, where a terminal shows it. `clock`
-    returns monotonic seconds.
+    JSON is written when a cluster is done; text at the end, the worst gateway last, where a terminal shows it. With a change
+    that is `proposed`, also as `markdown`. `clock` returns monotonic seconds.
     """
     began = clock()
     done: list[ClusterSweep] = []
@@ -34,14 +34,20 @@ def follow(
     finally:
         if bar is not None:
             bar.clear()
-    if form == "text":
+    if form == "markdown":
+        click.echo(change_fleet.fleet_markdown(done), nl=False)
+    elif form == "text" and proposed:
+        click.echo(inert("\n".join(change_fleet.fleet_lines(done, clock() - began))))
+    elif form == "text":
         lines = [*fleet.sweep_lines(done), *fleet.sweep_summary(done, clock() - began)]
         click.echo(inert("\n".join(lines)))
     return tuple(done)
 
 
 def _write_documents(swept: ClusterSweep) -> None:
-    for report in swept.reports:
+    for applied in swept.applied:
+        click.echo(inert(change_document.change_json(applied, indent=False)))
+    for report in () if swept.applied else swept.reports:
         click.echo(inert(document.REPORT.dump_json(report).decode()))
     if swept.problem:
         click.echo(inert(orjson.dumps(fleet.cluster_document(swept)).decode()))

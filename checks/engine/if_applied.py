@@ -125,13 +125,17 @@ def if_applied(
     checks: Sequence[Check],
     store: FactStore,
     proposed: ProposedState,
+    recipes: bool = True,
 ) -> IfApplied:
-    """Diagnose the same gateway over the laid facts, and compare with the report of `store`."""
+    """Diagnose the same gateway over the laid facts, and compare with the report of `store`.
+
+    `recipes` as for `Diagnosis.finish`.
+    """
     laid = proposed.laid
     known = target if target is not None and target.known else None
     run = Diagnosis(laid.store, question, checks, known)
     run.advance()
-    then = run.finish(0.0)
+    then = run.finish(0.0, recipes)
     if run.target is not None:
         then = replace(then, settings=snapshot(laid.store, run.target))
     not_known = [each for each in laid.not_known if each.namespace in ("", then.namespace)]

@@ -10,6 +10,7 @@ from datetime import datetime
 from checks.engine.check import Check
 from checks.engine.collection import collection_paused
 from checks.engine.diagnosis import TARGET_READS, evaluate
+from checks.engine.if_applied import IfApplied, ProposedState, if_applied
 from checks.engine.settings_snapshot import snapshot
 from checks.engine.unmade_checks import causes_of
 from checks.facts.api_server import ApiServer
@@ -57,14 +58,22 @@ class ClusterSweep:
     """
     unread_logs: int = 0
     """Number of logs of ready pods that were not read, to limit the load on the API server."""
+    applied: tuple[IfApplied, ...] = ()
+    """Each gateway with a proposed change; empty without one."""
 
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of its gateways (docs/contract.md#verdict).
 
-        Inconclusive if it was not checked.
+        Inconclusive if it was not checked. With a proposed change, that if it were applied.
         """
-        return worst_verdict((r.verdict for r in self.reports), missing=bool(self.problem))
+        verdicts = [each.verdict for each in self.applied or self.reports]
+        return worst_verdict(verdicts, missing=bool(self.problem))
+
+    @property
+    def breaks(self) -> bool:
+        """Whether a proposed change breaks a gateway."""
+        return any(each.breaks for each in self.applied)
 
 
 def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:
@@ -153,6 +162,30 @@ def evaluate_each(
             missing = _unread_of(store, target, unread)
             reports.append(_without_passes(report, of_logs, missing) if missing else report)
     return tuple(reports)
+
+
+def apply_to_each(
+    store: FactStore,
+    identity: ClusterIdentity,
+    checks: Sequence[Check],
+    diagnosed: Iterable[tuple[EgressGateway, Report]],
+    proposed: ProposedState,
+    unread: frozenset[PodName] = frozenset(),
+    recipes: bool = False,
+) -> tuple[IfApplied, ...]:
+    """The gateways of these reports, with those if the proposal were applied.
+
+    The proposal was laid over the facts once for all of them.
+    """
+    of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
+    done = []
+    with collection_paused():
+        for target, now in diagnosed:
+            question = Question(identity, target.name, target.namespace)
+            found = if_applied(now, question, target, checks, store, proposed, recipes)
+            missing = _unread_of(store, target, unread)
+            done.append(replace(found, then=_without_passes(found.then, of_logs, missing)) if missing else found)
+    return tuple(done)
 
 
 def _unread_of(store: FactStore, target: EgressGateway, unread: frozenset[PodName]) -> int:

@@ -28,7 +28,12 @@ class RouteState:
     def effect(self) -> tuple[Outcome, str, str, str]:
         """The parts that users of the route notice: two states with the same effect are alike."""
         arrives = self.outcome is not Outcome.FAILS
-        return (self.outcome, "" if arrives else self.answer, self.source_address, self.destination if arrives else "")
+        return (
+            self.outcome,
+            "" if arrives else self.answer or self.reason,
+            self.source_address,
+            self.destination if arrives else "",
+        )
 
 
 @with_config(serialize_by_alias=True)

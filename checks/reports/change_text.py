@@ -34,7 +34,8 @@ def change_lines(found: IfApplied) -> Iterator[str]:
         for each in found.not_known:
             yield from wrapped(each.statement + ("" if each.decides else " (it does not decide)"))
     yield ""
-    yield f"If applied: {coverage(found.then)}; {found.then.duration_seconds:.1f} s"
+    seconds = found.then.duration_seconds
+    yield f"If applied: {coverage(found.then)}" + (f"; {seconds:.1f} s" if seconds else "")
 
 
 def _labelled(label: str, sentence: str, pad: str) -> Iterator[str]:

@@ -9,7 +9,8 @@ from checks.model.findings import Verdict
 from checks.reports.document import SCHEMA, stamp
 from checks.reports.wording import coverage, headline, plural
 
-_BEST_FIRST = (Verdict.HEALTHY, Verdict.DEGRADED, Verdict.STARTING, Verdict.INCONCLUSIVE, Verdict.BROKEN)
+BEST_FIRST = (Verdict.HEALTHY, Verdict.DEGRADED, Verdict.STARTING, Verdict.INCONCLUSIVE, Verdict.BROKEN)
+"""The verdicts in the order in which gateways are listed."""
 
 
 def sweep_lines(swept: Sequence[ClusterSweep]) -> Iterator[str]:
@@ -20,13 +21,13 @@ def sweep_lines(swept: Sequence[ClusterSweep]) -> Iterator[str]:
     rows: list[tuple[int, str, str]] = []
     for each in swept:
         if each.problem:
-            rank = _BEST_FIRST.index(Verdict.INCONCLUSIVE)
+            rank = BEST_FIRST.index(Verdict.INCONCLUSIVE)
             rows.append((rank, each.cluster, f"{'not checked':<12}  {each.cluster}  {each.problem}"))
         elif not each.reports:
             rows.append((0, each.cluster, f"{'':<12}  {each.cluster}  No egress gateway is enabled."))
         for report in each.reports:
             name = f"{each.cluster}  {report.namespace}/{report.gateway}"
-            rows.append((_BEST_FIRST.index(report.verdict), name, f"{report.verdict:<12}  {name}  {headline(report)}"))
+            rows.append((BEST_FIRST.index(report.verdict), name, f"{report.verdict:<12}  {name}  {headline(report)}"))
     yield from (line for _, _, line in sorted(rows))
 
 
@@ -50,7 +51,7 @@ def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str
         yield f"{each.cluster}: {plural(each.unread_logs, 'log')} of ready pods not read, to limit the load on its API server."
     if len(reports) == 1:
         yield coverage(reports[0])
-    worst = max(reports, key=lambda report: _BEST_FIRST.index(report.verdict), default=None)
+    worst = max(reports, key=lambda report: BEST_FIRST.index(report.verdict), default=None)
     if worst is not None and worst.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE):
         yield f"Details: egress-diag diagnose {worst.cluster} {worst.namespace}/{worst.gateway}"
 

@@ -46,11 +46,16 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
 
 
 def run_if_applied(
-    source: Source, question: Question, checks: Sequence[Check], timeout: float, proposed: Proposal
+    source: Source,
+    question: Question,
+    checks: Sequence[Check],
+    timeout: float,
+    proposed: Proposal,
+    recipes: bool = True,
 ) -> IfApplied:
     """Diagnose the gateway as it is, and as it would be after the proposal.
 
-    The cluster is read once.
+    The cluster is read once. `recipes` as for `Diagnosis.finish`.
 
     Raises the errors of `run`, and BadChange if an object to delete does not exist.
     """
@@ -64,9 +69,9 @@ def run_if_applied(
     now.advance()
     if missing := now.missing_gateway():
         raise missing
-    report = _with_settings(now, now.finish(monotonic() - began))
+    report = _with_settings(now, now.finish(monotonic() - began, recipes))
     state = ProposedState(laid_proposal(store, proposed), proposed.not_judged)
-    found = if_applied(report, question, now.target, checks, store, state)
+    found = if_applied(report, question, now.target, checks, store, state, recipes)
     return replace(found, then=replace(found.then, duration_seconds=round(monotonic() - began, 3)))
 
 

@@ -13,18 +13,23 @@ from time import monotonic
 from checks.config.configuration import ClusterConfig
 from checks.engine.check import Check
 from checks.engine.diagnosis import needed
+from checks.engine.if_applied import ROUTE_READS, IfApplied, ProposedState
 from checks.engine.readings import Closed, record
 from checks.engine.sweep import (
     MOST_LOGS,
     ClusterSweep,
+    apply_to_each,
     evaluate_each,
     is_complete,
     logs_to_read,
     problem_of,
     targets_of,
 )
+from checks.facts.change_input import BadChange
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.laying import laid_proposal
 from checks.facts.pods import Pod
+from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity
@@ -130,10 +135,12 @@ def sweep_cluster(
     timeout: float,
     limits: Limits | None = None,
     recipes: bool = False,
+    proposed: Proposal | None = None,
 ) -> ClusterSweep:
     """Diagnose every gateway of one cluster from one set of reads.
 
-    `timeout` in seconds limits the reads. `recipes` as for `Diagnosis.finish`.
+    `timeout` in seconds limits the reads. `recipes` as for `Diagnosis.finish`. With `proposed`, each gateway is also
+    diagnosed as if it were applied; a proposal that cannot be laid over the cluster is its problem.
     """
     began = monotonic()
     identity = identity.in_recorded_context(source.kubectl_context())
@@ -141,7 +148,8 @@ def sweep_cluster(
     throttled = ThrottledSource(source, (limits or Limits()).azure(identity.subscription))
     store = FactStore(source.now())
     targets_known = False
-    for reading in gather(source if recorded else throttled, needed(checks), store, began + timeout):
+    kinds = needed(checks) | (ROUTE_READS if proposed is not None else frozenset())
+    for reading in gather(source if recorded else throttled, kinds, store, began + timeout):
         record(store, reading)
         if not isinstance(reading, Closed):
             continue
@@ -152,7 +160,16 @@ def sweep_cluster(
         if store.arrived(Pod) and store.arrived(Deployment):
             throttled.chosen = logs_to_read(store, MOST_LOGS)
     targets = store.targets or targets_of(store) or ()
-    reports = evaluate_each(store, identity, checks, targets, frozenset(throttled.left_out), recipes)
+    unread = frozenset(throttled.left_out)
+    reports = evaluate_each(store, identity, checks, targets, unread, recipes)
+    applied: tuple[IfApplied, ...] = ()
+    if proposed is not None and targets:
+        try:
+            state = ProposedState(laid_proposal(store, proposed), proposed.not_judged)
+        except BadChange as wrong:
+            return ClusterSweep(identity.name, store.now, problem=str(wrong), opened=False)
+        pairs = zip(targets, reports, strict=True)
+        applied = apply_to_each(store, identity, checks, pairs, state, unread, recipes)
     return ClusterSweep(
         cluster=identity.name,
         at=store.now,
@@ -162,6 +179,7 @@ def sweep_cluster(
         complete=is_complete(store),
         late=any(gap.status == 504 and gap.message == TOO_LATE for gap in store.all_gaps()),
         unread_logs=len(throttled.left_out),
+        applied=applied,
     )
 
 
@@ -172,10 +190,11 @@ def sweep_clusters(
     timeout: float,
     at_once: int = AT_ONCE,
     recipes: bool = False,
+    proposed: Proposal | None = None,
 ) -> Iterator[ClusterSweep]:
     """Yield each cluster when it is done, in the order of completion.
 
-    `recipes` as for `Diagnosis.finish`.
+    `recipes` and `proposed` as for `sweep_cluster`.
     A cluster that cannot be opened or does not answer is yielded with its problem; it does not delay the others.
     """
     limits = Limits()
@@ -185,7 +204,7 @@ def sweep_clusters(
             source = open_source(entry)
         except (SourceError, BundleError) as wrong:
             return ClusterSweep(entry.name, datetime.now(UTC).replace(microsecond=0), problem=str(wrong), opened=False)
-        return sweep_cluster(source, entry.identity, checks, timeout, limits, recipes)
+        return sweep_cluster(source, entry.identity, checks, timeout, limits, recipes, proposed)
 
     pool = BackgroundThreads(at_once, "sweep")
     try:
