@@ -4,6 +4,7 @@ from checks.azure.cluster_upgrades import newer_components
 from checks.azure.network import show_subnet
 from checks.facts.agent_pools import AgentPool
 from checks.facts.network_resources import Subnet
+from checks.facts.pool_settings import add_pool, taken_over
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl
@@ -34,7 +35,8 @@ PRIVATE_POOL = "gwprivate"
 
 def new_pool_actions(facts: Facts, pool: AgentPool, namespace: str) -> list[Action]:
     """Add a gateway node pool of the type that the mode needs."""
-    words = ("--vm-set-type", "VirtualMachines", "--node-count", "2")
+    nodes = str(max(pool.count or 0, 2))
+    given = {"--mode": "gateway", "--vm-set-type": "VirtualMachines", "--node-count": nodes}
     return [
         inspect("Show the node pool", az_aks(facts.cluster, "nodepool", "show", "-n", pool.name), SEGDOC),
         inspect(
@@ -42,10 +44,10 @@ def new_pool_actions(facts: Facts, pool: AgentPool, namespace: str) -> list[Acti
             kubectl("get", "pods", "-o", "wide", namespace=namespace),
         ),
         change(
-            "Add a gateway node pool of type VirtualMachines",
-            az_aks(facts.cluster, "nodepool", "add", "--name", PRIVATE_POOL, "--mode", "gateway", *words),
+            f"Create gateway node pool {PRIVATE_POOL} of type VirtualMachines{taken_over(pool, given)}",
+            add_pool(facts.cluster, PRIVATE_POOL, given, pool),
             SEGDOC,
-            "2 nodes are Ready",
+            f"{nodes} nodes are Ready",
         ),
     ]
 

@@ -4,6 +4,7 @@ import re
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.nodes import Node
+from checks.facts.pool_settings import add_pool
 from checks.facts.view import Facts
 from checks.kubernetes.pod_problems import PodProblem
 from checks.model.commands import az_aks, change, kubectl
@@ -55,11 +56,13 @@ def _untainted_nodes(facts: Facts, message: str) -> list[Action]:
         return []
     if any(_takes_pods(each) for each in facts.all(AgentPool)):
         return []
-    options = ("--nodepool-name", _NEW_POOL, "--mode", "User", "--node-count", "2")
+    given = {"--mode": "User", "--node-count": "2", "--labels": "", "--node-taints": ""}
+    pools = [each for each in facts.all(AgentPool) if not each.is_gateway and each.os_type.lower() in ("linux", "")]
+    like = min(pools, key=lambda each: (each.mode.lower() != "user", each.name), default=None)
     return [
         change(
             f"Create node pool {_NEW_POOL} without taints: the pods do not tolerate {' and '.join(taints)} of the other pools",
-            az_aks(facts.cluster, "nodepool", "add", *options),
+            add_pool(facts.cluster, _NEW_POOL, given, like),
             expect="2 nodes are Ready within five minutes, and take the pods. They cost money while they exist",
         )
     ]

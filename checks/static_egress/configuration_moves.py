@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import alternatives, change, kubectl
+from checks.model.commands import SEGDOC, alternatives, change, kubectl, reconcile
 from checks.model.findings import Action, Evidence
 from checks.static_egress.gateway_configuration import annotated_pods
+from checks.static_egress.old_configurations import delete_old
 from checks.static_egress.procedures import (
-    delete_old,
     describe,
     other_gateways,
     point_to,
@@ -115,7 +115,7 @@ def _open_steps(facts: Facts, move: Move) -> Iterator[OpenStep]:
             else "and it still exists"
         )
         why = f"{users} uses {move.old_name} any more, {kept}"
-        actions = (show_pods(new.namespace, new.name, move.old_name), *delete_old(move.old, ()))
+        actions = (show_pods(new.namespace, new.name, move.old_name), *delete_old(facts, move.old, ()))
         yield OpenStep(5, why, move.old.ref, (evidence,), actions)
 
 
@@ -142,9 +142,23 @@ def _pods_to_move(facts: Facts, move: Move) -> Iterator[OpenStep]:
     back = [point_to(facts, move.old_name, new)] if move.old is not None and move.old.deleted is None else []
     steps = (
         show_pods(new.namespace, new.name, move.old_name),
-        *alternatives(restart_gateway(facts)[1:], *back),
+        *alternatives(_write_template(facts, new) if templates else restart_gateway(facts)[1:], *back),
     )
     yield OpenStep(4, why, f"pods of {gateway.ref}", tuple(evidence), steps)
+
+
+def _write_template(facts: Facts, new: StaticGatewayConfiguration) -> Action:
+    """Let AKS write the annotation of the pod template.
+
+    A restart alone gives the new pods the old one.
+    """
+    template = kubectl("get", "deployment", *facts.gateway.deployments, "-o", "yaml", namespace=new.namespace)
+    return reconcile(
+        facts.cluster,
+        f"writes {new.name} into the gateway's pod template, and the rollout replaces the pods",
+        SEGDOC,
+        f"`{template}` shows the annotation {ANNOTATION}: {new.name}",
+    )
 
 
 def _undo_creation(new: StaticGatewayConfiguration) -> Action:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import REPLACES, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.static_egress.prefixes import parse_cidr
@@ -62,6 +63,24 @@ def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
         f"  gatewayNodepoolName: {yaml_string(pool)}",
         "  provisionPublicIps: true",
     ]
+
+
+OWN_RANGES = "Add the ranges of your virtual network to excludeCidrs, unless traffic to them has to use the gateway"
+"""The sentence about ranges that `new_manifest` does not know."""
+
+
+def new_manifest(facts: Facts, namespace: str, name: str, pool: str) -> str:
+    """The YAML of a StaticGatewayConfiguration whose earlier fields are not known.
+
+    Its fields are written out, and it excludes the cluster's own pod and Service ranges. Requires ManagedCluster declared.
+    """
+    lines = [*manifest_head(namespace, name, pool), "  defaultRoute: staticEgressGateway"]
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    given = (*cluster.pod_cidrs, *cluster.service_cidrs) if cluster is not None else ()
+    own = [each for each in given if (found := parse_cidr(each)) is not None and found.version == 4]
+    if own:
+        lines += ["  excludeCidrs:", *(f"    - {yaml_string(each)}" for each in dict.fromkeys(own))]
+    return "\n".join(lines)
 
 
 def pool_for(facts: Facts, named: str) -> str:

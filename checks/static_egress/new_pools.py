@@ -1,6 +1,7 @@
 """The step that creates a gateway node pool, and whether one is needed."""
 
 from checks.facts.agent_pools import AgentPool
+from checks.facts.pool_settings import add_pool, taken_over
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, az_aks, change
@@ -8,17 +9,62 @@ from checks.model.findings import Action
 
 DEFAULT_PREFIX = "30"
 """The length of a prefix with addresses for four nodes."""
+_NODES = 2
+"""The fewest nodes of which one can fail."""
 
 
-def create_pool(facts: Facts, name: str, size: str = DEFAULT_PREFIX) -> Action:
-    """Create a node pool in Gateway mode with two nodes."""
-    options = ("--mode", "gateway", "--gateway-prefix-size", size, "--node-count", "2")
+def prefix_size_of(configuration: StaticGatewayConfiguration) -> str:
+    """The length of the StaticGatewayConfiguration's assigned prefix.
+
+    Without one, /30, which has addresses for four nodes.
+    """
+    length = configuration.egress_prefix.rpartition("/")[2]
+    return length if length in ("28", "29", "30", "31") else DEFAULT_PREFIX
+
+
+def create_pool(facts: Facts, name: str, size: str = "", like: str = "") -> Action:
+    """Create a node pool in Gateway mode.
+
+    It has the settings of the pool `like`, else those of a gateway node pool or of a system pool. `size` is the length of
+    the prefix. Requires AgentPool declared.
+    """
+    model = _model(facts, like or name)
+    known = model is not None and model.name.lower() == (like or name).lower()
+    given = _gateway_options(model, size)
+    missing = "" if known or model is None else f"; if {name} had a subnet of its own, name that one"
     return change(
-        f"Create node pool {name} in Gateway mode",
-        az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
+        f"Create node pool {name} in Gateway mode{taken_over(model, given)}",
+        add_pool(facts.cluster, name, given, model),
         SEGDOC,
-        "2 nodes are Ready, and the StaticGatewayConfigurations that name the pool get their prefix",
+        f"{given['--node-count']} nodes are Ready, and the StaticGatewayConfigurations that name the pool get their prefix"
+        + missing,
     )
+
+
+def _gateway_options(like: AgentPool | None, size: str = "") -> dict[str, str]:
+    """The options of a pool in Gateway mode.
+
+    It has as many nodes as the other one, at least two, and an address for each.
+    """
+    known = str(like.prefix_size) if like is not None and like.prefix_size is not None else ""
+    length = size or known or DEFAULT_PREFIX
+    counted = like.count if like is not None and like.mode.lower() != "system" else None
+    nodes = min(max(counted or 0, _NODES), 2 ** (32 - int(length)))
+    return {"--mode": "gateway", "--gateway-prefix-size": length, "--node-count": str(nodes)}
+
+
+def _model(facts: Facts, named: str) -> AgentPool | None:
+    """The pool whose settings a new gateway node pool takes over.
+
+    The first that applies: the named pool, a gateway node pool, a system pool, another Linux pool.
+    """
+    pools = [each for each in facts.readable(AgentPool) if each.os_type.lower() in ("linux", "")]
+    order = ("gateway", "system", "user")
+    ranked = sorted(
+        (each for each in pools if each.mode.lower() in order),
+        key=lambda each: (each.name.lower() != named.lower(), order.index(each.mode.lower()), each.name),
+    )
+    return next(iter(ranked), None)
 
 
 _OTHER_SIZES = ("Standard_D2as_v5", "Standard_D2s_v5")
@@ -33,14 +79,25 @@ def create_replacement(facts: Facts, pool: AgentPool, *, other_size: bool) -> tu
     name = free_pool_name(facts, "gwpool2")
     family = pool.vm_size.rpartition("_D")[2][1:].lower()
     size = next(each for each in _OTHER_SIZES if each.rpartition("_D")[2][1:].lower() != family)
-    words = ("--node-vm-size", size) if other_size else ("--os-type", "Linux")
-    length = str(pool.prefix_size) if pool.prefix_size is not None else DEFAULT_PREFIX
-    options = ("--mode", "gateway", "--gateway-prefix-size", length, "--node-count", "2", *words)
+    other = {"--node-vm-size": size, "--zones": ""} if other_size else {"--os-type": "Linux"}
+    given = {**_gateway_options(pool), **other}
     title = f"Create gateway node pool {name} " + (
         f"with VM size {size}, which costs money beside {pool.name}" if other_size else "with Linux nodes"
     )
-    command = az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options)
-    return name, change(title, command, SEGDOC, "2 nodes are Ready")
+    command = add_pool(facts.cluster, name, given, pool)
+    return name, change(title, command, SEGDOC, f"{given['--node-count']} nodes are Ready")
+
+
+def create_with_image(facts: Facts, name: str, pool: str, sku: str) -> Action:
+    """Create a gateway node pool with another OS SKU, and otherwise the settings of a pool."""
+    model = _model(facts, pool)
+    given = {**_gateway_options(model), "--os-sku": sku}
+    return change(
+        f"Create gateway node pool {name} with OS SKU {sku}, because the node image of {pool} lacks the wireguard module",
+        add_pool(facts.cluster, name, given, model),
+        SEGDOC,
+        f"{given['--node-count']} nodes are Ready; a StaticGatewayConfiguration on {name} has another egress IP prefix",
+    )
 
 
 def delete_unused_pool(facts: Facts, pool: str, moved: StaticGatewayConfiguration) -> tuple[Action, ...]:

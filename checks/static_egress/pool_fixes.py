@@ -11,36 +11,76 @@ from checks.model.findings import Action
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 from checks.static_egress.configuration_yaml import least_used
 from checks.static_egress.gateway_configuration import PoolState, gateway_configuration, state_of
-from checks.static_egress.new_pools import DEFAULT_PREFIX, create_pool, delete_unused_pool
-from checks.static_egress.procedures import new_configuration
+from checks.static_egress.new_pools import create_pool, create_with_image, delete_unused_pool, prefix_size_of
+from checks.static_egress.procedures import new_configuration, patch_spec, restart_gateway, wait_for_prefix
 
 
 def unusable_pool_fixes(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
-    """Actions that create a new StaticGatewayConfiguration on the right pool.
+    """Actions that let the StaticGatewayConfiguration use a gateway node pool.
 
-    An edit of the pool's name may leave resources behind.
+    The pool's name is changed in place if that leaves nothing behind. A new StaticGatewayConfiguration would not help: the
+    clean-up of the old one needs the scale set of its pool, and would not end.
+
+    Source: kube-egress-gateway controllers/manager, `loadPool` in both controllers and `reconcileGatewayLBConfig`.
     """
     usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
-    if not usable:
-        name = _new_pool(facts, configuration)
-        # The deletion of the StaticGatewayConfiguration ends when its pool exists: the gateway then needs another one.
-        replaced = name != configuration.pool or configuration.deleted is not None
-        return [
-            create_pool(facts, name, _prefix_size(configuration)),
-            *(new_configuration(facts, configuration, name) if replaced else ()),
-        ]
-    close = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
-    chosen = next((name for name in usable if close and name.lower() == close[0]), "") or least_used(facts, usable)
-    return list(new_configuration(facts, configuration, chosen))
+    first: list[Action] = []
+    if usable:
+        close = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
+        chosen = next((name for name in usable if close and name.lower() == close[0]), "") or least_used(facts, usable)
+    else:
+        chosen = _new_pool(facts, configuration)
+        first = [create_pool(facts, chosen, prefix_size_of(configuration), configuration.pool)]
+    if configuration.deleted is not None:
+        # Its deletion ends when its pool exists: the gateway then needs another one.
+        return [*first, *new_configuration(facts, configuration, chosen)]
+    if chosen == configuration.pool:
+        return first
+    return [*first, *_use_pool(facts, configuration, chosen)]
 
 
-def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
-    """The length of the StaticGatewayConfiguration's assigned prefix.
+def _use_pool(facts: Facts, configuration: StaticGatewayConfiguration, pool: str) -> tuple[Action, ...]:
+    """Change the pool's name in place, or move the gateway to a new StaticGatewayConfiguration.
 
-    Without one, /30, which has addresses for four nodes.
+    In place if no node of the old pool has an address of the prefix: the pool is gone, or there is no prefix.
     """
+    old = facts.get(AgentPool, configuration.pool.lower())
+    kept_by_old = old is not None and state_of(old) is not PoolState.DELETING
+    if configuration.egress_prefix and (kept_by_old or not _prefix_suits(facts, configuration, pool)):
+        return new_configuration(facts, configuration, pool)
+    provisioned = configuration.egress_prefix or configuration.server.ip
+    kept = (
+        f"it keeps egress IP prefix {configuration.egress_prefix}, which the nodes of {pool} get"
+        if configuration.egress_prefix
+        else "it gets its egress IP prefix within minutes, and the waiting pods start"
+    )
+    unused = (
+        "; an unused frontend IP configuration stays in the internal load balancer, at no cost" if provisioned else ""
+    )
+    patched = patch_spec(
+        configuration,
+        f"Patch spec.gatewayNodepoolName of {configuration.namespace}/{configuration.name} from {configuration.pool} to "
+        f"{pool}",
+        {"gatewayNodepoolName": pool},
+        kept + unused,
+    )
+    if configuration.egress_prefix:
+        return (patched, *restart_gateway(facts)[1:])
+    return (patched, wait_for_prefix(configuration.namespace, configuration.name, used=True))
+
+
+def _prefix_suits(facts: Facts, configuration: StaticGatewayConfiguration, name: str) -> bool:
+    """Whether another pool can use the assigned prefix.
+
+    It must have an address for each node, and the length that the pool requires if it is a prefix of the user. A pool that
+    is created for it does.
+    """
+    pool = facts.get(AgentPool, name.lower())
     length = configuration.egress_prefix.rpartition("/")[2]
-    return length if length in ("28", "29", "30", "31") else DEFAULT_PREFIX
+    if pool is None or not length.isdecimal():
+        return pool is None
+    enough = (pool.count or 0) <= 2 ** (32 - int(length))
+    return enough and (not configuration.public_ip_prefix_id or pool.prefix_size == int(length))
 
 
 def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
@@ -99,8 +139,6 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
     this = known.get(pool.lower())
     sku = "AzureLinux" if this is None or this.os_sku.lower().startswith("ubuntu") else "Ubuntu"
     name = next(name for name in ("gwpool", "gwpool2", "gwpool3") if name not in known)
-    size = str(this.prefix_size) if this is not None and this.prefix_size else "31"
-    options = ("--mode", "gateway", "--gateway-prefix-size", size, "--node-count", "2", "--os-sku", sku)
     readable = not facts.gap(StaticGatewayConfiguration, facts.gateway.namespace)
     configuration = gateway_configuration(facts) if readable else None
     moved: tuple[Action, ...] = ()
@@ -114,13 +152,7 @@ def node_image_fixes(facts: Facts, pool: str) -> list[Action]:
         ),
         *alternatives(
             [
-                change(
-                    f"Create gateway node pool {name} with OS SKU {sku}, because the node image of {pool} lacks the "
-                    "wireguard module",
-                    az_aks(facts.cluster, "nodepool", "add", "--nodepool-name", name, *options),
-                    SEGDOC,
-                    f"2 nodes are Ready; a StaticGatewayConfiguration on {name} has another egress IP prefix",
-                ),
+                create_with_image(facts, name, pool, sku),
                 *moved,
             ],
             disrupt(

@@ -28,8 +28,16 @@ from checks.model.commands import (
     restart,
 )
 from checks.model.findings import Action
-from checks.static_egress.configuration_yaml import free_name, manifest_head, manifest_like, pool_for, pool_note
+from checks.static_egress.configuration_yaml import (
+    OWN_RANGES,
+    free_name,
+    manifest_like,
+    new_manifest,
+    pool_for,
+    pool_note,
+)
 from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_gateway_pool
+from checks.static_egress.old_configurations import ALLOW_LISTS, delete_old
 
 _ANNOTATION = r"kubernetes\.azure\.com/static-gateway-configuration"
 
@@ -138,7 +146,7 @@ def new_configuration(
         wait_for_prefix(namespace, name, old.egress_prefix),
         point_to(facts, name, old),
         show_pods(namespace, name, old.name),
-        *delete_old(old, others),
+        *delete_old(facts, old, others),
     )
 
 
@@ -214,10 +222,10 @@ def patch_spec(
     return change(title, command, SEGDOC, expect)
 
 
-def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
+def wait_for_prefix(namespace: str, name: str, old_prefix: str = "", *, used: bool = False) -> Action:
     """An action that waits for a StaticGatewayConfiguration's prefix.
 
-    Destinations must allow it before it is used.
+    Destinations must allow it before it is used; `used`: the gateway's pods use it at once.
     """
     besides = f" in addition to {old_prefix}" if old_prefix else ""
     command = kubectl(
@@ -234,8 +242,8 @@ def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
         f"Wait until {name} has its egress IP prefix (needs kubectl 1.31 or later)",
         f"{command} && {shown}",
         url=SEGDOC,
-        expect=f"the command prints the new prefix; before the next step, allow it{besides} in Azure Firewall, network "
-        "security groups, proxies and at every destination with an allow-list",
+        expect=f"the command prints the new prefix; {'' if used else 'before the next step, '}allow it{besides} in "
+        f"{ALLOW_LISTS}",
     )
 
 
@@ -270,49 +278,27 @@ def _no_return(old: StaticGatewayConfiguration | None) -> str:
     return f"no command takes it back: {old.name} is being deleted" if old.deleted is not None else ""
 
 
-def delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple[Action, ...]:
-    """Delete the old StaticGatewayConfiguration, or show it if other gateways use it."""
-    if others:
-        return (
-            inspect(
-                f"Show {old.namespace}/{old.name}; keep it while it is used by {', '.join(others)}",
-                kubectl("get", "staticgatewayconfiguration", old.name, namespace=old.namespace),
-                TSG,
-            ),
-        )
-    if old.deleted is not None:
-        return ()
-    return (
-        change(
-            f"Delete {old.namespace}/{old.name} when no pod names it; delete a node pool only after "
-            "its StaticGatewayConfigurations",
-            kubectl("delete", "staticgatewayconfiguration", old.name, namespace=old.namespace),
-            SEGDOC,
-            "the command returns when Azure has released the old prefix; then remove it from the allow-lists",
-        ),
-    )
-
-
 def create_configuration(
     facts: Facts, name: str, model: StaticGatewayConfiguration | None = None, namespace: str = ""
 ) -> tuple[Action, ...]:
     """Create a StaticGatewayConfiguration, and wait for its prefix.
 
     It is in the namespace of the gateway if none is given, and has the fields of `model`. If no node pool is in Gateway
-    mode, one is created first.
+    mode, one is created first. A check that offers this reads StaticGatewayConfiguration, AgentPool and ManagedCluster.
     """
     namespace = namespace or facts.gateway.namespace
     new = free_pool_name(facts, model.pool if model else "") if lacks_gateway_pool(facts) else ""
     pool = new or pool_for(facts, model.pool if model else "")
     copied = f" with the fields of {model.namespace}/{model.name}" if model else ""
-    lines = manifest_like(model, name, pool, namespace) if model else "\n".join(manifest_head(namespace, name, pool))
+    lines = manifest_like(model, name, pool, namespace) if model else new_manifest(facts, namespace, name, pool)
+    ranges = "" if model else f". {OWN_RANGES}"
     return (
         *((create_pool(facts, new),) if new else ()),
         change(
             f"Create StaticGatewayConfiguration {namespace}/{name}{copied}{pool_note(pool)}",
             kubectl_apply(lines),
             SEGDOC,
-            f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it",
+            f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it{ranges}",
         ),
         wait_for_prefix(namespace, name),
     )

@@ -12,7 +12,8 @@ from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
-from checks.static_egress.configuration_yaml import manifest_head, pool_for, pool_note
+from checks.static_egress.configuration_yaml import OWN_RANGES, new_manifest, pool_for, pool_note
+from checks.static_egress.new_pools import create_pool
 
 _DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
 _SHOWN = 3
@@ -160,15 +161,14 @@ def _configurations(facts: Facts, cluster: ManagedCluster | None) -> Iterator[Ac
     pool = pool_for(facts, "")
     if facts.readable(AgentPool) and not any(each.is_gateway for each in facts.readable(AgentPool)):
         pool = "gwpool"
-        options = ("--nodepool-name", pool, "--mode", "gateway", "--gateway-prefix-size", "30", "--node-count", "2")
-        command = az_aks(facts.cluster, "nodepool", "add", *options)
-        yield change(f"Create node pool {pool} in Gateway mode", command, SEGDOC, "2 nodes are Ready")
+        yield create_pool(facts, pool)
     entries = [each for each in cluster.egress_gateways if each.enabled and each.configuration]
     for namespace, name in list(dict.fromkeys((each.namespace, each.configuration) for each in entries))[:_SHOWN]:
         yield change(
             f"Create StaticGatewayConfiguration {namespace}/{name} again, from your own manifest if it had more settings"
             f"{pool_note(pool)}",
-            kubectl_apply("\n".join(manifest_head(namespace, name, pool))),
+            kubectl_apply(new_manifest(facts, namespace, name, pool)),
             SEGDOC,
-            "it gets a new egress IP prefix within five minutes, which every allow-list needs; then the pods start",
+            "it gets a new egress IP prefix within five minutes, which every allow-list needs; then the pods start. "
+            + OWN_RANGES,
         )

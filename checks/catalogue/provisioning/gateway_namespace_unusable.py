@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -19,7 +20,7 @@ from checks.static_egress.restored_gateways import restore_gateway
     title="The gateway's namespace cannot be used",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
-    reads=(Namespace, AgentPool, StaticGatewayConfiguration),
+    reads=(Namespace, AgentPool, StaticGatewayConfiguration, ManagedCluster),
     explains={
         "deployment-not-available": "the Deployment belongs in this namespace",
         "service-not-provisioned": "the Service belongs in this namespace",

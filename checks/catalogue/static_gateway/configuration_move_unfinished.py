@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -17,7 +18,7 @@ from checks.static_egress.configuration_moves import MOVE_STEPS, move_of, open_s
     title="The move to a new StaticGatewayConfiguration is not finished",
     severity=Severity.RISKS,
     article=("SEG-7",),
-    reads=(StaticGatewayConfiguration, Deployment, Pod, ManagedCluster),
+    reads=(StaticGatewayConfiguration, Deployment, Pod, ManagedCluster, AgentPool),
     explains={},
 )
 def configuration_move_unfinished(facts: Facts) -> Iterator[Observation]:

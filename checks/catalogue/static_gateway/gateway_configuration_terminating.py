@@ -16,7 +16,7 @@ from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.static_egress.clean_up_fixes import clean_up_fixes
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
-from checks.static_egress.new_pools import create_pool
+from checks.static_egress.new_pools import create_pool, prefix_size_of
 from checks.static_egress.procedures import describe, new_configuration
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
@@ -105,7 +105,7 @@ def _actions(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
         return
     if facts.get(AgentPool, configuration.pool.lower()) is None:
         yield replace(
-            create_pool(facts, configuration.pool),
+            create_pool(facts, configuration.pool, prefix_size_of(configuration)),
             title=f"Create gateway node pool {configuration.pool} again so that the clean-up can finish; keep the finalizers",
             expect=f"{configuration.name} is deleted some minutes after the pool's nodes are Ready",
         )

@@ -11,6 +11,7 @@ from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, az_aks, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.gateway_configuration import NotApplicable, PoolState, gateway_configuration, state_of
@@ -26,7 +27,7 @@ from checks.static_egress.pool_tags import prefix_size_finding
     hop="node pool",
     article=("SEG-3",),
     partly=("PRE-2",),
-    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster, Event),
+    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster, Event, Deployment),
     explains={
         "egress-prefix-unassigned": "a prefix is assigned to gateway nodes, and this pool has none",
         "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which does not exist",
@@ -47,10 +48,11 @@ def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
     Why it matters: traffic leaves through the nodes of this pool. Without them a new StaticGatewayConfiguration gets no
     prefix, and the traffic of an existing one fails.
 
-    What usually fixes it: a new SGC that names the right pool, and pointing the gateway at it. Do not delete a pool
-    while an SGC names it.
+    What usually fixes it: the name of the right pool in the SGC, if the old pool has no addresses of its prefix. An SGC
+    whose pool is missing cannot be deleted: the clean-up needs the scale set. Do not delete a pool while an SGC names it.
 
-    Source: article SEG-3; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
+    Source: article SEG-3; kube-egress-gateway, controllers/manager; AKS documentation,
+    "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
