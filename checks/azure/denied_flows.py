@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from checks.azure.flow_ends import INTERNET
 from checks.azure.network import allow_flow, flow_decision, list_rules, rule_evidence
 from checks.azure.outbound_destinations import OutboundDestination, names_of
-from checks.azure.security_rules import INTERNET, Flow
+from checks.azure.security_rules import Flow
 from checks.facts.network_resources import Subnet
 from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 from checks.facts.view import Facts

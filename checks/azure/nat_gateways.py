@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from checks.azure.flow_ends import networks_of
 from checks.azure.network import NotRead, arm_resource, gateway_subnet
-from checks.azure.security_rules import networks_of
 from checks.facts.network_resources import Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration

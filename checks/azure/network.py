@@ -6,7 +6,8 @@ The module also has the az commands that show or change them.
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checks.azure.security_rules import Flow, FlowDecision, FlowEnd, decide, free_priority, networks_of
+from checks.azure.flow_ends import FlowEnd, networks_of
+from checks.azure.security_rules import Flow, FlowDecision, decide, free_priority
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Gap
 from checks.facts.network_resources import ArmFact, RouteTable, Subnet

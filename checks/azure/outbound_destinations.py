@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
+from checks.azure.flow_ends import INTERNET, FlowEnd
 from checks.azure.network import flow_end
-from checks.azure.security_rules import INTERNET, Flow, FlowEnd
+from checks.azure.security_rules import Flow
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.network_resources import Subnet
 from checks.facts.view import Facts

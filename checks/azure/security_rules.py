@@ -6,48 +6,16 @@ A rule that matches only some addresses or ports of a flow does not decide; if i
 exception.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
-from ipaddress import IPv4Network, collapse_addresses, ip_network
 from itertools import islice
 
+from checks.azure.flow_ends import FlowEnd, Match, prefixes_match
 from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
-from checks.knowledge.network_requirements import EVERYWHERE, LOAD_BALANCER, PRIVATE, SERVICE_TAG_DOMAINS
 from checks.model.raw_values import items
 
-
-class Match(IntEnum):
-    """How much of a flow a rule, or one field of it, matches."""
-
-    NONE = 0
-    PART = 1
-    FULL = 2
-
-
-@dataclass(frozen=True, slots=True)
-class FlowEnd:
-    """Source or destination of a flow.
-
-    It is a service tag (lower case), or addresses in the virtual network.
-    """
-
-    name: str
-    tag: str = ""
-    networks: tuple[IPv4Network, ...] = ()
-    host: str = ""
-    """The host at this end, "" if it is none or not known."""
-
-    @property
-    def has_addresses(self) -> bool:
-        """Whether its addresses are known, so that the tag says only where they lie."""
-        return not self.tag or (bool(self.host) and self.networks != (EVERYWHERE,))
-
-
+_ACCESS, _DIRECTIONS = frozenset({"allow", "deny"}), frozenset({"inbound", "outbound"})
 _FIRST_DEFAULT = 65000
 """The first priority of the rules that Azure adds to each group."""
-INTERNET = FlowEnd("the Internet", "internet", (EVERYWHERE,))
-BALANCER = FlowEnd("AzureLoadBalancer", "azureloadbalancer", (LOAD_BALANCER,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +53,8 @@ class FlowDecision:
     allowed: bool
     rule: SecurityRule | None = None
     exceptions: tuple[SecurityRule, ...] = ()
+    unclear: tuple[SecurityRule, ...] = ()
+    """Earlier rules with an unknown value; with one, the decision is not known."""
 
 
 def decide(group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
@@ -93,27 +63,38 @@ def decide(group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
     If no rule matches, Azure's default rules apply: they allow traffic in the virtual network, to the Internet and from
     the load balancer."""
     partly: list[SecurityRule] = []
+    unclear: list[SecurityRule] = []
     for rule in group.rules:
-        if rule.direction.lower() != flow.direction.lower():
+        if rule.direction.lower() in _DIRECTIONS - {flow.direction.lower()}:
             continue
-        match matches(rule, flow):
-            case Match.FULL:
-                allowed = _allows(rule)
-                return FlowDecision(allowed, rule, tuple(each for each in partly if _allows(each) is not allowed))
-            case Match.PART:
-                partly.append(rule)
-            case Match.NONE:
-                pass
-    return FlowDecision(True, None, tuple(each for each in partly if not _allows(each)))
+        matched = matches(rule, flow)
+        if matched is not Match.NONE and unclear_value(rule):
+            unclear.append(rule)
+        elif matched is Match.FULL:
+            allowed = _allows(rule)
+            exceptions = tuple(each for each in partly if _allows(each) is not allowed)
+            return FlowDecision(allowed, rule, exceptions, tuple(unclear))
+        elif matched is Match.PART:
+            partly.append(rule)
+    return FlowDecision(True, None, tuple(each for each in partly if not _allows(each)), tuple(unclear))
+
+
+def unclear_value(rule: SecurityRule) -> str:
+    """A field of a rule with a value that Azure does not document; "" if there is none."""
+    if rule.access.lower() not in _ACCESS:
+        return f"access {rule.access or '(empty)'}"
+    if rule.direction.lower() not in _DIRECTIONS:
+        return f"direction {rule.direction or '(empty)'}"
+    return ""
 
 
 def denies_outbound(group: NetworkSecurityGroup) -> bool:
-    """Whether a rule of the user denies some outbound traffic.
+    """Whether a rule of the user denies some outbound traffic, or may deny it.
 
     Azure's own rules allow all traffic to the Internet.
     """
     return any(
-        not _allows(rule) and rule.direction.lower() == "outbound" and rule.priority < _FIRST_DEFAULT
+        not _allows(rule) and rule.direction.lower() != "inbound" and rule.priority < _FIRST_DEFAULT
         for rule in group.rules
     )
 
@@ -142,12 +123,6 @@ def free_priority(group: NetworkSecurityGroup, rule: SecurityRule, after: int = 
     return next(islice(free, after, None), None)
 
 
-def networks_of(prefixes: Iterable[str]) -> tuple[IPv4Network, ...]:
-    """The IPv4 networks among address prefixes; service tags and IPv6 prefixes are left out."""
-    found = (_network(each) for each in prefixes)
-    return tuple(each for each in found if each is not None)
-
-
 def _allows(rule: SecurityRule) -> bool:
     return rule.access.lower() == "allow"
 
@@ -156,44 +131,7 @@ def _addresses(prefixes: tuple[str, ...], end: FlowEnd, grouped: bool) -> Match:
     if grouped and not prefixes:
         # The members of an application security group are not read, so it matches a part of the flow.
         return Match.PART
-    if not prefixes or any(each.lower() in ("*", "any", "0.0.0.0/0") for each in prefixes):
-        return Match.FULL
-    tags = {each.lower() for each in prefixes if _network(each) is None and ":" not in each}
-    if (end.tag or "virtualnetwork") in tags:
-        return Match.FULL
-    if end.tag == "internet":
-        return _of_the_internet(end, tags, networks_of(prefixes))
-    return _of_networks(end.networks, networks_of(prefixes))
-
-
-def _of_the_internet(end: FlowEnd, tags: set[str], networks: tuple[IPv4Network, ...]) -> Match:
-    """A service tag can contain only hosts under the domains of its service.
-
-    Source: docs/rulings.md#ruling-26.
-    """
-    if end.has_addresses and (by_address := _of_networks(end.networks, networks)) is not Match.NONE:
-        return by_address
-    if EVERYWHERE in collapse_addresses(networks):
-        return Match.FULL
-    public = any(not any(each.subnet_of(private) for private in PRIVATE) for each in networks)
-    part = (public and not end.has_addresses) or any(_can_contain(tag, end.host) for tag in tags)
-    return Match.PART if part else Match.NONE
-
-
-def _can_contain(tag: str, host: str) -> bool:
-    service = tag.partition(".")[0]
-    if service in ("virtualnetwork", "azureloadbalancer"):
-        return False
-    domains = SERVICE_TAG_DOMAINS.get(service)
-    return not host or domains is None or any(f".{host}".endswith(f".{each}") for each in domains)
-
-
-def _of_networks(wanted: tuple[IPv4Network, ...], given: tuple[IPv4Network, ...]) -> Match:
-    merged = tuple(collapse_addresses(given))
-    if wanted and all(any(each.subnet_of(covering) for covering in merged) for each in wanted):
-        return Match.FULL
-    overlap = any(each.overlaps(other) for each in wanted for other in merged)
-    return Match.PART if overlap else Match.NONE
+    return prefixes_match(prefixes, end)
 
 
 def _ports(given: tuple[str, ...], wanted: range) -> Match:
@@ -214,11 +152,3 @@ def _range(written: str) -> tuple[int, int] | None:
     low, _, high = written.partition("-")
     low, high = low.strip(), (high or low).strip()
     return (int(low), int(high)) if low.isdecimal() and high.isdecimal() else None
-
-
-def _network(written: str) -> IPv4Network | None:
-    try:
-        found = ip_network(written.strip(), strict=False)
-    except ValueError:
-        return None
-    return found if isinstance(found, IPv4Network) else None

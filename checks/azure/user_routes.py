@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
+from checks.azure.flow_ends import networks_of
 from checks.azure.outbound_destinations import OutboundDestination, names_of
-from checks.azure.security_rules import networks_of
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.knowledge.network_requirements import DETOURS, DROPS
 from checks.model.commands import FW, alternatives, change, inspect, quoted
@@ -20,6 +21,11 @@ class UserRoute:
     prefix: str
     hop_type: str
     address: str
+
+    @property
+    def network(self) -> IPv4Network:
+        """Its prefix."""
+        return networks_of([self.prefix])[0]
 
     @property
     def drops(self) -> bool:

@@ -31,25 +31,6 @@ PRIVATE = tuple(
 
 EVERYWHERE: IPv4Network = IPv4Network("0.0.0.0/0")
 
-SERVICE_TAG_DOMAINS: dict[str, tuple[str, ...]] = {
-    "azureactivedirectory": ("microsoftonline.com", "windows.net", "microsoft.com"),
-    "azurecontainerregistry": ("azurecr.io",),
-    "azurecosmosdb": ("azure.com",),
-    "azurekeyvault": ("azure.net",),
-    "azuremonitor": ("azure.com", "opinsights.com", "visualstudio.com", "azure-automation.net"),
-    "azureresourcemanager": ("azure.com", "microsoft.com"),
-    "eventhub": ("windows.net",),
-    "microsoftcontainerregistry": ("microsoft.com", "azurecr.io"),
-    "servicebus": ("windows.net",),
-    "sql": ("windows.net", "azuresynapse.net"),
-    "storage": ("windows.net",),
-}
-"""The domains of a service's hosts by service tag (lower case, without its region).
-
-A service tag that is not listed, such as AzureCloud or AzureFrontDoor, can contain any host. Source: Azure documentation,
-"Virtual network service tags".
-"""
-
 SERVICE_ENDPOINT_DOMAINS: dict[str, tuple[str, ...]] = {
     "microsoft.azurecosmosdb": ("documents.azure.com", "cosmos.azure.com"),
     "microsoft.cognitiveservices": ("cognitiveservices.azure.com", "openai.azure.com"),

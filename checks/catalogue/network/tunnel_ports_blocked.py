@@ -3,25 +3,18 @@
 from collections.abc import Iterator
 
 from checks.azure.interface_groups import INTERFACE_READS, interface_groups
-from checks.azure.network import (
-    NotRead,
-    allow_flow,
-    flow_decision,
-    gateway_subnet,
-    list_rules,
-    rule_evidence,
-    show_pool,
-    show_subnet,
-)
-from checks.azure.security_rules import FlowDecision
-from checks.azure.tunnel_flows import RequiredFlow, node_subnets, required_flows
+from checks.azure.network import NotRead, gateway_subnet, show_pool, show_subnet
+from checks.azure.tunnel_denials import tunnel_denials
+from checks.azure.tunnel_flows import node_subnets, required_flows
 from checks.azure.tunnel_routes import tunnel_routes
+from checks.azure.used_addresses import running_nodes
 from checks.engine.check import check
 from checks.facts.network_resources import RouteTable, Subnet
-from checks.facts.security_groups import SecurityRule
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.facts.workloads import Deployment
+from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, unknown
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 
 
@@ -30,7 +23,7 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
     title="An NSG or route blocks tunnels or load balancer probes to the gateway nodes",
     severity=Severity.BLOCKS,
     article=("NET-1",),
-    reads=(StaticGatewayConfiguration, Subnet, RouteTable, *INTERFACE_READS),
+    reads=(StaticGatewayConfiguration, Subnet, RouteTable, Pod, Deployment, *INTERFACE_READS),
     explains={
         "gateway-dataplane-not-ready": "without tunnel packets no pod reaches a gateway node; without answers to its "
         "probes the load balancer sends the node no traffic",
@@ -39,10 +32,13 @@ from checks.static_egress.gateway_configuration import NotApplicable, gateway_co
 )
 def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
     """What it checks: the NSGs of the gateway node pool's subnet and of the other node pools' subnets. They must allow
-    tunnel packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the gateway
-    nodes, and probes (TCP 8082) from the service tag AzureLoadBalancer. It fails if a rule denies one of these flows
-    and warns if a rule denies part of one. The user-defined routes between these subnets, in both directions: it fails
-    if one drops tunnel packets, and warns if one sends them through an appliance in one direction only. NSGs on the
+    tunnel packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the load
+    balancer of the gateway nodes, and probes (TCP 8082) from the service tag AzureLoadBalancer. The addresses in use
+    decide: the tunnel's, and those of the nodes with pods of the gateway. It fails if a rule denies their packets, with
+    the share if it is about some of these nodes, and warns if a rule denies those of other nodes only. If the addresses are not
+    known, it fails if a rule denies a flow between whole subnets and warns if a rule denies part of one. The user-defined
+    routes between these subnets, in both directions: it fails if one drops tunnel packets, and warns if one sends them
+    through an appliance in one direction only. NSGs on the
     network interfaces of the gateway nodes count if they can be read, otherwise the result states that they were not.
     Those of other nodes are not read.
 
@@ -64,8 +60,9 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
         return
     required, not_read = required_flows(facts, configuration, subnet)
     nodes = [each for each in node_subnets(facts) if isinstance(each, Subnet)]
-    routes, tables_not_read = tunnel_routes(facts, nodes, subnet)
-    found = [*_denials(facts, required), *(each.observation() for each in routes)]
+    running = running_nodes(facts)
+    routes, tables_not_read = tunnel_routes(facts, configuration, nodes, subnet, running)
+    found = [*tunnel_denials(facts, configuration, required, running), *(each.observation() for each in routes)]
     yield from found
     unread = [*not_read, *tables_not_read]
     yield from _not_checked(facts, configuration, unread, subnet, bool(found))
@@ -77,44 +74,6 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
             f"No {which} and no route blocks tunnels or probes to the gateway nodes ({subnet.ref}).{of_others}",
             evidence=[Evidence(each.group.ref, "securityRules", f"allow {each.flow.shown}") for each in required],
         )
-
-
-def _denials(facts: Facts, required: list[RequiredFlow]) -> Iterator[Observation]:
-    """One observation for each rule that denies any of the flows."""
-    blocked: dict[tuple[str, str], tuple[SecurityRule, list[tuple[RequiredFlow, FlowDecision]]]] = {}
-    partly: list[tuple[RequiredFlow, FlowDecision]] = []
-    for each in required:
-        decided = flow_decision(facts, each.group, each.flow)
-        if not decided.allowed and decided.rule is not None:
-            blocked.setdefault((each.group.id, decided.rule.name), (decided.rule, []))[1].append((each, decided))
-        elif decided.exceptions:
-            partly.append((each, decided))
-    for rule, flows in blocked.values():
-        yield _denial(rule, flows)
-    for each, decided in partly:
-        rules = decided.exceptions
-        yield warn(
-            f"Part of {each.flow.shown} is denied (rule {rules[0].name} of {each.group.ref}).",
-            subject=each.group.ref,
-            evidence=[rule_evidence(each.group, rule, f"{each.flow.shown} allowed") for rule in rules],
-            actions=[list_rules(each.group), allow_flow(each.group, rules[0], each.flow, each.name)],
-            severity=Severity.DEGRADES,
-        )
-
-
-def _denial(rule: SecurityRule, blocked: list[tuple[RequiredFlow, FlowDecision]]) -> Observation:
-    group = blocked[0][0].group
-    flows = " and ".join(each.flow.shown for each, _ in blocked)
-    evidence = [rule_evidence(group, rule, f"{flows} allowed")]
-    excepted = {other.name: other for _, decided in blocked for other in decided.exceptions}
-    evidence += [rule_evidence(group, other, "all of the flow") for other in excepted.values()]
-    actions = [list_rules(group)]
-    actions += [allow_flow(group, rule, each.flow, each.name, after=n) for n, (each, _) in enumerate(blocked)]
-    by = f"rule {rule.name} of {group.ref}"
-    if excepted:
-        summary = f"An NSG denies {flows}, except what {', '.join(excepted)} allows ({by})."
-        return warn(summary, subject=group.ref, evidence=evidence, actions=actions, severity=Severity.DEGRADES)
-    return fail(f"An NSG denies {flows} ({by}).", subject=group.ref, evidence=evidence, actions=actions)
 
 
 def _not_checked(

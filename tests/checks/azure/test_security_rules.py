@@ -9,7 +9,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.azure.security_rules import INTERNET, Flow, FlowEnd, Match, decide, free_priority, matches, networks_of
+from checks.azure.flow_ends import INTERNET, FlowEnd, Match, networks_of
+from checks.azure.security_rules import Flow, decide, free_priority, matches
 from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 
 HERE = FlowEnd("10.0.0.0/29", networks=(IPv4Network("10.0.0.0/29"),))
