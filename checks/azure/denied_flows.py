@@ -1,22 +1,85 @@
-"""Which security rules deny a gateway's traffic to its destinations."""
+"""Which security rules deny a gateway's traffic to its destinations.
+
+The private addresses from which the gateway nodes send the configuration's connections decide; only if they are not known, the
+whole subnet does (docs/rulings.md#ruling-39).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from checks.azure.flow_ends import INTERNET
+from checks.azure.flow_ends import INTERNET, FlowEnd, Match, is_tag, prefixes_match, tag_match
 from checks.azure.network import allow_flow, flow_decision, list_rules, rule_evidence
 from checks.azure.outbound_destinations import OutboundDestination, names_of
-from checks.azure.security_rules import Flow
+from checks.azure.security_rules import Flow, FlowDecision, unclear_value
+from checks.azure.service_tag_actions import show_tags
+from checks.azure.used_addresses import egress_addresses
+from checks.facts.fact import Gap
 from checks.facts.network_resources import Subnet
 from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
+from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.findings import Evidence, Observation, fail, warn
+from checks.model.findings import Evidence, Observation, fail, unknown, warn
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundDecision:
+    """The decision of a group about connections from some of the gateway nodes."""
+
+    decision: FlowDecision
+    addresses: tuple[str, ...] = ()
+    """The addresses, () for all of the subnet."""
+    total: int = 0
+    hidden: Gap | None = None
+    """The failed read that hides the addresses, if the rule is for a part of the subnet."""
+
+    @property
+    def denied(self) -> bool:
+        """Whether all of these connections are denied."""
+        found = self.decision
+        return not (found.allowed or found.exceptions or found.unclear or self.hidden) and found.rule is not None
+
+    @property
+    def share(self) -> str:
+        """The addresses in a sentence, "" for all."""
+        return f" ({len(self.addresses)} of {self.total} addresses)" if len(self.addresses) < self.total else ""
+
+
+def outbound_decisions(
+    facts: Facts,
+    configuration: StaticGatewayConfiguration,
+    subnet: Subnet,
+    group: NetworkSecurityGroup,
+    destination: OutboundDestination,
+) -> tuple[OutboundDecision, ...]:
+    """The decisions about a destination, by the addresses of gateway nodes.
+
+    () if all connections are allowed. Requires GatewayVMConfiguration declared.
+    """
+    flow = destination.flow_from(facts, subnet)
+    decided = flow_decision(facts, group, flow)
+    if decided.allowed and not decided.exceptions and not decided.unclear:
+        return ()
+    concerned = (*decided.exceptions, *decided.unclear, *((decided.rule,) if decided.rule is not None else ()))
+    if all(prefixes_match(rule.sources, flow.source) is Match.FULL for rule in concerned):
+        return (OutboundDecision(decided),)
+    if (gap := facts.gap(GatewayVMConfiguration, configuration.namespace)) is not None:
+        return (OutboundDecision(decided, hidden=gap),)
+    used = egress_addresses(facts, configuration)
+    by_decision: dict[FlowDecision, list[str]] = {}
+    for each in used:
+        source = FlowEnd(str(each.address), networks=(each.network,))
+        by_decision.setdefault(flow_decision(facts, group, replace(flow, source=source)), []).append(str(each.address))
+    found = (OutboundDecision(one, tuple(some), len(used)) for one, some in by_decision.items())
+    relevant = (
+        each for each in found if not each.decision.allowed or each.decision.exceptions or each.decision.unclear
+    )
+    return tuple(relevant) if used else (OutboundDecision(decided),)
 
 
 @dataclass(frozen=True, slots=True)
 class DeniedFlows:
-    """TCP flows from a subnet to destinations that one rule denies."""
+    """TCP flows from a subnet to destinations that one rule denies, or may deny."""
 
     owner: Evidence
     """The subnet or network interface that has the group."""
@@ -27,63 +90,113 @@ class DeniedFlows:
     """Earlier rules that allow a part of the flows."""
     flow: Flow
     """One flow to all destinations whose addresses are known, else to the Internet."""
+    source: OutboundDecision
+    """The addresses from which the flows are denied."""
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The denied ports."""
         return tuple(sorted({each.port for each in self.destinations}))
 
+    @property
+    def _tags(self) -> tuple[str, ...]:
+        """The service tags of the rule that can contain an address of the destinations."""
+        hosts = [each.host for each in self.destinations if each.host]
+        return tuple(tag for tag in self.rule.destinations if any(can_contain(tag, host) for host in hosts))
+
     def observation(self, seen: Evidence, unused: str = "") -> Observation:
         """The finding, with `seen` as evidence.
 
-        It warns if a part is allowed or if `unused` gives a reason.
+        It warns if a part is allowed or not known, or if `unused` gives a reason.
         """
         shown, names = " and ".join(map(str, self.ports)), names_of(self.destinations)
+        used = [Evidence("gateway nodes", "status.gatewayVMProfiles[].secondaryIP", a) for a in self.source.addresses]
         evidence = [
             seen,
             self.owner,
             rule_evidence(self.group, self.rule, f"outbound TCP {shown} to {names} allowed"),
+            *used,
         ]
         ports = " ".join(map(str, self.ports))
-        actions = [
-            list_rules(self.group),
-            allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=ports),
-        ]
-        denied = f"TCP {shown} from the gateway nodes to {names} is denied"
+        allow = allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=ports)
+        actions = [list_rules(self.group), allow]
+        packets = f"TCP {shown} from the gateway nodes{self.source.share} to {names}"
         by = f"rule {self.rule.name} of {self.group.ref}, {self.owner.resource}"
+        decision, subject = self.source.decision, self.group.ref
+        if decision.unclear:
+            summary = (
+                f"{packets} is not checked: rule {self.rule.name} of {self.group.ref} has {unclear_value(self.rule)}, "
+            )
+            summary += "which egress-diag does not know."
+            return unknown(summary, subject=subject, evidence=evidence, actions=actions[:1])
+        if (gap := self.source.hidden) is not None:
+            summary = f"{packets} is not checked: {by} is for a part of the subnet; {gap}."
+            return unknown(summary, subject=subject, evidence=evidence, actions=actions, reason=str(gap))
+        if decision.allowed:
+            tags, one = self._tags, len({each.host for each in self.destinations}) == 1
+            where = f" if {'its address is' if one else 'their addresses are'} in {' or '.join(tags)}" if tags else ""
+            summary = f"{packets} is denied{where} ({by})." if tags else f"Part of {packets} is denied ({by})."
+            actions[1:1] = show_tags(self.group, tags, names)
+            return warn(summary, subject=subject, evidence=evidence, actions=actions)
         if excepted := self.exceptions:
             evidence += [rule_evidence(self.group, each, "all that the gateway's hosts need") for each in excepted]
-            summary = f"{denied} except what {', '.join(each.name for each in excepted)} allows ({by})."
-            return warn(summary, subject=self.group.ref, evidence=evidence, actions=actions)
+            summary = f"{packets} is denied except what {', '.join(each.name for each in excepted)} allows ({by})."
+            return warn(summary, subject=subject, evidence=evidence, actions=actions)
         if unused:
-            summary = f"{denied}; {unused} ({by})."
-            return warn(summary, subject=self.group.ref, evidence=evidence, actions=actions)
-        return fail(f"{denied} ({by}).", subject=self.group.ref, evidence=evidence, actions=actions)
+            return warn(f"{packets} is denied; {unused} ({by}).", subject=subject, evidence=evidence, actions=actions)
+        return fail(f"{packets} is denied ({by}).", subject=subject, evidence=evidence, actions=actions)
 
 
 def denied_flows(
     facts: Facts,
+    configuration: StaticGatewayConfiguration,
     subnet: Subnet,
     owner: Evidence,
     group: NetworkSecurityGroup,
     destinations: Sequence[OutboundDestination],
 ) -> Iterator[DeniedFlows]:
-    """The flows from the subnet that a security group denies, by the rule that denies them.
+    """The flows from the subnet that a security group denies or may deny, by the rule.
 
     `owner` is the subnet or network interface that has the group.
 
     Flows that it denies completely are separate from those that an earlier rule allows in part.
     """
-    denials: dict[tuple[str, bool], list[tuple[OutboundDestination, SecurityRule, tuple[SecurityRule, ...]]]] = {}
+    found: dict[tuple[object, ...], list[tuple[OutboundDestination, OutboundDecision, SecurityRule]]] = {}
     for each in destinations:
-        decided = flow_decision(facts, group, each.flow_from(facts, subnet))
-        if not decided.allowed and decided.rule is not None:
-            key = decided.rule.name, bool(decided.exceptions)
-            denials.setdefault(key, []).append((each, decided.rule, decided.exceptions))
-    for found in denials.values():
-        denied = tuple(each for each, _, _ in found)
-        exceptions = dict.fromkeys(chain.from_iterable(excepted for _, _, excepted in found))
-        yield DeniedFlows(owner, group, found[0][1], denied, tuple(exceptions), _joined(facts, subnet, denied))
+        for one in outbound_decisions(facts, configuration, subnet, group, each):
+            decision = one.decision
+            rules = decision.unclear or (decision.exceptions if decision.allowed else (decision.rule,))
+            for rule in rules[:1] if decision.unclear else rules:
+                if rule is not None and (not decision.allowed or decision.unclear or _concerns(rule, each)):
+                    key = (
+                        rule.name,
+                        decision.allowed,
+                        bool(decision.exceptions),
+                        bool(decision.unclear),
+                        one.addresses,
+                    )
+                    found.setdefault(key, []).append((each, one, rule))
+    for some in found.values():
+        denied = tuple(each for each, _, _ in some)
+        _, source, rule = some[0]
+        excepted = dict.fromkeys(chain.from_iterable(one.decision.exceptions for _, one, _ in some))
+        exceptions = () if source.decision.allowed else tuple(excepted)
+        yield DeniedFlows(owner, group, rule, denied, exceptions, _joined(facts, subnet, denied), source)
+
+
+def can_contain(tag: str, host: str) -> bool:
+    """Whether a prefix is a service tag that can contain an address of a host."""
+    return is_tag(tag) and tag.lower() != INTERNET.tag and tag_match(tag, host) is not Match.NONE
+
+
+def _concerns(rule: SecurityRule, destination: OutboundDestination) -> bool:
+    """Whether more is known than that the rule denies some addresses.
+
+    The destination's address is known, or the rule is for all addresses or for a service tag that can contain the host.
+    """
+    if prefixes_match(rule.destinations, destination.end) is Match.FULL or destination.address is not None:
+        return True
+    return bool(destination.host) and any(can_contain(each, destination.host) for each in rule.destinations)
 
 
 def _joined(facts: Facts, subnet: Subnet, destinations: tuple[OutboundDestination, ...]) -> Flow:

@@ -1,10 +1,12 @@
 """NAT gateways on the gateway node pool's subnet, whose address destinations see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from checks.azure.flow_ends import networks_of
 from checks.azure.network import NotRead, arm_resource, gateway_subnet
+from checks.azure.outbound_destinations import OutboundDestination, names_of
 from checks.facts.network_resources import Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -62,11 +64,18 @@ class SubnetNatGateway:
             for each, written in self.addresses
         ]
 
-    def observation(self, egress_prefix: str, seen: Evidence) -> Observation:
-        """The finding, with `seen` as evidence."""
+    def observation(
+        self, egress_prefix: str, seen: Evidence, destinations: Sequence[OutboundDestination] = ()
+    ) -> Observation:
+        """The finding, with `seen` as evidence.
+
+        `destinations` are those whose traffic no route and no service endpoint redirects, () for all.
+        """
         not_read = f" (addresses not read: {self.unread})" if self.unread else ""
+        names = names_of(destinations) if destinations else "Destinations"
+        verb = "sees" if len({each.host for each in destinations}) == 1 and destinations[0].host else "see"
         return warn(
-            f"Destinations see {self.seen}{not_read} instead of {egress_prefix}: it {self.reason}.",
+            f"{names} {verb} {self.seen}{not_read} instead of {egress_prefix}: it {self.reason}.",
             subject=self.subnet.ref,
             evidence=[seen, self.evidence, *self.address_evidence()],
             actions=self.actions(egress_prefix),

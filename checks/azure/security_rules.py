@@ -129,8 +129,8 @@ def _allows(rule: SecurityRule) -> bool:
 
 def _addresses(prefixes: tuple[str, ...], end: FlowEnd, grouped: bool) -> Match:
     if grouped and not prefixes:
-        # The members of an application security group are not read, so it matches a part of the flow.
-        return Match.PART
+        # The members of an application security group are not read, so it matches a part of the flow in the network.
+        return Match.NONE if end.tag else Match.PART
     return prefixes_match(prefixes, end)
 
 

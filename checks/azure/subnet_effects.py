@@ -7,8 +7,9 @@ network traffic routing", "What is Azure NAT Gateway?" and "Azure virtual networ
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from checks.azure.denied_flows import outbound_decisions
 from checks.azure.nat_gateways import nat_gateway
-from checks.azure.network import flow_decision, gateway_subnet, route_table_of, rule_evidence, security_group_of
+from checks.azure.network import gateway_subnet, route_table_of, rule_evidence, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination
 from checks.azure.subnet_service_endpoints import service_endpoint_of
 from checks.azure.user_routes import route_to
@@ -49,18 +50,19 @@ def subnet_effect(
 
     None if there is none or the subnet was not read.
 
-    Requires AgentPool, Subnet, NetworkSecurityGroup, RouteTable, NatGateway, PublicIPAddress and PublicIPPrefix
-    declared.
+    Requires AgentPool, Subnet, NetworkSecurityGroup, RouteTable, NatGateway, PublicIPAddress, PublicIPPrefix and
+    GatewayVMConfiguration declared.
     """
     subnet = gateway_subnet(facts, configuration)
     if not isinstance(subnet, Subnet):
         return None
     group, table = security_group_of(facts, subnet), route_table_of(facts, subnet)
     if isinstance(group, NetworkSecurityGroup):
-        decided = flow_decision(facts, group, destination.flow_from(facts, subnet))
-        if not decided.allowed and decided.rule is not None and not decided.exceptions:
-            by = f"rule {decided.rule.name} of {group.ref}"
-            return SubnetEffect(EffectKind.DENIED, by, rule_evidence(group, decided.rule, "allowed"))
+        decided = outbound_decisions(facts, configuration, subnet, group, destination)
+        rule = decided[0].decision.rule if decided else None
+        if rule is not None and all(each.denied and not each.share for each in decided):
+            by = f"rule {rule.name} of {group.ref}"
+            return SubnetEffect(EffectKind.DENIED, by, rule_evidence(group, rule, "allowed"))
     if (endpoint := service_endpoint_of(subnet, destination)) is not None and configuration.provisions_public_ips:
         return SubnetEffect(EffectKind.SERVICE_ENDPOINT, endpoint.name, endpoint.evidence, endpoint.seen)
     route = route_to(table, destination) if isinstance(table, RouteTable) else None

@@ -43,7 +43,8 @@ def node_flows(
 ) -> tuple[NodeFlow, ...] | Gap | None:
     """A required flow by node, None if the addresses of the nodes are not known.
 
-    A failed read, if it hides them. Probes go to each gateway node, and tunnels from each other node to the address of the load balancer.
+    A failed read, if it hides them. Probes go to each gateway node, and tunnels from each other node to the address of the
+    load balancer.
     """
     flow = required.flow
     nodes = gateway_addresses(facts, configuration) if required.nodes is None else node_addresses(facts, required.nodes)

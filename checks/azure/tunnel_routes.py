@@ -14,7 +14,7 @@ from ipaddress import IPv4Network
 
 from checks.azure.flow_ends import networks_of
 from checks.azure.network import NotRead, route_table_of
-from checks.azure.used_addresses import UsedAddress, RunningNodes, node_addresses, tunnel_network
+from checks.azure.used_addresses import RunningNodes, UsedAddress, node_addresses, tunnel_network
 from checks.azure.user_routes import UserRoute, user_routes
 from checks.facts.fact import Gap
 from checks.facts.network_resources import RouteTable, Subnet

@@ -56,7 +56,8 @@ def running_nodes(facts: Facts) -> RunningNodes:
 def node_addresses(facts: Facts, subnet: Subnet) -> tuple[UsedAddress, ...] | Gap | None:
     """The addresses of the nodes in a subnet that can run gateway pods.
 
-    They are Linux nodes outside gateway node pools. A failed read, or None if no address is known. Requires AgentPool and Node declared.
+    They are Linux nodes outside gateway node pools. A failed read, or None if no address is known. Requires AgentPool and
+    Node declared.
     """
     if (gap := facts.gap(Node)) is not None:
         return gap
@@ -86,7 +87,8 @@ def gateway_addresses(facts: Facts, configuration: StaticGatewayConfiguration) -
 def tunnel_network(configuration: StaticGatewayConfiguration) -> IPv4Network | None:
     """The address to which nodes send tunnel packets; None if it is not known.
 
-    It is that of the gateway nodes' load balancer. The load balancer does not translate it (floating IP), so that it is the destination at the gateway nodes, too.
+    It is that of the gateway nodes' load balancer, which does not translate it (floating IP): it is the destination at the
+    gateway nodes, too.
     Source: kube-egress-gateway controllers/manager/gatewaylbconfiguration_controller.go.
     """
     found = ipv4_address(configuration.server.ip)

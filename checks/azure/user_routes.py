@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from checks.azure.flow_ends import networks_of
+from checks.azure.flow_ends import Match, is_tag, networks_of, tag_match
 from checks.azure.outbound_destinations import OutboundDestination, names_of
+from checks.azure.service_tag_actions import show_tags
 from checks.facts.network_resources import RouteTable, Subnet
-from checks.knowledge.network_requirements import DETOURS, DROPS
+from checks.knowledge.network_requirements import DETOURS, DROPS, NEXT_HOPS
 from checks.model.commands import FW, alternatives, change, inspect, quoted
-from checks.model.findings import Action, Evidence, Observation, fail, warn
+from checks.model.findings import Action, Evidence, Observation, fail, unknown, warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +114,42 @@ def route_to(table: RouteTable, destination: OutboundDestination) -> UserRoute |
     """The route that drops or redirects traffic to this destination, None if none does.
 
     The most specific route decides (docs/rulings.md#ruling-39). Only specific routes are known to apply to private
-    addresses, because the routes of the virtual network itself are not visible.
+    addresses, because the routes of the virtual network itself are not visible. A route for a service tag is more specific
+    than a default route.
     """
     if destination.address is None:
+        tagged = [each for each in tag_routes(table) if _tagged(each, destination) is Match.FULL]
+        if tagged:
+            # A tag of one service is more specific than that of all of Azure.
+            first = min(tagged, key=lambda each: each.prefix.lower().startswith("azurecloud"))
+            return first if first.changes_path else None
         return default_route(table)
-    covering = [
-        each for each in user_routes(table) if any(destination.address in net for net in networks_of([each.prefix]))
-    ]
-    best = max(covering, key=lambda each: _length(each.prefix), default=None)
+    covering = [each for each in user_routes(table) if destination.address in each.network]
+    best = max(covering, key=lambda each: each.network.prefixlen, default=None)
     if best is None or not best.changes_path or (best.is_default and not destination.is_public):
         return None
     return best
+
+
+def possible_routes(table: RouteTable, destination: OutboundDestination) -> list[UserRoute]:
+    """The routes for service tags that may contain the address, and change the path.
+
+    Source: docs/rulings.md#ruling-39.
+    """
+    decided = route_to(table, destination)
+    same = (decided.hop_type.lower(), decided.address) if decided is not None else None
+    return [
+        each
+        for each in (tag_routes(table) if destination.host and destination.is_public else ())
+        if each.changes_path and each != decided and (each.hop_type.lower(), each.address) != same
+        if _tagged(each, destination) is Match.PART
+    ]
+
+
+def _tagged(route: UserRoute, destination: OutboundDestination) -> Match:
+    if not destination.host:
+        return Match.NONE
+    return tag_match(route.prefix, destination.host, address_known=destination.address is not None)
 
 
 def redirected(
@@ -133,7 +159,8 @@ def redirected(
 
     `seen` is more evidence.
     """
-    table, to = route.table.ref, names_of(destinations) if all(each.address for each in destinations) else route.prefix
+    named = is_tag(route.prefix) or all(each.address for each in destinations)
+    table, to = route.table.ref, names_of(destinations) if named else route.prefix
     evidence = [seen, Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence]
     actions = [route.show(), route.correction(egress_prefix)]
     if route.drops:
@@ -155,9 +182,60 @@ def redirected(
     )
 
 
+def possibly_redirected(
+    route: UserRoute, subnet: Subnet, egress_prefix: str, seen: Evidence, destinations: Sequence[OutboundDestination]
+) -> Observation:
+    """The finding about a route for a service tag that may contain the addresses.
+
+    `seen` is more evidence.
+    """
+    table, names = route.table, names_of(destinations)
+    one = len({each.host for each in destinations}) == 1
+    condition = f"if {'its address is' if one else 'their addresses are'} in {route.prefix}"
+    effect = (
+        f"Traffic of the gateway nodes to {names} is dropped {condition}"
+        if route.drops
+        else f"{names} {'sees' if one else 'see'} the address of {route.through} instead of {egress_prefix} {condition}"
+    )
+    return warn(
+        f"{effect}: route {route.name} of {table.ref} sends it from {subnet.ref} to {route.hop}.",
+        subject=table.ref,
+        evidence=[seen, Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence],
+        actions=[route.show(), *show_tags(table, [route.prefix], names), route.correction(egress_prefix)],
+    )
+
+
+def unclear_routes(table: RouteTable, destinations: Sequence[OutboundDestination]) -> list[UserRoute]:
+    """The routes for a destination with a next hop type that Azure does not document."""
+    return [
+        each
+        for each in (*user_routes(table), *tag_routes(table))
+        if each.hop_type.lower() not in NEXT_HOPS
+        if is_tag(each.prefix)
+        or any((each.is_default if d.address is None else d.address in each.network) for d in destinations)
+    ]
+
+
+def unclear(route: UserRoute, subnet: Subnet) -> Observation:
+    """The observation about a route whose effect is not known."""
+    table, hop = route.table, route.hop_type or "(empty)"
+    return unknown(
+        f"Traffic of the gateway nodes to {route.prefix} is not checked: route {route.name} of {table.ref} has next hop type "
+        f"{hop}, which egress-diag does not know.",
+        subject=table.ref,
+        evidence=[Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence],
+        actions=[route.show()],
+    )
+
+
 def user_routes(table: RouteTable) -> list[UserRoute]:
     """The routes of a table for IPv4 ranges."""
     return [UserRoute(table, *each) for each in table.routes if networks_of([each[1]])]
+
+
+def tag_routes(table: RouteTable) -> list[UserRoute]:
+    """The routes of a table for service tags."""
+    return [UserRoute(table, *each) for each in table.routes if is_tag(each[1])]
 
 
 def _length(prefix: str) -> int:

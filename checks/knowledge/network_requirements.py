@@ -74,6 +74,12 @@ A public IP prefix takes effect only with next hop Internet (docs/domain/open-qu
 DROPS = "none"
 """The next hop type that drops traffic."""
 
+NEXT_HOPS = frozenset({"internet", "none", "virtualappliance", "virtualnetworkgateway", "vnetlocal"})
+"""The next hop types of user-defined routes (in lower case).
+
+Source: Azure documentation, "Virtual network traffic routing".
+"""
+
 PRIVATE_MODE_KUBERNETES = (1, 34)
 """The first Kubernetes version with private-IP mode, in preview.
 

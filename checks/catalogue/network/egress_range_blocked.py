@@ -1,16 +1,18 @@
 """EG204: an NSG blocks traffic from the egress IP prefix, or a route drops or redirects it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from checks.azure.allow_lists import allow_prefix, allowed_prefix
 from checks.azure.denied_flows import denied_flows
 from checks.azure.interface_groups import INTERFACE_READS, InterfaceGroup, interface_groups
-from checks.azure.nat_gateways import nat_gateway
+from checks.azure.nat_gateways import SubnetNatGateway, nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
 from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
+from checks.azure.outbound_routes import follows_azure_routes, may_override_nat, redirections, translated
 from checks.azure.security_rules import denies_outbound
 from checks.azure.subnet_service_endpoints import ServiceEndpoint, service_endpoint_of
-from checks.azure.user_routes import UserRoute, default_route, redirected, route_to, sends_to_the_internet, user_routes
+from checks.azure.user_routes import sends_to_the_internet
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
@@ -21,9 +23,8 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.faults.reached_addresses import reached_destinations
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.knowledge.network_requirements import OUTBOUND_TYPES, USER_ROUTES
-from checks.model.commands import FW, OUTBOUND, az_aks, inspect
-from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown, warn
+from checks.model.commands import FW
+from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import containing
 
@@ -58,10 +59,11 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     network interfaces, the route table of the subnet, and the cluster's outbound type.
     The traffic is that of each host that is routed through the gateway, with the port and, if objects give it, the
     address that is really used; if no host is, it is TCP 443 and 80 (or the port in the question) to the Internet. It
-    fails if a rule denies this traffic, and warns if an earlier rule can allow part of it. The most specific route for
-    each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An outbound type
-    without direct outbound access warns, unless a route leads straight to the Internet; userDefinedRouting does not warn
-    if the subnet's route table has no default route either. A NAT gateway on the subnet
+    fails if a rule denies this traffic, and warns if an earlier rule can allow part of it, or if a rule is for a service
+    tag that can contain the address. If they are known, the nodes' private addresses are the source. The most specific
+    route for each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An
+    outbound type without direct outbound access warns, unless a route leads straight to the Internet;
+    userDefinedRouting does not warn if the subnet's route table has no default route either. A NAT gateway on the subnet
     warns, because destinations see its address, and so does a service endpoint for a service of a routed host, because
     the service sees a private address. If Azure network resources are
     not read, it does not apply and offers the commands to check by hand. Allow-lists of destinations are not visible.
@@ -83,40 +85,59 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
         return
     subnet = gateway_subnet(facts, configuration)
     group, table = security_group_of(facts, subnet), route_table_of(facts, subnet)
-    attached = nat_gateway(facts, configuration)
-    found = (
-        [] if attached is None else [attached.observation(configuration.egress_prefix, allowed_prefix(configuration))]
-    )
-    yield from found
+    attached, seen = nat_gateway(facts, configuration), allowed_prefix(configuration)
     # Rules and routes need the destinations, of which a failed read may hide one.
-    if isinstance(subnet, Subnet):
-        attached_groups = list(interface_groups(facts, configuration).groups)
-        if isinstance(group, NetworkSecurityGroup):
-            owner = Evidence(subnet.ref, "networkSecurityGroup.id", subnet.security_group_id)
-            attached_groups.insert(0, InterfaceGroup(owner, group))
-        for each in attached_groups:
-            if denies_outbound(each.group):
-                found += (denied := list(_denied(facts, configuration, subnet, each.owner, each.group)))
-                yield from denied
-    found += (redirections := list(_redirected(facts, configuration, subnet, table)))
-    yield from redirections
+    overridden = isinstance(subnet, Subnet) and may_override_nat(subnet, table)
+    found = [] if attached is None or overridden else [attached.observation(configuration.egress_prefix, seen)]
+    yield from found
+    found += (denied := list(_denied(facts, configuration, subnet, group)))
+    yield from denied
+    destinations = partial(_destinations, facts, configuration)
+    found += (redirected := list(redirections(facts, configuration, subnet, table, destinations)))
+    yield from redirected
+    if attached is not None and overridden:
+        found += (by_nat := list(_translated(configuration, attached, table, destinations())))
+        yield from by_nat
     found += (endpoints := list(_service_endpoints(facts, configuration, subnet)))
     yield from endpoints
     not_read = [each for each in (subnet, group, table) if isinstance(each, NotRead)]
     yield from _without_fault(facts, configuration, subnet, not_read, bool(found))
 
 
+def _translated(
+    configuration: StaticGatewayConfiguration,
+    attached: SubnetNatGateway,
+    table: RouteTable | NotRead | None,
+    destinations: Sequence[OutboundDestination],
+) -> Iterator[Observation]:
+    """The finding about destinations that see the NAT gateway's address."""
+    rest = translated(attached.subnet, table, destinations)
+    if rest:
+        named = rest if len(rest) < len(destinations) else ()
+        yield attached.observation(configuration.egress_prefix, allowed_prefix(configuration), named)
+
+
 def _denied(
     facts: Facts,
     configuration: StaticGatewayConfiguration,
-    subnet: Subnet,
-    owner: Evidence,
-    group: NetworkSecurityGroup,
+    subnet: Subnet | NotRead,
+    group: NetworkSecurityGroup | NotRead | None,
 ) -> Iterator[Observation]:
-    for each in denied_flows(facts, subnet, owner, group, _destinations(facts, configuration)):
-        general = all(not destination.host for destination in each.destinations)
-        unused = general and each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
-        yield each.observation(allowed_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")
+    """Denials by the groups of the subnet and of the network interfaces."""
+    if not isinstance(subnet, Subnet):
+        return
+    attached = list(interface_groups(facts, configuration).groups)
+    if isinstance(group, NetworkSecurityGroup):
+        owner = Evidence(subnet.ref, "networkSecurityGroup.id", subnet.security_group_id)
+        attached.insert(0, InterfaceGroup(owner, group))
+    for one in attached:
+        if not denies_outbound(one.group):
+            continue
+        wanted = _destinations(facts, configuration)
+        for each in denied_flows(facts, configuration, subnet, one.owner, one.group, wanted):
+            general = all(not destination.host for destination in each.destinations)
+            unused = general and each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
+            yield each.observation(allowed_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")
 
 
 def _destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[OutboundDestination, ...]:
@@ -125,55 +146,6 @@ def _destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> tu
     if not reached:
         return internet(facts)
     return tuple(each for each in reached if not containing(configuration.exclude_cidrs, str(each.address)))
-
-
-def _redirected(
-    facts: Facts,
-    configuration: StaticGatewayConfiguration,
-    subnet: Subnet | NotRead,
-    table: RouteTable | NotRead | None,
-) -> Iterator[Observation]:
-    prefix = configuration.egress_prefix
-    if isinstance(table, RouteTable) and isinstance(subnet, Subnet):
-        routes: dict[UserRoute, list[OutboundDestination]] = {}
-        for each in _destinations(facts, configuration) if user_routes(table) else ():
-            route = route_to(table, each)
-            # Private-IP mode creates no outbound route: such gateways need a route through an appliance.
-            if route is not None and (route.drops or configuration.provisions_public_ips):
-                routes.setdefault(route, []).append(each)
-        for route, destinations in routes.items():
-            yield redirected(route, subnet, prefix, allowed_prefix(configuration), destinations)
-        if routes or sends_to_the_internet(table):
-            return
-    if not configuration.provisions_public_ips:
-        return
-    cluster = next(iter(facts.readable(ManagedCluster)), None)
-    effect = OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None
-    if cluster is not None and effect and not _direct(cluster, table):
-        kind = cluster.outbound_type
-        yield warn(
-            f"Traffic from {prefix} {effect} (outbound type {kind} of {cluster.ref}).",
-            subject=cluster.ref,
-            evidence=[
-                allowed_prefix(configuration),
-                Evidence(cluster.ref, "networkProfile.outboundType", kind, "loadBalancer"),
-            ],
-            actions=[
-                inspect(
-                    "Show the outbound type", az_aks(facts.cluster, "show", "--query", "networkProfile.outboundType")
-                ),
-                *allow_prefix(facts, configuration, subnet, OUTBOUND),
-            ],
-        )
-
-
-def _direct(cluster: ManagedCluster, table: RouteTable | NotRead | None) -> bool:
-    """Whether outbound type userDefinedRouting has no effect.
-
-    It has none if the route table of the subnet was read and has no default route elsewhere.
-    """
-    routed = cluster.outbound_type.lower() == USER_ROUTES
-    return routed and isinstance(table, RouteTable) and default_route(table) is None
 
 
 def _service_endpoints(
@@ -220,7 +192,7 @@ def _without_fault(
         cluster = next(iter(facts.readable(ManagedCluster)), None)
         table = route_table_of(facts, subnet)
         announced = isinstance(table, RouteTable) and not sends_to_the_internet(table)
-        announced = announced and cluster is not None and _direct(cluster, table)
+        announced = announced and cluster is not None and follows_azure_routes(cluster, table)
         hidden = " and routes that a VPN or ExpressRoute gateway announces" if announced else ""
         summary = f"No NSG or route blocks {prefix}. Allow-lists at destinations{hidden} are not visible from here."
         yield healthy(summary, evidence=evidence)

@@ -16,7 +16,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.security_groups import NetworkSecurityGroup
-from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.configured.cluster_hosts import cluster_host
@@ -45,6 +45,7 @@ TRACE_READS: tuple[type[Fact], ...] = (
     Deployment,
     MutatingWebhookConfiguration,
     StaticGatewayConfiguration,
+    GatewayVMConfiguration,
     ManagedCluster,
     AgentPool,
     Subnet,
