@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from bot.grammar.fleet_commands import FleetCommand
 from checks.actions.plan import ActionKind
@@ -109,8 +110,27 @@ class RequestStepHere:
     deployment: str = ""
 
 
+class ThreadQuestion(StrEnum):
+    """A question about the last check of a thread."""
+
+    GATEWAY_OR_HOST = "is it the gateway or the host"
+    CHANGED = "what changed"
+    NEXT = "what next"
+    FIXED = "is it fixed"
+    OWNER = "who has it"
+    REPORT = "report"
+    THANKS = "thanks"
+
+
+@dataclass(frozen=True, slots=True)
+class AskHere:
+    """A question in a thread, which is answered from the last check there."""
+
+    question: ThreadQuestion
+
+
 GatewayCommand = (
     Diagnose | WatchGateway | ShowHistory | OpenForm | ListClusters | ListGateways | CancelRuns | ShowHelp | Mistake
 )
 Command = GatewayCommand | FleetCommand | RequestStep
-ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands | RequestStepHere
+ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands | RequestStepHere | AskHere

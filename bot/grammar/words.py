@@ -18,6 +18,7 @@ _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»\"‘’‚‛'`", ""))
 _DASHES = re.compile(r"(?:(?<=\s)|^)(?:[–—―−]+|--)\s*(?=[A-Za-z])")
 _LINK = re.compile(r"<(?:https?://|mailto:)?([^|>]*)(?:\|([^>]*))?>")
 _MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
+_COMMAND = re.compile(r"^/?egress-diag(?=\s|$)\s*", re.IGNORECASE)
 _SPAN = re.compile(r"(\d{1,9})(m|min|mins|minutes|h|hour|hours)?")
 _NAMED = re.compile(r"(?:(?<=\s)|^)(--)?(host|from)\s*[=:]\s*(?=\S)", re.IGNORECASE)
 
@@ -44,6 +45,11 @@ def watch_duration(typed: str) -> timedelta | Mistake:
 def is_duration(word: str) -> bool:
     """Whether a word looks like a duration."""
     return _SPAN.fullmatch(word.lower()) is not None
+
+
+def without_command(text: str) -> str:
+    """The text without the name of the slash command before it, which people repeat in a mention."""
+    return _COMMAND.sub("", text.strip(), count=1)
 
 
 def without_mention(text: str) -> str:

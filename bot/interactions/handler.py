@@ -216,6 +216,15 @@ class InteractionHandler:
         except SlackRefusal as refused:
             log.error("no reply to %s (%r): %s", interaction.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback
 
+    def publish(self, interaction: Interaction, answer: Message) -> Message | None:
+        """Post an answer where the question is; returns it if Slack refuses, for the person alone."""
+        try:
+            self.slack.post(interaction.channel, answer.text, answer.blocks, interaction.thread, {"slot": answer.slot})
+        except SlackRefusal as refused:
+            log.warning("an answer was not posted in %s: %s", interaction.channel, refused)
+            return answer
+        return None
+
     def _on_card(self, run: Run, interaction: Interaction) -> Message | None:
         """The answer to a person whose run is in the thread of a card; None if they are there."""
         try:

@@ -13,15 +13,16 @@ from bot.listeners import buttons
 from bot.listeners.active_steps import STEP_ACTIONS
 from bot.listeners.forms import open_wrong_result_form
 from bot.listeners.home import show_home
+from bot.listeners.mentions import ask
 from bot.listeners.slash_command import run_command
-from bot.messages import answers
+from bot.messages import answers, thread_answers
 from bot.messages.blocks import Message
 from bot.messages.interaction_values import MenuValue, OutdatedValue
 
 
 def register_actions(app: App, handler: InteractionHandler) -> None:
     """Register the listener for the buttons and menus of runs, watches and answers."""
-    actions = {**buttons.BUTTON_ACTIONS, **STEP_ACTIONS, "suggestion": run_suggestion}
+    actions = {**buttons.BUTTON_ACTIONS, **STEP_ACTIONS, "suggestion": run_suggestion, thread_answers.ASK: ask}
     listened = "|".join([*actions, "more", "home"])
 
     @app.action(re.compile(rf"^({listened})(/.*)?$"))

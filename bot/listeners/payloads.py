@@ -169,6 +169,16 @@ class _Mention(_Event):
     ts: _Word
 
 
+class _Written(_Event):
+    """A message; the app subscribes only to direct messages."""
+
+    type: Literal["message"]
+    channel: _Id
+    ts: _Word
+    channel_type: _Word = ""
+    subtype: _Word | None = None
+
+
 class _HomeOpened(_Event):
     type: Literal["app_home_opened"]
     user: _Id
@@ -178,7 +188,7 @@ class EventPayload(Payload):
     """An event that the app has subscribed to."""
 
     type: Literal["event_callback"]
-    event: Annotated[_Mention | _HomeOpened, Field(discriminator="type")]
+    event: Annotated[_Mention | _Written | _HomeOpened, Field(discriminator="type")]
     team_id: _Id | None = None
 
 
@@ -209,7 +219,7 @@ _BY_TYPE: Mapping[str, type[Payload]] = {
     "url_verification": ChallengePayload,
 }
 
-_EVENTS = ("app_mention", "app_home_opened")
+_EVENTS = ("app_mention", "app_home_opened", "message")
 
 
 def read_body(body: bytes, content_type: str) -> dict[str, Any]:

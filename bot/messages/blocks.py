@@ -162,6 +162,11 @@ def actions(buttons: Sequence[Block]) -> Block:
     return {"type": "actions", "elements": list(buttons[:25])}
 
 
+def has_buttons(message: Message) -> bool:
+    """Whether a message has a row of buttons."""
+    return any(block["type"] == "actions" for block in message.blocks)
+
+
 def cut_label(label: str) -> str:
     """A button's label within Slack's 75 characters."""
     return label if len(label) <= BUTTON_TEXT else label[: BUTTON_TEXT - 1] + "…"

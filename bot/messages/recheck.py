@@ -41,7 +41,7 @@ def recheck_messages(
     text = fallback(f"{change}: {fault_of(run.report)}{where}. {sentence_of(run.report)}")
     if _is_unchanged(run.report, before):
         return (replace(parent, text=text, blocks=(context(_unchanged(run, run.report, at)),)),)
-    changes = tuple(_changes(run.report, before, at))
+    changes = tuple(change_blocks(run.report, before, at))
     if run.order.card:
         # The parent message of the thread has the next actions and the buttons of this result.
         blocks = [parent.blocks[0], *changes, context(progress_line(run))]
@@ -86,7 +86,8 @@ def _change_plain(report: Report, before: Report) -> str:
     return f"Still {now}, {'nothing changed' if _is_unchanged(report, before) else 'with changes'}"
 
 
-def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
+def change_blocks(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
+    """The differences between the reports of two checks; `before` ended at `at`."""
     new, resolved = new_findings(report, before), resolved_findings(report, before)
     when = local_time(at) if at is not None else raw("the last run")
     if report.verdict is not before.verdict:

@@ -63,6 +63,8 @@ class TypedText:
         message = core.workspace.post(
             StoredMessage(channel=channel, ts=core.workspace.new_ts(), author=user, text=typed, thread_ts=thread_ts)
         )
+        if core.workspace.channels[channel].im_user is not None:
+            return await self._direct(message)
         member = core.app.bot_user in core.workspace.channels[channel].members
         listens = "app_mention" in core.app.events and "app_mentions:read" in core.scopes and member
         if f"<@{core.app.bot_user}>" not in typed or not listens:
@@ -77,6 +79,24 @@ class TypedText:
         }
         if thread_ts:
             inner["thread_ts"] = thread_ts
+        return replace(await self._deliverer.send_event(payloads.event(core, inner)), message=message)
+
+    async def _direct(self, message: StoredMessage) -> Ack:
+        """Deliver a message that a person wrote to the bot."""
+        core = self._core
+        if "message.im" not in core.app.events or "im:history" not in core.scopes:
+            return Ack(True, message=message)
+        inner: JsonObject = {
+            "type": "message",
+            "channel_type": "im",
+            "user": message.author,
+            "text": message.text,
+            "ts": message.ts,
+            "channel": message.channel,
+            "event_ts": message.ts,
+        }
+        if message.thread_ts:
+            inner["thread_ts"] = message.thread_ts
         return replace(await self._deliverer.send_event(payloads.event(core, inner)), message=message)
 
 

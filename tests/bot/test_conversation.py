@@ -169,9 +169,10 @@ def test_a_reported_run_is_kept_with_its_comment(broken: Conversation) -> None:
 def test_thread_commands(broken: Conversation) -> None:
     parent = broken.parents[0]
     broken.say("@egress-diag why", thread=parent)
-    assert "↳" in broken.last_answer()
+    assert "↳" in broken.slack.thread(parent)[-1].shown, "a public question has a public answer"
     broken.say("@egress-diag commands", thread=parent)
-    assert "```" in broken.last_answer()
+    assert "```" in broken.slack.thread(parent)[-1].shown
+    assert not broken.slack.ephemerals()
     broken.say("@egress-diag again", thread=parent, user="U0BOB")
     assert [slot(m) for m in broken.slack.thread(parent) if slot(m) == "parent"] == ["parent"]
     broken.say("@egress-diag stop", thread=parent)

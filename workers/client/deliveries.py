@@ -69,6 +69,9 @@ class DeliveryClient:
         if parent is not None and not run.later:
             thread = run.order.thread or self._thread_of_card(run) or parent.ts
             self._stores.conversations.remember_thread(parent.channel, thread, run.id)
+            if parent.channel.startswith("D"):
+                # In a direct message, a question outside a thread is about the last check.
+                self._stores.conversations.remember_thread(parent.channel, "", run.id)
         if complete and run.state.ended:
             self._stores.history.record_verdict(run)
 

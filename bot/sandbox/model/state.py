@@ -46,7 +46,7 @@ class App:
     app_token: str = "xapp-1-A0EGRESS-sandbox-app-token"
     signing_secret: str = "sandbox-signing-secret"
     scopes: frozenset[str] = DEFAULT_SCOPES
-    events: frozenset[str] = frozenset({"app_mention", "app_home_opened"})
+    events: frozenset[str] = frozenset({"app_mention", "app_home_opened", "message.im"})
 
 
 @dataclass(frozen=True, slots=True)

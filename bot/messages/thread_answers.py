@@ -1,0 +1,176 @@
+"""Answers to questions in a thread, from the last check there.
+
+They are public if the question is (docs/slack.md#words-in-a-thread).
+"""
+
+from collections.abc import Sequence
+
+from bot.grammar.commands import ThreadQuestion
+from bot.messages.blocks import (
+    Block,
+    Escaped,
+    Message,
+    actions,
+    as_code,
+    button,
+    context,
+    fallback,
+    fitting,
+    plain,
+    raw,
+    section,
+)
+from bot.messages.findings import code_and_title
+from bot.messages.headlines import name_of, sentence_of
+from bot.messages.parent import next_actions
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
+from bot.messages.recheck import change_blocks
+from bot.messages.since_healthy import since_healthy_blocks
+from checks.model.findings import Finding, Report, Verdict
+from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
+from checks.reports.wording import VERDICTS, why_inconclusive
+from workers.records.gateway_state import GatewayState
+from workers.records.run import Run
+
+QUESTION = "question"
+"""The slot of an answer in the thread."""
+
+ASK = "ask"
+"""The action of a button that asks a question in its thread."""
+
+
+def gateway_or_host(run: Run, report: Report) -> Message:
+    """Whether the gateway or the requested host is at fault."""
+    gateway, host = causes_of_gateway(report), causes_of_host(report)
+    name = as_code(name_of(run))
+    if gateway:
+        words, lines = "It is the gateway", [raw(f"❌ *It is the gateway* {name}"), *_titles(gateway)]
+    elif report.verdict is Verdict.STARTING:
+        words, lines = "The gateway is starting", [raw(f"⏳ *The gateway is starting:* {name} does not serve yet.")]
+    elif host:
+        words = "It is the host, not the gateway"
+        outcome = raw(f"{plain(host_outcome(report))}.")
+        lines = [
+            raw(f"❌ *It is the host, not the gateway:* {outcome}"),
+            *_titles(host),
+            raw("The gateway has no failure."),
+        ]
+    elif report.verdict is Verdict.INCONCLUSIVE:
+        words, lines = "Not known", [raw(f"❔ *Not known:* {plain(why_inconclusive(report))}.")]
+    elif report.host:
+        words = "Neither: no failure was found"
+        lines = [
+            raw(f"✅ *Neither:* the gateway has no failure, and {plain(host_outcome(report))}."),
+            raw("Not checked: the destination itself, its firewall and its list of permitted addresses."),
+        ]
+    else:
+        words, lines = "The gateway has no failure", [raw(f"✅ *Not the gateway:* {name} has no failure.")]
+    if not report.host:
+        target = run.order.target
+        lines.append(raw(f"No host was checked. Add one: {as_code(f'{target.cluster} {name_of(run)} --host HOST')}"))
+    return _answer(f"{words}: {name_of(run)}", [section(raw("\n".join(lines)))])
+
+
+def what_changed(run: Run, report: Report, before: Run | None, state: GatewayState | None) -> Message:
+    """The changes since the check before, since the gateway last worked, and of objects."""
+    blocks: list[Block] = []
+    if before is not None and before.report is not None:
+        blocks += change_blocks(report, before.report, before.ended)
+    if report.changes:
+        rows = [
+            f"• {local_time(each.at, DATE_AND_TIME)} {as_code(each.resource)} {plain(each.what)}"
+            + (f" by {plain(each.who)}" if each.who else "")
+            for each in report.changes[:8]
+        ]
+        blocks.append(section(raw("*Recent changes of objects*\n" + "\n".join(rows))))
+    blocks += since_healthy_blocks(state)
+    if not blocks:
+        blocks = [section(raw(f"No change is recorded for {as_code(name_of(run))}."))]
+    return _answer(f"What changed: {name_of(run)}", blocks)
+
+
+def next_steps(run: Run, report: Report) -> Message:
+    """The steps of each cause, as the card shows them."""
+    name = as_code(name_of(run))
+    steps = list(next_actions(report))
+    if not steps:
+        words = "No next step" if report.verdict is not Verdict.HEALTHY else "Nothing to do"
+        return _answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {name} is {_verdict(report)}."))])
+    return _answer(f"Next steps: {name_of(run)}", [section(raw(f"*Next steps for* {name}")), *steps])
+
+
+def is_fixed(run: Run, report: Report, *, again: bool) -> Message:
+    """The result of the last check; `again`: another one has started."""
+    yes = report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+    mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
+    at = local_time(run.ended, DATE_AND_TIME) if run.ended is not None else raw("the last check")
+    answer = {Verdict.STARTING: "Not yet", Verdict.INCONCLUSIVE: "Not known"}.get(
+        report.verdict, "Yes" if yes else "No"
+    )
+    lines = [raw(f"{mark} *{answer}:* {as_code(name_of(run))} was {word} at {at}. {plain(sentence_of(report))}")]
+    if again:
+        lines.append(raw("The gateway is checked again in this thread."))
+    return _answer(f"{answer}: {word}. {name_of(run)}", [section(raw("\n".join(lines)))])
+
+
+def who_has_it(run: Run, owner: str) -> Message:
+    """The owner of the incident, or a button to take it."""
+    name = as_code(name_of(run))
+    if owner:
+        return _answer(f"The incident has an owner: {name_of(run)}", [section(raw(f"🙋 Owner of {name}: <@{owner}>"))])
+    closing = [actions([button("Take it", "own", run.id)])]
+    return _answer(f"No owner: {name_of(run)}", [section(raw(f"🙋 {name} has no owner."))], closing)
+
+
+def thanked() -> Message:
+    """The answer to thanks."""
+    return _answer("Noted", [context(raw("👍"))])
+
+
+def still_running(run: Run) -> Message:
+    """A question that needs the result of a check that has not ended."""
+    words = f"The check of {name_of(run)} is not complete; its result follows in this thread."
+    return _answer(words, [context(raw(f"⏳ {plain(words)}"))])
+
+
+def without_result(run: Run) -> Message:
+    """A question about a check that has no result."""
+    words = f"The last check of {name_of(run)} has no result ({run.state})."
+    return _answer(words, [context(raw(f"❔ {plain(words)} Say {as_code('again')} to check again."))])
+
+
+def not_understood(run: Run) -> Message:
+    """Three questions that the thread can answer, as buttons."""
+    words = "Not understood. In this thread, you can ask:"
+    row = [button(_label(each), f"{ASK}/{number}", each) for number, each in enumerate(suggested_words(run))]
+    return Message("mistake", fallback(words), fitting([section(raw(words))], [actions(row)]), thread=False)
+
+
+def suggested_words(run: Run) -> tuple[str, str, str]:
+    """Three words that fit the state of the last check of a thread."""
+    report = run.report
+    if report is None and not run.state.ended:
+        return (ThreadQuestion.OWNER.value, "watch", "stop")
+    if report is None:
+        return ("again", ThreadQuestion.OWNER.value, ThreadQuestion.CHANGED.value)
+    if report.verdict is Verdict.HEALTHY:
+        return (ThreadQuestion.CHANGED.value, "again", ThreadQuestion.REPORT.value)
+    if report.verdict is Verdict.STARTING:
+        return (ThreadQuestion.NEXT.value, ThreadQuestion.FIXED.value, "watch")
+    return ("why", ThreadQuestion.NEXT.value, "watch")
+
+
+def _label(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _titles(findings: Sequence[Finding]) -> list[Escaped]:
+    return [raw(f"• {code_and_title(each)}") for each in findings[:5]]
+
+
+def _verdict(report: Report) -> Escaped:
+    return raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
+
+
+def _answer(words: str, blocks: Sequence[Block], closing: Sequence[Block] = ()) -> Message:
+    return Message(QUESTION, fallback(words), fitting(blocks, closing))

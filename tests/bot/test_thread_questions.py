@@ -1,0 +1,160 @@
+"""Questions in the thread of a check, and direct messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox import SandboxServer, StoredMessage
+from checks.config.configuration_file import load
+from tests.bot.conftest import write_config
+from tests.bot.conversation import Conversation, conversation
+from tests.system import slot
+from workers.client import ConnectedClient as Client
+from workers.records.run import Run
+
+pytestmark = pytest.mark.slow
+
+
+def asked(talk: Conversation, question: str, *, user: str = "U0ALICE") -> StoredMessage:
+    """The last message of the thread after a question."""
+    talk.say(f"@egress-diag {question}", thread=talk.parents[0], user=user)
+    return talk.slack.thread(talk.parents[0])[-1]
+
+
+def test_is_it_the_gateway_or_the_host(broken: Conversation) -> None:
+    said = asked(broken, "is it the gateway or the host?").shown
+    assert said.startswith("❌ *It is the gateway* `team-egress/egw`\n• EG407")
+    assert "No host was checked. Add one: `prod-weu team-egress/egw --host HOST`" in said
+    assert not broken.slack.ephemerals(), "a public question has a public answer"
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("api.x.example", "❌ *It is the host, not the gateway:* api.x.example is not routed through egw."),
+        (
+            "http://edition.cnn.com",
+            "✅ *Neither:* the gateway has no failure, and edition.cnn.com:80 is routed through egw.\n",
+        ),
+    ],
+)
+def test_a_host_and_its_gateway_are_judged_apart(talk: Conversation, host: str, said: str) -> None:
+    talk.say(f"/egress-diag prod-neu egw --host {host}")
+    assert asked(talk, "gateway or host").shown.replace("\u2060", "").startswith(said)
+
+
+def test_what_changed_says_what_is_different_from_the_check_before(broken: Conversation) -> None:
+    said = asked(broken, "what changed?").shown
+    assert "Never seen working" in said
+    broken.say("@egress-diag again", thread=broken.parents[0])
+    assert "*Still broken, with changes*" in asked(broken, "what changed").shown
+
+
+def test_what_next_is_the_recipe_of_the_card(broken: Conversation) -> None:
+    said = asked(broken, "what next?").shown
+    assert said.startswith("*Next steps for* `team-egress/egw`")
+    assert "```" in said
+
+
+def test_whether_it_is_fixed_comes_from_a_fresh_check(broken: Conversation) -> None:
+    said = asked(broken, "is it fixed?").shown
+    assert said.startswith("❌ *No:* `team-egress/egw` was broken at ")
+    assert "checked again" not in said, "the result is new"
+    (run_id,) = (run.id for run in [broken_run(broken)])
+    broken.client.stores.redis.hset(f"egress-diag:run:{run_id}", "ended", "2026-01-01T00:00:00+00:00")
+    broken.say("@egress-diag is it fixed?", thread=broken.parents[0])
+    thread = [m.shown for m in broken.slack.thread(broken.parents[0])]
+    assert any("The gateway is checked again in this thread." in each for each in thread)
+    assert any("Still broken" in each for each in thread)
+
+
+def test_who_has_it(broken: Conversation) -> None:
+    said = asked(broken, "who has it?")
+    assert said.shown.startswith("🙋 `team-egress/egw` has no owner.")
+    broken.press(said, "own", user="U0BOB")
+    assert asked(broken, "who's on it").shown == "🙋 Owner of `team-egress/egw`: <@U0BOB>"
+
+
+def test_the_report_is_a_file_in_the_thread_and_thanks_are_answered(broken: Conversation) -> None:
+    broken.say("@egress-diag report", thread=broken.parents[0])
+    assert any(m.files for m in broken.slack.thread(broken.parents[0]))
+    assert asked(broken, "thanks!").shown == "👍"
+
+
+def test_what_is_not_understood_gets_three_questions_that_work_there(broken: Conversation) -> None:
+    count = len(broken.slack.thread(broken.parents[0]))
+    broken.say("@egress-diag lorem ipsum", thread=broken.parents[0], user="U0BOB")
+    (private,) = broken.slack.ephemerals(user="U0BOB")
+    assert private.shown.startswith("Not understood.")
+    assert private.buttons == ("ask/0", "ask/1", "ask/2")
+    assert [slot(m) for m in broken.slack.thread(broken.parents[0])].count("question") == 0
+    broken.press(private, "ask/1", user="U0BOB")
+    thread = broken.slack.thread(broken.parents[0])
+    assert len(thread) == count + 2, "the question and the answer"
+    assert thread[-1].shown.startswith("*Next steps for*")
+
+
+def test_a_command_and_a_near_name_in_a_thread_are_still_read(broken: Conversation) -> None:
+    broken.say("@egress-diag prod-nue egw", thread=broken.parents[0])
+    assert 'No cluster "prod-nue". Did you mean prod-neu or prod-weu?' in broken.last_answer()
+    broken.say("@egress-diag /egress-diag list", thread=broken.parents[0])
+    assert "prod-neu" in broken.last_answer()
+
+
+def test_questions_during_a_check(talk: Conversation) -> None:
+    talk.slack.say("/egress-diag weu egw")
+    (run,) = talk.client.active(Run)
+    talk.courier.deliver(f"run/{run.id}")
+    talk.slack.say("@egress-diag what next?", thread=talk.parents[0])
+    talk.slack.wait_until(lambda: [m for m in talk.slack.thread(talk.parents[0]) if slot(m) == "question"])
+    assert "is not complete" in talk.slack.thread(talk.parents[0])[-1].shown
+
+
+def test_the_permission_is_needed_for_every_answer(slack: SandboxServer, client: Client, tmp_path: Path) -> None:
+    rule = "  - {allow: [diagnose], users: ['U0ALICE'], channels: ['C0OPS']}\n"
+    with conversation(slack, client, load(write_config(tmp_path, access=rule))) as talk:
+        talk.say("/egress-diag weu egw")
+        count = len(talk.slack.thread(talk.parents[0]))
+        for question in ("why", "gateway or host", "what changed", "what next", "is it fixed", "who has it", "report"):
+            talk.say(f"@egress-diag {question}", thread=talk.parents[0], user="U0BOB")
+            assert "don't have permission" in talk.last_answer("U0BOB"), question
+        assert len(talk.slack.thread(talk.parents[0])) == count + 7, "only the questions"
+
+
+# direct messages
+
+
+@pytest.fixture
+def direct(slack: SandboxServer, client: Client, tmp_path: Path) -> object:
+    rule = "  - {allow: [diagnose], users: ['U0ALICE'], channels: ['*']}\n"
+    with conversation(slack, client, load(write_config(tmp_path, access=rule))) as talk:
+        yield talk
+
+
+def test_a_direct_message_is_a_command_and_then_a_conversation(direct: Conversation) -> None:
+    place = direct.slack.workspace.direct_channel("U0ALICE").id
+    direct.say("prod-weu egw", channel=place)
+    (parent,) = (m for m in direct.slack.messages(place) if slot(m) == "parent")
+    assert "*Broken:*" in parent.shown
+    direct.say("is it the gateway or the host?", channel=place)
+    assert "It is the gateway" in direct.slack.messages(place)[-1].shown
+    direct.say("what next", channel=place, thread=parent)
+    assert "Next steps" in direct.slack.thread(parent)[-1].shown
+    direct.say("help", channel=place)
+    assert "finds out why" in direct.last_answer()
+
+
+def test_a_direct_message_without_permission_is_refused(direct: Conversation) -> None:
+    place = direct.slack.workspace.direct_channel("U0BOB").id
+    direct.say("prod-weu egw", channel=place, user="U0BOB")
+    assert not [m for m in direct.slack.messages(place) if slot(m) == "parent"]
+    assert "don't have permission" in direct.last_answer("U0BOB")
+
+
+def broken_run(talk: Conversation) -> Run:
+    run_id = talk.client.conversations.run_of_thread("C0OPS", talk.parents[0].ts)
+    found = talk.client.get(Run, run_id or "")
+    assert found is not None
+    return found
