@@ -20,7 +20,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.headlines import headline_of
 from bot.messages.parent import buttons_of, next_actions, progress_line, since_line
-from bot.messages.path import path_of
+from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import (
     DATE_AND_TIME,
     VERDICT_MARKS,
@@ -81,7 +81,8 @@ def card_message(run: Run, view: CardView, offered: Collection[str] = ()) -> Mes
         ]
         return _message(run, words, [section(headline), context(*_lines(view, None))], row)
     headline, words = headline_of(shown)
-    blocks = [section(headline), section(path_of(shown)), *next_actions(shown.report), context(*_lines(view, shown))]
+    path = [section(path_of(shown))] if shows_path(shown) else []
+    blocks = [section(headline), *path, *next_actions(shown.report), context(*_lines(view, shown))]
     *row, menu = buttons_of(run, shown, offered)
     if view.watch is not None:
         row = [each for each in row if each["action_id"] != "watch"]

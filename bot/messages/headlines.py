@@ -3,6 +3,7 @@
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
+from checks.reports.host_words import host_outcome, is_about_host, is_through
 from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of, why_inconclusive
 from workers.records.run import Run, RunState
 
@@ -27,13 +28,13 @@ def headline_of(run: Run) -> tuple[Escaped, str]:
         case RunState.REFUSED:
             return (
                 raw(f"❔ *Not checked:* {where}\n{plain(run.problem)}"),
-                f"Not checked: {where_plain}: {run.problem}",
+                f"Not checked: {run.problem} ({where_plain})",
             )
         case RunState.FAILED:
             token = raw(f" Error {as_code(run.error)}; details are in the worker log.") if run.error else raw("")
             return (
                 raw(f"❔ *The run failed:* {where}\n{plain(run.problem)}{token}"),
-                f"The run failed: {where_plain}: {run.problem}",
+                f"Failed: {run.problem} ({where_plain})",
             )
         case RunState.DONE:
             return _verdict_line(run, where, name)
@@ -46,10 +47,27 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
         return raw(f"▫️ *Checked* {where}"), f"Checked: {name}"
     mark = VERDICT_MARKS[report.verdict]
     sentence = sentence_of(report)
+    if is_about_host(report):
+        return _host_line(report, where, name, sentence)
     word = VERDICTS[report.verdict]
+    fault = fault_of(report) or (f"{sentence} " if report.verdict is Verdict.INCONCLUSIVE else "")
+    rest = "" if report.verdict is Verdict.INCONCLUSIVE else f" {sentence}"
     return (
         raw(f"{mark} *{word}:* {where}\n{plain(sentence)}"),
-        f"{word}: {fault_of(report)}{name} on {report.cluster}. {sentence}",
+        f"{word}: {fault}{name} on {report.cluster}.{rest}",
+    )
+
+
+def _host_line(report: Report, where: Escaped, name: str, sentence: str) -> tuple[Escaped, str]:
+    """The outcome of the requested host; the gateway itself serves (docs/rulings.md#ruling-24)."""
+    outcome = host_outcome(report)
+    broken = report.verdict is Verdict.BROKEN
+    mark = VERDICT_MARKS[report.verdict] if broken or is_through(report) else VERDICT_MARKS[Verdict.DEGRADED]
+    gateway = "has no failure" if broken else f"is {VERDICTS[report.verdict].lower()}"
+    more = sentence if broken else f"The gateway {gateway}."
+    return (
+        raw(f"{mark} *{plain(outcome)}*\nThe gateway {where} {gateway}. {plain(sentence)}"),
+        f"{outcome}. {more} {name} on {report.cluster}",
     )
 
 

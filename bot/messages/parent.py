@@ -21,7 +21,7 @@ from bot.messages.blocks import (
 from bot.messages.findings import findings_of
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
-from bot.messages.path import path_of
+from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_duration, since_when
 from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
@@ -62,7 +62,11 @@ def parent_message(
     shown = later if later is not None and later.report is not None else run
     headline, words = headline_of(shown)
     blocks: list[Block] = [section(headline)]
-    if shown.state in (RunState.RUNNING, RunState.QUEUED, RunState.DONE, RunState.CANCELLED) and shown.total:
+    if (
+        shown.state in (RunState.RUNNING, RunState.QUEUED, RunState.DONE, RunState.CANCELLED)
+        and shown.total
+        and shows_path(shown)
+    ):
         blocks.append(section(path_of(shown)))
     if shown.report is not None:
         blocks += next_actions(shown.report)

@@ -7,8 +7,21 @@ from bot.messages.findings import findings_of
 from bot.messages.phrases import RUNNING_MARK, STATUS_MARKS
 from checks.catalogue import catalogue
 from checks.model.egress_path import EGRESS_PATH, HOP_OF_STAGE, EgressHop
-from checks.model.findings import Finding, Status
+from checks.model.findings import Finding, Status, Verdict
+from checks.reports.host_words import is_about_host, is_through
 from workers.records.run import Run
+
+
+def shows_path(run: Run) -> bool:
+    """Whether the path of a run is shown.
+
+    A gateway without a failure is all green, also if the requested host does not get through it: the list of the route then
+    shows its hops.
+    """
+    report = run.report
+    if report is None or report.verdict is Verdict.BROKEN:
+        return True
+    return not is_about_host(report) or is_through(report)
 
 
 def path_of(run: Run) -> Escaped:

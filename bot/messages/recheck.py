@@ -37,8 +37,9 @@ def recheck_messages(
     parent = parent_message(run, now, offered=offered)
     if run.report is None:
         return (parent,)
-    change, where = _change_plain(run.report, before), f"{name_of(run)} on {run.report.cluster}"
-    text = fallback(f"{change}: {fault_of(run.report)}{where}. {sentence_of(run.report)}")
+    where = f"{name_of(run)} on {run.report.cluster}"
+    still, change = _change_plain(run.report, before)
+    text = fallback(f"{still}: {fault_of(run.report)}{where}, {change}. {sentence_of(run.report)}")
     if _is_unchanged(run.report, before):
         return (replace(parent, text=text, blocks=(context(_unchanged(run, run.report, at)),)),)
     changes = tuple(change_blocks(run.report, before, at))
@@ -79,11 +80,12 @@ def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
     return tuple(f for f in before.findings if f.status in _BAD and (f.check, f.subject) not in still)
 
 
-def _change_plain(report: Report, before: Report) -> str:
+def _change_plain(report: Report, before: Report) -> tuple[str, str]:
+    """The verdict now, and the change: what is wrong is said between them."""
     now = VERDICTS[report.verdict].lower()
     if report.verdict is not before.verdict:
-        return f"Now {now}, was {VERDICTS[before.verdict].lower()}"
-    return f"Still {now}, {'nothing changed' if _is_unchanged(report, before) else 'with changes'}"
+        return f"Now {now}", f"was {VERDICTS[before.verdict].lower()}"
+    return f"Still {now}", "nothing changed" if _is_unchanged(report, before) else "with changes"
 
 
 def change_blocks(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:

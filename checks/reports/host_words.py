@@ -3,9 +3,11 @@
 Source: docs/rulings.md#ruling-24.
 """
 
+from collections.abc import Sequence
+
 from checks.model.findings import Finding, Involved, Report, Verdict
 from checks.model.requested_host import split_host
-from checks.model.route import Outcome
+from checks.model.route import Outcome, TracedRequest
 from checks.reports.wording import roots_of
 
 _UNROUTED = "EG507"
@@ -27,8 +29,15 @@ def causes_of_gateway(report: Report) -> tuple[Finding, ...]:
 
 
 def is_about_host(report: Report) -> bool:
-    """Whether only the requested host fails, so that the headline is about it."""
-    return report.verdict is Verdict.BROKEN and bool(causes_of_host(report)) and not causes_of_gateway(report)
+    """Whether the headline is about the requested host: the gateway itself serves."""
+    if not report.host or report.route is None or report.route.problem:
+        return False
+    return report.verdict in (Verdict.BROKEN, Verdict.HEALTHY, Verdict.DEGRADED) and not causes_of_gateway(report)
+
+
+def is_through(report: Report) -> bool:
+    """Whether every request for the host goes through the gateway."""
+    return report.route is not None and report.route.outcome is Outcome.THROUGH
 
 
 def host_outcome(report: Report) -> str:
@@ -36,22 +45,46 @@ def host_outcome(report: Report) -> str:
 
     "" without a host.
     """
-    host, route, gateway = report.host, report.route, report.gateway
+    host, gateway = report.host, report.gateway
     if not host:
         return ""
-    causes = causes_of_host(report)
-    outcome = route.outcome if route is not None else Outcome.UNKNOWN
-    match outcome:
-        case Outcome.THROUGH:
-            return f"{host} is routed through {gateway}"
-        case Outcome.BYPASSES:
-            return f"{host} bypasses {gateway}"
-        case Outcome.ELSEWHERE:
-            return f"{host} is routed elsewhere, not through {gateway}"
-        case Outcome.MIXED if not causes:
-            return f"some requests for {host} go through {gateway}, others do not"
-        case Outcome.UNKNOWN if not causes:
-            return f"the route of {host} is not checked"
-        case _:
-            unrouted = any(each.code == _UNROUTED for each in causes)
-            return f"{host} {'is not routed' if unrouted else 'does not get'} through {gateway}"
+    requests = report.route.requests if report.route is not None else ()
+    outcome = report.route.outcome if report.route is not None else Outcome.UNKNOWN
+    if outcome is Outcome.MIXED and (schemes := _by_scheme(requests)):
+        return f"{host}: {schemes}"
+    if any(each.code == _UNROUTED for each in causes_of_host(report)):
+        return f"{host} is not routed through {gateway}"
+    if outcome is Outcome.FAILS:
+        asked_for = sorted({each.scheme for each in requests})
+        asked = f"{asked_for[0]} to {host}" if len(asked_for) == 1 else host
+        return f"{asked} fails ({_answer(requests[0])})"
+    return _CLAUSES[outcome].format(host=host, gateway=gateway)
+
+
+_CLAUSES = {
+    Outcome.THROUGH: "{host} is routed through {gateway}",
+    Outcome.BYPASSES: "{host} bypasses {gateway}",
+    Outcome.ELSEWHERE: "{host} is routed elsewhere, not through {gateway}",
+    Outcome.MIXED: "some requests for {host} go through {gateway}, others do not",
+    Outcome.UNKNOWN: "the route of {host} is not checked",
+}
+
+
+def _by_scheme(requests: Sequence[TracedRequest]) -> str:
+    """Each scheme with its outcome: "http works; https does not (connection reset)".
+
+    "" if a scheme has several outcomes.
+    """
+    first = {each.scheme: each for each in reversed(requests)}
+    if len(first) < 2 or any(each.outcome is not first[each.scheme].outcome for each in requests):
+        return ""
+    ranked = sorted(first.values(), key=lambda each: each.outcome is not Outcome.THROUGH)
+    return "; ".join(
+        f"{each.scheme} works" if each.outcome is Outcome.THROUGH else f"{each.scheme} does not ({_answer(each)})"
+        for each in ranked
+    )
+
+
+def _answer(request: TracedRequest) -> str:
+    """The answer that the application gets, without Envoy's name for it."""
+    return request.answer.partition(" (")[0].removeprefix("a ") or request.outcome.value

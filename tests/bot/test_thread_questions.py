@@ -45,6 +45,49 @@ def test_a_host_and_its_gateway_are_judged_apart(talk: Conversation, host: str, 
     assert asked(talk, "gateway or host").shown.replace("\u2060", "").startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("host", "headline", "lock_screen"),
+    [
+        (
+            "api.x.example",
+            "❌ *api.x.example is not routed through egw*\nThe gateway `team-egress/egw` on `prod-neu` has no failure. ",
+            "api.x.example is not routed through egw. No VirtualService routes api.x.example",
+        ),
+        (
+            "edition.cnn.com",
+            "⚠️ *edition.cnn.com: http works; https does not (connection reset)*\nThe gateway `team-egress/egw`",
+            "edition.cnn.com: http works; https does not (connection reset). The gateway is healthy.",
+        ),
+        (
+            "https://edition.cnn.com",
+            "❌ *https to edition.cnn.com:443 fails (connection reset)*\n",
+            "https to edition.cnn.com:443 fails (connection reset). ",
+        ),
+        ("http://edition.cnn.com", "✅ *edition.cnn.com:80 is routed through egw*\n", "edition.cnn.com:80 is routed"),
+    ],
+)
+def test_the_hosts_question_has_the_hosts_headline(
+    talk: Conversation, host: str, headline: str, lock_screen: str
+) -> None:
+    """A gateway without a failure was "Broken", and all green although https did not work."""
+    talk.say(f"/egress-diag prod-neu egw --host {host}")
+    parent = talk.slack.latest(talk.parents[0])
+    assert parent is not None
+    assert parent.shown.replace("\u2060", "").startswith(headline)
+    assert parent.text.replace("\u2060", "").startswith(lock_screen)
+    assert "*Broken:*" not in parent.shown
+    assert ("→ ✅" in parent.shown) == (not headline.startswith("⚠️"))
+
+
+def test_the_fix_of_an_unconfigured_host_is_complete_for_the_scheme_that_was_asked(talk: Conversation) -> None:
+    talk.say("/egress-diag prod-neu egw --host https://api.x.example")
+    thread = "\n".join(m.shown for m in talk.slack.thread(talk.parents[0]))
+    for kind in ("ServiceEntry", "Gateway", "VirtualService"):
+        assert f"kind: {kind}" in thread
+    assert "number: 443" in thread
+    assert "number: 80" not in thread
+
+
 def test_what_changed_says_what_is_different_from_the_check_before(broken: Conversation) -> None:
     said = asked(broken, "what changed?").shown
     assert "Never seen working" in said

@@ -374,7 +374,26 @@ def test_a_lock_screen_names_the_fault_before_any_object() -> None:
     assert first["broken"]["finding/gateway-pool-missing"].startswith(f"EG407 {pool}")
     assert first["degraded"]["parent"].startswith(f"Degraded: {stories.LIMIT.title}.")
     assert first["healthy"]["parent"].startswith("Healthy: payments/egress on prod-weu")
-    assert first["failed"]["parent"].startswith("The run failed: payments/egress on prod-weu")
+    assert first["failed"]["parent"].startswith("Failed: ")
+    assert first["inconclusive"]["parent"].startswith("Inconclusive: The identity of the diagnosis has no permission")
+
+
+def test_fewer_than_20_characters_precede_the_fault_on_a_lock_screen() -> None:
+    faults = {
+        stories.POOL.title, stories.LIMIT.title, stories.WAITING.title, "The identity of the diagnosis has no permission",
+    }  # fmt: skip
+    measured: dict[str, int] = {}
+    made = {
+        **{name: run_messages(make(), NOW) for name, make in RUNS.items()},
+        **{n: make() for n, make in OTHERS.items()},
+    }
+    for name, text in ((f"{name} {each.slot}", each.text) for name, found in made.items() for each in found):
+        places = [place for fault in faults if (place := text.find(fault)) >= 0]
+        if places:
+            measured[name] = min(places)
+    print(measured)
+    assert len(measured) > 8
+    assert {name: before for name, before in measured.items() if before >= 20} == {}
 
 
 def test_a_lock_screen_shows_the_whole_title_of_each_check() -> None:
