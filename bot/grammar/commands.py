@@ -117,7 +117,7 @@ class ThreadQuestion(StrEnum):
     CHANGED = "what changed"
     NEXT = "what next"
     FIXED = "is it fixed"
-    OWNER = "who has it"
+    OWNER = "who owns it"
     REPORT = "report"
     THANKS = "thanks"
 

@@ -48,7 +48,7 @@ def is_duration(word: str) -> bool:
 
 
 def without_command(text: str) -> str:
-    """The text without the name of the slash command before it, which people repeat in a mention."""
+    """The text without the name of the slash command before it."""
     return _COMMAND.sub("", text.strip(), count=1)
 
 

@@ -36,7 +36,7 @@ from workers.records.run import Run
 from workers.records.watch import Watch
 
 FRESH = timedelta(minutes=1)
-"""The age of a result up to which it answers whether the gateway is fixed, without another check."""
+"""The age up to which a result answers whether the gateway is fixed."""
 
 
 def register_mentions(app: App, handler: InteractionHandler) -> None:
@@ -97,7 +97,10 @@ def _run_here(handler: InteractionHandler, interaction: Interaction) -> str | No
 
 
 def _command(handler: InteractionHandler, text: str, run_id: str | None, interaction: Interaction) -> Message | None:
-    """Carry out a mention as a slash command; in the thread of a run, a wrong one gets three questions."""
+    """Carry out a mention as a slash command.
+
+    In the thread of a run, a wrong one gets three questions as buttons.
+    """
     typed = without_command(text)
     answer = run_command(handler, typed, interaction) if typed else answers.help_text()
     nothing_near = answer is not None and answer.slot == "mistake" and not has_buttons(answer)

@@ -54,7 +54,7 @@ HELP = (
 
 THREAD_HELP = (
     "In the thread of a run: `@egress-diag again`, `why`, `what next`, `what changed`, `gateway or host`, `is it fixed`, "
-    "`who has it`, `commands`, `report`, `watch 30m`, `stop`, `probe`, `restart`. A direct message works like a mention."
+    "`who owns it`, `commands`, `report`, `watch 30m`, `stop`, `probe`, `restart`. A direct message works like a mention."
 )
 
 

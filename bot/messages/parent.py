@@ -62,11 +62,8 @@ def parent_message(
     shown = later if later is not None and later.report is not None else run
     headline, words = headline_of(shown)
     blocks: list[Block] = [section(headline)]
-    if (
-        shown.state in (RunState.RUNNING, RunState.QUEUED, RunState.DONE, RunState.CANCELLED)
-        and shown.total
-        and shows_path(shown)
-    ):
+    begun = shown.state not in (RunState.REFUSED, RunState.FAILED) and shown.total > 0
+    if begun and shows_path(shown):
         blocks.append(section(path_of(shown)))
     if shown.report is not None:
         blocks += next_actions(shown.report)

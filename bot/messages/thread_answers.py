@@ -147,7 +147,7 @@ def not_understood(run: Run) -> Message:
 
 
 def suggested_words(run: Run) -> tuple[str, str, str]:
-    """Three words that fit the state of the last check of a thread."""
+    """Three words for the state of the last check of a thread."""
     report = run.report
     if report is None and not run.state.ended:
         return (ThreadQuestion.OWNER.value, "watch", "stop")

@@ -1,4 +1,4 @@
-"""The requested host apart from the gateway: whose fault a failure is, and the host's outcome in words.
+"""The requested host apart from the gateway: the causes of each, and the outcome.
 
 Source: docs/rulings.md#ruling-24.
 """
@@ -41,9 +41,9 @@ def is_through(report: Report) -> bool:
 
 
 def host_outcome(report: Report) -> str:
-    """The outcome of requests for the host, as a clause: "api.x.example is not routed through egw".
+    """The outcome of requests for the host, as a clause.
 
-    "" without a host.
+    An example is "api.x.example is not routed through egw"; "" without a host.
     """
     host, gateway = report.host, report.gateway
     if not host:

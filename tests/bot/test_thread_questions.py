@@ -114,7 +114,7 @@ def test_whether_it_is_fixed_comes_from_a_fresh_check(broken: Conversation) -> N
 
 
 def test_who_has_it(broken: Conversation) -> None:
-    said = asked(broken, "who has it?")
+    said = asked(broken, "who owns it?")
     assert said.shown.startswith("🙋 `team-egress/egw` has no owner.")
     broken.press(said, "own", user="U0BOB")
     assert asked(broken, "who's on it").shown == "🙋 Owner of `team-egress/egw`: <@U0BOB>"
@@ -160,7 +160,7 @@ def test_the_permission_is_needed_for_every_answer(slack: SandboxServer, client:
     with conversation(slack, client, load(write_config(tmp_path, access=rule))) as talk:
         talk.say("/egress-diag weu egw")
         count = len(talk.slack.thread(talk.parents[0]))
-        for question in ("why", "gateway or host", "what changed", "what next", "is it fixed", "who has it", "report"):
+        for question in ("why", "gateway or host", "what changed", "what next", "is it fixed", "who owns it", "report"):
             talk.say(f"@egress-diag {question}", thread=talk.parents[0], user="U0BOB")
             assert "don't have permission" in talk.last_answer("U0BOB"), question
         assert len(talk.slack.thread(talk.parents[0])) == count + 7, "only the questions"
