@@ -10,12 +10,13 @@ from checks.engine.diagnosis import Diagnosis
 from checks.engine.settings_snapshot import snapshot
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import Fact
-from checks.facts.laying import Laid, LaidObject, Laying, NotKnown
-from checks.facts.proposal import NotJudged
+from checks.facts.laying import Laid, LaidObject, Laying, NotKnown, laid_proposal
+from checks.facts.proposal import NotJudged, Proposal
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.trace.changed_routes import ComparedRoutes, compared_routes
 from checks.istio.trace.trace import TRACE_READS
+from checks.istio.validation.webhook import refusal
 from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.question import Question
 from checks.model.route_changes import RouteChange
@@ -116,6 +117,11 @@ class IfApplied:
     def changes_anything(self) -> bool:
         """Whether the verdict, a finding or a route differs."""
         return bool(self.findings or self.routes) or self.now.verdict is not self.verdict
+
+
+def proposed_state(store: FactStore, proposed: Proposal) -> ProposedState:
+    """The proposal laid over the facts of a cluster. Raises BadChange."""
+    return ProposedState(laid_proposal(store, proposed, refusal), proposed.not_judged)
 
 
 def if_applied(

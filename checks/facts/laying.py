@@ -1,6 +1,6 @@
 """A proposal laid over the facts of a cluster, with the result for each object."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ from checks.facts.services import Service
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
-from checks.model.raw_values import Raw, at, labels, mapping
+from checks.model.raw_values import Raw, at, labels, mapping, text
 
 _INJECTION_LABELS = ("istio.io/rev", "istio-injection")
 _RECONCILED = ("gatewayNodepoolName", "gatewayVmssProfile", "provisionPublicIps", "publicIpPrefixId")
@@ -68,27 +68,35 @@ class Laid:
     not_known: tuple[NotKnown, ...]
 
 
-def laid_proposal(store: FactStore, proposal: Proposal) -> Laid:
+Refusal = Callable[[type[KubernetesObject], Raw], str]
+"""Why a webhook refuses an object, "" if it accepts it."""
+
+
+def _accepted(_kind: type[KubernetesObject], _raw: Raw) -> str:
+    return ""
+
+
+def laid_proposal(store: FactStore, proposal: Proposal, refusal: Refusal = _accepted) -> Laid:
     """The facts as they would be after the proposal.
 
     Deletions come first, then the manifests in their order.
 
     As with kubectl, an object that is refused does not stop the others. Pods of a changed Deployment are replaced; other
-    controllers do nothing. Raises BadChange if an object to delete does not exist.
+    controllers do nothing. `refusal` is the answer of the webhooks. Raises BadChange if an object to delete does not exist.
     """
     overlay = Overlay(store, proposal.installed)
     done: list[LaidObject] = []
     unknown = [NotKnown(f"{each.ref} is not judged: {each.reason}") for each in proposal.not_judged if each.decides]
     for written in proposal.deleted:
         change = deletion(store, written)
-        done.append(_laid(overlay, change, "", []))
-    done += [_laid(overlay, each.change, each.place, unknown) for each in proposal.applied]
+        done.append(_laid(overlay, change, "", [], refusal))
+    done += [_laid(overlay, each.change, each.place, unknown, refusal) for each in proposal.applied]
     return Laid(overlay.laid, tuple(done), tuple(dict.fromkeys(unknown)))
 
 
-def _laid(overlay: Overlay, change: ObjectChange, place: str, unknown: list[NotKnown]) -> LaidObject:
+def _laid(overlay: Overlay, change: ObjectChange, place: str, unknown: list[NotKnown], refusal: Refusal) -> LaidObject:
     try:
-        before, after = overlay.lay(change, lambda old, new: _admit(change, old, new))
+        before, after = overlay.lay(change, lambda old, new: _admit(change, old, new, refusal))
     except ChangeRefused as refused:
         return LaidObject(change.ref, Laying.REFUSED, place, str(refused).removeprefix(f"{change.ref}: "))
     if after is None:
@@ -108,13 +116,15 @@ def _pods(overlay: Overlay) -> Iterator[Pod]:
     yield from (each for each in overlay.facts(Pod) if isinstance(each, Pod))
 
 
-def _admit(change: ObjectChange, before: Raw | None, after: Raw) -> None:
+def _admit(change: ObjectChange, before: Raw | None, after: Raw, refusal: Refusal) -> None:
     """Raise ChangeRefused if the API server would not store the object."""
     fixed = [] if before is None else list(immutable_changes(change.fact_type, before, after))
     if fixed:
         raise ChangeRefused(
             f"{change.ref}: {', '.join(fixed)} cannot be changed; delete the object and create it again"
         )
+    if reason := refusal(change.fact_type, after):
+        raise ChangeRefused(f"{change.ref}: {reason}")
 
 
 def _content(raw: Raw) -> tuple[Raw, Raw, Raw]:
@@ -131,6 +141,8 @@ def _content(raw: Raw) -> tuple[Raw, Raw, Raw]:
 
 def _not_known(change: Apply, before: Raw | None, after: Raw) -> Iterator[NotKnown]:
     kind = change.fact_type
+    if change.namespace and not text(change.manifest, "metadata", "namespace"):
+        yield NotKnown(f"{change.ref}: the manifest names no namespace, default is assumed", decides=False)
     if before is None:
         if kind is Deployment:
             yield NotKnown(f"{change.ref} is new: its pods are not judged", decides=False)

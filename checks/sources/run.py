@@ -9,12 +9,11 @@ from time import monotonic
 
 from checks.engine.check import Check
 from checks.engine.diagnosis import Diagnosis, Evaluated, diagnose, needed
-from checks.engine.if_applied import ROUTE_READS, IfApplied, ProposedState, if_applied
+from checks.engine.if_applied import ROUTE_READS, IfApplied, if_applied, proposed_state
 from checks.engine.readings import record
 from checks.engine.route_tracing import traced_reads
 from checks.engine.settings_snapshot import snapshot
 from checks.facts.fact import Gap
-from checks.facts.laying import laid_proposal
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
@@ -70,7 +69,7 @@ def run_if_applied(
     if missing := now.missing_gateway():
         raise missing
     report = _with_settings(now, now.finish(monotonic() - began, recipes))
-    state = ProposedState(laid_proposal(store, proposed), proposed.not_judged)
+    state = proposed_state(store, proposed)
     found = if_applied(report, question, now.target, checks, store, state, recipes)
     return replace(found, then=replace(found.then, duration_seconds=round(monotonic() - began, 3)))
 

@@ -13,7 +13,7 @@ from time import monotonic
 from checks.config.configuration import ClusterConfig
 from checks.engine.check import Check
 from checks.engine.diagnosis import needed
-from checks.engine.if_applied import ROUTE_READS, IfApplied, ProposedState
+from checks.engine.if_applied import ROUTE_READS, IfApplied, proposed_state
 from checks.engine.readings import Closed, record
 from checks.engine.sweep import (
     MOST_LOGS,
@@ -27,7 +27,6 @@ from checks.engine.sweep import (
 )
 from checks.facts.change_input import BadChange
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
-from checks.facts.laying import laid_proposal
 from checks.facts.pods import Pod
 from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
@@ -165,7 +164,7 @@ def sweep_cluster(
     applied: tuple[IfApplied, ...] = ()
     if proposed is not None and targets:
         try:
-            state = ProposedState(laid_proposal(store, proposed), proposed.not_judged)
+            state = proposed_state(store, proposed)
         except BadChange as wrong:
             return ClusterSweep(identity.name, store.now, problem=str(wrong), opened=False)
         pairs = zip(targets, reports, strict=True)

@@ -171,3 +171,19 @@ def test_a_rename_is_a_deletion_and_a_creation() -> None:
     renamed = {**manifest, "metadata": {**manifest["metadata"], "name": "egress"}}
     found = laid(renamed, without=("Gateway/team-egress/istio-egressgateway",))
     assert [each.name for each in found.store.in_namespace(Gateway, "team-egress")] == ["egress"]
+
+
+def test_an_object_without_a_namespace_is_in_the_default_one() -> None:
+    found = laid({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {}})
+    assert results(found) == [("Service default/a", "created", "")]
+    [assumed] = found.not_known
+    assert (assumed.decides, assumed.statement) == (
+        False,
+        "Service default/a: the manifest names no namespace, default is assumed",
+    )
+
+
+def test_a_webhook_refuses_an_object() -> None:
+    text = yaml.safe_dump(written(*ROUTE))
+    found = laid_proposal(store_of(BASE), proposal([("a.yaml", text)]), lambda _kind, _raw: "it says no")
+    assert results(found) == [("VirtualService team-egress/direct-cnn-through-egress-gateway", "refused", "it says no")]

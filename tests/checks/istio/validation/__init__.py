@@ -1,0 +1,1 @@
+"""Objects as istiod's webhook accepts or refuses them."""
