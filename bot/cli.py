@@ -155,6 +155,7 @@ def _handlers(
     """
     from bot.listeners.alerts import AlertIntake
     from bot.listeners.intake import Intake
+    from bot.slack.web_api import Slack
     from bot.web.alert_requests import AlertAnswer, AlertGate, alerts_handler
     from bot.web.slack_requests import Gate, slack_handler
 
@@ -162,7 +163,7 @@ def _handlers(
     if not settings.socket_mode:
         found.append(slack_handler(Gate(settings.slack_signing_secret.get_secret_value(), Intake(bolt).http)))
     if token := settings.alerts_token.get_secret_value():
-        intake = AlertIntake(config, client)
+        intake = AlertIntake(config, client, Slack(settings, timeout=2))
         found.append(alerts_handler(AlertGate(token, lambda body: AlertAnswer(*intake.answer(body)))))
     return found
 

@@ -23,9 +23,14 @@ _SPAN = re.compile(r"(\d{1,9})(m|min|mins|minutes|h|hour|hours)?")
 _NAMED = re.compile(r"(?:(?<=\s)|^)(--)?(host|from)\s*[=:]\s*(?=\S)", re.IGNORECASE)
 
 
+def without_links(text: str) -> str:
+    """The text with the words of its links."""
+    return _LINK.sub(lambda found: found[2] or found[1], text)
+
+
 def words_of(text: str) -> list[str]:
     """The words of a command, with options as `--name value`."""
-    text = _LINK.sub(lambda found: found[2] or found[1], text)
+    text = without_links(text)
     text = _DASHES.sub("--", text.translate(_QUOTES))
     text = _NAMED.sub(lambda found: f"--{found[2].lower()} ", text)
     return text.split()

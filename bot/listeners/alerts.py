@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 import orjson
 
 from bot.access.rules import check_access
+from bot.listeners.alert_messages import AlertMessages
 from bot.listeners.alert_payloads import MalformedNotification, ReceivedAlert, read_notification
 from bot.slack.metrics import ALERTS
+from bot.slack.web_api import Slack
 from checks.config.access_rules import Requester
 from checks.config.alert_configuration import ALERT_USER, MissingLabels
 from checks.config.configuration import Config
@@ -72,9 +74,10 @@ class _Answer:
 class AlertIntake:
     """Answers notifications of Alertmanager."""
 
-    def __init__(self, config: Config, client: Client) -> None:
+    def __init__(self, config: Config, client: Client, slack: Slack | None = None) -> None:
         self.config = config
         self.client = client
+        self.slack = slack
 
     def answer(self, body: bytes) -> tuple[int, str]:
         """The status and the text of the answer to the body of a request whose token was verified."""
@@ -85,10 +88,11 @@ class AlertIntake:
             log.warning("a notification was refused: %s", wrong)
             return 400, f"{wrong}\n"
         answer = _Answer()
+        messages = AlertMessages(self.slack)
         by_gateway = self._by_gateway(notification.alerts, notification.receiver, answer)
         for number, ((channel, target), alerts) in enumerate(by_gateway.items()):
             try:
-                self._notify(channel, target, alerts, answer)
+                self._notify(channel, target, alerts, answer, messages)
             except Unavailable as error:
                 # Each further attempt would wait for Redis again.
                 answer.later[f"the queue (Redis) {redis_problem(error)}"] += len(by_gateway) - number
@@ -134,11 +138,21 @@ class AlertIntake:
             )
         return entry.channel, target
 
-    def _notify(self, channel: str, target: Target, alerts: Sequence[ReceivedAlert], answer: _Answer) -> None:
+    def _notify(
+        self,
+        channel: str,
+        target: Target,
+        alerts: Sequence[ReceivedAlert],
+        answer: _Answer,
+        messages: AlertMessages,
+    ) -> None:
         """Answer the alerts of one gateway. Raises Unavailable."""
         now = datetime.now(UTC)
+        names = list(dict.fromkeys(each.name for each in alerts))
         try:
-            outcome = self.client.alerts.notified(channel, target, [each.alert(now) for each in alerts]).value
+            outcome = self.client.alerts.notified(
+                channel, target, [each.alert(now) for each in alerts], lambda: messages.find(channel, target, names)
+            ).value
         except TooManyStarts:
             outcome = "limited"
             answer.later["too many checks were started in this minute; send the notification again"] += 1
@@ -146,5 +160,5 @@ class AlertIntake:
             answer.accepted.append({"gateway": str(target), "channel": channel, "outcome": outcome})
         ALERTS.labels(outcome).inc(len(alerts))
         if outcome != AlertOutcome.KNOWN:
-            names = ", ".join(dict.fromkeys(each.name for each in alerts))
-            self.client.audit(AuditEntry(ALERT_USER, channel, "alert", f"{target}: {names}"[:300], outcome))
+            about = f"{target}: {', '.join(names)}"
+            self.client.audit(AuditEntry(ALERT_USER, channel, "alert", about[:300], outcome))

@@ -28,6 +28,7 @@ from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.listeners.active_steps import step_of_run
+from bot.listeners.alert_threads import start_under_alert, under_alert
 from bot.listeners.slash_command import run_command
 from bot.messages import answers, thread_answers
 from bot.messages.blocks import Message, has_buttons
@@ -77,6 +78,8 @@ def answer_mention(handler: InteractionHandler, text: str, interaction: Interact
     if isinstance(word, Mistake):
         return answers.mistake(word)
     run_id = _run_here(handler, interaction)
+    if run_id is None and (names := under_alert(handler, text, word, interaction)) is not None:
+        return start_under_alert(handler, names, interaction)
     if word is None:
         return _command(handler, text, run_id, interaction)
     if run_id is None:

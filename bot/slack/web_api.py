@@ -48,6 +48,7 @@ from bot.slack.web_api_answers import (
     UploadAnswer,
     ViewAnswer,
 )
+from checks.model.redaction import redact
 
 __all__ = [
     "METADATA_EVENT",
@@ -228,6 +229,21 @@ class Slack:
             if cursor is None:
                 break
         return [Posted(channel, ts) for ts in sorted(found, key=float)]
+
+    def head_text(self, channel: str, thread: str) -> str:
+        """All text of the first message of a thread; "" if it was deleted."""
+        answer = self._call("conversations.replies", MessagesAnswer, channel=channel, ts=thread, limit=1)
+        return redact(next((text for ts, text in answer.texts() if ts == thread), ""))
+
+    def recent_of_apps(self, channel: str, since: str) -> Sequence[tuple[str, str]]:
+        """The messages of other apps in a channel since a moment (a Slack ts), newest first.
+
+        Each is its `ts` and all its text.
+        """
+        answer = self._call(
+            "conversations.history", MessagesAnswer, channel=channel, oldest=since, limit=50, include_all_metadata=True
+        )
+        return answer.by_apps(METADATA_EVENT).texts()
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
         """Answer through the response URL of a command, to the person alone.

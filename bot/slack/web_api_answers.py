@@ -3,7 +3,7 @@
 An answer without them is not one of Slack's: a proxy may have written it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StrictBool, StringConstraints
@@ -11,6 +11,13 @@ from pydantic import BaseModel, ConfigDict, StrictBool, StringConstraints
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _Moment = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}$")]
 _Url = Annotated[str, StringConstraints(pattern=r"^https?://", max_length=4000)]
+
+
+MOST_TEXT = 8000
+"""Characters of a message that are read."""
+
+MOST_DEPTH = 12
+"""Levels of the parts of a message that are read."""
 
 
 class SlackAnswer(BaseModel):
@@ -88,10 +95,43 @@ class MessagesAnswer(SlackAnswer):
             if isinstance(each, dict) and _contains(each.get("metadata"), wanted) and isinstance(each.get("ts"), str)
         ]
 
+    def texts(self) -> Sequence[tuple[str, str]]:
+        """The `ts` and all visible text of each message, also of its blocks and attachments."""
+        found = ((each, each.get("ts")) for each in self.messages if isinstance(each, dict))
+        return [(ts, "\n".join(_texts(each))[:MOST_TEXT]) for each, ts in found if isinstance(ts, str)]
+
+    def by_apps(self, event: str) -> "MessagesAnswer":
+        """Only the messages of other apps, which do not have our metadata."""
+        mine = {"event_type": event}
+        found = [
+            each
+            for each in self.messages
+            if isinstance(each, dict)
+            and (each.get("bot_id") or each.get("subtype") == "bot_message")
+            and not _contains(each.get("metadata"), mine)
+        ]
+        return MessagesAnswer(ok=True, messages=found)
+
     def has_file(self, name: str) -> bool:
         """Whether a message has a file of this name."""
         files = (each.get("files") for each in self.messages if isinstance(each, dict))
         return any(_contains(file, {"name": name}) for found in files if isinstance(found, list) for file in found)
+
+
+_TEXTS = ("pretext", "title", "text", "value", "fallback")
+_PARTS = ("blocks", "attachments", "fields", "elements", "text")
+
+
+def _texts(part: object, depth: int = 0) -> Iterator[str]:
+    """The texts of a message and of its parts."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _texts(each, depth + 1)
+    if not isinstance(part, dict) or depth > MOST_DEPTH:
+        return
+    yield from (each for name in _TEXTS if isinstance(each := part.get(name), str))
+    for name in _PARTS:
+        yield from _texts(part.get(name), depth + 1)
 
 
 def _contains(value: object, wanted: Mapping[str, object]) -> bool:

@@ -117,7 +117,7 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
         SLACK_APP_TOKEN="",
     )
     gate = Gate(slack.app.signing_secret, Intake(make_bolt(settings, config, client)).http)
-    intake = AlertIntake(config, client)
+    intake = AlertIntake(config, client, Slack(settings))
     alerts = AlertGate(ALERTS_TOKEN, lambda body: AlertAnswer(*intake.answer(body)))
     application = make_application([slack_handler(gate), alerts_handler(alerts)])
     server = BoundedServer(application, "127.0.0.1", 0, SLACK_LIMITS, "conversation")

@@ -1,6 +1,6 @@
 """Alerts: the runs that they start, and the threads that answer them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,6 +36,10 @@ class AlertOutcome(StrEnum):
     """Nothing is new."""
 
 
+FindThread = Callable[[], str | None]
+"""Finds the thread of an alert's own message in the channel; None if it is not known."""
+
+
 class TooManyStarts(Exception):
     """Alerts have started too many checks in this minute.
 
@@ -64,18 +68,18 @@ class AlertClient:
         self._start = start
 
     def notified(
-        self, channel: str, target: Target, alerts: Sequence[Alert], thread: str | None = None
+        self, channel: str, target: Target, alerts: Sequence[Alert], thread: FindThread = lambda: None
     ) -> AlertOutcome:
         """Answer alerts about one gateway in a channel, of which some may be resolved.
 
-        `thread` is that of the alert's own message, for a gateway without a thread. The caller verifies the permission of the
-        user `alerts` first. Raises TooManyStarts.
+        `thread` finds that of the alert's own message; it is called for a gateway without a thread. The caller verifies the
+        permission of the user `alerts` first. Raises TooManyStarts.
         """
         now, begun = current_time(), _Begun()
         return until_applied(lambda: self._notified(channel, target, alerts, thread, now, begun))
 
     def _notified(
-        self, channel: str, target: Target, alerts: Sequence[Alert], thread: str | None, now: datetime, begun: _Begun
+        self, channel: str, target: Target, alerts: Sequence[Alert], thread: FindThread, now: datetime, begun: _Begun
     ) -> AlertOutcome | None:
         stored = self._stores.alerts.find(channel, target)
         before = stored.alerts
@@ -115,7 +119,7 @@ class AlertClient:
         target: Target,
         reason: Alert,
         before: ThreadAlerts | None,
-        thread: str | None,
+        thread: FindThread,
         now: datetime,
         begun: _Begun,
     ) -> tuple[str, str]:
@@ -130,7 +134,7 @@ class AlertClient:
                 ALERT_USER,
                 channel,
                 f"alert/{channel}/{target.key}/{reason.fingerprint}/{moment}",
-                thread=None if after else thread,
+                thread=None if after else thread(),
                 after=after,
             )
             begun.accepted = self._start(order)

@@ -20,6 +20,10 @@ def message_json(core: Core, message: StoredMessage, *, metadata: bool = False) 
     }
     if message.author == core.app.bot_user:
         found |= {"bot_id": core.app.bot_id, "app_id": core.app.app_id}
+    if message.author in core.workspace.users and core.workspace.users[message.author].is_bot:
+        found |= {"subtype": "bot_message", "bot_id": f"B{message.author[1:]}"}
+    if message.attachments:
+        found["attachments"] = list(message.attachments)
     if message.blocks:
         found["blocks"] = list(message.blocks)
     if message.edited_ts:

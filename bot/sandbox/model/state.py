@@ -111,6 +111,8 @@ class StoredMessage:
     author: str
     text: str
     blocks: tuple[JsonObject, ...] = ()
+    attachments: tuple[JsonObject, ...] = ()
+    """Secondary attachments, as older apps post them."""
     thread_ts: str | None = None
     only_for: str | None = None
     metadata: JsonObject | None = None

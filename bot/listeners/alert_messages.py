@@ -1,0 +1,59 @@
+"""The messages of alerts in Slack, which Alertmanager's own receiver posts."""
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+from bot.slack.web_api import Slack, SlackRefusal
+from workers.records.run import Target
+
+log = logging.getLogger(__name__)
+
+_AGE_SECONDS = 600.0
+"""Seconds before a notification in which the message of its alert is searched for."""
+
+_SECOND_TRY_SECONDS = 1.5
+"""Seconds until the second search.
+
+Alertmanager posts to Slack and to this bot at the same time.
+"""
+
+
+class AlertMessages:
+    """Finds the messages of the alerts of one notification; reads each channel at most twice."""
+
+    def __init__(self, slack: Slack | None) -> None:
+        self._slack = slack
+        self._read: dict[str, Sequence[tuple[str, str]]] = {}
+        self._tries = 2
+
+    def find(self, channel: str, target: Target, names: Sequence[str]) -> str | None:
+        """The newest message of another app that names the gateway and one of the alerts."""
+        if self._slack is None:
+            return None
+        found = self._find(channel, target, names)
+        while found is None and self._tries > 1:
+            self._tries -= 1
+            time.sleep(_SECOND_TRY_SECONDS)
+            self._read.pop(channel, None)
+            found = self._find(channel, target, names)
+        return found
+
+    def _find(self, channel: str, target: Target, names: Sequence[str]) -> str | None:
+        if channel not in self._read:
+            self._read[channel] = self._recent(channel)
+        for ts, text in self._read[channel]:
+            if any(name in text for name in names) and re.search(
+                rf"(?<![\w-]){re.escape(target.gateway)}(?![\w-])", text
+            ):
+                return ts
+        return None
+
+    def _recent(self, channel: str) -> Sequence[tuple[str, str]]:
+        assert self._slack is not None  # noqa: S101 - find has checked it
+        try:
+            return self._slack.recent_of_apps(channel, f"{time.time() - _AGE_SECONDS:.6f}")
+        except SlackRefusal as refused:
+            log.info("the messages of alerts in %s were not read: %s", channel, refused)
+            return ()
