@@ -1,24 +1,16 @@
 """Why a pod cannot start, by the texts of its events and of its waiting containers.
 
-Sources: Kubernetes `pkg/kubelet`, containerd's pull errors, Secrets Store CSI driver (provider azure); Microsoft Learn,
+Sources: Kubernetes `pkg/kubelet`, Secrets Store CSI driver (provider azure); Microsoft Learn,
 "Istio service mesh add-on plug-in CA certificate troubleshooting".
 """
 
 from checks.knowledge.known_reasons import KnownReason, message_pattern, reason_in
+from checks.knowledge.pull_errors import pull_error
 
 _UNREACHABLE = (
     r"(?:i/o timeout|timed? ?out|deadline exceeded|no such host|connection refused|proxyconnect|no route to host)"
 )
-_PULL = r'(?:pull|resolve)\b.*?"?https://(?P<host>[\w.-]+)/.*?'
-
-NO_SUCH_IMAGE = "the registry does not have the image"
-
 _ROWS = (
-    message_pattern(
-        rf"https://(?P<host>mcr\.microsoft\.com|[\w-]+\.data\.mcr\.microsoft\.com)/.*?{_UNREACHABLE}",
-        "the node cannot reach {host}",
-        "Allow the nodes to reach mcr.microsoft.com and *.data.mcr.microsoft.com on port 443 (firewall, proxy, private DNS)",
-    ),
     message_pattern(
         rf"https://(?P<host>[\w-]+\.vault\.(?:azure\.net|azure\.cn|usgovcloudapi\.net))/.*?{_UNREACHABLE}",
         "the node cannot reach key vault {host}",
@@ -41,21 +33,6 @@ _ROWS = (
         "Enable the add-on azure-keyvault-secrets-provider, which installs the Secrets Store CSI driver",
     ),
     message_pattern(
-        rf"{_PULL}{_UNREACHABLE}",
-        "the node cannot reach {host}",
-        "Allow the nodes to reach {host} on port 443 (firewall, proxy, private DNS)",
-    ),
-    message_pattern(
-        r"(?:pull|resolve)\b.*?(?:401 Unauthorized|403 Forbidden|pull access denied|authorization failed)",
-        "the registry refuses the node's identity",
-        "Grant the cluster's kubelet identity the role AcrPull on the registry",
-    ),
-    message_pattern(
-        r"(?:pull|resolve)\b.*?(?:manifest unknown|not found)",
-        NO_SUCH_IMAGE,
-        "Correct the image of the workload; on AKS open a support request, because AKS sets it",
-    ),
-    message_pattern(
         r'\b(?P<kind>secret|configmap) "(?P<name>[\w./-]+)" not found',
         "the {kind} {name} does not exist",
         "Create the {kind} {name} again; what AKS manages is restored when its add-on is reconciled (az aks update)",
@@ -71,4 +48,4 @@ def start_obstacle(message: str) -> KnownReason | None:
 
     `meaning` completes "… is not ready: …".
     """
-    return reason_in(message, _ROWS, _KINDS)
+    return pull_error(message) or reason_in(message, _ROWS, _KINDS)

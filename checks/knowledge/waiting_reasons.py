@@ -11,6 +11,12 @@ CREATING = "ContainerCreating"
 While init containers run, the reason is `PodInitializing`.
 """
 
+READINESS_GATE = "ReadinessGatesNotReady"
+"""The reason if all containers are ready and the pod is not."""
+
+NO_CONDITION = "NoReadyCondition"
+"""The reason if the kubelet has not reported the pod's conditions."""
+
 BEGINNING = (CREATING, "PodInitializing")
 
 
@@ -50,6 +56,8 @@ _REASONS: tuple[WaitingReason, ...] = (
     WaitingReason(CREATING, "network or volumes are not set up"),
     WaitingReason("PodInitializing", "the init containers have not finished"),
     WaitingReason("NotReady", "running, but the readiness probe fails"),
+    WaitingReason(READINESS_GATE, "running, but a readiness gate is not met"),
+    WaitingReason(NO_CONDITION, "running; no Ready condition is reported"),
     WaitingReason("NodeLost", "the node does not respond"),
 )
 

@@ -7,8 +7,8 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.container_exits import OUT_OF_MEMORY
 from checks.knowledge.known_reasons import KnownReason
+from checks.knowledge.pull_errors import NO_SUCH_IMAGE
 from checks.knowledge.sandbox_errors import sandbox_failure
-from checks.knowledge.start_obstacles import NO_SUCH_IMAGE
 from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import RESTARTS, PodProblem

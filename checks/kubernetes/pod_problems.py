@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checks.facts.pods import Container, Pod
-from checks.knowledge.waiting_reasons import BEGINNING, CREATING, waiting_reason
+from checks.knowledge.waiting_reasons import BEGINNING, CREATING, NO_CONDITION, READINESS_GATE, waiting_reason
 from checks.model.raw_values import mapping, moment, number, text
 
 CREATION = timedelta(seconds=60)
@@ -154,6 +154,9 @@ def _unready(pod: Pod, now: datetime) -> PodProblem:
     since = [each.running_since for each in pod.containers if each.running_since is not None]
     fresh = bool(since) and all(_young(each, now, FIRST_PROBES) for each in since)
     restarted = any(each.restarts for each in pod.containers)
+    if pod.containers and all(each.ready for each in pod.containers):
+        reason = READINESS_GATE if pod.condition("Ready") else NO_CONDITION
+        return PodProblem(reason, "", False, "status.conditions[Ready]")
     return PodProblem("NotReady", "", fresh and not restarted, "status.conditions[Ready]")
 
 
@@ -165,7 +168,7 @@ def _message(pod: Pod, reason: str) -> str:
     match reason:
         case "Unschedulable":
             return text(pod.condition("PodScheduled"), "message")
-        case "NotReady" | "NodeLost":
+        case "NotReady" | "NodeLost" | "ReadinessGatesNotReady":
             return text(pod.condition("Ready"), "message")
         case "OOMKilled" | "CrashLoopBackOff" | "Terminated":
             return "; ".join(ended for each in pod.containers if (ended := PodProblem.ending(each)))

@@ -85,8 +85,11 @@ def _taint_about(nodes: list[Node]) -> list[Involved]:
 
 
 def _taint_actions(facts: Facts, nodes: list[Node]) -> list[Action]:
-    """New cni-managers, which remove the taint, and commands that show more."""
-    managers = [found for each in nodes if (found := cni_manager_on(facts, each.name)) is not None]
+    """New cni-managers, which remove the taint, and commands that show more.
+
+    A cni-manager that is not ready has a finding of its own: a new one would not be ready either.
+    """
+    managers = [found for each in nodes if (found := cni_manager_on(facts, each.name)) is not None and found.ready]
     return [
         *([_new_managers(managers)] if managers else []),
         inspect(f"List the pods on {nodes[0].name}", _pods_on(nodes[0].name), KEGTS),

@@ -11,6 +11,7 @@ from checks.facts.view import Facts
 from checks.knowledge.component_logs import FixKind, LogFault, log_fault
 from checks.knowledge.container_exits import OUT_OF_MEMORY
 from checks.knowledge.known_reasons import KnownReason
+from checks.knowledge.waiting_reasons import NO_CONDITION
 from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
@@ -84,9 +85,10 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
         limit = _low_limit(component, problem)
         fix = why.fix if why is not None else _other_fix(reported, ended) or ("" if limit else problem.fix)
         fix_kind = FixKind.RECONCILE if limit else reported.fix_kind if why is None and reported is not None else None
+        is_not = "whose readiness is not known" if problem.reason == NO_CONDITION else "that is not ready"
         return NodeFault(
             pod.node,
-            f"a {component.short} that is not ready ({meaning})",
+            f"a {component.short} {is_not} ({meaning})",
             (*evidence, *_limit_evidence(component, limit)),
             True,
             pod,

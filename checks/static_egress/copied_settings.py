@@ -44,6 +44,7 @@ def copied_settings(facts: Facts, configuration: StaticGatewayConfiguration) -> 
     )
     yield from _endpoint(facts, configuration)
     yield from _key(facts, configuration)
+    yield from _balancer_created(facts, configuration)
     if edit_count(configuration) > 0:
         yield CopiedSetting(
             f"The spec of {configuration.ref} was edited",
@@ -89,6 +90,24 @@ def _endpoint(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterat
         Evidence(ref, _STATUS, written_time(changed)),
         lost=True,
     )
+
+
+def _balancer_created(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[CopiedSetting]:
+    """A new GatewayLBConfiguration gets an endpoint, which may be the same as before."""
+    if facts.gap(GatewayLBConfiguration, configuration.namespace) is not None:
+        return
+    balancer = facts.get(GatewayLBConfiguration, configuration.name, configuration.namespace)
+    if balancer is not None and balancer.created is not None:
+        created = Evidence(balancer.ref, "metadata.creationTimestamp", written_time(balancer.created))
+        happened = f"{balancer.ref} was created again, perhaps with another tunnel endpoint,"
+        yield CopiedSetting(happened, balancer.created, created, lost=False)
+
+
+def endpoint_time_recorded(facts: Facts, configuration: StaticGatewayConfiguration) -> bool:
+    """Whether managedFields show when the tunnel's endpoint last changed."""
+    if configuration.status_changed is not None and _balancer_changed(facts, configuration) is not None:
+        return True
+    return facts.gap(GatewayLBConfiguration, configuration.namespace) is not None
 
 
 def _prefix_changes(configuration: StaticGatewayConfiguration) -> bool:

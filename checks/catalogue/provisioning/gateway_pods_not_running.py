@@ -9,6 +9,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
+from checks.knowledge.waiting_reasons import NO_CONDITION
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
 from checks.kubernetes.creation_retries import retry_without_reason
 from checks.kubernetes.deployment_details import creation_actions
@@ -22,7 +23,7 @@ from checks.kubernetes.pod_problem_details import (
 )
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
 from checks.kubernetes.times_of_faults import first_of, unready_since
-from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.network_failures import network_causes
 
 
@@ -88,6 +89,11 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
     pods = problem.pods
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     one = len(pods) == 1
+    if problem.reason == NO_CONDITION:
+        summary = f"Whether {names} {'is' if one else 'are'} ready is not checked: no Ready condition is reported."
+        evidence = [line for pod in pods for line in problem_evidence(facts, problem, pod)]
+        subject = ", ".join(pod.ref for pod in pods)
+        return unknown(summary, subject=subject, evidence=evidence, actions=problem_actions(facts, problem))
     known = reason_of(facts, problem, pods[0])
     why = f": {known.meaning}" if known is not None else ""
     summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {problem.meaning}{why}."

@@ -13,7 +13,13 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, fai
 from checks.model.raw_values import moment, text
 from checks.static_egress.components import CNI_MANAGER_SET
 from checks.static_egress.copied_exceptions import CopiedExceptions, copied_exceptions, require_exceptions
-from checks.static_egress.copied_settings import CopiedSetting, copied_settings, edit_count, written_time
+from checks.static_egress.copied_settings import (
+    CopiedSetting,
+    copied_settings,
+    edit_count,
+    endpoint_time_recorded,
+    written_time,
+)
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.procedures import restart_gateway
 
@@ -78,10 +84,13 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
     if not found and edit_count(configuration) > 0 and configuration.spec_changed is None:
         yield _edit_time_unknown(facts, configuration)
     elif not found:
+        recorded = endpoint_time_recorded(facts, configuration)
         _require_times(facts, configuration, current)
         if exceptions.not_recorded:
             require_exceptions(facts)
         rest = "; the exception ranges that they copied are not recorded" if exceptions.not_recorded else ""
+        if not recorded:
+            rest = f"; when the tunnel's endpoint last changed is not recorded{rest}"
         yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}{rest}.")
 
 
