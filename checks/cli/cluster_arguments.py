@@ -97,6 +97,11 @@ def _configured_source(configuration: "Config", cluster: str) -> "tuple[ClusterC
     return entry, partial(opened_source, entry)
 
 
+def bundle_name(bundle: Path) -> str:
+    """The name of a cluster that only its bundle names."""
+    return bundle.resolve().name.removesuffix(".tar.gz")
+
+
 def opened_source(entry: "ClusterConfig") -> "Source":
     """The source of an entry: live, or its bundle. Exits with 2 if it cannot be opened."""
     from checks.sources.bundle import BundleError, read_bundle

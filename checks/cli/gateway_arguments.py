@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from checks.cli.cluster_arguments import ClusterArguments, Opening, cluster_options, named_cluster, opened_source
+from checks.cli.cluster_arguments import (
+    ClusterArguments,
+    Opening,
+    bundle_name,
+    cluster_options,
+    named_cluster,
+    opened_source,
+)
 from checks.cli.usage import Seconds, refuse
 
 if TYPE_CHECKING:
@@ -77,13 +84,11 @@ def asked(arguments: GatewayArguments) -> Asked:
     host = None if arguments["host"] is None else parse_host(arguments["host"])
     client = None if arguments["client"] is None else parse_client(arguments["client"])
     if (bundle := arguments["bundle"]) is not None:
-        entry = ClusterConfig(name=parse_cluster_name(_name_of(bundle) if cluster is None else cluster), bundle=bundle)
+        entry = ClusterConfig(
+            name=parse_cluster_name(bundle_name(bundle) if cluster is None else cluster), bundle=bundle
+        )
         opened: Opening = partial(opened_source, entry)
     else:
         entry, opened = named_cluster(cluster, arguments, arguments["timeout"])
     question = Question(entry.identity, named.name, named.namespace, host, client)
     return Asked(question=question, entry=entry, opened=opened)
-
-
-def _name_of(bundle: Path) -> str:
-    return bundle.resolve().name.removesuffix(".tar.gz")

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
-from checks.cli.cluster_arguments import ClusterArguments, cluster_options, named_cluster
+from checks.cli.cluster_arguments import ClusterArguments, bundle_name, cluster_options, named_cluster, opened_source
 from checks.cli.usage import EXIT_CODES, Seconds, refuse
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class SweepArguments(ClusterArguments, ChangeArguments):
 @click.argument("clusters", nargs=-1)
 @cluster_options
 @change_options
+@click.option("--bundle", type=click.Path(path_type=Path), help="Check the gateways of a bundle instead of CLUSTERS.")
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "markdown"]),
@@ -36,7 +38,12 @@ class SweepArguments(ClusterArguments, ChangeArguments):
     "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each cluster in seconds."
 )
 def sweep_command(
-    clusters: tuple[str, ...], output: str, only: str | None, timeout: float, **options: Unpack[SweepArguments]
+    clusters: tuple[str, ...],
+    bundle: Path | None,
+    output: str,
+    only: str | None,
+    timeout: float,
+    **options: Unpack[SweepArguments],
 ) -> None:
     """Check every egress gateway of CLUSTERS (default: all configured).
 
@@ -55,7 +62,7 @@ def sweep_command(
 
     if options["namespace"] is not None:
         refuse("every gateway of a cluster is checked: --namespace has no meaning here")
-    entries, open_source = _swept(clusters, options, timeout)
+    entries, open_source = _of_bundle(bundle, clusters) if bundle is not None else _swept(clusters, options, timeout)
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
     except BadQuestion as wrong:
@@ -95,6 +102,14 @@ def _swept(
     except ConfigError as wrong:
         refuse(wrong)
     return _configured(known, named), open_source
+
+
+def _of_bundle(bundle: Path, named: tuple[str, ...]) -> "tuple[list[ClusterConfig], Callable[[ClusterConfig], Source]]":
+    from checks.config.configuration import ClusterConfig
+
+    if named:
+        refuse("CLUSTERS are names of the configuration, and --bundle is one cluster: give only one")
+    return [ClusterConfig(name=bundle_name(bundle), bundle=bundle)], opened_source
 
 
 def _of_context(
