@@ -1,13 +1,14 @@
 """Actions that meet the requirements of private-IP mode."""
 
 from checks.azure.cluster_upgrades import newer_components
-from checks.azure.network import show_subnet
+from checks.azure.network import arm_resource, show_subnet
 from checks.facts.agent_pools import AgentPool
-from checks.facts.network_resources import Subnet
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.pool_settings import add_pool, taken_over
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
-from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl
+from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl, quoted
 from checks.model.findings import Action
 
 
@@ -52,12 +53,90 @@ def new_pool_actions(facts: Facts, pool: AgentPool, namespace: str) -> list[Acti
     ]
 
 
-def route_actions(subnet: Subnet) -> list[Action]:
-    """Add the outbound route that the mode does not create."""
-    return [
-        show_subnet(subnet.id),
-        change(
-            "Associate a route table with the subnet that sends 0.0.0.0/0 to your firewall, and allow the addresses there",
-            url=SEGDOC,
-        ),
-    ]
+_FIREWALL = '"${FIREWALL_IP:?private IP address of your firewall}"'
+_TABLE = "egress-gateway"
+"""The name of the route table that is created."""
+
+
+def route_actions(facts: Facts, subnet: Subnet) -> list[Action]:
+    """Add the outbound route that the mode does not create.
+
+    It is that of another subnet of the cluster if one has a route to a firewall. Requires RouteTable and ManagedCluster
+    declared.
+    """
+    found = next((each for each in facts.readable(RouteTable) if _firewall_of(each)), None)
+    allow = (
+        f"the subnet's addresses {', '.join(subnet.prefixes)} are allowed in the firewall, and requests are answered"
+    )
+    if found is not None and not subnet.route_table_id:
+        title = f"Associate {found.ref} with {subnet.ref}: it sends 0.0.0.0/0 to {_firewall_of(found)}"
+        step = change(title, _associate(subnet, found.id), SEGDOC, allow, undo=_dissociate(subnet))
+        return [show_subnet(subnet.id), step]
+    steps = [] if subnet.route_table_id else [_new_table(facts, subnet)]
+    table = subnet.route_table_id.rpartition("/")[2] or _TABLE
+    steps.append(_default_route(facts, subnet, table))
+    if not subnet.route_table_id:
+        title = f"Associate route table {table} with {subnet.ref}"
+        steps.append(change(title, _associate(subnet, table), SEGDOC, allow, undo=_dissociate(subnet)))
+    return [show_subnet(subnet.id), *steps]
+
+
+def _default_route(facts: Facts, subnet: Subnet, table: str) -> Action:
+    """Create the route for 0.0.0.0/0, or change the one that the table has.
+
+    Azure refuses a second route with the same prefix.
+    """
+    known = arm_resource(facts, RouteTable, subnet.route_table_id) if subnet.route_table_id else None
+    present: list[str] = []
+    group = subnet.resource_group
+    if isinstance(known, RouteTable):
+        present, group = [name for name, prefix, _, _ in known.routes if prefix == "0.0.0.0/0"], known.resource_group
+    verb, name = ("update", present[0]) if present else ("create", "default")
+    named = ("--resource-group", group, *_subscription(subnet), "--route-table-name", table, "--name", name)
+    prefix = () if present else ("--address-prefix", "0.0.0.0/0")
+    hop = ("--next-hop-type", "VirtualAppliance")
+    command = quoted("az", "network", "route-table", "route", verb, *named, *prefix, *hop)
+    done = f"{'Change' if present else 'Create'} the route for 0.0.0.0/0 in route table {table} so that it leads to"
+    return change(
+        f"{done} your firewall; first set FIREWALL_IP to its private IP address",
+        f"{command} --next-hop-ip-address {_FIREWALL}",
+        SEGDOC,
+        _allowed(subnet) if subnet.route_table_id else "the table sends traffic to the Internet to the firewall",
+    )
+
+
+def _allowed(subnet: Subnet) -> str:
+    return f"the subnet's addresses {', '.join(subnet.prefixes)} are allowed in the firewall, and requests are answered"
+
+
+def _firewall_of(table: RouteTable) -> str:
+    """The address of the appliance to which the table sends 0.0.0.0/0, "" without one."""
+    return next(
+        (hop for _, prefix, kind, hop in table.routes if prefix == "0.0.0.0/0" and kind.lower() == "virtualappliance"),
+        "",
+    )
+
+
+def _new_table(facts: Facts, subnet: Subnet) -> Action:
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    location = ("--location", cluster.location) if cluster is not None and cluster.location else ()
+    command = quoted("az", "network", "route-table", "create", *_where(subnet), "--name", _TABLE, *location)
+    undo = quoted("az", "network", "route-table", "delete", *_where(subnet), "--name", _TABLE)
+    expect = "the table exists, and no subnet uses it yet"
+    return change(f"Create route table {_TABLE}", command, SEGDOC, expect, undo=undo)
+
+
+def _associate(subnet: Subnet, table: str) -> str:
+    return quoted("az", "network", "vnet", "subnet", "update", "--ids", subnet.id, "--route-table", table)
+
+
+def _dissociate(subnet: Subnet) -> str:
+    return quoted("az", "network", "vnet", "subnet", "update", "--ids", subnet.id, "--remove", "routeTable")
+
+
+def _subscription(subnet: Subnet) -> tuple[str, ...]:
+    return ("--subscription", subnet.subscription) if subnet.subscription else ()
+
+
+def _where(subnet: Subnet) -> tuple[str, ...]:
+    return ("--resource-group", subnet.resource_group, *_subscription(subnet))

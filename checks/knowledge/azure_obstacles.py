@@ -55,6 +55,15 @@ def locked_scope(message: str) -> str:
     return f"{kinds.get(kind.rpartition('/')[2].lower(), kind.rpartition('/')[2])} {name}".strip()
 
 
+def locked_id(message: str) -> str:
+    """The id of the resource, resource group or subscription with the lock.
+
+    It is "" if only a name is known.
+    """
+    found = _LOCKED.search(message)
+    return "" if found is None or found["group"] else found["scope"].split(",")[0].strip("' ").rstrip("/")
+
+
 def locked_group(message: str) -> str:
     """The resource group of the locked scope, "" for another scope."""
     found = _LOCKED.search(message)

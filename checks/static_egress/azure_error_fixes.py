@@ -11,6 +11,7 @@ from checks.knowledge.azure_obstacles import (
     blocking_budget,
     failed_resource,
     locked_group,
+    locked_id,
     locked_scope,
     named_resource,
 )
@@ -59,14 +60,31 @@ def _named_fix(facts: Facts, kind: ErrorKind, error: ReportedError) -> Action | 
         case ErrorKind.POLICY:
             return _exempt(facts, error.assignment) if error.assignment is not None else None
         case ErrorKind.LOCK:
-            scope = locked_scope(error.message)
-            return Action(f"Remove the lock on {scope}", effect=Effect.CHANGES, url=LOCKS) if scope else None
+            return _unlock(facts, error.message)
         case ErrorKind.STATE:
             return _repeat(failed) if (failed := failed_resource(error.message)) else None
         case ErrorKind.DRAIN:
             return _allow_eviction(budget) if (budget := blocking_budget(error.message)) else None
         case _:
             return None
+
+
+def _unlock(facts: Facts, message: str) -> Action | None:
+    """Delete the locks of the locked scope; None if the message names no scope."""
+    scope, group, where = locked_scope(message), locked_group(message), locked_id(message)
+    if not scope:
+        return None
+    subscription = ("--subscription", facts.cluster.subscription) if facts.cluster.subscription else ()
+    given = ("--resource-group", group, *subscription) if group else subscription
+    chosen = f"[?starts_with(id, '{where}/providers/Microsoft.Authorization/locks/')].id" if where else "[].id"
+    listed = quoted("az", "lock", "list", *given, "--query", chosen, "-o", "tsv")
+    return Action(
+        f"Remove the lock on {scope}",
+        f"az lock delete --ids $({listed})",
+        Effect.CHANGES,
+        LOCKS,
+        "the controller's next attempt, within minutes, is not refused. A lock that returns stops the next change too",
+    )
 
 
 def _exempt(facts: Facts, assignment: PolicyAssignment) -> Action:

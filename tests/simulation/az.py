@@ -29,11 +29,20 @@ def run(command: ProgramCall, copy: ClusterCopy) -> None:
     verbs, parameters = az_verbs(command.words[1:])
     if verbs[-1] in _READING:
         return
+    if verbs[0] == "aks" and (other := _other_cluster(verbs, parameters, copy)):
+        raise NotSimulated(f"cluster {other} is not the recorded one")
     if verbs not in _VERBS:
         raise NotSimulated(f"Azure's result of az {' '.join(verbs)} does not follow from the facts")
     if any("$" in word and "$(" not in word for values in parameters.values.values() for word in values):
         raise ValueUnknown(f"az {' '.join(verbs)} has a value that its reader must know")
     _VERBS[verbs](parameters, copy)
+
+
+def _other_cluster(verbs: tuple[str, ...], parameters: Parameters, copy: ClusterCopy) -> str:
+    """The name of another cluster that the command is about; "" for the recorded one."""
+    named = parameters.one("--cluster-name" if verbs[1] == "nodepool" else "--name")
+    recorded = str((copy.cluster.managed_cluster or {}).get("name") or named)
+    return named if named.lower() != recorded.lower() else ""
 
 
 def _enable_egress_gateway(parameters: Parameters, copy: ClusterCopy) -> None:
@@ -99,11 +108,24 @@ def _update(parameters: Parameters, copy: ClusterCopy) -> None:
     if switched:
         profile = {"staticEgressGatewayProfile": {"enabled": "--enable-static-egress-gateway" in switched}}
         copy.patch_azure({"managed_cluster": {"properties": {"networkProfile": profile}}})
+    elif families := parameters.one("--ip-families"):
+        _set_families(families.split(","), copy)
     elif set(parameters.values) - {"--resource-group", "--name", "--subscription"}:
         raise NotSimulated("az aks update with these parameters")
     else:
         copy.reconciled = True
         restore_control_planes(copy)
+
+
+def _set_families(families: Sequence[str], copy: ClusterCopy) -> None:
+    """The families, and the address ranges that Azure keeps of them."""
+    network = copy.properties().get("networkProfile") or {}
+    kept = [each for each in ("IPv4", "IPv6") if each.lower() in families]
+    ranges = {
+        name: [each for each in network.get(name) or () if ("IPv6" if ":" in each else "IPv4") in kept]
+        for name in ("podCidrs", "serviceCidrs")
+    }
+    copy.patch_azure({"managed_cluster": {"properties": {"networkProfile": {"ipFamilies": kept, **ranges}}}})
 
 
 def _start(parameters: Parameters, copy: ClusterCopy) -> None:

@@ -1,6 +1,6 @@
 """EG521: a proxy of the gateway does not get a workload certificate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import ROOT_NAMESPACE
@@ -44,7 +44,7 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
         return
     logs = {log.key: log for log in facts.readable(ProxyLog, facts.gateway.namespace)}
     without_istiod: set[str] = set()
-    found = False
+    found: dict[tuple[bool, str], list[tuple[Pod, LogText, str]]] = {}
     for pod in pods:
         log = logs.get(pod.key)
         line = certificate_failure(log) if log is not None else None
@@ -53,8 +53,9 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
         if _istiod_down(facts, pod.revision):
             without_istiod.add(pod.revision)
             continue
-        found = True
-        yield _failing(facts, pod, log, line.message.replace("\t", " "))
+        found.setdefault((pod.ready, pod.revision), []).append((pod, log, line.message.replace("\t", " ")))
+    for alike in found.values():
+        yield _failing(facts, alike)
     for pod in pods:
         if pod.key not in logs:
             facts.get(ProxyLog, pod.name, pod.namespace)
@@ -69,27 +70,38 @@ def _istiod_down(facts: Facts, revision: str) -> bool:
     return deployment is None or deployment.ready == 0
 
 
-def _failing(facts: Facts, pod: Pod, log: LogText, line: str) -> Observation:
-    evidence = [
-        Evidence(log.ref, "newest line about certificates", line, "generated new workload certificate"),
-        Evidence(pod.ref, "status.conditions[Ready]", "True" if pod.ready else "False", "True"),
-    ]
-    about = [Involved("pod", f"{pod.namespace}/{pod.name}")]
-    if pod.ready:
+def _failing(facts: Facts, alike: Sequence[tuple[Pod, LogText, str]]) -> Observation:
+    """The finding about the pods of one revision.
+
+    They have one certificate authority, and one cause.
+    """
+    evidence = []
+    for pod, log, line in alike:
+        evidence += [
+            Evidence(log.ref, "newest line about certificates", line, "generated new workload certificate"),
+            Evidence(pod.ref, "status.conditions[Ready]", "True" if pod.ready else "False", "True"),
+        ]
+    pods = [pod for pod, _, _ in alike]
+    first, several = pods[0], len(pods) > 1
+    listed = ", ".join(f"{each.namespace}/{each.name}" for each in pods)
+    refs = f"Pods {listed}" if several else first.ref
+    about = [Involved("pod", f"{each.namespace}/{each.name}") for each in pods]
+    if first.ready:
+        uses = "use the old ones" if several else "uses the old one"
+        certificates = "their workload certificates" if several else "its workload certificate"
         return warn(
-            f"{pod.ref} failed to renew its workload certificate and still uses the old one.",
-            subject=pod.ref,
+            f"{refs} failed to renew {certificates} and still {uses}.",
+            subject=first.ref,
             evidence=evidence,
-            actions=_actions(facts, pod),
+            actions=_actions(facts, first),
             about=about,
         )
-    return fail(
-        f"{pod.ref} does not get its workload certificate and is not ready.",
-        subject=pod.ref,
-        evidence=evidence,
-        actions=_actions(facts, pod),
-        about=about,
+    state = (
+        "do not get their workload certificates and are not ready"
+        if several
+        else "does not get its workload certificate and is not ready"
     )
+    return fail(f"{refs} {state}.", subject=first.ref, evidence=evidence, actions=_actions(facts, first), about=about)
 
 
 def _actions(facts: Facts, pod: Pod) -> list[Action]:

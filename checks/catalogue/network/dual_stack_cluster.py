@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks.azure.new_clusters import create_supported_cluster
+from checks.azure.new_clusters import create_supported_cluster, set_ipv4_only
 from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, az_aks, inspect
+from checks.model.commands import SEGDOC, alternatives, az_aks, inspect
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
@@ -30,9 +30,10 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
 
     Why it matters: AKS supports static egress gateways neither on dual-stack clusters nor for IPv6 traffic.
 
-    What usually fixes it: an IPv4-only cluster. The IP families of a cluster are set when it is created.
+    What usually fixes it: IP families of IPv4 only (`az aks update --ip-families`), or another cluster.
 
-    Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)" (limitations)."""
+    Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)" (limitations); azure-cli,
+    acs, `update_network_profile`."""
     show = inspect("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
@@ -54,7 +55,10 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
             ],
             actions=[
                 show,
-                create_supported_cluster(facts, "IP families cannot be changed in place"),
+                *alternatives(
+                    set_ipv4_only(facts, cluster),
+                    create_supported_cluster(facts, "if Azure does not change the IP families in place"),
+                ),
             ],
             about=[sandbox(dual_stack_cluster.slug)],
         )

@@ -5,7 +5,7 @@ Static egress gateways do not support it.
 
 from collections.abc import Iterator
 
-from checks.azure.new_clusters import create_supported_cluster
+from checks.azure.new_clusters import create_supported_cluster, equip_new_cluster
 from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
@@ -79,4 +79,5 @@ def _actions(facts: Facts) -> list[Action]:
             PODSUBNET,
         ),
         create_supported_cluster(facts, "the pod subnet of a node pool cannot be changed"),
+        *equip_new_cluster(facts),
     ]

@@ -168,7 +168,7 @@ def _no_route(facts: Facts, configuration: StaticGatewayConfiguration, subnet: S
                 subnet.ref, "routeTable.id", subnet.route_table_id or "(none)", "a route for 0.0.0.0/0 to a firewall"
             ),
         ],
-        actions=route_actions(subnet),
+        actions=route_actions(facts, subnet),
     )
 
 

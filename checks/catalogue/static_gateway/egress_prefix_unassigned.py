@@ -28,6 +28,7 @@ from checks.static_egress.controller_reports import (
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import parse_egress_prefix
 from checks.static_egress.procedures import new_configuration
+from checks.static_egress.subnet_fixes import other_subnet
 
 GRACE = timedelta(minutes=5)
 """Azure's usual time to assign a prefix (article SEG-2).
@@ -156,7 +157,7 @@ def _stuck(
         evidence=evidence,
         actions=[
             *show_reports(configuration),
-            *controller_fixes(facts, warnings),
+            *(other_subnet(facts, configuration, warnings) or controller_fixes(facts, warnings)),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
         about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],

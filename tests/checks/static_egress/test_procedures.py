@@ -60,16 +60,16 @@ def test_a_move_to_a_new_configuration_has_the_steps_of_the_article_in_order() -
     assert steps[-1].command == "kubectl delete staticgatewayconfiguration sgc -n team-egress"
 
 
-def test_each_step_of_the_move_states_what_to_verify_and_each_change_its_way_back() -> None:
-    """Before, no step named a way back, and the list of pods had no expected result."""
+def test_each_step_of_the_move_states_what_to_verify() -> None:
+    """Before, the list of pods had no expected result, and the released prefix was not named."""
     window = facts()
     _, create, wait, point, pods, delete = new_configuration(window, old(window))
-    assert "To go back, delete it" in create.expect
+    assert "nothing uses it before the gateway names it" in create.expect
     assert "the command prints the new prefix" in wait.expect
-    assert "at every destination with an allow-list" in wait.expect
-    assert "To go back, run the command with sgc" in point.expect
+    assert "every allow-list of a destination" in wait.expect
+    assert "traffic leaves from the new egress IP prefix" in point.expect
     assert "no pod names sgc;" in pods.expect
-    assert "cannot be undone" in delete.expect
+    assert "then remove 20.50.60.0/30 from" in delete.expect
 
 
 def test_a_configuration_that_is_being_deleted_is_no_way_back() -> None:
@@ -77,7 +77,10 @@ def test_a_configuration_that_is_being_deleted_is_no_way_back() -> None:
     deleted = {**SGC, "metadata": metadata}
     window = facts(change=[deleted])
     point = next(each for each in new_configuration(window, old(window)) if each.effect is Effect.DISRUPTS)
-    assert "There is no way back: sgc is being deleted" in point.expect
+    assert point.undo == "no command takes it back: sgc is being deleted"
+    released = new_configuration(window, old(window))[-1]
+    assert "wait staticgatewayconfiguration/sgc --for=delete" in released.command
+    assert "then remove 20.50.60.0/30 from" in released.expect
 
 
 def test_the_steps_continue_with_the_configuration_that_the_first_step_created() -> None:
@@ -121,13 +124,13 @@ def test_the_old_configuration_is_kept_while_another_gateway_uses_it() -> None:
     steps = new_configuration(window, old(window))
     assert "team-egress/egw2" in steps[0].title
     assert "keep it" in steps[-1].title
-    assert not any("delete" in step.command for step in steps)
+    assert not any("kubectl delete" in step.command for step in steps)
 
 
 def test_a_configuration_that_is_being_deleted_is_not_deleted_again() -> None:
     deleting = {**SGC, "metadata": {**SGC["metadata"], "deletionTimestamp": "2026-11-23T09:00:00Z"}}  # type: ignore[dict-item]
     window = facts(change=[deleting])
-    assert not any("delete" in step.command for step in new_configuration(window, old(window)))
+    assert not any("kubectl delete" in step.command for step in new_configuration(window, old(window)))
 
 
 @pytest.mark.parametrize(

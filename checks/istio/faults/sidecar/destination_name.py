@@ -25,8 +25,8 @@ def at_destination_name(broken: BrokenRequest) -> Iterator[RouteFault]:
     for index, each in enumerate(items(rule.raw, "route")):
         written = text(each, "destination", "host")
         host = rule.destination(mapping(each, "destination"))
-        if host in broken.mesh.exports.by_host:
-            continue
+        if host in broken.mesh.exports.by_host or host == broken.service:
+            continue  # the name is right: a missing Service of the gateway is another fault
         if resembles_service(host, gateway.name, gateway.namespace):
             yield WrongName(rule, index, written, broken.service, broken.request.host)
         elif host.endswith(f".svc.{DOMAIN}") and _is_meant_for_gateway(broken, rule):
