@@ -64,7 +64,7 @@ def protection_of(record: Record, config: Config, user: str) -> Protection:
             named, _ = selected_clusters(record.clusters, [each.name for each in config.clusters])
             return Protection("digest", record.channel, clusters=named, whole=record.user != user)
         case Handoff():
-            open_ = [(line.cluster, line.gateway) for line in record.open]
+            open_ = [(line.cluster, line.gateway) for line in record.owned]
             watched = [(watch.cluster, watch.gateway) for watch in record.watching]
             return Protection("handoff", record.order.channel, (*open_, *watched), record.order.clusters)
 

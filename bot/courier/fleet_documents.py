@@ -92,13 +92,18 @@ class FleetDocuments:
 
     def _owned(self, found: Handoff) -> Handoff:
         """The handoff with the present owners of its open problems."""
-        clusters = {line.cluster for line in (*found.open, *found.starting)}
+        clusters = {line.cluster for line in (*found.owned, *found.warned)}
         owners = {cluster: self.client.cards.owners(cluster) for cluster in clusters}
 
         def owned(line: GatewayLine) -> GatewayLine:
             return replace(line, owner=owners[line.cluster].get(line.gateway, ""))
 
-        return replace(found, open=tuple(map(owned, found.open)), starting=tuple(map(owned, found.starting)))
+        return replace(
+            found,
+            open=tuple(map(owned, found.open)),
+            starting=tuple(map(owned, found.starting)),
+            warned=tuple(map(owned, found.warned)),
+        )
 
     def inform_of_handoff(self, held: HeldDocument, handoff_id: str, refused: SlackRefusal) -> None:
         """Send a handoff that cannot be posted to its author."""

@@ -58,6 +58,7 @@ def digest_headline(digest: Digest) -> str:
         f"{len(digest.fixed)} fixed" if digest.fixed else "",
         f"{len(digest.still)} still broken" if digest.still else "",
         f"{len(digest.prefix_changes)} with a new egress IP prefix" if digest.prefix_changes else "",
+        f"{len(digest.warned)} with new warnings" if digest.warned and not _lists_all(digest) else "",
         f"{len(digest.drift)} changed" if digest.drift else "",
         f"{failing} with scheduled probes that did not pass" if failing else "",
     ]
@@ -69,9 +70,14 @@ def digest_headline(digest: Digest) -> str:
         return "Egress gateways: none of this digest's clusters is configured"
     if not counts.gateways:
         return f"Egress gateways: none in {plural(counts.clusters, 'cluster')}"
-    if digest.order.weekly or digest.order.show == "full":
+    if _lists_all(digest):
         return f"Egress gateways: {_counted(counts)}"
     return f"Egress gateways: nothing changed, {_counted(counts)}"
+
+
+def _lists_all(digest: Digest) -> bool:
+    """Whether a digest lists what has not changed, too."""
+    return digest.order.weekly or digest.order.show == "full"
 
 
 def _count(digest: Digest) -> str:
@@ -109,6 +115,7 @@ def _parts(digest: Digest) -> Iterator[Block]:
     yield from listed("✅ *Fixed*", digest.fixed, fixed_line)
     yield from listed("❌ *Still broken*", digest.still, still_broken_line)
     yield from listed("🔧 *Configuration changed*", digest.drift, drift_line)
+    yield from listed("⚠️ *Warnings*", digest.warned, starting_line, 6)
     yield from listed("⚠️ *Limits almost reached*", digest.limits, limit_line, 6)
     yield from listed("📡 *Scheduled probes*", digest.canaries, canary_line, 6)
     yield from listed("🔇 *Mutes ending soon*", digest.mutes, mute_line, 6)
@@ -121,7 +128,7 @@ def _broke(line: GatewayLine) -> str:
 
 
 def starting_line(line: GatewayLine) -> str:
-    """A gateway that does not serve yet, with what it waits for."""
+    """A gateway that does not serve yet, or has warnings, with the first reason."""
     seen = since_when(line.beginning)
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{_unsure(line)}: {cause_of(line)}"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bot.fleet.digest_messages import fixed_line, starting_line
+from bot.fleet.digest_messages import fixed_line
 from bot.messages.blocks import (
     Block,
     Escaped,
@@ -58,6 +58,7 @@ def _state(shift: Handoff) -> str:
     parts = [
         f"{len(shift.open)} open" if shift.open else "nothing open",
         f"{len(shift.starting)} starting" if shift.starting else "",
+        f"{len(shift.warned)} with warnings" if shift.warned else "",
         f"{len(shift.fixed)} fixed" if shift.fixed else "",
         f"{len(shift.watching)} watched" if shift.watching else "",
         f"{len(shift.changed) + len(shift.prefix_changes)} changed" if shift.changed or shift.prefix_changes else "",
@@ -84,7 +85,8 @@ def _parent(shift: Handoff, links: Mapping[str, str]) -> Message:
 def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
     """The content of the handoff, most urgent first."""
     yield from listed("❌ *Open*", shift.open, lambda line: _open(line, links))
-    yield from listed("⏳ *Starting*", shift.starting, starting_line)
+    yield from listed("⏳ *Starting*", shift.starting, lambda line: _open(line, links))
+    yield from listed("⚠️ *Warnings*", shift.warned, lambda line: _open(line, links), 6)
     yield from listed("✅ *Fixed this shift*", shift.fixed, _fixed)
     yield from listed("👀 *Active watches*", shift.watching, _watching)
     yield from listed(

@@ -52,10 +52,27 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
     word = VERDICTS[report.verdict]
     fault = fault_of(report) or (f"{sentence} " if report.verdict is Verdict.INCONCLUSIVE else "")
     rest = "" if report.verdict is Verdict.INCONCLUSIVE else f" {sentence}"
+    shown = not_checked_lines(report) if report.verdict is Verdict.INCONCLUSIVE else ()
     return (
-        raw(f"{mark} *{word}:* {where}\n{plain(sentence)}"),
+        raw("\n".join([f"{mark} *{word}:* {where}", *(shown or (plain(sentence),))])),
         f"{word}: {fault}{name} on {report.cluster}.{rest}",
     )
+
+
+def not_checked_lines(report: Report) -> tuple[Escaped, ...]:
+    """A line for each reason why checks were not made, with their number."""
+    reasons = report.not_checked
+    found = [
+        raw(f"❔ {plain(each.reason)}: {plural(len(each.checks), 'check')} not made")
+        for each in reasons[:_MOST_REASONS]
+    ]
+    if len(reasons) > _MOST_REASONS:
+        found.append(raw(f"… and {plural(len(reasons) - _MOST_REASONS, 'more reason')}"))
+    return tuple(found)
+
+
+_MOST_REASONS = 6
+"""Reasons not to check that a headline lists."""
 
 
 def _host_line(report: Report, where: Escaped, name: str, sentence: str) -> tuple[Escaped, str]:

@@ -95,6 +95,9 @@ def _parts(content: Overview) -> Iterator[Block]:
     problems = [v for v in content.verdicts if v.verdict in (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE)]
     yield from _part("Running now", [_running(run) for run in content.running], "No run is active.")
     yield from _open_problems(problems, content)
+    warned = [_warned(v) for v in content.verdicts if v.verdict is Verdict.DEGRADED]
+    if warned:
+        yield from _part("Warnings", warned, "")
     yield from _part("My watches", [_watch(watch) for watch in content.watches], "You have no active watch.")
     gateways = [_gateway(v, content.now) for v in content.verdicts]
     yield from _part("Gateways", gateways, "No gateway has been checked yet.")
@@ -146,6 +149,14 @@ def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     at = f"checked {local_time(found.at, DATE_AND_TIME)}"
     gateway = f"{as_code(name)} on {as_code(found.cluster)}"
     return raw(f"{VERDICT_MARKS[found.verdict]} {gateway}{causes}{begun} · {at} · {who}")
+
+
+def _warned(found: GatewayVerdict) -> Escaped:
+    name = f"{found.namespace}/{found.gateway}"
+    shown = "; ".join(map(check_title, found.warnings[:3]))
+    return raw(
+        f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)}" + (f": {shown}" if shown else "")
+    )
 
 
 def _watch(watch: Watch) -> Escaped:

@@ -19,7 +19,7 @@ from bot.messages.blocks import (
     text_object,
 )
 from bot.messages.findings import findings_of
-from bot.messages.headlines import coverage_of, headline_of
+from bot.messages.headlines import coverage_of, headline_of, not_checked_lines
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_duration, since_when
@@ -91,6 +91,17 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
         yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by {requester_of(run.order.user)}")
     if shown.report is not None and (times := since_line(shown, shown.report)):
         yield times
+    if shown.report is not None:
+        yield from reasons_not_to_check(shown.report)
+
+
+def reasons_not_to_check(report: Report) -> Iterator[Escaped]:
+    """The first reasons why checks were not made.
+
+    Those of an inconclusive run are in its headline.
+    """
+    if report.verdict is not Verdict.INCONCLUSIVE:
+        yield from not_checked_lines(report)[:2]
 
 
 def since_line(run: Run, report: Report) -> Escaped | None:

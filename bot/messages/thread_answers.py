@@ -56,7 +56,7 @@ def gateway_or_host(run: Run, report: Report) -> Message:
             raw("The gateway has no failure."),
         ]
     elif report.verdict is Verdict.INCONCLUSIVE:
-        words, lines = "Not known", [raw(f"❔ *Not known:* {plain(why_inconclusive(report))}.")]
+        words, lines = "Not checked", [raw(f"❔ *Not checked:* {plain(why_inconclusive(report))}.")]
     elif report.host:
         words = "Neither: no failure was found"
         lines = [
@@ -104,7 +104,7 @@ def is_fixed(run: Run, report: Report, *, again: bool) -> Message:
     yes = report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
     mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
     at = local_time(run.ended, DATE_AND_TIME) if run.ended is not None else raw("the last check")
-    answer = {Verdict.STARTING: "Not yet", Verdict.INCONCLUSIVE: "Not known"}.get(
+    answer = {Verdict.STARTING: "Not yet", Verdict.INCONCLUSIVE: "Not checked"}.get(
         report.verdict, "Yes" if yes else "No"
     )
     lines = [raw(f"{mark} *{answer}:* {as_code(name_of(run))} was {word} at {at}. {plain(sentence_of(report))}")]

@@ -82,6 +82,17 @@ def starting_lines(known: ClusterState, muted: set[tuple[str, str, str]]) -> Ite
             )
 
 
+def warned_lines(known: ClusterState, muted: set[tuple[str, str, str]]) -> Iterable[GatewayLine]:
+    """The gateways of one cluster that serve and have warnings."""
+    for state in known.states.values():
+        if state.broken or state.starting_since is not None:
+            continue
+        if risks := not_muted(known.cluster, state.gateway, state.risks, muted):
+            owner, unsure = known.owners.get(state.gateway, ""), not is_current(known, state)
+            since = min(each.since for each in risks)
+            yield GatewayLine(known.cluster, state.gateway, risks, since, owner, uncertain=unsure, by=state.by)
+
+
 def fixed_lines(known: ClusterState, muted: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
     """The gateways of one cluster whose outage ended after `since`."""
     ended: dict[str, list[Transition]] = {}

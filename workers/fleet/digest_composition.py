@@ -6,6 +6,7 @@ still broken gateways follow, then drift, and limits that are near.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from checks.catalogue import catalogue
@@ -18,6 +19,7 @@ from workers.fleet.cluster_state import (
     not_muted,
     starting_lines,
     unchecked_lines,
+    warned_lines,
 )
 from workers.records.digest import Counts, Digest, DigestOrder, GatewayLine, Limit, Row
 from workers.records.gateway_state import Fault, GatewayState, TransitionKind
@@ -56,7 +58,20 @@ def compose_digest(order: DigestOrder, known: Sequence[ClusterState], mutes: Seq
         rows=_rows(known),
         first_day=now.date() - timedelta(days=PICTURE_DAYS - 1),
         starting=tuple(line for each in known for line in starting_lines(each, muted)),
+        warned=_warned(known, muted, None if order.weekly or order.show == "full" else since),
     )
+
+
+def _warned(
+    known: Sequence[ClusterState], muted: set[tuple[str, str, str]], since: datetime | None
+) -> tuple[GatewayLine, ...]:
+    """The gateways with warnings that are no limits, those since a moment only."""
+    found = []
+    for line in (line for each in known for line in warned_lines(each, muted)):
+        faults = tuple(f for f in line.faults if f.check not in LIMITS and (since is None or f.since > since))
+        if faults:
+            found.append(replace(line, faults=faults, since=min(each.since for each in faults)))
+    return tuple(found)
 
 
 def _with_outages(line: GatewayLine, known: Sequence[ClusterState], since: datetime) -> GatewayLine:

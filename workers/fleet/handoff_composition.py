@@ -12,6 +12,7 @@ from workers.fleet.cluster_state import (
     fixed_lines,
     starting_lines,
     unchecked_lines,
+    warned_lines,
 )
 from workers.records.digest import GatewayLine
 from workers.records.gateway_state import SweptCluster, TransitionKind
@@ -42,7 +43,10 @@ def compose_handoff(
     muted = {(m.cluster, m.gateway, m.check) for m in mutes}
     seen = [_as_last_swept(each, sweeps) for each in known]
     broken = [line for each in seen for line in broken_lines(each, muted, order.at)]
+    starting = [line for each in seen for line in starting_lines(each, muted)]
+    warned = [line for each in seen for line in warned_lines(each, muted)]
     failing = {(line.cluster, line.gateway) for line in broken}
+    linked = {f"{line.cluster} {line.gateway}" for line in (*broken, *starting, *warned)}
     drift = drifted_lines(known, TransitionKind.DRIFT, since)
     last = max((each.at for each in sweeps), default=None)
     return Handoff(
@@ -62,8 +66,9 @@ def compose_handoff(
         prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
         unchecked=tuple(line for each in seen for line in unchecked_lines(each)),
         muted=tuple(m for m in mutes if m.cluster in order.clusters),
-        starting=tuple(line for each in seen for line in starting_lines(each, muted)),
-        links={key: runs[key] for key in (f"{cluster} {gateway}" for cluster, gateway in failing) if key in runs},
+        starting=tuple(starting),
+        warned=tuple(sorted(warned, key=lambda line: line.since, reverse=True)),
+        links={key: runs[key] for key in sorted(linked) if key in runs},
     )
 
 

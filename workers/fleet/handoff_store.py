@@ -110,7 +110,7 @@ class Handoffs:
         return replace(found, reminded=reminded, taken_by=takeover.user, taken_at=takeover.at)
 
     def take(self, handoff_id: str, user: str, now: datetime) -> Handoff | None:
-        """Make a user the owner of every open outage of a handoff.
+        """Make a user the owner of every gateway of a handoff that does not serve.
 
         The first user counts. Returns the handoff with the user who took it, or None if it is unknown or too old.
         """
@@ -121,8 +121,8 @@ class Handoffs:
                 return found, ()
             takeover = TAKEOVER_JSON.dump_json(Takeover(user, now))
             owned = CardChange(documents=[f"handoff/{handoff_id}"])
-            for cluster in dict.fromkeys(line.cluster for line in found.open):
-                gateways = [line.gateway for line in found.open if line.cluster == cluster]
+            for cluster in dict.fromkeys(line.cluster for line in found.owned):
+                gateways = [line.gateway for line in found.owned if line.cluster == cluster]
                 owned.add(self.owners.taken(cluster, gateways, user, "handoff", now))
             taken = self._transitions.apply(
                 [*self._not_taken(handoff_id), *owned.expected],

@@ -163,6 +163,8 @@ class Digest:
     first_day: date | None = None
     starting: tuple[GatewayLine, ...] = ()
     """The gateways that do not serve yet, with their pending faults."""
+    warned: tuple[GatewayLine, ...] = ()
+    """Gateways that serve and have warnings; limits that are near have lines of their own."""
 
     @property
     def quiet(self) -> bool:
@@ -174,6 +176,7 @@ class Digest:
                 self.fixed,
                 self.still,
                 self.starting,
+                self.warned,
                 self.prefix_changes,
                 self.drift,
                 self.mutes,

@@ -90,17 +90,36 @@ class Handoff:
     unchecked: Annotated[tuple[Unchecked, ...], Field(alias="unseen")] = ()
     muted: tuple[Mute, ...] = ()
     links: Mapping[str, str] | None = None
-    """The last run of each open outage, by `cluster namespace/name`; the bot links its thread."""
+    """The last run of each gateway with a line, by `cluster namespace/name`.
+
+    The bot links its thread.
+    """
     taken_by: str = ""
     taken_at: Moment | None = None
     reminded: bool = False
     starting: tuple[GatewayLine, ...] = ()
+    warned: tuple[GatewayLine, ...] = ()
+    """Gateways that serve and have warnings."""
+
+    @property
+    def owned(self) -> tuple[GatewayLine, ...]:
+        """The gateways that a takeover takes: those that do not serve."""
+        return (*self.open, *self.starting)
 
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to hand over."""
         return not any(
-            (self.open, self.starting, self.fixed, self.watching, self.changed, self.prefix_changes, self.unchecked)
+            (
+                self.open,
+                self.starting,
+                self.warned,
+                self.fixed,
+                self.watching,
+                self.changed,
+                self.prefix_changes,
+                self.unchecked,
+            )
         )
 
 

@@ -25,6 +25,8 @@ class GatewayVerdict:
     """The checks that a gateway which is starting waits for."""
     beginning: Beginning | None = None
     """Since when the oldest of its causes exists."""
+    warnings: tuple[str, ...] = ()
+    """The checks whose warnings no other finding explains."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from checks.model.findings import Status
-from checks.reports.wording import pending_of, roots_of
+from checks.reports.wording import pending_of, roots_of, warnings_of
 from workers.records.history import (
     GATEWAY_VERDICT_JSON,
     INVENTORY_JSON,
@@ -64,6 +64,7 @@ class History:
             run.id,
             tuple(dict.fromkeys(each.check for each in pending_of(report))),
             min(filter(None, map(run.beginning, causes)), key=lambda each: each.known, default=None),
+            tuple(dict.fromkeys(each.check for each in warnings_of(report) if not each.explained_by)),
         )
         failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
         past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)

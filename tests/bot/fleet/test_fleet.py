@@ -14,7 +14,7 @@ from bot.sandbox import StoredMessage, View
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.model.findings import Verdict
-from tests.bot.conftest import write_config
+from tests.bot.conftest import EXAMPLE, write_config
 from tests.bot.conversation import Conversation
 from tests.system import slot
 from workers.client import ConnectedClient as Client
@@ -197,6 +197,24 @@ def test_taking_a_handoff_is_shown_in_its_lines_and_on_the_card(talk: Conversati
     assert "no owner" in latest_of(talk, shift)
     assert "No owner" in latest_of(talk, card)
     assert "✅ <@U0BOB> took over at" in latest_of(talk, shift), "who has taken the handoff stays"
+
+
+def test_taking_a_handoff_takes_a_gateway_that_is_starting(talk: Conversation) -> None:
+    bundle = EXAMPLE.parent / "prefix-pending"
+    config = talk.diagnoser.clusters.config
+    clusters = tuple(c.model_copy(update={"bundle": bundle}) if c.name == "prod-weu" else c for c in config.clusters)
+    talk.diagnoser.clusters.config = config.model_copy(update={"clusters": clusters})
+    talk.say("/egress-diag weu egw")
+    card = next(m for m in talk.slack.messages() if slot(m) == "parent")
+    assert "*Starting:*" in latest_of(talk, card)
+    talk.say("/egress-diag handoff 8h @bob")
+    assert talk.slack.submit_view(form(talk, "1 starting"), {"next": "U0BOB"}).ok
+    talk.play()
+    shift = next(m for m in talk.slack.messages() if "Handoff" in m.text)
+    assert "no owner" in shift.shown
+    talk.press(shift, "take_handoff", user="U0BOB")
+    assert "owner <@U0BOB>" in latest_of(talk, shift)
+    assert "Owner: <@U0BOB>" in latest_of(talk, card)
 
 
 def latest_of(talk: Conversation, message: StoredMessage) -> str:

@@ -9,8 +9,10 @@ import pytest
 from checks.model.findings import Verdict
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.digest_composition import ENDS_SOON, compose_digest
+from workers.fleet.handoff_composition import compose_handoff
 from workers.records.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Limit, Unchecked
 from workers.records.gateway_state import Fault, GatewayState, SweptCluster
+from workers.records.handoff import HandoffOrder
 from workers.records.mute import Mute
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -40,6 +42,7 @@ def test_a_fleet_without_news_is_quiet() -> None:
         {"fixed": (LINE,)},
         {"still": (LINE,)},
         {"starting": (LINE,)},
+        {"warned": (LINE,)},
         {"prefix_changes": (DriftedGateway("prod", "payments/egress", (), NOW),)},
         {"drift": (DriftedGateway("prod", "payments/egress", (), NOW),)},
         {"mutes": (mute("prod", timedelta(0)),)},
@@ -98,3 +101,33 @@ def test_a_warning_that_a_limit_is_near_is_listed_once_for_all_its_gateways() ->
     states = {each.gateway: each for each in (first, second)}
     found = compose_digest(ORDER, [ClusterState("prod", states, swept=SWEPT)], (), NOW)
     assert found.limits == (Limit("prod", near, ("payments/egress", "batch/egress-batch")),)
+
+
+ELSEWHERE = Fault("egress-nat-in-path", "EG206", "", "egw", "Destinations see the firewall's address.", "i3", NOW)
+STARTING = replace(HEALTHY, gateway="batch/egress", starting_since=NOW, pending=(ELSEWHERE,), verdict=Verdict.STARTING)
+
+
+def test_a_warning_that_is_no_limit_is_listed_by_gateway_when_it_is_new() -> None:
+    old = replace(ELSEWHERE, since=NOW - timedelta(days=3))
+    states = {each.gateway: each for each in (replace(HEALTHY, risks=(ELSEWHERE,)), STARTING)}
+    before = {HEALTHY.gateway: replace(HEALTHY, risks=(old,))}
+    found = compose_digest(ORDER, [ClusterState("prod", states, swept=SWEPT)], (), NOW)
+    assert [(each.gateway, each.faults) for each in found.warned] == [("payments/egress", (ELSEWHERE,))]
+    again = compose_digest(ORDER, [ClusterState("prod", before, swept=SWEPT)], (), NOW)
+    assert again.warned == ()
+    weekly = compose_digest(replace(ORDER, weekly=True), [ClusterState("prod", before, swept=SWEPT)], (), NOW)
+    assert [each.faults for each in weekly.warned] == [(old,)]
+
+
+def test_a_handoff_has_warnings_and_starting_gateways() -> None:
+    """A gateway whose destinations see the firewall's address was missing."""
+    order = HandoffOrder("h1", "C0OPS", "U0ALICE", NOW, timedelta(hours=8), ("prod",))
+    states = {each.gateway: each for each in (replace(HEALTHY, risks=(ELSEWHERE,)), STARTING)}
+    known = [ClusterState("prod", states, swept=SWEPT)]
+    shift = compose_handoff(order, known, (), (), (SWEPT,), {"prod payments/egress": "r1", "prod batch/egress": "r2"})
+    assert [each.gateway for each in shift.warned] == ["payments/egress"]
+    assert [each.gateway for each in shift.owned] == ["batch/egress"]
+    assert not shift.quiet
+    assert shift.links == {"prod payments/egress": "r1", "prod batch/egress": "r2"}
+    muted = Mute("prod", "payments/egress", ELSEWHERE.check, "U0ALICE", "known", NOW, NOW + timedelta(days=1))
+    assert compose_handoff(order, known, (muted,), (), (SWEPT,), {}).warned == ()
