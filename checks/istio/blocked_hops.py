@@ -19,6 +19,8 @@ from checks.istio.required_connections import (
 from checks.kubernetes.pod_connections import BlockedConnection, PodConnection, blocked_connection
 from checks.kubernetes.policy_fixes import AllowedPeer
 
+ISTIOD_PODS = AllowedPeer(ROOT_NAMESPACE, {"app": "istiod"})
+
 
 @dataclass(frozen=True, slots=True)
 class HopTarget:
@@ -136,9 +138,7 @@ def blocked_clients(facts: Facts, pods: tuple[Pod, ...], engine: str) -> Blocked
 
 def blocked_gateway_pods(facts: Facts, pods: tuple[Pod, ...], engine: str) -> tuple[BlockedHop, ...]:
     """The blocked connections of the gateway's pods to istiod and DNS. Raises Unreadable."""
-    istiod = HopTarget(
-        "istiod", "istiod", AllowedPeer(ROOT_NAMESPACE, {"app": "istiod"}), "proxies get no configuration"
-    )
+    istiod = HopTarget("istiod", "istiod", ISTIOD_PODS, "proxies get no configuration")
     dns = _dns_target("proxies find neither istiod nor destinations")
     hops: _Hops = {}
     for target, connections in ((istiod, connections_to_istiod), (dns, connections_to_dns)):

@@ -4,6 +4,7 @@ The Istio add-on keeps istiod's Deployment and its autoscaler: titles say when i
 docs/domain/components.md#istiod.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
 from checks.knowledge.policy_denials import gatekeeper_constraint, kyverno_rule
 from checks.knowledge.refusals import refusal_reason
 from checks.kubernetes.namespace_fixes import ENFORCE
-from checks.kubernetes.pod_faults import PodFault, pod_fault
+from checks.kubernetes.pod_faults import PodFault, exited_container, pod_fault
 from checks.kubernetes.pod_problems import pod_problems
 from checks.kubernetes.policy_exemptions import azure_exceptions, exclude_in_binding, kyverno_exception
 from checks.kubernetes.quota_fixes import raise_from_message, room_needed
@@ -160,7 +161,27 @@ def _unready(facts: Facts, deployment: Deployment, revision: str) -> IstiodFault
         return IstiodFault()
     first = faults[0]
     evidence = tuple(dict.fromkeys(line for each in faults for line in each.evidence))
-    return IstiodFault(first.meaning, evidence, tuple(_pod_fixes(facts, deployment, pods, faults)), first.looks)
+    fixes = tuple(_pod_fixes(facts, deployment, pods, faults))
+    if fixes or exited_container(first.pod) is None:
+        return IstiodFault(first.meaning, evidence, fixes, first.looks)
+    decides = tuple(replace(each, expect=_BY_THE_LOG) for each in first.looks)
+    return IstiodFault(first.meaning, evidence, (*decides, restore_control_plane(facts)))
+
+
+_BY_THE_LOG = (
+    "its last lines name the reason. The mesh configuration: correct the ConfigMap istio-shared-configmap of the revision. "
+    "cacerts or a certificate: renew the plugged-in CA. Anything else is a part of AKS: the next step"
+)
+
+
+def restore_control_plane(facts: Facts) -> Action:
+    """Let AKS restore an istiod that exits for a reason that is not known."""
+    return reconcile(
+        facts.cluster,
+        "restores istiod's Deployment, roles and Services, if the log names none of your settings",
+        ADDON,
+        "istiod's pods are Ready when the command ends; otherwise open a support request with the log, because AKS runs istiod",
+    )
 
 
 def _pod_fixes(
@@ -174,12 +195,44 @@ def _pod_fixes(
         if problem.reason == "NotReady":  # a process that runs and does not answer
             yield restart(deployment.name, deployment.namespace)
             return
+    scaler = _scaler(facts, deployment)
     for fix in dict.fromkeys(fix for each in faults for fix in each.fixes):
         vault = _VAULT.search(fix.title)
         if vault is not None and not fix.command:
             yield _read_vault(facts, fix.title, vault["name"])
+        elif scaler is not None and " memory limit " in fix.title and fix.command:
+            raised = fix.title.partition(" (")[0]
+            title = f"{raised}; the Istio add-on sets it back within minutes, so that the next step must follow"
+            yield replace(
+                fix, title=title, url=SCALE, expect="a new pod is Ready, until the add-on sets the limit back"
+            )
+            yield _shared_load(scaler)
         else:
             yield replace(fix, url=fix.url or (SCALE if fix.command else PLUGIN_CA), expect=_kept(fix))
+
+
+def _scaler(facts: Facts, deployment: Deployment) -> HorizontalPodAutoscaler | None:
+    """The autoscaler of istiod's Deployment, None if it has none or could not be read."""
+    found = facts.readable(HorizontalPodAutoscaler, ROOT_NAMESPACE)
+    return next((each for each in found if each.target == ("Deployment", deployment.name)), None)
+
+
+def _shared_load(scaler: HorizontalPodAutoscaler) -> Action:
+    """Share the proxies among more replicas.
+
+    AKS keeps the limits of this autoscaler, but not the resources of istiod.
+    """
+    least = max(_USUAL, scaler.minimum)
+    spec = {"minReplicas": 2 * least, "maxReplicas": max(2 * least, scaler.maximum)}
+    patch = ("patch", "horizontalpodautoscaler", scaler.name, "--type", "merge", "-p", json.dumps({"spec": spec}))
+    return change(
+        f"Raise the minimum of {scaler.ref} from {scaler.minimum} to {2 * least} replicas, which share the proxies: AKS keeps "
+        "this setting",
+        kubectl(*patch, namespace=scaler.namespace),
+        SCALE,
+        f"{2 * least} pods of istiod are Ready and stay so. If they are killed again, restrict istiod to the namespaces of the "
+        "mesh with discoverySelectors, or open a support request: AKS sets istiod's memory",
+    )
 
 
 def _kept(fix: Action) -> str:

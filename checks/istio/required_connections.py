@@ -21,6 +21,9 @@ from checks.model.requested_host import split_host
 _STATUS_PORT = 15021
 """The port of a gateway's health checks, which clients do not use."""
 
+ISTIOD_PORT = 15012
+"""The port from which proxies get their configuration."""
+
 DNS_LABELS = {"k8s-app": "kube-dns"}
 DNS_NAMESPACE = "kube-system"
 _DNS = Pod(
@@ -95,7 +98,7 @@ def connections_to_gateway(client: Pod, pods: Iterable[Pod], port: ServicePort) 
 def connections_to_istiod(facts: Facts, pod: Pod) -> tuple[PodConnection, ...]:
     """The connections of a proxy to the istiod pods of its revision. Raises Unreadable."""
     return tuple(
-        PodConnection(pod, each, 15012)
+        PodConnection(pod, each, ISTIOD_PORT)
         for each in facts.in_namespace(Pod, ROOT_NAMESPACE)
         if each.labels.get("app") == "istiod" and each.revision == pod.revision and each.deleted is None
     )

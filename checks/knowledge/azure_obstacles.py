@@ -29,6 +29,20 @@ class PolicyAssignment(NamedTuple):
     name: str
     id: str
 
+    @property
+    def scope(self) -> str:
+        """The scope of the assignment, such as `management group NAME`.
+
+        It is "" if the id does not show it.
+        """
+        before = re.split(r"/providers/Microsoft\.Authorization/", self.id, flags=re.IGNORECASE)[0].rstrip("/")
+        kind, _, name = before.rpartition("/")
+        what = _SCOPES.get(kind.rpartition("/")[2].lower())
+        return f"{what} {name}" if what and name else ""
+
+
+_SCOPES = {"managementgroups": "management group", "resourcegroups": "resource group", "subscriptions": "subscription"}
+
 
 def policy_assignment(text: str) -> PolicyAssignment | None:
     """The policy assignment that a denial names: in its message, or in the details behind it.
@@ -51,8 +65,7 @@ def locked_scope(message: str) -> str:
         return f"resource group {found['group']} or on a resource in it"
     scope = found["scope"].split(",")[0].strip().strip("'").rstrip("/")
     kind, _, name = scope.rpartition("/")
-    kinds = {"resourcegroups": "resource group", "subscriptions": "subscription"}
-    return f"{kinds.get(kind.rpartition('/')[2].lower(), kind.rpartition('/')[2])} {name}".strip()
+    return f"{_SCOPES.get(kind.rpartition('/')[2].lower(), kind.rpartition('/')[2])} {name}".strip()
 
 
 def locked_id(message: str) -> str:

@@ -29,7 +29,8 @@ def silent_webhook_fixes(
 
     The namespace is excluded until the backend answers. AKS reconciles its own webhooks: only their backends can be fixed.
     """
-    shows = [*(fault.looks if fault is not None else ()), *_show_backend(webhook), show_webhook(webhook)]
+    looks = fault.looks if fault is not None else ()
+    shows = [*looks, *_show_backend(webhook), show_webhook(webhook)]
     if webhook.owner:
         return shows
     excluded = [namespace]
@@ -38,12 +39,13 @@ def silent_webhook_fixes(
     creates = fault is not None and fault.creates_pods
     if blocks_itself and (creates or own_pods_refused(facts, webhook)):
         excluded.append(own)
-    exclude = _exclude(facts, webhook, excluded, "until its backend answers")
+    exclude = _exclude(facts, webhook, excluded, "its backend answers", _ENDS_WITH_BACKEND)
+    ends = [*looks, *_show_backend(webhook, _ENDS_WITH_BACKEND), show_webhook(webhook)]
     if fault is None or not fault.fixes:
-        return [exclude, *shows]
+        return [exclude, *ends]
     if blocks_itself and creates:
         # The webhook refuses the new pods of its own backend, too.
-        return [exclude, *fault.fixes, *shows]
+        return [exclude, *fault.fixes, *ends]
     return [*alternatives(fault.fixes, *(() if _deletes(fault) else (exclude,))), *shows]
 
 
@@ -62,7 +64,7 @@ def denying_webhook_fixes(
     rule = next((found for each in written if (found := kyverno_rule(each)) is not None), None)
     if rule is not None:
         return [kyverno_exception(rule, namespace, {"istio": facts.gateway.name}), show_webhook(webhook)]
-    exclude = _exclude(facts, webhook, [namespace])
+    exclude = _exclude(facts, webhook, [namespace], "its policy admits the gateway's pods", _ENDS_WITH_POLICY)
     return [exclude, show_webhook(webhook)] if written else [show_webhook(webhook), exclude]
 
 
@@ -72,7 +74,14 @@ def show_webhook(webhook: GatewayWebhook) -> Action:
     return inspect("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)
 
 
-def _show_backend(webhook: GatewayWebhook) -> list[Action]:
+_ENDS_WITH_BACKEND = "run the undo command of the exclusion when the webhook's Service has a ready address"
+_ENDS_WITH_POLICY = (
+    "request an exception for the gateway's pods, whose images and settings come from AKS, and run the undo command when the "
+    "policy has it"
+)
+
+
+def _show_backend(webhook: GatewayWebhook, expect: str = "") -> list[Action]:
     if webhook.hook.service is None:
         return []
     namespace, service = webhook.hook.service
@@ -82,6 +91,7 @@ def _show_backend(webhook: GatewayWebhook) -> list[Action]:
         inspect(
             "List the endpoints of the webhook's Service",
             kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=namespace),
+            expect=expect,
         ),
     ]
 
@@ -90,8 +100,11 @@ def _deletes(fault: BackendFault) -> bool:
     return any(each.title.startswith("Delete") for each in fault.fixes)
 
 
-def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], until: str = "") -> Action:
-    """Exclude namespaces in the webhook's selector."""
+def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], until: str, ends: str) -> Action:
+    """Exclude namespaces in the webhook's selector for a time.
+
+    `until` is the state that ends it, `ends` the sentence that says what to do then.
+    """
     index = [each.name for each in webhook.configuration.webhooks].index(webhook.hook.name)
     selector = dict(webhook.hook.namespace_selector)
     expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(namespaces)}
@@ -102,8 +115,12 @@ def _exclude(facts: Facts, webhook: GatewayWebhook, namespaces: Sequence[str], u
     ]
     command = patch_entry(webhook.configuration.kind.lower(), webhook.configuration.name, operations)
     which = "namespaces " if len(namespaces) > 1 else "namespace "
-    title = f"Patch the webhook to exclude {which}{' and '.join(namespaces)}{f' {until}' if until else ''}"
-    expect = f"the controller creates the pods at its next attempt, within 17 minutes{_unchecked(facts, namespaces[0])}"
+    owner = f" of namespace {webhook.hook.service[0]}" if webhook.hook.service is not None else ""
+    title = f"Patch the webhook to exclude {which}{' and '.join(namespaces)} until {until}"
+    expect = (
+        f"the controller creates the pods at its next attempt, within 17 minutes{_unchecked(facts, namespaces[0])}. "
+        f"The owner{owner} must agree; {ends}"
+    )
     return with_owner(change(title, command, FAQ, expect), webhook.configuration)
 
 

@@ -27,7 +27,10 @@ def lower_security_level(facts: Facts, violated: str) -> Action:
     name = facts.gateway.namespace
     title = f"Enforce the level {lower}: {_LACKS.get(level, _LACKS['baseline'])}"
     command = kubectl("label", "namespace", name, f"{ENFORCE}={lower}", "--overwrite")
-    expect = f"new gateway pods are admitted; running pods are not affected; {others_affected(facts)}"
+    expect = (
+        f"new gateway pods are admitted; running pods are not affected; {others_affected(facts)}. The owner of the security "
+        "level must agree; run the undo command when the namespace has no gateway any more"
+    )
     known = next((each for each in facts.readable(Namespace) if each.name == name), None)
     return with_owner(change(title, command, HOWTO, expect), known)
 

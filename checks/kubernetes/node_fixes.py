@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from checks.facts.nodes import Node
 from checks.facts.view import Facts
 from checks.knowledge.node_states import NodeState, node_state
-from checks.model.commands import alternatives, az_aks, change, disrupt, quoted
+from checks.model.commands import alternatives, az_aks, change, disrupt, inspect, quoted
 from checks.model.findings import Action, Evidence
 from checks.model.raw_values import text
 
@@ -57,7 +57,27 @@ def restart_machines(facts: Facts, pool: str, nodes: Sequence[Node], wanted: int
     ]
     are = "they are" if len(nodes) > 1 else "it is"
     after = f" if {are} still not ready after ten minutes" if first else ""
-    return alternatives(first, replace_machines(facts, pool, nodes, wanted, after=after))
+    replaced = replace_machines(facts, pool, nodes, wanted, after=after)
+    return [*_power_state(running), *alternatives(first, replaced)]
+
+
+_POWER = "[].{instance:instanceId,state:instanceView.statuses[?starts_with(code, 'PowerState')].displayStatus | [0]}"
+"""The power state of each machine of a scale set, in the answer of Azure."""
+
+
+def _power_state(nodes: Sequence[Node]) -> list[Action]:
+    """Show whether machines that no longer report run at all; a stopped one is started."""
+    sets, single = _machines(nodes)
+    commands = [
+        quoted("az", "vmss", "list-instances", *named, "--expand", "instanceView", "--query", _POWER, "-o", "table")
+        for named in map(_scale_set_options, sets)
+    ]
+    if single:
+        commands.append(quoted("az", "vm", "show", "--show-details", "--ids", *single, "-o", "table"))
+    if not commands:
+        return []
+    expect = "running: the next step; stopped or deallocated: the next step with `start` instead of `restart`"
+    return [inspect("Show the power state of the machines", " && ".join(commands), AUTO_REPAIR, expect)]
 
 
 def replace_machines(
@@ -91,23 +111,39 @@ def replace_machines(
 
 def _machine_command(verb: str, nodes: Iterable[Node]) -> str:
     """One command for each scale set; "" if the machines of the nodes are not known."""
-    sets: dict[tuple[str, str, str], list[str]] = {}
+    sets, single = _machines(nodes)
+    commands = [
+        f"{quoted('az', 'vmss', verb, *_scale_set_options(key))} --instance-ids {' '.join(instances)}"
+        for key, instances in sets.items()
+    ]
+    if single:
+        commands.append(quoted("az", "vm", verb, "--ids", *single))
+    return " && ".join(commands)
+
+
+_ScaleSet = tuple[str, str, str]
+"""Subscription, resource group and name."""
+
+
+def _machines(nodes: Iterable[Node]) -> tuple[dict[_ScaleSet, list[str]], list[str]]:
+    """The instances of nodes by scale set, and the IDs of single VMs.
+
+    Both are empty if the machine of a node is not known.
+    """
+    sets: dict[_ScaleSet, list[str]] = {}
     single: list[str] = []
     for node in nodes:
         machine = text(node.raw, "spec", "providerID").removeprefix("azure://")
         found = _SCALE_SET.match(machine)
         if found is not None:
-            key = (found["subscription"], found["group"], found["set"])
-            sets.setdefault(key, []).append(found["instance"])
+            sets.setdefault((found["subscription"], found["group"], found["set"]), []).append(found["instance"])
         elif "/virtualmachines/" in machine.lower():
             single.append(machine)
         else:
-            return ""
-    commands = [
-        quoted("az", "vmss", verb, "--subscription", subscription, "--resource-group", group, "--name", name)
-        + f" --instance-ids {' '.join(instances)}"
-        for (subscription, group, name), instances in sets.items()
-    ]
-    if single:
-        commands.append(quoted("az", "vm", verb, "--ids", *single))
-    return " && ".join(commands)
+            return {}, []
+    return sets, single
+
+
+def _scale_set_options(key: _ScaleSet) -> tuple[str, ...]:
+    subscription, group, name = key
+    return ("--subscription", subscription, "--resource-group", group, "--name", name)

@@ -12,6 +12,9 @@ from checks.model.findings import Action
 
 _ASSIGNMENT = "jsonpath={.items[0].metadata.annotations.azure-policy-assignment-id}"
 _EXEMPTED = timedelta(days=1)
+AGREED = "the owner of the policy must agree"
+"""Part of the expected result of each exception from a policy."""
+_UNTIL = f"{AGREED}. Run the undo command when the policy admits the pods"
 VAP = "https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/"
 
 
@@ -37,7 +40,7 @@ def azure_exceptions(facts: Facts, kinds: str, generated: str, namespace: str) -
         else '--scope "${CLUSTER_ID:?}"'
     )
     return [
-        inspect(f"Show the policy assignment of {generated}", shown, POLICY),
+        inspect(f"Show the policy assignment of {generated}", shown, POLICY, "the ID of the assignment to change"),
         *alternatives(
             azure_exclusion(namespace, f"of {generated}"),
             change(
@@ -45,7 +48,7 @@ def azure_exceptions(facts: Facts, kinds: str, generated: str, namespace: str) -
                 f'az policy exemption create {name} --policy-assignment "$({shown})" {where}',
                 POLICY,
                 "Azure Policy updates the cluster within 15 minutes, then the pods are created. Meanwhile the assignment "
-                "denies nothing in the whole cluster",
+                f"denies nothing in the whole cluster; {AGREED}",
             ),
         ),
     ]
@@ -57,7 +60,8 @@ def azure_exclusion(namespace: str, which: str = "that the denial names") -> Act
         f"Exclude namespace {namespace} in the policy assignment {which} (parameter excludedNamespaces): changes in the "
         "cluster are reverted",
         url=POLICY,
-        expect="Azure Policy updates the cluster within 15 minutes, then the pods are created",
+        expect=f"Azure Policy updates the cluster within 15 minutes, then the pods are created; {AGREED}, and removes the "
+        "exclusion when the policy admits the gateway's pods",
     )
 
 
@@ -83,7 +87,7 @@ def kyverno_exception(
         f"Create an exception from rule {rule.rule} of Kyverno policy {rule.policy} for {whose}'s pods (Kyverno must allow "
         f"exceptions in namespace {namespace})",
         kubectl_apply(manifest_yaml(manifest)),
-        expect="the pods are created at the controller's next attempt",
+        expect=f"the pods are created at the controller's next attempt; {_UNTIL}",
     )
 
 
@@ -97,7 +101,7 @@ def exclude_in_binding(message: str, namespace: str) -> Action:
     """
     found = _BINDING.search(message)
     if found is None:
-        return change("Exclude the gateway's namespace from the policy's binding", url=VAP)
+        return change("Exclude the gateway's namespace from the policy's binding", url=VAP, expect=_UNTIL)
     expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
     manifest = {
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -111,5 +115,5 @@ def exclude_in_binding(message: str, namespace: str) -> Action:
         "another program has set its namespaceSelector",
         command,
         VAP,
-        "the pods are created at the controller's next attempt",
+        f"the pods are created at the controller's next attempt; {_UNTIL}",
     )

@@ -39,8 +39,11 @@ def allowing_policy(
     peers: Iterable[AllowedPeer],
     ports: Iterable[tuple[str, int]],
     only: Mapping[str, str],
+    also: Iterable[tuple[AllowedPeer, int]] = (),
 ) -> Raw:
     """The manifest of a new NetworkPolicy that allows these ports (protocol, number).
+
+    It allows the TCP ports `also` of other pods, too.
 
     It selects the pods that the blocking policy selects, of those with the labels `only`: all of them are isolated already,
     so that it restricts nothing else.
@@ -49,15 +52,20 @@ def allowing_policy(
     selector = {**policy.pod_selector}
     if only:
         selector["matchLabels"] = {**labels(selector, "matchLabels"), **only}
-    rule = {
-        "from" if direction is PolicyDirection.INGRESS else "to": [each.selector() for each in peers],
-        "ports": [{"protocol": protocol, "port": number} for protocol, number in ports],
-    }
+    side = "from" if direction is PolicyDirection.INGRESS else "to"
+    allowed = [(list(peers), list(ports)), *(([peer], [("TCP", port)]) for peer, port in also)]
+    rules = [
+        {
+            side: [each.selector() for each in some],
+            "ports": [{"protocol": protocol, "port": number} for protocol, number in numbers],
+        }
+        for some, numbers in allowed
+    ]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": _free_name(facts, policy.namespace, name), "namespace": policy.namespace},
-        "spec": {"podSelector": selector, "policyTypes": [direction.value], direction.lower(): [rule]},
+        "spec": {"podSelector": selector, "policyTypes": [direction.value], direction.lower(): rules},
     }
 
 

@@ -12,12 +12,11 @@ def fix_first(actions: Iterable[Action]) -> list[Action]:
     """The actions in the order in which they are carried out.
 
     A read-only action with `expect` is a step: it decides about the next one, or waits for the one before it. Without
-    `expect` it only shows the cause, and follows the fix. A fix without a command follows it, because it needs values that
-    the reader must look up.
+    `expect` it only shows the cause, and follows the fix, unless no change has a command: then the reader must look up its
+    values.
     """
     found = list(actions)
-    first = next((each for each in found if each.effect is not Effect.READS), None)
-    if first is None or not first.command:
+    if not any(each.command for each in found if each.effect is not Effect.READS):
         return found
     return sorted(found, key=_only_shows)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
@@ -24,6 +25,9 @@ _ACTION = re.compile(r"(?:does(?: not|n't) have (?:authorization|permission) to 
 _SCOPE = re.compile(r"(?:linked scope\(s\)|over scope) '([^']+)'")
 _ROLES = {"microsoft.network": "Network Contributor", "microsoft.compute": "Virtual Machine Contributor"}
 """The role for an action, by the resource provider."""
+
+
+_EXEMPTED = timedelta(days=30)
 
 
 def show_obstacle(facts: Facts, error: ReportedError) -> Iterator[Action]:
@@ -89,20 +93,50 @@ def _unlock(facts: Facts, message: str) -> Action | None:
 
 def _exempt(facts: Facts, assignment: PolicyAssignment) -> Action:
     """Exempt only the node resource group from the assignment that denies the change."""
+    return exempt_node_resources(
+        facts,
+        f"from policy assignment {assignment.name}",
+        quoted(assignment.id) if assignment.id else "",
+        f"the controller retries within minutes. {_owner_agrees(assignment.scope)}: afterwards the policy denies changes of "
+        "the gateway nodes",
+    )
+
+
+def exempt_listed_assignment(facts: Facts) -> Action:
+    """Exempt the node resource group from an assignment that its reader has found."""
+    return exempt_node_resources(
+        facts,
+        "from that assignment (only if one is listed)",
+        '"${ASSIGNMENT:?ID of the policy assignment}"',
+        f"the policy changes no resource of the cluster's nodes any more. {_owner_agrees('')}",
+    )
+
+
+def exempt_node_resources(facts: Facts, which: str, assignment: str, expect: str) -> Action:
+    """Exempt the node resource group from a policy assignment for 30 days.
+
+    `assignment` is its ID as the shell reads it, "" if it is not known.
+    """
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     group, subscription = (cluster.node_resource_group, cluster.subscription) if cluster else ("", "")
-    command = ""
-    if assignment.id and group and subscription:
+    command, until = "", facts.now + _EXEMPTED
+    if assignment and group and subscription:
         scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
-        words = ("--name", "egress-gateway", "--exemption-category", "Waiver", "--policy-assignment", assignment.id)
-        command = quoted("az", "policy", "exemption", "create", *words, "--scope", scope)
+        named = ("--name", "egress-gateway", "--exemption-category", "Waiver")
+        ends = ("--expires-on", f"{until:%Y-%m-%dT%H:%M:%SZ}", "--scope", scope)
+        command = f"az policy exemption create {quoted(*named)} --policy-assignment {assignment} {quoted(*ends)}"
     return Action(
-        f"Exempt the cluster's node resource group from policy assignment {assignment.name}",
+        f"Exempt the cluster's node resource group {which} until {until:%Y-%m-%d}",
         command,
         Effect.CHANGES,
         SEGDOC,
-        "the controller retries within minutes; the policy still applies outside the node resource group",
+        f"{expect}. The policy still applies outside the node resource group",
     )
+
+
+def _owner_agrees(scope: str) -> str:
+    """The sentence about who must agree to an exemption, and what ends it."""
+    return f"The owner of {scope or 'the assignment'} must agree, and exclude the resource group in it before that day"
 
 
 def _repeat(resource: str) -> Action:

@@ -23,9 +23,10 @@ from checks.static_egress.gateway_configuration import pool_of
 
 
 def clean_up_fixes(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:
-    """The fix of each current error of the clean-up, the advice to wait last.
+    """The fix of each current error of the clean-up.
 
-    A missing node pool has a fix of its own. Requires Event, AgentPool and ManagedCluster declared.
+    A missing node pool has a fix of its own, and the last step of `new_configuration` waits for the rest. Requires Event,
+    AgentPool and ManagedCluster declared.
     """
     if facts.gap(Event, configuration.namespace) is not None:
         return
@@ -37,8 +38,9 @@ def clean_up_fixes(facts: Facts, configuration: StaticGatewayConfiguration) -> I
     if (prefix := _left_over(facts, configuration, [each.message for each in errors])) is not None:
         yield from _delete_addresses(facts, prefix)
         return
-    fixes = list(controller_fixes(facts, errors))
-    yield from sorted(fixes, key=lambda each: each.effect is Effect.READS and not each.command)
+    for each in controller_fixes(facts, errors):
+        if each.effect is not Effect.READS or each.command:
+            yield each
 
 
 def _left_over(facts: Facts, configuration: StaticGatewayConfiguration, messages: list[str]) -> str | None:

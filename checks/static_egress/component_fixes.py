@@ -12,7 +12,18 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import FixKind
-from checks.model.commands import KEGTS, SEGDOC, alternatives, az_aks, change, disrupt, kubectl, restart
+from checks.model.commands import (
+    KEGTS,
+    SEGDOC,
+    alternatives,
+    az_aks,
+    change,
+    disrupt,
+    inspect,
+    kubectl,
+    quoted,
+    restart,
+)
 from checks.model.findings import Action
 from checks.static_egress.component_programs import excluded_programs
 from checks.static_egress.component_state import ENOUGH_MEMORY, NodeFault
@@ -63,7 +74,7 @@ def _steps(  # noqa: PLR0911 - one return for each kind
         case FixKind.RECONCILE:
             return reconcile_components(facts, component, faults)
         case FixKind.NEW_MACHINE:
-            return new_machines(facts, [each.node for each in faults])
+            return [*_shared_cause(facts, component, faults), *new_machines(facts, [each.node for each in faults])]
         case FixKind.NEWER_OPERATOR:
             why = "whose operator supports a gateway node pool in another subnet"
             return [newer_components(facts, RESTORING_KUBERNETES, why, _READY)]
@@ -80,6 +91,33 @@ def _steps(  # noqa: PLR0911 - one return for each kind
             return excluded_programs(facts, faults[0].fix, [each.node for each in faults])
         case None:
             return _sentences(component, faults)
+
+
+_IMDS = "169.254.169.254"
+_DENIED_IMDS = (
+    "[].{nsg:name,group:resourceGroup,"
+    "rules:securityRules[?destinationAddressPrefix=='AzurePlatformIMDS' && access=='Deny'].name} | [?rules[0]]"
+)
+
+
+def _shared_cause(facts: Facts, component: Component, faults: Sequence[NodeFault]) -> list[Action]:
+    """The look for a cause that all nodes share, if none reaches the metadata service.
+
+    New machines do not end a cause that all of them share. A security group reaches this address only with the service tag
+    (https://learn.microsoft.com/azure/virtual-network/service-tags-overview).
+    """
+    if any(pod.ready for pod in component.pods.values()) or not any(_IMDS in each.fix for each in faults):
+        return []
+    subscription = f" {quoted('--subscription', facts.cluster.subscription)}" if facts.cluster.subscription else ""
+    return [
+        inspect(
+            "List the rules of network security groups that deny the metadata service to every node",
+            f"az network nsg list{subscription} {quoted('--query', _DENIED_IMDS)} -o json",
+            KEGTS,
+            "a rule: delete it instead of the next step (`az network nsg rule delete`), and the daemons start by themselves. "
+            "No rule: a program on the machines blocks the address, and the next step gives machines without its settings",
+        )
+    ]
 
 
 def reconcile_components(facts: Facts, component: Component, faults: Sequence[NodeFault]) -> list[Action]:

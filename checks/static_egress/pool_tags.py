@@ -15,6 +15,7 @@ from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import lacks_prefix_size
 from checks.model.commands import KEGTS, SEGDOC, az_aks, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Involved, Observation, fail, warn
+from checks.static_egress.azure_error_fixes import exempt_listed_assignment
 from checks.static_egress.controller_reports import event_evidence
 
 POOL_TAG = "aks-managed-poolName"
@@ -58,6 +59,14 @@ def prefix_size_finding(facts: Facts, configuration: StaticGatewayConfiguration,
     )
 
 
+_CHANGING = "policyDefinitionAction eq 'modify' or policyDefinitionAction eq 'append'"
+"""The effects of a policy that change a resource.
+
+Source: https://learn.microsoft.com/azure/governance/policy/concepts/effect-basics.
+"""
+_ASSIGNED = "[].{assignment:policyAssignmentId,resource:resourceId}"
+
+
 def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     group = cluster.node_resource_group if cluster is not None else ""
@@ -70,11 +79,18 @@ def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
             f"az resource list {where}{subscription} {quoted('--query', query)} -o table",
             KEGTS,
         ),
+        inspect(
+            "List the policy assignments that change resources of the node resource group, such as their tags",
+            f"az policy state list {where}{subscription} {quoted('--filter', _CHANGING)} {quoted('--query', _ASSIGNED)} -o tsv",
+            KEGTS,
+            "an assignment about tags removes the tag again after each update: exempt the node resource group from it first. "
+            "If none is listed, only the update of the node pool is needed",
+        ),
+        exempt_listed_assignment(facts),
         change(
             f"Run an empty update of node pool {pool.name}, so that AKS writes its tags again",
             az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
             SEGDOC,
-            f"the scale set or the VMs of {pool.name} have tag {SIZE_TAG}, and the controller assigns a prefix within minutes; "
-            "if the tag is missing again, an Azure Policy assignment removes it: exempt the node resource group",
+            f"the scale set or the VMs of {pool.name} have tag {SIZE_TAG}, and the controller assigns a prefix within minutes",
         ),
     ]

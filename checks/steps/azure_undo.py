@@ -229,6 +229,7 @@ _VERBS: Mapping[tuple[str, ...], _Undo] = {
     ("aks", "create"): _instead("aks", "delete"),
     ("aks", "nodepool", "add"): _delete_pool,
     ("aks", "nodepool", "delete"): _sentence("no command takes it back: a new pool of this name has new machines"),
+    ("aks", "nodepool", "delete-machines"): _sentence("no command takes it back: a deleted machine does not return"),
     ("aks", "nodepool", "scale"): _scale,
     ("aks", "nodepool", "start"): _instead("aks", "nodepool", "stop"),
     ("aks", "nodepool", "update"): _update_pool,

@@ -20,7 +20,16 @@ _ENTRY = re.compile(
     r"properties\.serviceMeshProfile\.istio\.components\.egressGateways\[name=(?P<name>[^]]+)\]\.enabled=(?P<enabled>true|false)"
 )
 _READING = frozenset(
-    {"show", "list", "get-upgrades", "get-revisions", "check-acr", "get-credentials", "list-effective-nsg"}
+    {
+        "show",
+        "list",
+        "list-instances",
+        "get-upgrades",
+        "get-revisions",
+        "check-acr",
+        "get-credentials",
+        "list-effective-nsg",
+    }
 )
 
 

@@ -6,12 +6,14 @@ from checks.engine.check import Because, check
 from checks.facts.istio_networking import Gateway
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
-from checks.facts.network_policies import NetworkPolicy
+from checks.facts.network_policies import NetworkPolicy, PolicyDirection
 from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment
-from checks.istio.blocked_hops import BlockedHop, blocked_clients, blocked_gateway_pods
+from checks.istio.blocked_hops import ISTIOD_PODS, BlockedHop, blocked_clients, blocked_gateway_pods
+from checks.istio.required_connections import ISTIOD_PORT, connections_to_istiod
+from checks.kubernetes.pod_connections import blocked_connection
 from checks.kubernetes.policy_engine import policy_engine
 from checks.kubernetes.policy_fixes import allowing_policy, apply_policy
 from checks.model.commands import NETPOL, change, inspect, kubectl
@@ -91,10 +93,12 @@ def _finding(facts: Facts, hop: BlockedHop) -> Observation:
 
 def _actions(facts: Facts, hop: BlockedHop) -> list[Action]:
     first = hop.policies[0]
+    also = [(ISTIOD_PODS, ISTIOD_PORT)] if _blocks_istiod_too(facts, hop) else []
     manifest = allowing_policy(
-        facts, hop.blocked, f"allow-{hop.target.name}", hop.peers, hop.allowed_ports, hop.selected_labels
+        facts, hop.blocked, f"allow-{hop.target.name}", hop.peers, hop.allowed_ports, hop.selected_labels, also
     )
     allowed = f"from {hop.source_words}" if hop.incoming else f"to {hop.target.words}"
+    allowed += " and of sidecars to istiod, which new pods need to start" if also else ""
     return [
         inspect(
             "Describe the NetworkPolicy", kubectl("describe", "networkpolicy", first.name, namespace=first.namespace)
@@ -106,3 +110,16 @@ def _actions(facts: Facts, hop: BlockedHop) -> list[Action]:
             "the connections succeed within seconds",
         ),
     ]
+
+
+def _blocks_istiod_too(facts: Facts, hop: BlockedHop) -> bool:
+    """Whether the policies that keep clients from the gateway keep their sidecars from istiod."""
+    if hop.incoming or hop.source_labels:
+        return False
+    engine = policy_engine(facts)
+    found = (
+        blocked_connection(facts, each, engine)
+        for client in hop.sources.values()
+        for each in connections_to_istiod(facts, client)
+    )
+    return any(each is not None and each.direction is PolicyDirection.EGRESS for each in found)

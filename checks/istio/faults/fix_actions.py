@@ -21,7 +21,7 @@ def fix_actions(facts: Facts, host: str, proved: Proved) -> list[Action]:
     fix = proved.fix
     if fix is None:
         return shown
-    expect = f"the route of requests to {host} leads through the gateway"
+    expect = f"the route of requests to {host} leads through the gateway{f'; {fix.rest}' if fix.rest else ''}"
     url, title = fix.url or HOWTO, as_written(fix.title)
     if fix.steps:
         return [*shown, *fix.steps]

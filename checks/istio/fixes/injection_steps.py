@@ -8,7 +8,9 @@ import json
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.istio.fixes.injection_effects import effect_of_sidecar, others_with_sidecars
 from checks.istio.mesh.injection_webhooks import INJECT, PLAIN, REVISION, declined_by
+from checks.istio.request.clients import workload_of
 from checks.model.commands import ADDON, change, disrupt, inspect, kubectl
 from checks.model.findings import Action
 
@@ -34,12 +36,20 @@ def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> li
     if revision and (plain or namespace.labels.get(REVISION) not in facts.gateway.revisions):
         words = ("label", "namespace", name, f"{REVISION}={revision}", "--overwrite", *plain)
         expect = "new pods have an istio-proxy; running pods get it with a restart"
+        others = others_with_sidecars(facts, name, workload_of(pod) if pod is not None else "")
+        expect += f". {others[:1].upper()}{others[1:]}" if others else ""
         found.append(change("Label the namespace for injection by the add-on", kubectl(*words), ADDON, expect))
     if deployment:
         command = kubectl("rollout", "restart", "deployment", deployment, namespace=name)
         title = f"Restart {deployment}: new pods get a sidecar, open connections are closed"
-        found.append(disrupt(title, command, ADDON))
+        found.append(disrupt(title, command, ADDON, _after_injection(facts, pod)))
     return found
+
+
+def _after_injection(facts: Facts, pod: Pod | None) -> str:
+    """The result of new pods with a sidecar, with the effect on requests to other hosts."""
+    effect = effect_of_sidecar(facts, pod) if pod is not None else ""
+    return "its new pods have an istio-proxy" + (f". {effect}" if effect else "")
 
 
 def without_template_entry(pod: Pod, where: str, key: str, shown: str = "") -> Action:

@@ -25,7 +25,9 @@ def consequence(**changes: Any) -> str:
 
 
 def test_another_workload_is_named() -> None:
-    assert "it also applies to new pods of report-7c9. To go back" in consequence(add=[BATCH])
+    assert "it also applies to new pods of report-7c9. The owner of the security level must agree" in consequence(
+        add=[BATCH]
+    )
 
 
 def test_a_gateway_alone_in_its_namespace() -> None:

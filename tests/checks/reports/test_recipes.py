@@ -45,10 +45,11 @@ def test_the_steps_are_numbered_and_alternatives_say_what_they_replace(
         ([LOOK, FIRST, SECOND], [FIRST, SECOND, LOOK]),
         ([LOOK, FIRST, LOOK, SECOND], [FIRST, SECOND, LOOK, LOOK]),
         ([LOOK, DECIDES, FIRST], [DECIDES, FIRST, LOOK]),
-        ([LOOK, BY_HAND, FIRST], [LOOK, BY_HAND, FIRST]),
+        ([LOOK, BY_HAND, FIRST], [BY_HAND, FIRST, LOOK]),
+        ([LOOK, BY_HAND], [LOOK, BY_HAND]),
         ([LOOK, DECIDES], [LOOK, DECIDES]),
     ],
-    ids=["a fix", "a fix in two steps", "a look that decides", "a value to look up", "no fix"],
+    ids=["a fix", "a fix in two steps", "a look that decides", "another fix", "a value to look up", "no fix"],
 )
 def test_the_fix_comes_before_what_only_shows_the_cause(actions: list[Action], order: list[Action]) -> None:
     assert fix_first(actions) == order

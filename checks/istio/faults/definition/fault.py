@@ -27,6 +27,8 @@ class Fix:
     url: str = ""
     steps: tuple[Action, ...] = ()
     """Steps that no trial can prove, such as labels, restarts and Secrets, in their order."""
+    rest: str = ""
+    """The clause about the work that the changes leave, "" if none."""
 
 
 class RouteFault(ABC):

@@ -111,7 +111,9 @@ class NotResolved(RouteFault):
             if route["destination"]["host"] == self.at.name.host:
                 route["destination"]["host"] = request.host
         own = Apply({**routes.manifest, "spec": spec})
-        yield Fix(f"Declare {request.host} with DNS resolution, and route it by its own name", (entry_for(broken), own))
+        title = f"Declare {request.host} with DNS resolution, and route it by its own name"
+        rest = f"repeat the steps for every other name of {self.at.name.host} that clients call, which fails until then"
+        yield Fix(title, (entry_for(broken), own), rest=rest)
 
     def _endpoint(self) -> Iterator[Fix]:
         """One name that answers for all names, as Istio's page on wildcard hosts has it."""

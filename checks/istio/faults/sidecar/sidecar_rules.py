@@ -21,7 +21,7 @@ from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server, 
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.kubernetes.ownership import with_owner
-from checks.model.commands import ISTIO_TLSO, change
+from checks.model.commands import ISTIO_TLSO, change, quoted
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName
@@ -231,11 +231,24 @@ class DoubleDirect(RouteFault):
         if rule.namespace != broken.facts.gateway.namespace:
             yield Fix(f"{call}; {rule.ref} of another namespace decides about its TLS", url=ISTIO_TLSO)
             return
-        title = f"Export {rule.ref} only to the gateway's namespace: TLS of applications then bypasses the gateway unchanged"
-        limit = change(title, private(rule).command, ISTIO_TLSO, "the application's TLS handshake succeeds")
         goes = f"{call}, which goes through the gateway; the gateway originates TLS"
-        steps = (with_owner(limit, rule), change(goes, "", ISTIO_TLSO, "the source IP address is one of the gateway"))
-        yield Fix(title, (), ISTIO_TLSO, steps)
+        plain = quoted("egress-diag", "diagnose", broken.facts.cluster.name, str(broken.facts.gateway))
+        called = change(
+            goes,
+            "",
+            ISTIO_TLSO,
+            "the source IP address is one of the gateway",
+            verify=f"{plain} {quoted('--host', f'{self.host}:80')}",
+            undo="let the application call the previous URL again",
+        )
+        limit = change(
+            f"Export {rule.ref} only to the gateway's namespace: sidecars then leave the TLS of applications unchanged",
+            private(rule).command,
+            ISTIO_TLSO,
+            f"what still calls {broken.request.url} succeeds, but bypasses the gateway until it is changed, too: a destination "
+            "that allows only the egress IP prefix refuses it",
+        )
+        yield Fix(goes, (), ISTIO_TLSO, (called, with_owner(limit, rule)))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.destination_rule,)
