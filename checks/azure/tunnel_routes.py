@@ -55,10 +55,10 @@ class TunnelRoute:
             *(each.evidence for each in self.nodes),
         ]
         by = f"route {route.name} of {table.ref} sends {route.prefix} to {route.hop}"
-        if self.hidden is not None:
-            summary = f"{self.tunnels} are not checked: {self.hidden} ({by})."
-            actions, reason = [route.show(), self._direct_route()], str(self.hidden)
-            return unknown(summary, subject=table.ref, evidence=evidence, actions=actions, reason=reason)
+        if self.hidden is not None or route.has_unknown_hop:
+            reason = str(self.hidden or "")
+            summary = f"{self.tunnels} are not checked: {reason or 'this next hop type is not known'} ({by})."
+            return unknown(summary, subject=table.ref, evidence=evidence, actions=[route.show()], reason=reason)
         if route.drops and self.certain and not self.part:
             summary = f"{self.tunnels} are dropped: {by} ({self.source.ref})."
             actions = [route.show(), route.removal(_EXPECT)]
@@ -222,7 +222,8 @@ def _most_specific(table: RouteTable | NotRead | None, wanted: IPv4Network) -> U
         return None
     covering = [each for each in user_routes(table) if wanted.subnet_of(each.network)]
     best = max(covering, key=lambda each: each.network.prefixlen, default=None)
-    return best if best is not None and best.changes_path and not best.is_default else None
+    changes = best is not None and (best.changes_path or best.has_unknown_hop)
+    return best if changes and best is not None and not best.is_default else None
 
 
 def _to_ranges(
@@ -237,7 +238,7 @@ def _to_ranges(
     for network in networks_of(destination.prefixes):
         parts = [each for each in user_routes(table) if each.network != network and each.network.subnet_of(network)]
         for route in parts:
-            if route.changes_path:
+            if route.changes_path or route.has_unknown_hop:
                 yield TunnelRoute(route, source, destination, tunnels, certain=True, part=True)
         whole = _most_specific(table, network)
         if whole is not None:

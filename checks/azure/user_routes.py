@@ -39,6 +39,11 @@ class UserRoute:
         return self.drops or self.hop_type.lower() in DETOURS
 
     @property
+    def has_unknown_hop(self) -> bool:
+        """Whether Azure does not document the next hop type, so that its effect is not known."""
+        return self.hop_type.lower() not in NEXT_HOPS
+
+    @property
     def hop(self) -> str:
         """The next hop: its type and, if it has one, its address."""
         return f"{self.hop_type} {self.address}".strip()
@@ -210,7 +215,7 @@ def unclear_routes(table: RouteTable, destinations: Sequence[OutboundDestination
     return [
         each
         for each in (*user_routes(table), *tag_routes(table))
-        if each.hop_type.lower() not in NEXT_HOPS
+        if each.has_unknown_hop
         if is_tag(each.prefix)
         or any((each.is_default if d.address is None else d.address in each.network) for d in destinations)
     ]

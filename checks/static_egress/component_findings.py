@@ -30,8 +30,9 @@ def no_ready_pod(facts: Facts, component: Component, faults: list[NodeFault], ab
     desired = component.daemon_set.desired if component.daemon_set is not None else 0
     counted = Evidence(component.ref, "status.numberReady", "0", str(desired or "1 or more"))
     where = " on the gateway's nodes" if any(one.kind == "pool" for one in about) else ""
+    reasons = "; ".join(dict.fromkeys(each.why for each in faults if each.why))
     return fail(
-        f"{component.ref} has no ready pod{where}.",
+        f"{component.ref} has no ready pod{where}{f': {reasons}' if reasons else ''}.",
         subject=component.ref,
         evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
         actions=_actions(facts, component, faults),

@@ -43,6 +43,8 @@ class NodeFault:
     """The kind of the fix's step, None if it is not known."""
     exits: bool = False
     """Whether its container exits again and again, for a reason that is not known."""
+    why: str = ""
+    """Why its pod is not ready."""
     memory_limit: str = ""
     """The limit that it exceeds; AKS has set a higher one since."""
 
@@ -92,6 +94,7 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
             (*evidence, *_limit_evidence(component, limit)),
             True,
             pod,
+            why=meaning,
             fix=fix,
             fix_kind=fix_kind,
             exits=not fix and fix_kind is None and exited is not None,
