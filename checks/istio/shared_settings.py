@@ -18,15 +18,15 @@ def show_settings(name: str) -> Action:
     )
 
 
-def copy_settings(pattern: ConfigMap, revision: str) -> Action:
-    """Create the ConfigMap of a revision with the settings of another."""
+def copy_settings(pattern: ConfigMap, revision: str, title: str = "") -> Action:
+    """Create or replace the ConfigMap of a revision with the settings of another."""
     mesh = "\n".join(f"    {line}".rstrip() for line in pattern.data.get("mesh", "").splitlines())
     manifest = (
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n"
         f"  name: {shared_settings(revision)}\n  namespace: {ROOT_NAMESPACE}\ndata:\n  mesh: |\n{mesh}"
     )
     return change(
-        f"Create the ConfigMap of {revision} with the same settings",
+        title or f"Create the ConfigMap of {revision} with the same settings",
         kubectl_apply(manifest),
         MESHCFG,
         f"istiod of {revision} applies it within a minute; diagnose again",

@@ -95,6 +95,25 @@ class Calendar(BaseModel):
         """Whether the calendar covers this revision on this minor version."""
         return minor <= self.newest_kubernetes or row.newest < self.newest_kubernetes
 
+    def next_of(self, name: str, minor: Minor, *, long_term_support: bool, now: datetime) -> SupportedRevision | None:
+        """The newest supported revision to which a mesh of this revision can be upgraded.
+
+        An upgrade skips at most one revision, and the new one is compatible with the AKS minor version. None if the
+        calendar has none.
+        """
+        old = version_of(name)
+        if old is None:
+            return None
+        near = {f"asm-{old[0]}-{old[1] + step}" for step in (1, 2)}
+        found = [
+            each
+            for each in self.revisions
+            if each.name in near
+            and each.runs_on(minor, long_term_support)
+            and (not each.ended(now) or self.could_be_supported(each))
+        ]
+        return found[-1] if found else None
+
     def before(self, name: str) -> bool:
         """Whether the revision is older than every row, so that its support has ended."""
         version, first = version_of(name), version_of(self.revisions[0].name)

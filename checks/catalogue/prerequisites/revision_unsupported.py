@@ -84,7 +84,7 @@ def _past_its_month(facts: Facts, cluster: ManagedCluster, row: SupportedRevisio
         f"the end of {row.last_month}, {_BY_CALENDAR}.",
         subject=subject,
         evidence=evidence,
-        actions=_actions(facts, cluster),
+        actions=_actions(facts, cluster, row.name),
     )
 
 
@@ -111,8 +111,26 @@ def _compatible(
         f"{_BY_CALENDAR}.",
         subject=subject,
         evidence=evidence,
-        actions=_actions(facts, cluster),
+        actions=_newer_kubernetes(facts, row, minor) if minor < row.oldest else _actions(facts, cluster, row.name),
     )
+
+
+def _newer_kubernetes(facts: Facts, row: SupportedRevision, minor: tuple[int, int]) -> list[Action]:
+    """Upgrade the cluster, because the mesh revision needs a newer Kubernetes.
+
+    AKS skips no minor version.
+    """
+    version = f"{minor[0]}.{minor[1] + 1}"
+    further = "" if (minor[0], minor[1] + 1) >= row.oldest else f", before {row.oldest[0]}.{row.oldest[1]}"
+    return [
+        inspect("List the versions that the cluster can be upgraded to", az_aks(facts.cluster, "get-upgrades"), UPG),
+        change(
+            f"Upgrade the cluster to Kubernetes {version}{further}: {row.name} needs {row.minors}",
+            az_aks(facts.cluster, "upgrade", "--kubernetes-version", version),
+            UPG,
+            f"currentKubernetesVersion is {version}; the nodes are replaced one after the other",
+        ),
+    ]
 
 
 def _unlisted(facts: Facts, cluster: ManagedCluster, name: str) -> Observation:
@@ -129,7 +147,7 @@ def _unlisted(facts: Facts, cluster: ManagedCluster, name: str) -> Observation:
         summary = (
             f"Mesh revision {name} of {cluster.ref} is older than every revision in the calendar of {CALENDAR.taken}."
         )
-        return warn(summary, subject=subject, evidence=evidence, actions=_actions(facts, cluster))
+        return warn(summary, subject=subject, evidence=evidence, actions=_actions(facts, cluster, name))
     summary = (
         f"Support of mesh revision {name} of {cluster.ref} is not known: it is not in the calendar of {CALENDAR.taken}."
     )
@@ -142,7 +160,25 @@ def _end(cluster: ManagedCluster, row: SupportedRevision) -> Evidence:
     )
 
 
-def _actions(facts: Facts, cluster: ManagedCluster) -> list[Action]:
+def _actions(facts: Facts, cluster: ManagedCluster, name: str) -> list[Action]:
+    """Upgrade the mesh.
+
+    The new revision is the newest of the calendar to which this one can be upgraded.
+    """
+    minor = re.match(r"(\d+)\.(\d+)", cluster.kubernetes_version)
+    target = (
+        CALENDAR.next_of(
+            name, (int(minor[1]), int(minor[2])), long_term_support=cluster.long_term_support, now=facts.now
+        )
+        if minor
+        else None
+    )
+    start = ("mesh", "upgrade", "start")
+    command = (
+        az_aks(facts.cluster, *start, "--revision", target.name)
+        if target is not None
+        else az_aks(facts.cluster, *start) + ' --revision "${REVISION:?a revision of az aks mesh get-upgrades}"'
+    )
     location = cluster.location
     where = [
         inspect(
@@ -155,8 +191,10 @@ def _actions(facts: Facts, cluster: ManagedCluster) -> list[Action]:
         _upgrades(facts),
         *(where if location else []),
         change(
-            "Upgrade the mesh to one of these revisions",
-            az_aks(facts.cluster, "mesh", "upgrade", "start") + ' --revision "${REVISION:?}"',
+            f"Upgrade the mesh to {target.name}"
+            if target is not None
+            else "Upgrade the mesh to a revision that az aks mesh get-upgrades lists; first set REVISION to it",
+            command,
             UPG,
             "a second istiod and a second Deployment of each gateway start next to the old ones; finish with "
             "`az aks mesh upgrade complete` after the workloads are restarted on the new revision",

@@ -13,7 +13,7 @@ from checks.istio.mesh.configuration import MeshSettings
 from checks.istio.shared_settings import copy_settings, shared_settings, show_settings
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
-from checks.model.commands import MESHCFG, UPG, alternatives, az_aks, change, inspect, kubectl
+from checks.model.commands import MESHCFG, UPG, alternatives, az_aks, change, inspect, kubectl, reconcile
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -106,7 +106,10 @@ def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Ob
                     "List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)
                 ),
                 _upgrades(facts),
-                *_ending(facts),
+                *alternatives(
+                    reconcile(facts.cluster, f"creates {ref}", UPG, "the Deployment exists, and its pods are Ready"),
+                    *_ending(facts),
+                ),
             ],
         )
 
@@ -137,14 +140,18 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
             evidence=differing,
             actions=[
                 *(show_settings(shared_settings(name)) for name in revisions),
-                change(
-                    f"Edit the settings of {revisions[-1]} to match {revisions[0]} before the upgrade is completed",
-                    kubectl("edit", "configmap", shared_settings(revisions[-1]), namespace=ROOT_NAMESPACE),
-                    MESHCFG,
-                    "istiod applies them within a minute; diagnose again",
-                ),
+                _same_settings(have[revisions[0]], revisions),
             ],
         )
+
+
+def _same_settings(old: ConfigMap | None, revisions: tuple[str, ...]) -> Action:
+    """Give the new revision the settings of the old one, before the upgrade is completed."""
+    title = f"Copy the settings of {revisions[0]} to {revisions[-1]}, before the upgrade is completed"
+    if old is not None and old.data.get("mesh"):
+        return copy_settings(old, revisions[-1], title)
+    command = kubectl("edit", "configmap", shared_settings(revisions[-1]), namespace=ROOT_NAMESPACE)
+    return change(title, command, MESHCFG, "istiod applies them within a minute; diagnose again")
 
 
 def _differing(facts: Facts, revisions: tuple[str, ...]) -> list[Evidence]:

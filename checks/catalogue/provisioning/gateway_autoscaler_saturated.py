@@ -86,7 +86,10 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
             scaler,
             f"{scaler.ref} does not scale: {text(active, 'reason') or 'ScalingActive is False'}.",
             [_condition(scaler, "ScalingActive", active)],
-            [inspect("Show the pods' metrics", kubectl("top", "pods", namespace=scaler.namespace))],
+            [
+                inspect("Show the pods' metrics", kubectl("top", "pods", namespace=scaler.namespace)),
+                *_metrics(text(active, "message")),
+            ],
         )
     if text(able, "status") == "False":
         yield _warning(
@@ -102,6 +105,21 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
             [Evidence(scaler.ref, "spec.minReplicas", str(scaler.minimum), f"{LEAST} or more")],
             [_patch(scaler, "Raise its minimum to 2 replicas", '{"spec":{"minReplicas":2}}', "two pods are ready")],
         )
+
+
+def _metrics(message: str) -> list[Action]:
+    """Restart metrics-server, if it is the source that gives the autoscaler nothing."""
+    if "resource metrics API" not in message:
+        return []
+    command = kubectl("rollout", "restart", "deployment", "metrics-server", namespace="kube-system")
+    return [
+        change(
+            "Restart metrics-server, which returns no metrics; no traffic goes through it",
+            command,
+            SCALE,
+            "ScalingActive is True within two minutes",
+        )
+    ]
 
 
 def _condition(scaler: HorizontalPodAutoscaler, kind: str, condition: Raw) -> Evidence:

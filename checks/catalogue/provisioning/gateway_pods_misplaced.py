@@ -7,8 +7,9 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import HOWTO, SEGDOC, inspect, kubectl, restart
+from checks.model.commands import HOWTO, SEGDOC, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.model.raw_values import flag
 
 
 @check(
@@ -24,7 +25,7 @@ def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
     Why it matters: gateway nodes are reserved for the tunnels and lack the CNI plugin that a gateway pod needs. When
     all pods are on one node, a failure or upgrade of the node stops the whole gateway.
 
-    What usually fixes it: a restart after other nodes have capacity; the taint
+    What usually fixes it: new pods on other nodes, which the cordoned node does not take; the taint
     `kubernetes.azure.com/mode=gateway:NoSchedule` on the gateway node pool.
 
     Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)" (no workloads on
@@ -59,7 +60,7 @@ def _on_gateway_nodes(facts: Facts, pods: list[Pod]) -> Observation:
         + [Evidence(f"Node {node}", "metadata.labels[kubernetes.azure.com/mode]", "gateway") for node in nodes],
         actions=[
             inspect("Show the taints of the gateway nodes", kubectl("describe", "node", *nodes), SEGDOC),
-            *_restarts(facts),
+            *_moves(facts, pods),
         ],
         about=_about(pods),
     )
@@ -75,7 +76,7 @@ def _together(facts: Facts, pods: list[Pod]) -> Observation:
             inspect(
                 "List the nodes and their zones", kubectl("get", "nodes", "-L", "topology.kubernetes.io/zone"), HOWTO
             ),
-            *_restarts(facts),
+            *_moves(facts, pods[1:]),
         ],
         about=_about(pods),
     )
@@ -88,7 +89,30 @@ def _about(pods: list[Pod]) -> list[Involved]:
     ]
 
 
-def _restarts(facts: Facts) -> list[Action]:
-    gateway = facts.gateway
-    deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
-    return [restart(each.name, each.namespace) for each in deployments]
+def _moves(facts: Facts, pods: list[Pod]) -> list[Action]:
+    """Move these pods to other nodes, node by node; the gateway's other pods are not touched.
+
+    A restart does not help: the scheduler may choose the same nodes again. Without another node, a sentence says what is
+    missing.
+    """
+    leaving = {pod.node for pod in pods}
+    if not any(each.ready and each.mode != "gateway" and each.name not in leaving for each in facts.all(Node)):
+        return [
+            change("Add a node to a node pool that is not in Gateway mode: no other node takes the pods", url=HOWTO)
+        ]
+    cordoned = {each.name for each in facts.all(Node) if flag(each.raw, "spec", "unschedulable") is True}
+    return [
+        _move(node, [pod for pod in pods if pod.node == node], cordoned=node in cordoned) for node in sorted(leaving)
+    ]
+
+
+def _move(node: str, pods: list[Pod], *, cordoned: bool) -> Action:
+    names = " and ".join(pod.name for pod in pods)
+    through = "them" if len(pods) > 1 else "it"
+    delete = kubectl("delete", "pod", *(pod.name for pod in pods), namespace=pods[0].namespace)
+    return disrupt(
+        f"Move {names} from {node} to another node; open connections through {through} are closed, other pods serve",
+        delete if cordoned else f"{kubectl('cordon', node)} && {delete} && {kubectl('uncordon', node)}",
+        HOWTO,
+        "the new pods are Ready on other nodes",
+    )
