@@ -19,9 +19,11 @@ from bot.grammar.commands import (
     OpenForm,
     ShowHelp,
     ShowHistory,
+    ThreadCommand,
     WatchGateway,
 )
 from bot.grammar.step_parser import STEP_VERBS, parse_step_command
+from bot.grammar.thread_parser import parse_thread_command
 from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_duration, words_of
 from checks.config.configuration import Config, UnknownCluster
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
@@ -64,7 +66,34 @@ def parse_command(
         return CancelRuns()
     if verb in fleet_grammar.FLEET_VERBS:
         return fleet_grammar.parse_fleet_command(text, lambda names: _diagnose(names, config, known))
+    if verb in _NEEDLESS and not _is_cluster(words[0], config):
+        # The check of a gateway is a command without a verb, and people type one.
+        words = words[1:]
+        verb = words[0].lower() if words else ""
+    if (question := _question_of_thread(text, words, config)) is not None:
+        return question
     return _about_gateway(verb, words, config, known)
+
+
+_NEEDLESS = ("diagnose", "check", "run", "test")
+
+
+def _is_cluster(word: str, config: Config) -> bool:
+    try:
+        config.cluster(word)
+    except UnknownCluster as unknown:
+        return bool(unknown.choices)
+    return True
+
+
+def _question_of_thread(text: str, words: Sequence[str], config: Config) -> Mistake | None:
+    """The hint for a question that only the thread of a check can answer."""
+    if not words or words[0].lower() in VERBS or _is_cluster(words[0], config):
+        return None
+    if not isinstance(parse_thread_command(text), ThreadCommand):
+        return None
+    asked = " ".join(words)
+    return Mistake(f"`{asked}` is a question about a check. Ask it in the thread of the check: `@egress-diag {asked}`.")
 
 
 def _with_named(text: str, config: Config, clusters: Collection[str]) -> Config:
@@ -153,13 +182,16 @@ def _target(
     try:
         cluster = config.cluster(names[0]).name if names else ""
     except UnknownCluster as unknown:
+        if (misplaced := _misplaced(names, tail, config, known)) is not None:
+            return misplaced
         verb = difflib.get_close_matches(names[0].lower(), VERBS, n=1, cutoff=0.75)
         if verb and not unknown.nearest and not unknown.choices:
             return Mistake(f'No cluster or command "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
         return _unknown_cluster(unknown, lambda name: " ".join([name, *names[1:]]) + tail)
     if len(names) < 2:
         offered = tuple(f"{cluster} {gateway}{tail}" for gateway in list(known(cluster))[:5]) if cluster else ()
-        return Mistake("Which gateway? `/egress-diag <cluster> [<namespace>/]<gateway>`", offered)
+        hint = f" `/egress-diag list {cluster}` shows the gateways of {cluster}." if cluster and not offered else ""
+        return Mistake(f"Which gateway? `/egress-diag <cluster> [<namespace>/]<gateway>`{hint}", offered)
     if len(names) > 2:
         return Mistake(
             f'Too many words after the gateway: "{" ".join(names[2:])}". Options start with `--`.',
@@ -172,6 +204,35 @@ def _target(
     except BadQuestion as wrong:
         return Mistake(f"{wrong}.", tuple(f"{cluster} {each}{tail}" for each in wrong.nearest))
     return Diagnose(Target(cluster, gateway[1], gateway[0], host, client))
+
+
+_MOST_SEARCHED = 20
+"""Clusters in which a gateway without a cluster is searched for."""
+
+
+def _misplaced(
+    names: Sequence[str], tail: str, config: Config, known: Callable[[str], Sequence[str]]
+) -> Mistake | None:
+    """The mistake of a text that begins with a gateway: the cluster is after it, or missing."""
+    if len(names) == 2:
+        try:
+            clusters: Sequence[str] = [config.cluster(names[1]).name]
+        except UnknownCluster as unknown:
+            clusters = unknown.choices
+        if clusters:
+            return Mistake("The cluster comes first.", tuple(f"{each} {names[0]}{tail}" for each in clusters[:5]))
+    typed = "/".join(names[:2]).lower()
+    found = [
+        f"{cluster.name} {full}{tail}"
+        for cluster in config.clusters[:_MOST_SEARCHED]
+        for full in known(cluster.name)
+        if typed in (full.lower(), full.partition("/")[2].lower())
+    ]
+    if not found:
+        return None
+    return Mistake(
+        f'"{" ".join(names)}" is a gateway. On which cluster? `/egress-diag <cluster> <gateway>`', tuple(found[:5])
+    )
 
 
 def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:

@@ -84,11 +84,13 @@ class InteractionHandler:
         return tuple(run for run in self.client.active(Run) if (run.order.channel, run.order.user) == mine)
 
     def last_target(self, interaction: Interaction) -> Target | None:
-        """The gateway last checked in this channel, None if the person may not diagnose it.
+        """The gateway last checked in this channel, by the person if they have checked one.
+
+        None if they may not diagnose it.
 
         Raises Unavailable.
         """
-        last = self.client.get(Target, interaction.channel)
+        last = self.client.get(Target, f"{interaction.channel}/{interaction.user}")
         return last if last is not None and self.access(interaction, last.cluster, last.gateway).allowed else None
 
     def known_gateways(self, interaction: Interaction, cluster: str) -> Sequence[str]:

@@ -66,14 +66,16 @@ def mistake(wrong: Mistake) -> Message:
 
 
 def wrong_gateway(run: Run) -> Message:
-    """The answer to a command about a gateway that does not exist.
+    """The answer to a command about a gateway or a client that does not exist.
 
     Its buttons run the command with similar names.
     """
     target = run.order.target
-    options = {"host": target.host, "from": target.client}
-    tail = "".join(f" --{option} {value}" for option, value in options.items() if value)
-    return mistake(Mistake(run.problem, tuple(f"{target.cluster} {each}{tail}" for each in run.choices)))
+    host, client = (
+        f" --{name} {value}" if value else "" for name, value in (("host", target.host), ("from", target.client))
+    )
+    tails = ((each, host if " --from " in each else f"{host}{client}") for each in run.choices)
+    return mistake(Mistake(run.problem, tuple(f"{target.cluster} {each}{tail}" for each, tail in tails)))
 
 
 def access_denied(reason: str) -> Message:

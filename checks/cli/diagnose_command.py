@@ -64,13 +64,14 @@ def diagnosed_report(
     """The report of a run, printed as `text`, `json`, `markdown` or `none` while it runs."""
     from checks.cli.console import Console, Unwritable
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
+    from checks.istio.trace.unknown_client import MistypedClient
     from checks.sources.run import run
 
     try:
         return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
     except AmbiguousGateway as several:
         refuse(f"{several}. Give the full name of one of them.")
-    except (UnknownGateway, Unwritable) as wrong:
+    except (UnknownGateway, MistypedClient, Unwritable) as wrong:
         refuse(wrong)
 
 

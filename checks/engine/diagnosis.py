@@ -30,11 +30,13 @@ from checks.facts.egress_gateway import (
 )
 from checks.facts.fact import Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts, cluster_names
 from checks.facts.workloads import Deployment
+from checks.istio.trace.unknown_client import MistypedClient, mistyped_client
 from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
 from checks.model.route import Route
@@ -176,6 +178,15 @@ class Diagnosis:
         if any(not each.has_profile or each.mesh_mode.lower() != "istio" for each in clusters):
             return None
         return unknown_gateway(self.store, self.question)
+
+    def mistyped_client(self) -> MistypedClient | None:
+        """The error that the question's client does not exist; None if that is not certain."""
+        reads = frozenset({Namespace, Pod})
+        if not self.question.client or self.target is None or not all(self.store.arrived(kind) for kind in reads):
+            return None
+        facts = Facts(self.store, self.target, self.question, reads)
+        found = result_or_defect("client", "looking up the client", lambda: mistyped_client(facts))
+        return found if isinstance(found, MistypedClient) else None
 
     @property
     def _needs_gateway(self) -> bool:

@@ -28,7 +28,8 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
     """Yield each check when it is evaluated, then the report.
 
     After `timeout` seconds, the run ends with its results so far. Raises AmbiguousGateway if several namespaces have a
-    gateway of this name, and UnknownGateway if neither the mesh profile nor the cluster has one.
+    gateway of this name, UnknownGateway if neither the mesh profile nor the cluster has
+    one, and MistypedClient if the client of the question does not exist.
     """
     began = monotonic()
     store = FactStore(source.now())
@@ -39,7 +40,7 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
             case Evaluated():
                 yield step
             case Diagnosis():
-                if missing := step.missing_gateway():
+                if missing := step.missing_gateway() or step.mistyped_client():
                     raise missing
                 yield _with_settings(step, step.finish(monotonic() - began))
 

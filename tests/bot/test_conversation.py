@@ -188,7 +188,8 @@ def test_thread_commands(broken: Conversation) -> None:
 def test_a_mention_elsewhere_is_a_command(talk: Conversation) -> None:
     talk.say("@egress-diag weu egw")
     assert len(talk.parents) == 1
-    talk.say("@egress-diag why", thread=talk.slack.messages()[0])
+    other = talk.slack.say("Lunch?").message
+    talk.say("@egress-diag why", thread=other)
     assert "does not belong to a run" in talk.last_answer()
     talk.say("@egress-diag")
     assert "finds out why" in talk.last_answer()
@@ -275,6 +276,38 @@ def test_the_form_starts_with_the_last_choice_of_the_channel(broken: Conversatio
     view = form_with(broken.slack, "gateway/", user="U0BOB")
     assert "gateway/prod-weu" in str(view.blocks)
     assert "'value': 'egw'" in str(view.blocks)
+
+
+def test_the_form_never_shows_the_host_that_another_person_typed(talk: Conversation) -> None:
+    talk.say("/egress-diag prod-neu egw --host secret.bank.example --from team-a/web")
+    for user, sees in (("U0BOB", False), ("U0ALICE", True)):
+        assert talk.slack.say("/egress-diag", user=user).ok
+        view = form_with(talk.slack, "gateway/", user=user)
+        assert "gateway/prod-neu" in str(view.blocks), "the gateway is that of the channel"
+        assert ("secret.bank.example" in str(view.blocks)) == sees
+        assert ("'initial_value': 'team-a/web'" in str(view.blocks)) == sees
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "button"),
+    [
+        ("nosuch/app", "Client namespace nosuch does not exist", None),
+        ("teama/web", "did you mean team-a", "prod-neu egw --from team-a/web --host edition.cnn.com"),
+        ("team-a/wbe", "did you mean team-a/web?", "prod-neu egw --from team-a/web --host edition.cnn.com"),
+    ],
+)
+def test_a_client_that_does_not_exist_is_a_private_mistake(
+    talk: Conversation, typed: str, said: str, button: str | None
+) -> None:
+    """It was "Inconclusive" for everyone in the channel."""
+    talk.say(f"/egress-diag prod-neu egw --host edition.cnn.com --from {typed}")
+    assert not talk.parents
+    answer = talk.slack.ephemerals(user="U0ALICE")[-1]
+    assert said in answer.shown.replace("\u2060", "")
+    if button is not None:
+        assert button in [element["value"] for element in answer.blocks[-1]["elements"]]
+        talk.press(answer, "suggestion/0")
+        assert len(talk.parents) == 1
 
 
 def test_the_form_reports_missing_permission(slack: SandboxServer, client: Client, tmp_path: Path) -> None:

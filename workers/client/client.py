@@ -97,8 +97,8 @@ class Client:
     def get(self, kind: type[_Record], record_id: str) -> _Record | None:
         """One record, or None if it is unknown, too old, or (a digest) not composed yet.
 
-        A schedule is found only if a person added it. A target is the one last diagnosed in the channel with this ID; alerts
-        are those of the thread that the run with this ID heads.
+        A schedule is found only if a person added it. A target is the one last diagnosed in a channel by a user
+        (`CHANNEL/USER`); alerts are those of the thread that the run with this ID heads.
         """
         return cast("_Record | None", self._readers[kind](record_id))
 
@@ -140,7 +140,7 @@ class Client:
         if not accepted.joined and not accepted.repeated:
             send(self._stores.publisher, "workers.diagnose", accepted.run.id, DIAGNOSE_QUEUE)
         if not order.watch:
-            self.conversations.remember_target(order.channel, order.target)
+            self.conversations.remember_target(order.channel, order.target, order.user)
         return accepted
 
     def watch(

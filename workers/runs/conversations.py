@@ -1,5 +1,6 @@
 """The state of conversations: a thread's run, a channel's last target, requests received."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from redis import Redis
@@ -56,16 +57,30 @@ class Conversations:
         found = self.redis.get(self._key("thread", channel, thread))
         return str(found) if found is not None else None
 
-    def remember_target(self, channel: str, target: Target) -> None:
-        """Record the target last diagnosed in a channel."""
-        self.redis.set(self._key("chosen", channel), TARGET_JSON.dump_json(target), ex=self.keep)
+    def remember_target(self, channel: str, target: Target, user: str = "") -> None:
+        """Record the target last diagnosed in a channel, and by a user there."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            whole = replace(target, host=None, client=None)
+            pipe.set(self._key("chosen", channel), TARGET_JSON.dump_json(whole), ex=self.keep)
+            if user:
+                pipe.set(self._key("chosen", channel, user), TARGET_JSON.dump_json(target), ex=self.keep)
+            pipe.execute()
 
-    def last_target(self, channel: str) -> Target | None:
-        """The target last diagnosed in a channel, or None."""
-        return self._unreadable.read_one(f"chosen/{channel}", lambda: self._stored_target(channel), None)
+    def last_target(self, place: str) -> Target | None:
+        """The target last diagnosed in a channel, or None.
 
-    def _stored_target(self, channel: str) -> Target | None:
-        raw = self.redis.get(self._key("chosen", channel))
+        `place` is `CHANNEL/USER`: the user's own last target there, else the last gateway of the channel, without the host and
+        the client that another user typed.
+        """
+        channel, _, user = place.partition("/")
+        mine = self._unreadable.read_one(f"chosen/{place}", lambda: self._stored_target(channel, user), None)
+        if mine is not None or not user:
+            return mine
+        last = self._unreadable.read_one(f"chosen/{channel}", lambda: self._stored_target(channel), None)
+        return replace(last, host=None, client=None) if last is not None else None
+
+    def _stored_target(self, *place: str) -> Target | None:
+        raw = self.redis.get(self._key("chosen", *(each for each in place if each)))
         return TARGET_JSON.validate_json(raw) if raw is not None else None
 
     def _key(self, *parts: str) -> str:

@@ -12,6 +12,7 @@ from checks.config.alert_configuration import ALERT_USER
 from checks.config.configuration import UnknownCluster
 from checks.engine.diagnosis import Evaluated
 from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
+from checks.istio.trace.unknown_client import MistypedClient
 from checks.model.findings import Report
 from checks.model.question import Question
 from checks.sources.bundle import BundleError
@@ -103,14 +104,19 @@ class Diagnoser:
         except AmbiguousGateway as several:
             self._end(run, self.stores.runs.refuse(run, f"{several}.", several.choices))
         except UnknownGateway as unknown:
-            # A repetition and a watch concern a gateway that existed: everyone in their thread has to know.
-            # No one reads a private answer to an alert.
-            known = run.order.after is not None or run.order.watch or run.order.user == ALERT_USER
             problem = error_sentence(unknown)
-            if known:
+            if _is_public(run):
                 self._end(run, self.stores.runs.refuse(run, problem, unknown.nearest, gone=not unknown.unread))
             else:
                 self._end(run, self.stores.runs.refuse_privately(run, problem, unknown.nearest))
+        except MistypedClient as unknown:
+            problem = error_sentence(unknown)
+            if _is_public(run):
+                self._end(run, self.stores.runs.refuse(run, problem))
+            else:
+                name = "/".join(part for part in (run.order.target.namespace, run.order.target.gateway) if part)
+                corrected = [f"{name} --from {each}" for each in unknown.nearest]
+                self._end(run, self.stores.runs.refuse_privately(run, problem, corrected))
         except (UnknownCluster, BundleError, SourceError) as wrong:
             self._end(run, self.stores.runs.refuse(run, str(wrong)))
 
@@ -162,6 +168,14 @@ class Diagnoser:
                 self.stores.keep_evidence(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
         except OSError as full:
             log.warning("the evidence of run %s could not be packed: %s", run.id, full)
+
+
+def _is_public(run: Run) -> bool:
+    """Whether the channel has to know that a question is wrong.
+
+    A repetition and a watch concern what existed, and no one reads a private answer to an alert.
+    """
+    return bool(run.order.after is not None or run.order.watch or run.order.user == ALERT_USER)
 
 
 def error_sentence(error: Exception) -> str:

@@ -18,6 +18,29 @@ class UnknownClient:
     nearest: tuple[str, ...]
 
 
+class MistypedClient(Exception):
+    """The client of the question does not exist; `nearest` are similar values of `--from`.
+
+    A workload without a similar name may exist without pods, so it is no mistake.
+    """
+
+    def __init__(self, problem: str, nearest: tuple[str, ...]) -> None:
+        super().__init__(problem.rstrip("."))
+        self.nearest = nearest
+
+
+def mistyped_client(facts: Facts) -> MistypedClient | None:
+    """The error that the client's namespace does not exist, or that its workload is misspelled."""
+    found = unknown_client(facts)
+    if found is None:
+        return None
+    name, workload = facts.question.client_namespace, facts.question.client_workload
+    if facts.get(Namespace, name) is None:
+        return MistypedClient(found.problem, tuple(f"{each}/{workload}".rstrip("/") for each in found.nearest))
+    near = _nearest(workload, list(found.nearest))
+    return MistypedClient(found.problem, tuple(f"{name}/{each}" for each in near)) if near else None
+
+
 def unknown_client(facts: Facts) -> UnknownClient | None:
     """A namespace or workload of the question that does not exist.
 
