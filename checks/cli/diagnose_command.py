@@ -93,7 +93,7 @@ def _exit_if_applied(
     try:
         found = run_if_applied(source, question, chosen, timeout, proposed, form == "json")
         if form == "json":
-            write_out(change_document.change_json(found, indent=True))
+            write_out(change_document.change_as_json(found, indent=True))
         elif form == "markdown":
             write_out(change_markdown.change_markdown(found), newline=False)
         else:

@@ -46,7 +46,7 @@ def follow(
 
 def _write_documents(swept: ClusterSweep) -> None:
     for applied in swept.applied:
-        click.echo(inert(change_document.change_json(applied, indent=False)))
+        click.echo(inert(change_document.change_as_json(applied, indent=False)))
     for report in () if swept.applied else swept.reports:
         click.echo(inert(document.REPORT.dump_json(report).decode()))
     if swept.problem:

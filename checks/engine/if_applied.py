@@ -16,7 +16,7 @@ from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.trace.changed_routes import ComparedRoutes, compared_routes
 from checks.istio.trace.trace import TRACE_READS
-from checks.istio.validation.webhook import refusal
+from checks.istio.validation.webhook import webhook_answer
 from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.question import Question
 from checks.model.route_changes import RouteChange
@@ -121,7 +121,7 @@ class IfApplied:
 
 def proposed_state(store: FactStore, proposed: Proposal) -> ProposedState:
     """The proposal laid over the facts of a cluster. Raises BadChange."""
-    return ProposedState(laid_proposal(store, proposed, refusal), proposed.not_judged)
+    return ProposedState(laid_proposal(store, proposed, webhook_answer), proposed.not_judged)
 
 
 def if_applied(

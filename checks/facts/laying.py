@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from checks.facts.change_input import deletion
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
+from checks.facts.deployment_rollouts import rolled_out
 from checks.facts.egress_gateway import COMPONENT_LABEL
 from checks.facts.fact import KubernetesObject
 from checks.facts.immutable_fields import immutable_changes
@@ -15,7 +16,6 @@ from checks.facts.namespaces import Namespace
 from checks.facts.overlay import Overlay
 from checks.facts.pods import Pod
 from checks.facts.proposal import Proposal
-from checks.facts.rollouts import rolled_out
 from checks.facts.services import Service
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.store import FactStore
@@ -68,7 +68,7 @@ class Laid:
     not_known: tuple[NotKnown, ...]
 
 
-Refusal = Callable[[type[KubernetesObject], Raw], str]
+WebhookAnswer = Callable[[type[KubernetesObject], Raw], str]
 """Why a webhook refuses an object, "" if it accepts it."""
 
 
@@ -76,7 +76,7 @@ def _accepted(_kind: type[KubernetesObject], _raw: Raw) -> str:
     return ""
 
 
-def laid_proposal(store: FactStore, proposal: Proposal, refusal: Refusal = _accepted) -> Laid:
+def laid_proposal(store: FactStore, proposal: Proposal, refusal: WebhookAnswer = _accepted) -> Laid:
     """The facts as they would be after the proposal.
 
     Deletions come first, then the manifests in their order.
@@ -94,7 +94,9 @@ def laid_proposal(store: FactStore, proposal: Proposal, refusal: Refusal = _acce
     return Laid(overlay.laid, tuple(done), tuple(dict.fromkeys(unknown)))
 
 
-def _laid(overlay: Overlay, change: ObjectChange, place: str, unknown: list[NotKnown], refusal: Refusal) -> LaidObject:
+def _laid(
+    overlay: Overlay, change: ObjectChange, place: str, unknown: list[NotKnown], refusal: WebhookAnswer
+) -> LaidObject:
     try:
         before, after = overlay.lay(change, lambda old, new: _admit(change, old, new, refusal))
     except ChangeRefused as refused:
@@ -116,7 +118,7 @@ def _pods(overlay: Overlay) -> Iterator[Pod]:
     yield from (each for each in overlay.facts(Pod) if isinstance(each, Pod))
 
 
-def _admit(change: ObjectChange, before: Raw | None, after: Raw, refusal: Refusal) -> None:
+def _admit(change: ObjectChange, before: Raw | None, after: Raw, refusal: WebhookAnswer) -> None:
     """Raise ChangeRefused if the API server would not store the object."""
     fixed = [] if before is None else list(immutable_changes(change.fact_type, before, after))
     if fixed:

@@ -62,6 +62,6 @@ def _finding_change(change: FindingChange) -> dict[str, Any]:
     }
 
 
-def change_json(found: IfApplied, *, indent: bool) -> str:
+def change_as_json(found: IfApplied, *, indent: bool) -> str:
     """The document as JSON text."""
     return orjson.dumps(change_document(found), option=orjson.OPT_INDENT_2 if indent else 0).decode()

@@ -1,6 +1,6 @@
 """A mutant: a changed fragment of a function, and the tests to detect it.
 
-The lists are mutants.yaml and router.yaml.
+The lists are mutants.yaml, router.yaml and changes.yaml.
 """
 
 import ast
@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("mutants.yaml")
 ROUTER = Path(__file__).with_name("router.yaml")
 """Mutants of the router, chosen by hand: the precedence rules of Istio and Envoy."""
+CHANGES = Path(__file__).with_name("changes.yaml")
+"""Mutants of the evaluation of proposed changes, chosen by hand."""
 
 
 class NoSuchFragment(Exception):
@@ -60,9 +62,11 @@ class Mutant:
 
 
 def load(*lists: Path) -> tuple[Mutant, ...]:
-    """The mutants of these lists, by default of both committed ones."""
+    """The mutants of these lists, by default of all committed ones."""
     found = [
-        each for path in lists or (LIST, ROUTER) for each in yaml.safe_load(path.read_text(encoding="utf-8"))["mutants"]
+        each
+        for path in lists or (LIST, ROUTER, CHANGES)
+        for each in yaml.safe_load(path.read_text(encoding="utf-8"))["mutants"]
     ]
     return tuple(Mutant(**{**each, "tests": tuple(each["tests"])}) for each in found)
 

@@ -6,7 +6,8 @@ Source: Istio, `ValidateGateway`, `validateServer`, `validateTLSOptions` and `Va
 
 from collections.abc import Iterator
 
-from checks.istio.validation.names import host_flaw, is_address, is_label, is_protocol, port_flaw, scoped_host_flaw
+from checks.istio.mesh.objects.hosts import is_address
+from checks.istio.validation.host_names import host_flaw, is_label, is_protocol, port_flaw, scoped_host_flaw
 from checks.model.raw_values import Raw, items, mapping, number, text, texts
 
 _HTTP = frozenset({"http", "http2", "grpc", "grpc-web", "http_proxy"})

@@ -5,11 +5,10 @@ Source: Istio, `ValidateVirtualService`, `validateHTTPRouteConflict` and `Valida
 
 from collections.abc import Iterable, Iterator
 
-from checks.istio.mesh.objects.hosts import is_subset
-from checks.istio.validation.names import (
+from checks.istio.mesh.objects.hosts import is_address, is_subset
+from checks.istio.validation.host_names import (
     export_flaws,
     host_flaw,
-    is_address,
     is_label,
     name_flaw,
     port_flaw,

@@ -6,10 +6,10 @@ Source: Istio, `ValidateServiceEntry`, `ValidateAuthorizationPolicy` and `Valida
 
 from collections.abc import Iterator
 
-from checks.istio.validation.names import (
+from checks.istio.mesh.objects.hosts import is_address
+from checks.istio.validation.host_names import (
     export_flaws,
     host_flaw,
-    is_address,
     is_label,
     is_protocol,
     name_flaw,

@@ -25,7 +25,7 @@ _FLAWS: dict[type[KubernetesObject], Callable[[Raw], Iterator[str]]] = {
 }
 
 
-def refusal(kind: type[KubernetesObject], raw: Raw) -> str:
+def webhook_answer(kind: type[KubernetesObject], raw: Raw) -> str:
     """Why istiod's webhook refuses the object, "" if it accepts it."""
     flaws = list(dict.fromkeys(_FLAWS[kind](raw))) if kind in _FLAWS else []
     return f"istiod's webhook refuses it: {'; '.join(flaws)}" if flaws else ""

@@ -86,7 +86,7 @@ def test_a_fleet_check_reports_of_each_gateway_what_its_diagnosis_alone_reports(
     store = gathered(_with_faults(big_cluster(6, 40)))
     for kind, namespace in forbidden:
         store.add_gap(kind, Gap("kubernetes", "list", kind.kind, 403, "", namespace))
-    reports = evaluate_each(fresh(store), ClusterIdentity("aks1"), catalogue(), store.targets)
+    reports = evaluate_each(fresh(store), ClusterIdentity("aks1"), catalogue(), store.targets, recipes=True)
     alone = [
         evaluate(fresh(store), Question(ClusterIdentity("aks1"), each.name, each.namespace), catalogue(), each)
         for each in store.targets

@@ -8,7 +8,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
 from checks.facts.istio_policies import AuthorizationPolicy, PeerAuthentication
 from checks.facts.kubernetes_kinds import listed_kind
-from checks.istio.validation.webhook import refusal
+from checks.istio.validation.webhook import webhook_answer
 from tests.checks.istio.validation.record import recorded
 from tests.clusters.compose import named, names
 
@@ -22,7 +22,7 @@ The router reports such a value as not known.
 def predicted(manifest: Any) -> str:
     kind = listed_kind(manifest["apiVersion"], manifest["kind"])
     assert kind is not None
-    return refusal(kind, manifest)
+    return webhook_answer(kind, manifest)
 
 
 def test_no_object_that_istiod_accepts_is_refused() -> None:
@@ -41,7 +41,7 @@ def test_the_objects_of_the_test_clusters_are_accepted() -> None:
     for name in names():
         for each in named(name).objects:
             kind = listed_kind(each["apiVersion"], each["kind"])
-            assert kind is None or not refusal(kind, each), each["metadata"]
+            assert kind is None or not webhook_answer(kind, each), each["metadata"]
 
 
 RULE: dict[str, Any] = {"destination": {"host": "a.example", "port": {"number": 80}}}
@@ -89,4 +89,4 @@ RULE: dict[str, Any] = {"destination": {"host": "a.example", "port": {"number": 
     ],
 )
 def test_the_reason_names_the_field(kind: type[KubernetesObject], spec: Any, flaw: str) -> None:
-    assert flaw in refusal(kind, {"metadata": {"name": "a", "namespace": "shop"}, "spec": spec})
+    assert flaw in webhook_answer(kind, {"metadata": {"name": "a", "namespace": "shop"}, "spec": spec})

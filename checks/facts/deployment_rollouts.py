@@ -11,7 +11,7 @@ from checks.facts.workloads import Deployment
 from checks.model.raw_values import Raw, flag, items, labels, mapping, text
 
 _TEMPLATE = ("spec", "template", "metadata")
-INJECT = "sidecar.istio.io/inject"
+_INJECT = "sidecar.istio.io/inject"
 
 
 def rolled_out(pods: Iterable[Pod], before: Deployment, after: Deployment) -> Iterator[Pod]:
@@ -33,7 +33,7 @@ def _replaced(raw: Raw, before: Deployment, after: Deployment) -> Raw:
         kept = {name: value for name, value in labels(metadata, part).items() if name not in old}
         metadata[part] = {**kept, **new}
     found = {**raw, "metadata": metadata}
-    declined = any(flag(metadata, part, INJECT) is False for part in ("labels", "annotations"))
+    declined = any(flag(metadata, part, _INJECT) is False for part in ("labels", "annotations"))
     return _without_sidecar(found) if declined else found
 
 

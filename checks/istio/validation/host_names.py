@@ -5,7 +5,9 @@ Source: Istio, `pkg/config/validation/agent/validation.go`.
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_interface
+
+from checks.istio.mesh.objects.hosts import is_address
 
 _LABEL = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 _FIRST_LABEL = re.compile(r"(?:\*|[-*]?[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)")
@@ -22,15 +24,6 @@ def is_label(name: str) -> bool:
 def is_protocol(name: str) -> bool:
     """Whether Istio knows the protocol."""
     return name.lower() in _PROTOCOLS
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def range_flaw(text: str) -> str:
