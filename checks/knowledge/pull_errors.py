@@ -148,7 +148,7 @@ def pull_error(message: str) -> KnownReason | None:
     if _PULLED.search(message) is None:
         return None
     host = _host(message)
-    of_microsoft = host == _MICROSOFT or host.endswith(f".data.{_MICROSOFT}")
+    of_microsoft = _is_microsoft(host)
     words = {"host": host, "hosts": _HOSTS_OF_MICROSOFT if of_microsoft else host}
     for each in _ERRORS:
         if each.of_microsoft not in (None, of_microsoft) or (not host and "{host" in each.meaning + each.fix):
@@ -163,11 +163,16 @@ def unknown_pull_error(message: str) -> KnownReason | None:
     found = _TAIL.match(message.strip()) if _PULLED.search(message) is not None else None
     if found is None:
         return None
-    host = _host(message) or "the registry"
+    host = _host(message)
+    hosts = _HOSTS_OF_MICROSOFT if _is_microsoft(host) else host or "the registry"
     return KnownReason(
         f"the error is: {found['error'].strip()[:120]}",
-        f"Check what answers or blocks requests of the nodes to {host}: registry, firewall, proxy, private DNS",
+        f"Allow the nodes to reach {hosts} on port 443, if a firewall, proxy or private DNS blocks or changes their requests",
     )
+
+
+def _is_microsoft(host: str) -> bool:
+    return host == _MICROSOFT or host.endswith(f".data.{_MICROSOFT}")
 
 
 def _host(message: str) -> str:
