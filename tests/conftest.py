@@ -26,6 +26,9 @@ once, which waits for these tests: the fifth file is short.
 """
 
 
+_SLOW_TIMEOUT = 500
+"""Seconds for a slow test that names no time limit: it may wait several times, for up to 90 s each on a busy machine."""
+
 _LONG = ("test_scenarios", "test_language", "test_incidents", "test_trace")
 """Fast tests that take several seconds together.
 
@@ -49,6 +52,9 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest files first, then the others with slow tests, then the rest."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT))
 
     def place(item: pytest.Item) -> int:
         if item.path.stem in _LONGEST:

@@ -101,13 +101,9 @@ class Diagnosis:
             return []
         if self._needs_gateway and not self._target_known:
             return []
-        ready: list[Check] = []
-        waiting: list[Check] = []
         arrived = self.store.arrived_kinds
-        for check in self._waiting:
-            is_ready = check.declared <= arrived and (self._target_known or check.scope is not Scope.GATEWAY)
-            (ready if is_ready else waiting).append(check)
-        self._waiting = waiting
+        ready = [check for check in self._waiting if check.declared <= arrived]
+        self._waiting = [check for check in self._waiting if not check.declared <= arrived]
         with collection_paused():
             return [self._evaluate(check) for check in ready]
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 REDRAWN = (StaleElementReferenceException, ElementNotInteractableException, ElementClickInterceptedException)
 """The exceptions of an element that is being redrawn: find it again."""
 
-WITHIN = 20
+WITHIN = 60
 """Time limit in seconds for a change of the page.
 
 It takes less than one second unless the machine is busy.

@@ -15,6 +15,7 @@ from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
+from tests.system import PATIENT
 from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
@@ -64,7 +65,7 @@ def config(config_file: Path) -> Config:
 
 @pytest.fixture
 def slack() -> Iterator[SandboxServer]:
-    with SandboxServer(limits=RateLimits.off()) as server:
+    with SandboxServer(limits=RateLimits.off(), timing=PATIENT) as server:
         yield server
 
 
@@ -83,7 +84,7 @@ def client(redis_url: str, config: Config) -> Iterator[Client]:
 def new_courier(client: Client, slack: SandboxServer) -> Callable[[], Courier]:
     """Create couriers as in separate processes: each one starts without in-memory state."""
 
-    def make(timeout: int = 5) -> Courier:
+    def make(timeout: int = 30) -> Courier:
         settings = BotSettings(
             SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url, SLACK_SIGNING_SECRET="s"
         )

@@ -5,10 +5,13 @@ The test plays the steps of worker, beat and courier.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bot.app import make_bolt
 from bot.courier.courier import Courier
@@ -32,6 +35,30 @@ ALERTS_TOKEN = "token-of-alerts"
 """The bearer token of alerts in conversations."""
 
 
+class ListenerThreads(ThreadPoolExecutor):
+    """The threads of Bolt's listeners. A listener works on after it has acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__(32, thread_name_prefix="listener")
+        self._working = 0
+        self._changed = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a listener works."""
+        return self._working > 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._count(1)
+        found = super().submit(fn, *args, **kwargs)
+        found.add_done_callback(lambda _: self._count(-1))
+        return found
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._working += more
+
+
 @dataclass
 class Conversation:
     """The actions of a person, and all work that follows from them."""
@@ -41,6 +68,7 @@ class Conversation:
     config: Config
     courier: Courier
     diagnoser: Diagnoser
+    listeners: ListenerThreads = field(default_factory=ListenerThreads)
 
     def say(
         self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: StoredMessage | None = None
@@ -66,15 +94,16 @@ class Conversation:
                         return self.press(latest, element["action_id"], user=user, option=option["value"])
         raise AssertionError(f"no {word} in the menu")
 
-    def play(self, timeout: float = 60) -> None:
-        """Do all due work of workers, beat and courier.
+    def play(self, timeout: float = 90) -> None:
+        """Do all due work of workers, beat and courier, until nothing is left to do.
 
-        First wait briefly for listeners that acknowledge before they work.
+        That includes the work of listeners, which go on after they have acknowledged.
         """
         until, quiet = time.monotonic() + timeout, 0
-        while quiet < 6:
+        while quiet < 3:
             assert time.monotonic() < until, "the work does not end"
-            busy = self.step()
+            busy = self.listeners.busy  # before the step, which does what a listener has left
+            busy = self.step() or busy
             quiet = 0 if busy else quiet + 1
             if not busy:
                 time.sleep(0.05)
@@ -116,7 +145,9 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
         SLACK_API_URL=slack.api_url,
         SLACK_APP_TOKEN="",
     )
-    gate = Gate(slack.app.signing_secret, Intake(make_bolt(settings, config, client)).http)
+    app, listeners = make_bolt(settings, config, client), ListenerThreads()
+    app.listener_runner.listener_executor = listeners
+    gate = Gate(slack.app.signing_secret, Intake(app).http)
     intake = AlertIntake(config, client, Slack(settings))
     alerts = AlertGate(ALERTS_TOKEN, lambda body: AlertAnswer(*intake.answer(body)))
     application = make_application([slack_handler(gate), alerts_handler(alerts)])
@@ -125,7 +156,13 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
     slack.request_url = f"http://127.0.0.1:{server.port}/slack/events"
     try:
         yield Conversation(
-            slack, client, config, Courier(client, Slack(settings)), Diagnoser(client.stores, ClusterSources(config))
+            slack,
+            client,
+            config,
+            Courier(client, Slack(settings)),
+            Diagnoser(client.stores, ClusterSources(config)),
+            listeners,
         )
     finally:
         server.stop()
+        listeners.shutdown()

@@ -150,7 +150,9 @@ def step_conversation(
         try:
             with conversation(slack, client, config) as talk:
                 yield (
-                    StepConversation(talk.slack, client, config, talk.courier, talk.diagnoser, Actor(client, HASTE)),
+                    StepConversation(
+                        talk.slack, client, config, talk.courier, talk.diagnoser, talk.listeners, Actor(client, HASTE)
+                    ),
                     server,
                 )
         finally:

@@ -598,9 +598,9 @@ def _checked_more_often(talk: Conversation, checks: int) -> bool:
 
 
 def _until(talk: Conversation, condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 90
     while not condition():
-        assert time.monotonic() < until
+        assert time.monotonic() < until, "the condition is not met within 90 s"
         talk.step()
         time.sleep(0.02)
 

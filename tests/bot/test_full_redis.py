@@ -18,9 +18,9 @@ import redis
 from bot.sandbox import RateLimits, SandboxServer
 from tests.bot.conftest import write_config
 from tests.redis_server import RedisServer
-from tests.system import System, complete, whole_thread
+from tests.system import PATIENT, System, complete, whole_thread
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
 REFUSING = 8.0
 """Seconds for which Redis refuses; worker, beat and courier ended within five."""
@@ -33,7 +33,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     server.start()
     try:
         with (
-            SandboxServer(limits=RateLimits.off()) as slack,
+            SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack,
             System(folder, server, slack, write_config(folder)) as system,
         ):
             yield system
@@ -51,7 +51,7 @@ def db(system: System) -> Iterator[redis.Redis]:
 
 def readiness(system: System) -> str:
     try:
-        with urlopen(f"http://127.0.0.1:{system.health_port}/readyz", timeout=3) as answer:
+        with urlopen(f"http://127.0.0.1:{system.health_port}/readyz", timeout=20) as answer:
             return str(answer.read().decode())
     except HTTPError as refused:
         with refused:
@@ -72,10 +72,11 @@ def number_of_threads(system: System) -> int:
 
 
 def completes(system: System, text: str) -> None:
+    system.idle()
     system.end_incidents()
     number = number_of_threads(system)
     assert answer(system, text) == ""
-    system.wait(lambda: complete(whole_thread(system.slack, number=number)), 60, "the thread is not complete")
+    system.wait(lambda: complete(whole_thread(system.slack, number=number)), 90, "the thread is not complete")
 
 
 @pytest.mark.parametrize("problem", ["is full: its limit maxmemory is reached", "is read-only: it is a replica"])
@@ -94,7 +95,7 @@ def test_every_process_waits_and_people_read_the_reason(system: System, db: redi
     db.config_set("maxmemory", "0")
     db.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
     db.delete("other")
-    assert readiness(system) == "ok"
+    system.wait(lambda: readiness(system) == "ok", 60, "the listener does not recover")
     completes(system, "/egress-diag weu egw")
 
 
@@ -102,8 +103,8 @@ def test_the_beat_frees_a_redis_that_evidence_has_filled(system: System, db: red
     for number in range(60):
         db.set(f"egress-diag:evidence:run-{number}", os.urandom(100 * 1024), ex=1000 + number)
     db.config_set("maxmemory", str(int(db.info("memory")["used_memory"]) - 200_000))
-    system.wait(lambda: not db.exists("egress-diag:evidence:run-0"), 30, "the oldest evidence stays")
-    system.wait(lambda: readiness(system) == "ok", 30, "Redis stays full")
+    system.wait(lambda: not db.exists("egress-diag:evidence:run-0"), 90, "the oldest evidence stays")
+    system.wait(lambda: readiness(system) == "ok", 90, "Redis stays full")
     assert db.exists("egress-diag:evidence:run-59")
     assert system.ended() == {}
     completes(system, "/egress-diag prod-neu egw")

@@ -20,9 +20,9 @@ from tests.bot.live_cluster import slow_cluster
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
-from tests.system import System, complete, document, slot, slots, whole_thread
+from tests.system import PATIENT, System, complete, document, slot, slots, whole_thread
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WITHIN = 60.0
 """Seconds from the recovery of all processes to a complete thread."""
@@ -71,7 +71,7 @@ def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     server.start()
     try:
         with (
-            SandboxServer(limits=RateLimits()) as slack,
+            SandboxServer(limits=RateLimits(), timing=PATIENT) as slack,
             slow_cluster(folder, broken_cluster(), seconds=0) as (kube, entry),
             System(folder, server, slack, write_config(folder, entry)) as system,
         ):
@@ -94,6 +94,7 @@ def stage(shared_stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage
     new processes then, and does not fail because of the earlier one.
     """
     shared_stage.system.wait_ready()
+    shared_stage.system.idle()
     shared_stage.system.end_incidents()
     shared_stage.number = len([message for message in shared_stage.slack.messages() if slot(message) == "parent"])
     yield shared_stage

@@ -12,9 +12,9 @@ from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.live_cluster import slow_cluster
 from tests.clusters.compose import named, write_bundle
 from tests.redis_server import RedisServer
-from tests.system import System, complete, slot, slots, whole_thread
+from tests.system import PATIENT, System, complete, slot, slots, whole_thread
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     redis.start()
     try:
         with (
-            SandboxServer(limits=RateLimits()) as slack,
+            SandboxServer(limits=RateLimits(), timing=PATIENT) as slack,
             slow_cluster(folder, broken_cluster(), seconds=3) as (_, entry),
             System(
                 folder,
@@ -42,10 +42,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def system(shared: System) -> System:
-    """The shared system, with every process that the other test lost."""
+    """The shared system, with every process that the other test lost, and without what that test left."""
+    shared.slack.faults.clear()
     for name in shared.ended():
         shared.start(name)
     shared.wait_ready()
+    shared.idle()
+    shared.end_incidents()
     return shared
 
 
@@ -53,11 +56,11 @@ def test_ninety_seconds_of_rate_limit_during_a_run(system: System) -> None:
     """The verdict is delivered once, before remaining progress, and the thread is complete."""
     slack = system.slack
     assert slack.say("/egress-diag live team-egress/egw").ok
-    system.wait(lambda: whole_thread(slack), 60, "nothing is shown")
+    system.wait(lambda: whole_thread(slack), 90, "nothing is shown")
     slack.faults.rate_limit(90, "chat.postMessage", "chat.update")
     calls = len(slack.calls())
-    system.wait(lambda: complete(whole_thread(slack)), 150, "no complete thread")
-    system.wait(lambda: "finding/gateway-pool-missing" in slots(whole_thread(slack)), 60, "no finding")
+    system.wait(lambda: complete(whole_thread(slack)), 200, "no complete thread")
+    system.wait(lambda: "finding/gateway-pool-missing" in slots(whole_thread(slack)), 90, "no finding")
     refused = [call for call in slack.calls()[calls:] if call.status == 429]
     assert refused, "the limit met no call"
     # A call that Slack already accepted when the limit began is still recorded.
@@ -72,7 +75,7 @@ def test_ninety_seconds_of_rate_limit_during_a_run(system: System) -> None:
 def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(system: System) -> None:
     slack, folder = system.slack, system.folder
     assert slack.say("/egress-diag weu egw", channel="C0PAY").ok
-    system.wait(lambda: complete(whole_thread(slack, "C0PAY")), 60, "no thread")
+    system.wait(lambda: complete(whole_thread(slack, "C0PAY")), 90, "no thread")
     parent = whole_thread(slack, "C0PAY")[0]
     assert slack.press(parent, "watch").ok
 
@@ -80,7 +83,7 @@ def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(s
         return [m.shown for m in slack.thread(parent) if slot(m) == name]
 
     # Slack shows the watch every 10 s at most, so that any single count may be passed over.
-    system.wait(lambda: any(re.search(r"\b[1-9]\d* checks?\b", shown) for shown in found("watch")), 60, "no check")
+    system.wait(lambda: any(re.search(r"\b[1-9]\d* checks?\b", shown) for shown in found("watch")), 90, "no check")
     system.restart()
     system.redis.stop()
     system.redis.start()
@@ -88,7 +91,8 @@ def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(s
     write_bundle(named("base"), folder / "fixed")
     (folder / "broken").rename(folder / "before")
     (folder / "fixed").rename(folder / "broken")
-    system.wait(lambda: found("end"), 60, "the watch has no end")
+    system.wait(lambda: found("end"), 90, "the watch has no end")
+    system.idle()
     assert "Recovered" in found("end")[0]
     assert "<@U0ALICE>" in found("end")[0]
     assert len(found("end")) == len(found("watch")) == len(found("change/1")) == 1

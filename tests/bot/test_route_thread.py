@@ -72,4 +72,4 @@ def test_a_courier_that_lost_its_lock_uploads_no_picture(
         client.stores.redis.delete(f"egress-diag:courier:run/{routed.id}")
         with pytest.raises(LockLost):
             upload_picture(courier.slack, held, routed)
-    assert not slack.changes()
+    assert not slack.calls("files.getUploadURLExternal"), "the courier that took over uploads it too"

@@ -21,11 +21,11 @@ from tests.bot.browsing import Page, browser
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle
-from tests.system import slot
+from tests.system import PATIENT, slot
 from workers.client import connect
 from workers.queue.settings import WorkerSettings
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DEVICES = {
     "desktop": {},
@@ -101,7 +101,7 @@ def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Ite
             over.wait(0.05)
 
     with (
-        SandboxServer(limits=RateLimits.off()) as slack,
+        SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack,
         conversation(slack, client, config) as talk,
         browser(tmp_path / "profile", **DEVICES[request.param]) as page,
     ):
@@ -114,7 +114,7 @@ def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Ite
             yield Stage(page, talk, tmp_path, request.param)
         finally:
             over.set()
-            player.join(20)
+            player.join(120)
     client.close()
 
 

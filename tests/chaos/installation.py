@@ -221,6 +221,6 @@ def installation(folder: Path) -> Iterator[Installation]:
         system = ProxiedSystem(folder, server, slack, config, environment=environment)
         system.proxies = {name: stack.enter_context(RedisProxy(server.port)) for name in PROCESSES}
         stack.enter_context(system)
-        client = connect(WorkerSettings(REDIS_URL=server.url), load(config))
+        client = connect(WorkerSettings(REDIS_URL=server.url), load(config), retry=True)
         stack.callback(client.close)
         yield Installation(system, slack, server, client)

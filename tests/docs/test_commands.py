@@ -26,7 +26,7 @@ from tests.clusters.compose import named, write_bundle
 from tests.docs.commands import ROOT, Block, blocks
 from tests.programs import program
 from tests.redis_server import RedisServer, find_free_port
-from tests.system import System, complete, whole_thread
+from tests.system import PATIENT, System, complete, whole_thread
 
 pytestmark = pytest.mark.slow  # make check runs only fast tests
 
@@ -57,7 +57,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     )
     redis = RedisServer(folder, durable=True)
     redis.start()
-    with SandboxServer(app=App(scopes=scopes()), limits=RateLimits.off()) as slack:
+    with SandboxServer(app=App(scopes=scopes()), limits=RateLimits.off(), timing=PATIENT) as slack:
         installation = System(folder, redis, slack, config)
         port = find_free_port()
         try:
@@ -68,7 +68,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
                 installation.start(name)
             installation.wait_ready()
             slack.say("/egress-diag replay team-egress/egw")
-            installation.wait(lambda: complete(whole_thread(slack)), 30, "the thread is not complete")
+            installation.wait(lambda: complete(whole_thread(slack)), 90, "the thread is not complete")
             installation.environment["WORKER_METRICS"] = str(port)
             yield installation
         finally:

@@ -213,7 +213,7 @@ class TestInstalled:
                 assert judged.returncode == 0
             finally:
                 process.terminate()
-                process.wait(timeout=30)
+                process.wait(timeout=60)
                 server.kill()
         assert sorted(path.name for path in home.iterdir()) == ["config.yaml", "heartbeat"]
         assert files(image) == before

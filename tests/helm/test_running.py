@@ -20,7 +20,7 @@ from tests.helm.chart import Json, named, of_kind, pod, pods, rendered
 from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.redis_server import RedisServer, find_free_port, find_server_program
-from tests.system import System, complete, whole_thread
+from tests.system import PATIENT, System, complete, whole_thread
 from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.settings import WorkerSettings
 
@@ -134,7 +134,7 @@ def settled(tmp_path: Path) -> Iterator[tuple[int, str]]:
         yield port, password
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 @pytest.mark.skipif(
@@ -213,7 +213,10 @@ def test_helm_test_passes_for_a_running_installation_and_names_a_missing_process
     server = RedisServer(tmp_path, durable=True)
     server.start()
     try:
-        with SandboxServer() as slack, System(tmp_path, server, slack, tmp_path / "config.yaml") as system:
+        with (
+            SandboxServer(timing=PATIENT) as slack,
+            System(tmp_path, server, slack, tmp_path / "config.yaml") as system,
+        ):
             here = {
                 **system.environment,
                 "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
@@ -251,12 +254,12 @@ def test_a_redis_user_with_the_documented_permissions_can_run_everything(tmp_pat
         )
         admin.execute_command("ACL", "SETUSER", "default", "off")
     try:
-        with SandboxServer(limits=RateLimits.off()) as slack:
+        with SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack:
             system = System(tmp_path, server, slack, config)
             system.environment |= {"REDIS_URL": f"redis://bot@127.0.0.1:{server.port}/0", "REDIS_PASSWORD": "a/b="}
             with system:
                 slack.say("/egress-diag replay team-egress/egw")
-                system.wait(lambda: complete(whole_thread(slack)), 60, "no thread")
+                system.wait(lambda: complete(whole_thread(slack)), 90, "no thread")
                 assert "permissions to" not in "".join(system.log(name) for name in system.processes)
     finally:
         server.kill()

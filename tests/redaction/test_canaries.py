@@ -27,9 +27,9 @@ from tests.clusters.compose import named, write_bundle
 from tests.redaction.corpus import HARMLESS, SECRET_FORMS, SECRET_STRUCTURES
 from tests.redaction.planting import planted
 from tests.redis_server import RedisServer
-from tests.system import EGRESS_DIAG, System, complete, shows_verdict, slot, whole_thread
+from tests.system import EGRESS_DIAG, PATIENT, System, complete, shows_verdict, slot, whole_thread
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CANARIES = sorted(
     {
@@ -81,7 +81,10 @@ def test_nothing_that_the_product_shows_or_stores_contains_a_secret(config: Path
     server = RedisServer(tmp_path)
     server.start()
     try:
-        with SandboxServer(limits=RateLimits.off()) as slack, System(tmp_path, server, slack, config) as system:
+        with (
+            SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack,
+            System(tmp_path, server, slack, config) as system,
+        ):
             for command in (
                 "prod-weu team-egress/egw",
                 "prod-neu team-egress/egw --host api.bank.example",
@@ -93,8 +96,9 @@ def test_nothing_that_the_product_shows_or_stores_contains_a_secret(config: Path
                 slack.say(f"/egress-diag {text}")
                 slack.say(f"@egress-diag {text}")
             slack.open_home()
-            system.wait(lambda: len(slack.files()) >= 3, 60, "no files")
+            system.wait(lambda: len(slack.files()) >= 3, 90, "no files")
             _all_ended(system)
+            system.idle()
             written = {
                 "slack": "\n".join(_slack_texts(slack)),
                 "files": "\n".join(_file_texts(slack)),
@@ -133,6 +137,7 @@ def _command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _run(system: System, command: str) -> None:
+    system.idle()
     number = len([m for m in system.slack.messages() if slot(m) == "parent"])
     assert system.slack.say(f"/egress-diag {command}").ok
 

@@ -112,7 +112,7 @@ class Office:
         """Type a command."""
         self.pressed += 1
         fields = {"command": "/egress-diag", "text": text, "user_id": user, "channel_id": channel}
-        return self.send("slash_commands", {**fields, "trigger_id": f"t{self.pressed}", "team_id": "T0"})
+        return self.done("slash_commands", {**fields, "trigger_id": f"t{self.pressed}", "team_id": "T0"})
 
     def press(self, action: str, value: str, user: str, channel: str, *, menu: bool = False) -> str:
         """Press a button with any value, or choose from a menu."""
@@ -149,9 +149,7 @@ class Office:
             "blocks": [],
         }
         payload = {**self._body("view_submission", user, channel, "1"), "view": view}
-        # The other forms are answered when their work is done.
-        waits = callback in ("wrong", "handoff")
-        return self.done("interactive", payload) if waits else self.send("interactive", payload)
+        return self.done("interactive", payload)
 
     def suggest(self, cluster: str, user: str, channel: str) -> str:
         """Type into the gateway field of the form."""
@@ -189,20 +187,10 @@ class Office:
         }
 
     def done(self, kind: Any, payload: Mapping[str, object]) -> str:
-        """Deliver a payload and wait until its listener has recorded the outcome."""
-        redis, audit = self.client.stores.redis, self.client.stores.audit.key
-        before, answers = redis.xlen(audit), self._answers()
+        """Deliver a payload and wait until its listener has ended, which acknowledges before it works."""
         body = self.send(kind, payload)
-        self.talk.slack.wait_until(lambda: redis.xlen(audit) > before)
-        if kind != "slash_commands" and self.client.stores.audit.last(1)[0]["outcome"] != "done":
-            # The outcome is recorded before the private answer is sent.
-            self.talk.slack.wait_until(lambda: self._answers() > answers)
+        self.talk.slack.wait_until(lambda: not self.talk.listeners.busy, 60)
         return body
-
-    def _answers(self) -> int:
-        # In a thread that does not exist, Slack refuses a private answer, and it becomes a direct message.
-        slack = self.talk.slack
-        return len(slack.ephemerals()) + sum(m.channel.startswith("D") for m in slack.workspace.all_messages())
 
     def shown_at_home(self, kind: Any, payload: Mapping[str, object]) -> str:
         """Deliver a payload that publishes the App Home, and wait for that."""
@@ -275,7 +263,7 @@ def office(slack: SandboxServer, redis_url: str, folder: Path, rules: str = RULE
     rows = "".join(f"  - {{name: {name}, bundle: '{folder / 'broken'}'}}\n" for name in ("bank", "shared"))
     config_file.write_text(f"clusters:\n{rows}{rules}probe: {{namespaces: [team-egress]}}\n", encoding="utf-8")
     config = load(config_file)
-    client = connect(WorkerSettings(REDIS_URL=redis_url), config)
+    client = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
     with conversation(slack, client, config) as talk:
         found = Office(talk)
         for channel in PLACES:

@@ -12,7 +12,7 @@ from tests.redis_server import RedisServer
 from tests.system import System, slots, whole_thread
 from workers.client import ConnectedClient as Client
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_a_thread_that_slack_did_not_accept_is_completed_without_another_change(
@@ -24,8 +24,8 @@ def test_a_thread_that_slack_did_not_accept_is_completed_without_another_change(
     try:
         courier.start("courier")
         run = finish(client, accepted(client), BROKEN)
-        courier.wait(lambda: slots(whole_thread(slack)) == FULL, 30, "the thread is not complete")
-        courier.wait(lambda: not client.stores.documents.due(0), 5, f"run/{run.id} is still due")
+        courier.wait(lambda: slots(whole_thread(slack)) == FULL, 90, "the thread is not complete")
+        courier.wait(lambda: not client.stores.documents.due(0), 60, f"run/{run.id} is still due")
     finally:
         courier.__exit__()
     assert "Slack did not answer" in courier.log("courier")

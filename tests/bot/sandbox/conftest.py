@@ -16,15 +16,20 @@ from bot.sandbox import RateLimits, SandboxServer, Timing
 
 
 @pytest.fixture
-def slack() -> Iterator[SandboxServer]:
-    timing = Timing(answer_seconds=1.0, retry_after_seconds=(0.0, 0.05, 0.05))
+def timing() -> Timing:
+    """Longer times for an answer than Slack's, for a busy machine; tests of a missing answer choose a shorter one."""
+    return Timing(answer_seconds=20.0, trigger_seconds=20.0, retry_after_seconds=(0.0, 0.05, 0.05))
+
+
+@pytest.fixture
+def slack(timing: Timing) -> Iterator[SandboxServer]:
     with SandboxServer(limits=RateLimits.off(), timing=timing) as server:
         yield server
 
 
 @pytest.fixture
 def client(slack: SandboxServer) -> WebClient:
-    return WebClient(token=slack.app.bot_token, base_url=slack.api_url, timeout=10)
+    return WebClient(token=slack.app.bot_token, base_url=slack.api_url, timeout=60)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
-from bot.sandbox import NoSuchElement, SandboxServer, signed_headers
+from bot.sandbox import NoSuchElement, SandboxServer, Timing, signed_headers
 from bot.sandbox.event_delivery import http_body
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,6 @@ def test_a_command_is_answered_to_the_person_alone(slack: SandboxServer, bolt: B
 
     ack = slack.say("/egress-diag prod-weu egress-payments", user="U0BOB")
     assert ack.ok
-    assert ack.seconds < 0.5
     assert ack.message is not None
     assert (ack.message.only_for, ack.message.shown) == ("U0BOB", "checking prod-weu egress-payments for <@U0BOB>")
     assert slack.messages("C0OPS") == ()
@@ -49,18 +48,19 @@ def test_an_answer_can_be_visible_to_the_channel(slack: SandboxServer, bolt: Bol
     assert [m.buttons for m in slack.messages("C0OPS")] == [("stop",)]
 
 
+@pytest.mark.parametrize("timing", [Timing(answer_seconds=1.0)])
 def test_a_missing_answer_is_shown_as_in_slack(slack: SandboxServer, bolt: Bolt) -> None:
     release = threading.Event()
 
     @bolt.command("/egress-diag")
     def diagnose(ack: Any) -> None:
-        release.wait(15)
+        release.wait(60)
         ack()
 
     started = time.monotonic()
     ack = slack.say("/egress-diag prod-weu x")
     release.set()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     assert ack.error == "operation_timeout"
     assert ack.message is not None
     assert ack.message.shown == '/egress-diag failed with the error "operation_timeout"'
@@ -110,6 +110,7 @@ def test_a_press_includes_its_message_and_a_response_url(slack: SandboxServer, b
     assert (body["actions"][0]["value"], body["message"]["ts"]) == ("run-1", ts)
 
     slack.press(message, "check_again", value="run-of-another-user")
+    slack.wait_until(lambda: len(pressed) == 2)
     assert pressed[-1]["actions"][0]["value"] == "run-of-another-user"
     with pytest.raises(NoSuchElement, match="check_again"):
         slack.press(message, "probe")
@@ -130,6 +131,7 @@ def test_an_overflow_menu_sends_the_chosen_option(slack: SandboxServer, bolt: Bo
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "accessory": menu}
     client.chat_postMessage(channel="C0OPS", text="x", blocks=[block])
     slack.press(slack.messages("C0OPS")[0], "more", option="history")
+    slack.wait_until(lambda: chosen)
     assert chosen == ["history"]
 
 
@@ -200,7 +202,7 @@ def test_the_life_of_a_form(slack: SandboxServer, bolt: Bolt) -> None:
     assert submitted[-1]["gateway"]["pick"]["selected_option"]["value"] == "egress-1"
 
 
-def test_a_trigger_is_valid_once_within_three_seconds(slack: SandboxServer, bolt: Bolt, client: WebClient) -> None:
+def test_a_trigger_is_valid_once_within_its_time(slack: SandboxServer, bolt: Bolt, client: WebClient) -> None:
     view = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": [{"type": "divider"}]}
     slack.say("/egress-diag")
     slack.say("/egress-diag")
@@ -209,7 +211,7 @@ def test_a_trigger_is_valid_once_within_three_seconds(slack: SandboxServer, bolt
     for trigger, error in ((first, "exchanged_trigger_id"), ("1.2.3", "invalid_trigger_id")):
         with pytest.raises(SlackApiError, match=error):
             client.views_open(trigger_id=trigger, view=view)
-    slack.clock.advance(3.1)
+    slack.clock.advance(slack.timing.trigger_seconds + 0.1)
     with pytest.raises(SlackApiError, match="expired_trigger_id"):
         client.views_open(trigger_id=second, view=view)
 

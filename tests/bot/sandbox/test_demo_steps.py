@@ -13,7 +13,7 @@ import pytest
 from bot.sandbox.cluster.example_cluster import LIVE_CLUSTER
 from tests.bot.browsing import Page, browser
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 THREAD = "#thread .scroll"
 

@@ -21,12 +21,12 @@ def error_of(client: WebClient, channel: str = "C0OPS") -> str:
 
 @pytest.mark.slow
 def test_a_rate_limit_of_all_methods(slack: SandboxServer, client: WebClient) -> None:
-    slack.faults.rate_limit(2)
+    slack.faults.rate_limit(5)
     with pytest.raises(SlackApiError) as caught:
         client.auth_test()
     assert caught.value.response.status_code == 429
     seconds = int(caught.value.response.headers["Retry-After"])
-    assert seconds in (1, 2)
+    assert 1 <= seconds <= 5
     time.sleep(seconds)
     assert client.auth_test()["ok"]
 

@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from bot.sandbox import SandboxServer
 from tests.bot.browsing import Page, browser
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +243,7 @@ def test_unread_messages_in_other_channels_are_marked(slack: SandboxServer, clie
     assert desktop.text("[data-place=C0PAY].unread .count") == "1"
     desktop.click("[data-place=C0PAY]")
     desktop.shows("New\n")
-    assert not desktop.count("[data-place=C0PAY].unread")
+    desktop.wait(lambda _: not desktop.count("[data-place=C0PAY].unread"), "the channel is still marked")
 
 
 def test_each_person_sees_only_their_own_ephemeral_messages_and_views(

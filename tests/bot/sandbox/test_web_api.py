@@ -148,20 +148,20 @@ def test_ephemeral_messages_are_not_in_the_history(slack: SandboxServer, client:
 
 
 def test_posts_are_limited_by_channel_and_updates_by_the_minute() -> None:
-    limits = RateLimits(posts_per_second=0.5, post_burst=2, updates_per_minute=20, update_burst=3)
+    limits = RateLimits(posts_per_second=0.2, post_burst=2, updates_per_minute=6, update_burst=3)
     with SandboxServer(limits=limits) as slack:
         client = WebClient(token=slack.app.bot_token, base_url=slack.api_url)
         ts = client.chat_postMessage(channel="C0OPS", text="1")["ts"]
         client.chat_postMessage(channel="C0OPS", text="2")
         answer = refused(client.chat_postMessage, channel="C0OPS", text="3")
         assert (answer["status"], answer["error"]) == (429, "ratelimited")
-        assert answer["retry_after"] in ("1", "2")
+        assert 1 <= int(answer["retry_after"]) <= 5
         client.chat_postMessage(channel="C0PAY", text="another channel")
         time.sleep(int(answer["retry_after"]))
         client.chat_postMessage(channel="C0OPS", text="3")
         for number in range(3):
             client.chat_update(channel="C0OPS", ts=ts, text=str(number))
-        assert refused(client.chat_update, channel="C0OPS", ts=ts, text="x")["retry_after"] in ("1", "2", "3")
+        assert refused(client.chat_update, channel="C0OPS", ts=ts, text="x")["retry_after"] in map(str, range(1, 11))
         assert [m.text for m in slack.messages("C0OPS")] == ["2", "2", "3"]
 
 

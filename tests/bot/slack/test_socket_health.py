@@ -70,6 +70,6 @@ def test_an_answer_of_any_shape_about_the_socket_is_followed_by_another_attempt(
     slack.faults.answer_with(answer, 1, "apps.connections.open")
     threading.Thread(target=_connect, args=(socket, 0.1), daemon=True).start()
     try:
-        slack.wait_until(socket.client.is_connected, 10)
+        slack.wait_until(socket.client.is_connected, 60)
     finally:
         socket.close()

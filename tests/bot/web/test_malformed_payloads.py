@@ -34,7 +34,7 @@ ACCESS = "  - {allow: [diagnose, digest, handoff], users: ['*'], channels: ['*']
 @pytest.fixture
 def talk(slack: SandboxServer, redis_url: str, tmp_path: Path, clusters_folder: Path) -> Iterator[Conversation]:
     config = load(write_config(clusters_folder, access=ACCESS))
-    client = connect(WorkerSettings(REDIS_URL=redis_url), config)
+    client = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
     with conversation(slack, client, config) as found:
         yield found
     client.close()

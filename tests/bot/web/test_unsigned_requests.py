@@ -14,9 +14,9 @@ import urllib3
 from bot.sandbox import RateLimits, SandboxServer, signed_headers
 from tests.bot.conftest import write_config
 from tests.redis_server import RedisServer
-from tests.system import System
+from tests.system import PATIENT, System
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MEBIBYTE = 1024 * 1024
@@ -29,7 +29,7 @@ def listener(tmp_path_factory: pytest.TempPathFactory, clusters_folder: Path) ->
     redis = RedisServer(folder)
     redis.start()
     try:
-        with SandboxServer(limits=RateLimits.off()) as slack:
+        with SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack:
             system = System(folder, redis, slack, write_config(clusters_folder))
             try:
                 system.start("listener")
@@ -86,7 +86,7 @@ def test_an_unsigned_body_of_any_shape_is_refused_before_it_is_read(listener: Sy
 def test_an_unsigned_command_with_an_invalid_timestamp_is_not_answered(listener: System) -> None:
     """A reply to its `response_url` would let anyone send requests from the bot's network."""
     with socket.create_server(("127.0.0.1", 0)) as somewhere:
-        somewhere.settimeout(2)
+        somewhere.settimeout(2)  # the listener refuses before it could send, and says so in its answer
         url = f"http://127.0.0.1:{somewhere.getsockname()[1]}/"
         body = f"command=%2Fegress-diag&text=list&user_id=U0ALICE&response_url={url}".encode()
         headers = {"Content-Type": FORM, "X-Slack-Signature": "v0=0", "X-Slack-Request-Timestamp": "soon"}
@@ -124,8 +124,10 @@ def test_half_open_requests_delay_neither_health_nor_slack(listener: System) -> 
                 stack.enter_context(socket.create_connection(("127.0.0.1", listener.port), 5)).sendall(start)
             began = time.monotonic()
             assert listener.ready() == 200
-            assert time.monotonic() - began < 1
-            assert listener.slack.say("/egress-diag help").ok, start
+            answer = listener.slack.say("/egress-diag help")
+            assert answer.ok, start
+            # A server that waited for these requests would answer when their time is over, after ten seconds.
+            assert time.monotonic() - began < 9
 
 
 def test_a_request_that_does_not_end_is_closed_within_its_time(listener: System) -> None:
@@ -142,7 +144,7 @@ def test_a_request_that_does_not_end_is_closed_within_its_time(listener: System)
             + b"\r\n\r\n"
         )
         began, open_ = time.monotonic(), set(held[:2])
-        while open_ and time.monotonic() - began < 30:
+        while open_ and time.monotonic() - began < 60:
             for each in list(open_):
                 try:
                     each.sendall(b"a")
@@ -154,8 +156,7 @@ def test_a_request_that_does_not_end_is_closed_within_its_time(listener: System)
                 except OSError:
                     open_.discard(each)
             time.sleep(0.5)
-        assert not open_, "still open after 30 s"
-        assert time.monotonic() - began < 15
+        assert not open_, "still open after a minute, though a byte comes now and then"
 
 
 def test_large_headers_are_refused(listener: System) -> None:

@@ -53,8 +53,8 @@ def test_the_process_ends_at_its_time_out(azure_fault: Fault, kube_fault: Fault 
             check=False,
         )
         took = time.monotonic() - began
-    # Starting the program and its libraries takes up to ten seconds on a busy machine.
-    assert took < TIMEOUT + 20, done.stderr
+    # Starting the program and its libraries takes ten seconds and more on a busy machine.
+    assert took < TIMEOUT + 45, done.stderr
     findings = orjson.loads(done.stdout)["findings"]
     unknown = [each for each in findings if each["status"] == "unknown" and "managedClusters" in each["summary"]]
     assert unknown, done.stderr

@@ -221,10 +221,10 @@ def test_a_throttled_request_is_repeated_after_retry_after(reader: Reader) -> No
 
 
 def test_continued_throttling_is_a_gap_before_the_deadline(reader: Reader) -> None:
-    with KubeServer(named("base"), faults=[Fault("/pods$", status=429, retry_after=1)]) as server:
+    with KubeServer(named("base"), faults=[Fault("/pods$", status=429, retry_after=4)]) as server:
         began = monotonic()
-        answer = reader(server).list_objects(Pod.origin, soon(1.9))
-        assert monotonic() - began < 1.9
+        answer = reader(server).list_objects(Pod.origin, soon(7))
+        assert monotonic() - began < 7
     assert isinstance(answer, Gap)
     assert answer.status == 429
 
@@ -293,7 +293,7 @@ def test_a_refused_connection(reader: Reader) -> None:
     assert found.list_objects(Pod.origin, soon()) == Gap(
         "kubernetes", "list", "pods", 0, f"{server.url} refuses the connection"
     )
-    assert monotonic() - began < 5
+    assert monotonic() - began < 15
 
 
 def test_a_connection_that_times_out(reader: Reader, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_a_connection_that_times_out(reader: Reader, tmp_path: Path) -> None:
             each.close()
     assert isinstance(answer, Gap)
     assert answer.status == 504
-    assert took < 2
+    assert took < 30
 
 
 def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:

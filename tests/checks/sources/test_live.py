@@ -226,9 +226,9 @@ def test_a_cluster_without_azure(anywhere: Any, tmp_path: Path) -> None:
 def test_a_read_that_timed_out_is_unknown_in_the_replay_too(anywhere: Any, tmp_path: Path) -> None:
     cluster = named("base")
     wanted = question(cluster, "team-egress/egw")
-    hanging = [Fault(r"/apis/apps/v1/deployments$", hang=8), Fault("/cnimanager|kube-egress.*/log$", hang=8)]
+    hanging = [Fault(r"/apis/apps/v1/deployments$", hang=15), Fault("/cnimanager|kube-egress.*/log$", hang=15)]
     recorder = RecordingSource(live(cluster, anywhere(cluster, hanging)), cluster.name)
-    found = report(recorder, wanted, timeout=3)
+    found = report(recorder, wanted, timeout=6)
     assert found.verdict == "inconclusive"
     recorder.write(tmp_path / "bundle")
     replayed = report(open_source(ClusterConfig(name="x", bundle=tmp_path / "bundle")), wanted)
@@ -255,9 +255,9 @@ def test_a_secret_in_a_log_reaches_neither_the_bundle_nor_a_finding(anywhere: An
 
 def test_slow_reads_run_in_parallel(anywhere: Any) -> None:
     cluster = named("base")
-    entry = anywhere(cluster, latency=0.05)
+    entry = anywhere(cluster, latency=0.2)
     wanted = question(cluster, "team-egress/egw")
     report(live(cluster, entry), wanted)  # loads the libraries and signs in
     found = report(live(cluster, entry), wanted)
-    # In sequence, about 35 lists and logs would take 50 ms each, and 6 reads of Azure 250 ms each.
-    assert found.duration_seconds < 35 * 0.05 + 6 * 0.25
+    # In sequence, about 35 lists and logs would take 200 ms each, and 6 reads of Azure at least as long.
+    assert found.duration_seconds < (35 + 6) * 0.2

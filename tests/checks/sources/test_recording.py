@@ -125,13 +125,13 @@ def test_a_read_in_flight_is_recorded_as_timed_out(tmp_path: Path) -> None:
     class Slow(RecordedSource):
         def list_objects(self, what: Listed, deadline: float) -> Answer:
             begun.set()
-            go_on.wait(10)
+            go_on.wait(60)
             return super().list_objects(what, deadline)
 
     source = RecordingSource(Slow(Recording("weu", NOW, (pod(),))), "weu")
     reading = Thread(target=source.list_objects, args=(Pod.origin, soon()))
     reading.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     source.write(tmp_path / "bundle")
     go_on.set()
     reading.join()

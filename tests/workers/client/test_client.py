@@ -30,7 +30,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Client]:
-    found = connect(WorkerSettings(REDIS_URL=redis_url), Config())
+    found = connect(WorkerSettings(REDIS_URL=redis_url), Config(), retry=True)
     yield found
     found.close()
 

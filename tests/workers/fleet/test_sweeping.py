@@ -32,7 +32,7 @@ GATEWAY = "team-egress/egw"
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Client]:
-    found = connect(WorkerSettings(redis_url=redis_url), CONFIG)
+    found = connect(WorkerSettings(redis_url=redis_url), CONFIG, retry=True)
     yield found
     found.close()
 

@@ -35,7 +35,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[ConnectedClient]:
-    found = connect(WorkerSettings(REDIS_URL=redis_url), config)
+    found = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
     yield found
     found.close()
 

@@ -37,7 +37,7 @@ from workers.records.handoff import Handoff, HandoffOrder
 from workers.records.run import Order, Run, RunState, Target
 from workers.runs.cluster_sources import ClusterSources
 from workers.runs.compare_and_set import Contended, Expected, Transitions, until_applied
-from workers.runs.documents import LockLost
+from workers.runs.documents import Documents, LockLost
 from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
 
 ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command/1")
@@ -53,7 +53,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
-    found = connect(WorkerSettings(REDIS_URL=redis_url), config)
+    found = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
     yield found
     found.close()
 
@@ -119,7 +119,7 @@ def test_a_worker_that_lost_its_lease_does_not_begin_the_run_of_another(client: 
 def test_a_begin_whose_reply_was_lost_is_one_attempt(own_redis: RedisServer, config: Config) -> None:
     """Redis executes each repetition of the command after its pause."""
     with (
-        closing(connect(WorkerSettings(REDIS_URL=own_redis.url), config)) as client,
+        closing(connect(WorkerSettings(REDIS_URL=own_redis.url), config, retry=True)) as client,
         closing(impatient(own_redis, config)) as slow,
     ):
         run = client.start(ORDER).run
@@ -220,6 +220,23 @@ def test_a_handoff_is_due_in_the_same_step(own_redis: RedisServer, config: Confi
         assert client.stores.documents.due(-1) == ("handoff/h1",)
 
 
+def test_one_notification_covers_the_changes_that_follow(client: Client, redis_client: redis.Redis) -> None:
+    for _ in range(3):
+        client.stores.documents.changed("run/1")
+    assert redis_client.llen("egress-diag:courier") == 1
+
+
+def test_a_notification_that_the_queue_did_not_take_does_not_cover_later_changes(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    """A document that is announced as told, and is not, would wait ten seconds for its next change."""
+    nowhere = make_publisher(WorkerSettings(REDIS_URL="redis://127.0.0.1:1/0"))
+    Documents(client.stores.redis, "egress-diag:", nowhere).changed("run/1")
+    assert redis_client.llen("egress-diag:courier") == 0
+    client.stores.documents.changed("run/1")
+    assert redis_client.llen("egress-diag:courier") == 1
+
+
 def test_an_expectation_that_does_not_hold_writes_nothing(redis_client: redis.Redis) -> None:
     transitions = Transitions(redis_client, "egress-diag:")
     redis_client.set("egress-diag:record", "old")
@@ -243,16 +260,18 @@ def test_a_race_that_is_lost_each_time_is_an_error() -> None:
 
 @pytest.mark.slow
 def test_a_lease_is_renewed_while_its_holder_works_and_free_soon_after_it_died(client: Client) -> None:
-    mine, other = client.stores.runs.lease("r1", 0.3), client.stores.runs.lease("r1", 0.3)
+    mine, other = client.stores.runs.lease("r1", 3), client.stores.runs.lease("r1", 60)
     assert mine.acquire()
     with mine.kept():
-        assert not threading.Event().wait(0.9)
+        assert not threading.Event().wait(4)
         assert not other.acquire()
     assert other.acquire(), "it was given back"
     assert not mine.renew()
     assert not mine.release()
-    assert not threading.Event().wait(0.4)
-    assert mine.renew(), "it expired, and no other process took it"
+    short = client.stores.runs.lease("r2", 0.1)
+    assert short.acquire()
+    assert not threading.Event().wait(0.3)
+    assert short.renew(), "it expired, and no other process took it"
 
 
 def test_a_run_that_fails_with_an_exception_is_not_said_to_have_killed_its_worker(

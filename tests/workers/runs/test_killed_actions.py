@@ -23,7 +23,7 @@ from workers.client.actions import ActionClient
 from workers.records.action import ActionRecord, ActionState
 from workers.tasks.action_tasks import follow_actions
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 KILLS = 8
 
@@ -60,7 +60,7 @@ class KilledWorker:
         self._process.wait()
 
 
-def until(client: ConnectedClient, action_id: str, *states: ActionState, seconds: float = 60) -> ActionRecord:
+def until(client: ConnectedClient, action_id: str, *states: ActionState, seconds: float = 90) -> ActionRecord:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         follow_actions(client.stores)

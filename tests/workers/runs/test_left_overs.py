@@ -115,7 +115,7 @@ def test_without_a_worker_of_the_queue_no_search_is_sent(client: Client) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(500)
 def test_after_a_kill_and_the_loss_of_its_record_the_next_worker_deletes_the_job(
     redis_server: RedisServer, redis_url: str, tmp_path: Path
 ) -> None:
@@ -128,7 +128,7 @@ def test_after_a_kill_and_the_loss_of_its_record_the_next_worker_deletes_the_job
             action, _ = ActionClient(client.stores).request(ordered(ActionKind.PROBE_POD))
             until(client, action.id, ActionState.PLANNED)
             assert isinstance(ActionClient(client.stores).approve(action.id, "U0ALICE"), ActionRecord)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 150
             while not server.jobs and time.monotonic() < deadline:
                 time.sleep(0.02)
             worker.kill()

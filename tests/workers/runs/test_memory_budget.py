@@ -34,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def client(server: RedisServer) -> Iterator[ConnectedClient]:
-    made = connect(WorkerSettings(REDIS_URL=server.url), Config())
+    made = connect(WorkerSettings(REDIS_URL=server.url), Config(), retry=True)
     yield made
     made.close()
 

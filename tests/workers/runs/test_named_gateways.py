@@ -47,7 +47,7 @@ def client(redis_url: str, folder: Path) -> Iterator[Client]:
         "  - {allow: [], users: ['*'], gateways: [egw]}\n"
         "  - {allow: [diagnose], users: ['*']}\n"
     )
-    found = connect(WorkerSettings(REDIS_URL=redis_url), load(folder / "egress-diag.yaml"))
+    found = connect(WorkerSettings(REDIS_URL=redis_url), load(folder / "egress-diag.yaml"), retry=True)
     yield found
     found.close()
 

@@ -32,7 +32,7 @@ from workers.queue.presence import Presence
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Order, Run, RunState, Target
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Installation:
 
     def scrape(self, name: str) -> str:
         try:
-            with urlopen(f"http://127.0.0.1:{self.metrics[name]}/metrics", timeout=3) as answer:
+            with urlopen(f"http://127.0.0.1:{self.metrics[name]}/metrics", timeout=20) as answer:
                 return str(answer.read().decode())
         except OSError:  # not yet listening, or it did not answer in time
             return ""
@@ -111,13 +111,13 @@ def installation(folder: Path, clusters: str) -> Iterator[Installation]:
         "REDIS_URL": server.url,
         "EGRESS_DIAG_CONFIG": str(config),
         "EGRESS_DIAG_TICK": "1",
-        "EGRESS_DIAG_LEASE": "3",
+        "EGRESS_DIAG_LEASE": "8",
         "EGRESS_DIAG_CONCURRENCY": "1",
         "SLACK_BOT_TOKEN": "xoxb-made-up-token",
         "SLACK_SIGNING_SECRET": "made-up-signing-secret",
         "SLACK_API_URL": "http://127.0.0.1:1/api/",
     }
-    client = connect(WorkerSettings(REDIS_URL=server.url), load(config))
+    client = connect(WorkerSettings(REDIS_URL=server.url), load(config), retry=True)
     made = Installation(folder, server, config, client, environment)
     try:
         yield made
@@ -166,13 +166,14 @@ def test_logs_metrics_and_presence_of_each_process(replay: Installation) -> None
         assert "xoxb-made" not in replay.log(name)
         assert "made-up-signing" not in replay.log(name)
 
+    replay.wait(lambda: "egress_diag_runs_total{" in replay.scrape("worker"), "the worker counts nothing")
     worker = replay.scrape("worker")
     assert 'egress_diag_runs_total{cluster="prod",outcome="healthy"} 1.0' in worker
     assert "egress_diag_run_seconds_count 1.0" in worker
     assert 'egress_diag_stage_seconds_count{stage="istio"} 1.0' in worker
-    beat = replay.scrape("beat")
-    assert 'egress_diag_queue_age_seconds{queue="diagnose"} 0.0' in beat
-    assert "egress_diag_courier_lag_seconds" in beat
+    empty = 'egress_diag_queue_age_seconds{queue="diagnose"} 0.0'
+    replay.wait(lambda: empty in replay.scrape("beat"), "the beat does not show the queue as empty")
+    assert "egress_diag_courier_lag_seconds" in replay.scrape("beat")
     replay.wait(lambda: "egress_diag_deliveries_total{" in replay.scrape("courier"), "the courier counts nothing")
     # Nothing listens on port 1: the courier's deliveries are counted by their outcome.
     replay.wait(
@@ -195,7 +196,7 @@ def processes_are_known(replay: Installation) -> None:
         )
         assert "diagnose" in found["worker"].queues
         replay.processes["worker"].terminate()
-        assert replay.processes["worker"].wait(20) == 0
+        assert replay.processes["worker"].wait(60) == 0
         assert "worker" not in {process.role for process in present.present(datetime.now(UTC))}
 
 
@@ -205,6 +206,7 @@ def test_reads_of_a_cluster_are_counted_by_their_outcome(tmp_path: Path) -> None
         live.ready("worker")
         run = live.order("k1")
         live.wait(lambda: live.run(run).state.ended, "the run does not end")
+        live.wait(lambda: "egress_diag_source_calls_total{" in live.scrape("worker"), "the worker counts nothing")
         worker = live.scrape("worker")
         assert 'egress_diag_source_calls_total{outcome="ok",source="kubernetes"}' in worker
         assert 'egress_diag_source_seconds_count{source="kubernetes"}' in worker
@@ -237,13 +239,13 @@ def test_a_worker_that_is_stopped_in_mid_run_loses_nothing(tmp_path: Path) -> No
 
 
 def test_a_worker_that_is_stopped_shortly_before_the_end_of_a_run_ends_it_first(tmp_path: Path) -> None:
-    with slow_cluster(tmp_path, 2) as slow:
+    with slow_cluster(tmp_path, 1) as slow:
         slow.start("first", "worker")
         slow.ready("first")
         run = slow.order("k1")
         slow.wait(lambda: slow.run(run).state is RunState.RUNNING, "the run does not begin")
         slow.processes["first"].send_signal(signal.SIGTERM)
-        assert slow.processes["first"].wait(30) == 0
+        assert slow.processes["first"].wait(60) == 0
         assert (slow.run(run).state, slow.run(run).attempts) == (RunState.DONE, 1)
 
 
@@ -280,7 +282,7 @@ def test_a_run_and_its_reads_are_traced_where_a_collector_is_named(tmp_path: Pat
         run = live.order("k1")
         live.wait(lambda: live.run(run).state.ended, "the run does not end")
         live.processes["worker"].terminate()
-        assert live.processes["worker"].wait(20) == 0
+        assert live.processes["worker"].wait(60) == 0
         assert any(b"diagnose" in body for _, body in kept), "a worker that stops sends the remaining spans first"
         collector.shutdown()
     spans = []

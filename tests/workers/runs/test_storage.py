@@ -37,7 +37,7 @@ class Storage:
         (folder / "egress-diag.yaml").write_text("clusters: [{name: prod, bundle: bundle}]\n")
         self.folder = folder
         config = load(folder / "egress-diag.yaml")
-        self.client = connect(WorkerSettings(REDIS_URL=url, EGRESS_DIAG_WATCH_INTERVAL=0.001), config)
+        self.client = connect(WorkerSettings(REDIS_URL=url, EGRESS_DIAG_WATCH_INTERVAL=0.001), config, retry=True)
         self.diagnoser = Diagnoser(self.client.stores, ClusterSources(config))
         self.redis = redis.Redis.from_url(url)
         self.set_broken(broken=False)

@@ -51,7 +51,7 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
-    found = connect(WorkerSettings(REDIS_URL=redis_url), config)
+    found = connect(WorkerSettings(REDIS_URL=redis_url), config, retry=True)
     yield found
     found.close()
 
