@@ -21,6 +21,19 @@ SEED = 20261129
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
 
 ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    ("checks/steps", 18, ("tests/checks/steps", "tests/simulation", "tests/scenarios")),
+    (
+        "checks/sources/current_cluster.py",
+        6,
+        ("tests/checks/sources/test_current_cluster.py", "tests/test_contract_context.py"),
+    ),
+    ("checks/catalogue/network/egress_range_blocked.py", 4, ("tests/scenarios",)),
+    ("checks/catalogue/network/tunnel_ports_blocked.py", 4, ("tests/scenarios",)),
+    ("checks/catalogue/static_gateway/pods_older_than_configuration.py", 4, ("tests/scenarios",)),
+    ("checks/catalogue/istio/traffic_failing.py", 4, ("tests/scenarios",)),
+    ("checks/azure", 4, ("tests/checks/azure", "tests/scenarios")),
+    ("workers/runs/cards.py", 4, ("tests/workers/runs/test_cards.py", "tests/bot/test_card.py")),
+    ("workers/runs/card_changes.py", 4, ("tests/workers/runs/test_cards.py", "tests/bot/test_card.py")),
     (
         "checks/engine",
         40,
