@@ -98,7 +98,7 @@ def ask(*words: str | Path, cwd: Path = Path("/"), env: Mapping[str, str] = ENVI
         code, out, err = _command_server().run(command, cwd, given.encode())
     else:
         done = subprocess.run(
-            command, cwd=cwd, env=dict(env), input=given.encode(), capture_output=True, timeout=60, check=False
+            command, cwd=cwd, env=dict(env), input=given.encode(), capture_output=True, timeout=240, check=False
         )
         code, out, err = done.returncode, done.stdout, done.stderr
     answer = Answer(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))

@@ -33,6 +33,8 @@ from workers.tasks.execution import Diagnoser
 
 ALERTS_TOKEN = "token-of-alerts"
 """The bearer token of alerts in conversations."""
+_SOON = 4.0
+"""Seconds: `play` waits for what is due sooner."""
 
 
 class ListenerThreads(ThreadPoolExecutor):
@@ -122,7 +124,8 @@ class Conversation:
             busy = True
         for document in self.client.stores.documents.due(0):
             outcome = self.courier.deliver(document)
-            busy = busy or not outcome.limited
+            # A watch edits its message every ten seconds at most; its end is shown at once.
+            busy = busy or not (outcome.limited or (outcome.retry_seconds or 0.0) > _SOON)
         return busy
 
     @property

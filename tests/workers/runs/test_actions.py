@@ -63,7 +63,7 @@ def write_config(
 
 def connected(redis_url: str, config: Path) -> Client:
     return connect(
-        WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=2, EGRESS_DIAG_TICK=1), load(config), retry=True
+        WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=60, EGRESS_DIAG_TICK=1), load(config), retry=True
     )
 
 

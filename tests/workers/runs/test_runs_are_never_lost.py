@@ -84,7 +84,7 @@ def config(folder: Path) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
-    found = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=2, EGRESS_DIAG_TICK=1), config, retry=True)
+    found = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=60, EGRESS_DIAG_TICK=1), config, retry=True)
     yield found
     found.close()
 

@@ -53,7 +53,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[ConnectedClient]:
-    found = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=2, EGRESS_DIAG_TICK=1), config, retry=True)
+    found = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=60, EGRESS_DIAG_TICK=1), config, retry=True)
     yield found
     found.close()
 
