@@ -27,7 +27,10 @@ once, which waits for these tests: the fifth file is short.
 
 
 _SLOW_TIMEOUT = 500
-"""Seconds for a slow test that names no time limit: it may wait several times, for up to 90 s each on a busy machine."""
+"""Seconds for a slow test that names no time limit.
+
+On a busy machine, it may wait several times for up to 90 s.
+"""
 
 _LONG = ("test_scenarios", "test_language", "test_incidents", "test_trace")
 """Fast tests that take several seconds together.

@@ -162,9 +162,9 @@ class System:
             return 0
 
     def idle(self) -> None:
-        """Wait until nothing is left to do: no run, no check of a watch, and no message that is not delivered.
+        """Wait until no run is active, and every message is delivered.
 
-        What an earlier test has started appears before this returns, and not during the next test.
+        Runs of an earlier test are shown before the next test begins.
         """
         prefix, quiet = "egress-diag:", 0
         with redis.Redis.from_url(self.redis.url, socket_timeout=10) as client:

@@ -63,7 +63,7 @@ class WorkspaceReader:
         """The changes of messages, in order."""
         return tuple(change for change in self.workspace.changes() if change.message is not None)
 
-    def wait_until(self, condition: Callable[[], _T | None], timeout: float = 30.0) -> _T:
+    def wait_until(self, condition: Callable[[], _T | None], timeout: float = 90.0) -> _T:
         """Wait for the condition and return its first truthy value.
 
         The TimeoutError quotes the latest messages.

@@ -99,7 +99,7 @@ class Conversation:
     def play(self, timeout: float = 90) -> None:
         """Do all due work of workers, beat and courier, until nothing is left to do.
 
-        That includes the work of listeners, which go on after they have acknowledged.
+        Listeners work on after they have acknowledged; `play` waits for them.
         """
         until, quiet = time.monotonic() + timeout, 0
         while quiet < 3:

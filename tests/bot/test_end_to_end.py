@@ -62,7 +62,7 @@ def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
 
 
 def idle(system: System) -> None:
-    """Wait until nothing that an earlier test has started is left to do, and let every incident be over."""
+    """Wait until everything that earlier tests started has ended; then end every incident."""
     system.idle()
     system.end_incidents()
 

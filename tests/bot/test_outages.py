@@ -42,7 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def system(shared: System) -> System:
-    """The shared system, with every process that the other test lost, and without what that test left."""
+    """The shared system, with every process, and without anything that the other test left."""
     shared.slack.faults.clear()
     for name in shared.ended():
         shared.start(name)

@@ -18,7 +18,10 @@ _ENABLE = re.compile(
 
 
 def refused(cluster: Callable[[], Cluster], findings: Iterable[Finding]) -> list[str]:
-    """The printed commands that azure-cli refuses; the cluster is read only if a command enables a gateway."""
+    """The printed commands that azure-cli refuses.
+
+    The cluster is composed only if a command enables a gateway.
+    """
     commands = [action.command for finding in findings for action in finding.actions]
     enabling = [each for each in commands if _ENABLE.search(each)]
     if not enabling:

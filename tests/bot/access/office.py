@@ -187,7 +187,7 @@ class Office:
         }
 
     def done(self, kind: Any, payload: Mapping[str, object]) -> str:
-        """Deliver a payload and wait until its listener has ended, which acknowledges before it works."""
+        """Deliver a payload and wait for its listener, which acknowledges before it works."""
         body = self.send(kind, payload)
         self.talk.slack.wait_until(lambda: not self.talk.listeners.busy, 60)
         return body

@@ -276,7 +276,10 @@ def test_a_message_that_slack_never_accepts_holds_up_no_other(
 
 
 LATE = 6.0
-"""Seconds after which a post arrives; its courier gives up after one. On a busy machine, the next attempts take a while."""
+"""Seconds after which a post arrives.
+
+Its courier gives up after one; on a busy machine, the next attempts take a while.
+"""
 
 
 def arrived(slack: SandboxServer, name: str) -> int:

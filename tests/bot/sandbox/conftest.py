@@ -17,7 +17,10 @@ from bot.sandbox import RateLimits, SandboxServer, Timing
 
 @pytest.fixture
 def timing() -> Timing:
-    """Longer times for an answer than Slack's, for a busy machine; tests of a missing answer choose a shorter one."""
+    """Longer times for an answer than Slack's, for a busy machine.
+
+    Tests of a missing answer choose a shorter one.
+    """
     return Timing(answer_seconds=20.0, trigger_seconds=20.0, retry_after_seconds=(0.0, 0.05, 0.05))
 
 

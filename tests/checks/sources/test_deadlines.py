@@ -24,14 +24,14 @@ TIMEOUT = 8
 @pytest.mark.parametrize(
     ("azure_fault", "kube_fault"),
     [
-        (Fault("managedClusters", status=429, retry_after=60), None),
-        (Fault("token", status=429, retry_after=60), None),
-        (Fault("managedClusters", hang=60), Fault("/pods$", hang=60)),
+        (Fault("managedClusters", status=429, retry_after=600), None),
+        (Fault("token", status=429, retry_after=600), None),
+        (Fault("managedClusters", hang=600), Fault("/pods$", hang=600)),
     ],
     ids=["Azure is throttled", "the sign-in is throttled", "both hang"],
 )
 def test_the_process_ends_at_its_time_out(azure_fault: Fault, kube_fault: Fault | None, tmp_path: Path) -> None:
-    """Before, it ended when the pause of 60 seconds was over."""
+    """Before, it ended when the pause of ten minutes was over."""
     with (
         KubeServer(named("base"), faults=[kube_fault] if kube_fault else []) as kube,
         AzureServer(named("base"), faults=[azure_fault]) as azure,
@@ -49,12 +49,12 @@ def test_the_process_ends_at_its_time_out(azure_fault: Fault, kube_fault: Fault 
             env=environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=400,
             check=False,
         )
         took = time.monotonic() - began
-    # Starting the program and its libraries takes ten seconds and more on a busy machine.
-    assert took < TIMEOUT + 45, done.stderr
+    # Starting the program and its libraries takes up to a minute on a busy machine.
+    assert took < TIMEOUT + 300, done.stderr
     findings = orjson.loads(done.stdout)["findings"]
     unknown = [each for each in findings if each["status"] == "unknown" and "managedClusters" in each["summary"]]
     assert unknown, done.stderr

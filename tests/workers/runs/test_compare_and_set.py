@@ -229,7 +229,7 @@ def test_one_notification_covers_the_changes_that_follow(client: Client, redis_c
 def test_a_notification_that_the_queue_did_not_take_does_not_cover_later_changes(
     client: Client, redis_client: redis.Redis
 ) -> None:
-    """A document that is announced as told, and is not, would wait ten seconds for its next change."""
+    """The document would otherwise wait ten seconds for its next notification."""
     nowhere = make_publisher(WorkerSettings(REDIS_URL="redis://127.0.0.1:1/0"))
     Documents(client.stores.redis, "egress-diag:", nowhere).changed("run/1")
     assert redis_client.llen("egress-diag:courier") == 0

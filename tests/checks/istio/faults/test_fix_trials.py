@@ -1,4 +1,4 @@
-"""A fix is offered only if it gets the request further, and its effect names only requests of others."""
+"""A fix must get its request further, and its effect names only requests for other hosts."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -81,7 +81,7 @@ def test_a_fix_that_gets_the_request_no_further_is_not_proved() -> None:
 
 
 def test_the_effect_on_others_does_not_name_the_requested_host() -> None:
-    """The fix for POST requests also changes GET requests to the host, which is what the title of the fix says."""
+    """The fix for POST requests also changes GET requests to the host, as its title says."""
     about = broken(without_gateway_rule(), method="POST")
     _, fix = proved_fix(about)
     assert effect_on_others(about, (), fix.changes) == NO_EFFECT
