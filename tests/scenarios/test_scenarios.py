@@ -21,7 +21,6 @@ from checks.model.kubectl_context import without_context
 from tests.language.finding import broken_rules
 from tests.language.texts import Kind, Text
 from tests.scenarios.cases import ONLY_UNKNOWN, Case, all_cases, cases_of
-from tests.simulation.enabled_gateways import refused
 
 CHECKS = catalogue()
 
@@ -326,15 +325,6 @@ def test_label_selectors_are_valid_in_kubernetes() -> None:
                 value = pair.partition("=")[2]
                 assert len(value) <= 63, f"{finding.code}: {action.command}"
                 assert re.fullmatch(r"([A-Za-z0-9]([\w.-]*[A-Za-z0-9])?)?", value), f"{finding.code}: {action.command}"
-
-
-def test_no_command_enables_a_gateway_as_it_is_enabled_already() -> None:
-    wrong = {
-        f"{case.check.code} {case.name}: {command}"
-        for case in all_cases()
-        for command in refused(lambda case=case: case.asked[0], case.run[0])  # type: ignore[misc]
-    }
-    assert wrong == set()
 
 
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN])
