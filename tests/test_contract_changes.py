@@ -123,6 +123,24 @@ def test_the_document_is_that_of_the_state_now(tmp_path: Path) -> None:
     assert applied["root_causes"] == [change["check"]]
 
 
+def test_the_route_of_the_host_is_shown_in_both_states(tmp_path: Path) -> None:
+    out = proposed("--with", file(tmp_path, DENY), "--host", "edition.cnn.com:80").out
+    assert "Route now   http://edition.cnn.com goes through" in out
+    assert "If applied  http://edition.cnn.com fails at the hop" in out
+
+
+def test_another_source_address_is_no_lost_route_and_is_said(tmp_path: Path) -> None:
+    entry = next(each for each in named("base").objects if each["kind"] == "ServiceEntry")
+    fixed = {**entry["spec"], "resolution": "STATIC", "endpoints": [{"address": "203.0.113.9"}]}
+    static = {**entry, "metadata": {"name": "cnn", "namespace": "team-egress"}, "spec": fixed}
+    [own] = [each for each in named("base").objects if each["kind"] == "StaticGatewayConfiguration"]
+    metadata = {"name": "sgc", "namespace": "team-egress"}
+    excluded = {**own, "metadata": metadata, "spec": {**own["spec"], "excludeCidrs": ["10.0.0.0/8", "203.0.113.0/24"]}}
+    answer = proposed("--with", file(tmp_path, static, excluded))
+    assert answer.code == 0
+    assert "but the source IP address of 1 route would change." in answer.out
+
+
 def test_a_part_that_is_not_known_exits_3(tmp_path: Path) -> None:
     answer = proposed("--with", file(tmp_path, UNREAD))
     assert answer.code == 3

@@ -115,6 +115,16 @@ def test_a_sweep_checks_the_gateways_of_the_context(environment: Mapping[str, st
     )
 
 
+def test_a_change_is_evaluated_over_a_live_cluster(environment: Mapping[str, str], tmp_path: Path) -> None:
+    route = "VirtualService/team-egress/direct-cnn-through-egress-gateway"
+    answer = run("diagnose", GATEWAY, "--without", route, "--output", "json", environment=environment, folder=tmp_path)
+    applied = answer.document["if_applied"]
+    assert (answer.code, answer.document["verdict"], applied["verdict"]) == (1, "healthy", "broken")
+    assert [each["if_applied"]["outcome"] for each in applied["routes"]] == ["bypasses"]
+    swept = run("sweep", "--without", route, environment=environment, folder=tmp_path)
+    assert (swept.code, "1 gateway in 1 cluster: 1 would break" in swept.out) == (1, True)
+
+
 def test_without_a_kubeconfig_the_error_says_how_to_get_one(tmp_path: Path) -> None:
     message = refused("diagnose", GATEWAY, cwd=tmp_path)
     assert message.startswith(

@@ -88,7 +88,7 @@ def _exit_if_applied(
     from checks.facts.change_input import BadChange
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
     from checks.reports import change_document, change_markdown, change_text
-    from checks.sources.run import run_if_applied
+    from checks.sources.run_if_applied import run_if_applied
 
     try:
         found = run_if_applied(source, question, chosen, timeout, proposed, form == "json")

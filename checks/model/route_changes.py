@@ -58,6 +58,12 @@ class RouteChange:
         return self.now.outcome is Outcome.THROUGH and self.then.outcome not in (Outcome.THROUGH, Outcome.UNKNOWN)
 
     @property
+    def moved(self) -> bool:
+        """Whether it goes through the gateway in both states, with another source IP address."""
+        through = self.now.outcome is self.then.outcome is Outcome.THROUGH
+        return through and self.now.source_address != self.then.source_address
+
+    @property
     def gained(self) -> bool:
         """Whether it goes through the gateway after the change, and not now."""
         return self.then.outcome is Outcome.THROUGH and self.now.outcome is not Outcome.THROUGH

@@ -12,6 +12,7 @@ from checks.model.inert_text import inert
 from checks.model.route_changes import RouteChange
 from checks.reports.change_wording import (
     EFFECT_TITLES,
+    asked_route_lines,
     conclusion,
     headline_if_applied,
     not_judged_lines,
@@ -41,6 +42,8 @@ def _lines(found: IfApplied) -> Iterator[str]:
     yield "| --- | --- |"
     yield f"| now | {escaped(headline(found.now))} |"
     yield f"| if applied | {escaped(headline_if_applied(found))} |"
+    for label, sentence in asked_route_lines(found):
+        yield f"| {label.lower()} | {escaped(sentence)} |"
     yield from _routes(found)
     yield from _findings(found)
     yield from _not_known(found)
@@ -72,7 +75,17 @@ def _routes(found: IfApplied) -> Iterator[str]:
 
 
 def _route_mark(change: RouteChange) -> str:
-    return "❌" if change.lost else "❔" if change.became_unknown else "✅" if change.gained else "▫️"
+    return (
+        "❌"
+        if change.lost
+        else "❔"
+        if change.became_unknown
+        else "✅"
+        if change.gained
+        else "⚠️"
+        if change.moved
+        else "▫️"
+    )
 
 
 def _findings(found: IfApplied) -> Iterator[str]:

@@ -7,6 +7,7 @@ from checks.facts.laying import Laying
 from checks.model.findings import Finding
 from checks.reports.change_wording import (
     EFFECT_TITLES,
+    asked_route_lines,
     conclusion,
     headline_if_applied,
     not_judged_lines,
@@ -24,6 +25,8 @@ def change_lines(found: IfApplied) -> Iterator[str]:
     yield ""
     yield from _labelled("Now", headline(found.now), "")
     yield from _labelled("If applied", headline_if_applied(found), "")
+    for label, sentence in asked_route_lines(found):
+        yield from _labelled(label, sentence, "")
     yield from _objects(found)
     yield from _routes(found)
     for effect, title in EFFECT_TITLES.items():

@@ -47,6 +47,9 @@ def conclusion(found: IfApplied) -> str:
         return "Not known whether this change breaks egress: see the parts that are not checked."
     if found.verdict is Verdict.INCONCLUSIVE:
         return "Not known whether this change breaks egress: checks that decide were not made."
+    moved = sum(each.moved for each in found.routes)
+    if moved:
+        return f"This change breaks nothing, but the source IP address of {plural(moved, 'route')} would change."
     if found.changes_anything:
         return "This change breaks nothing; the differences are below."
     return "This change breaks nothing: no finding, route or verdict differs."
@@ -76,6 +79,13 @@ def not_judged_lines(found: IfApplied) -> Iterator[str]:
     for (kind, reason), refs in groups.items():
         named = refs[0] if len(refs) == 1 else plural(len(refs), kind)
         yield f"{named}: {reason}"
+
+
+def asked_route_lines(found: IfApplied) -> Iterator[tuple[str, str]]:
+    """The route of the question's host in both states, each with its label."""
+    if found.now.route is not None and found.then.route is not None:
+        yield "Route now", found.now.route.summary
+        yield "If applied", found.then.route.summary
 
 
 def request_line(change: RouteChange) -> str:

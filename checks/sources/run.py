@@ -9,13 +9,11 @@ from time import monotonic
 
 from checks.engine.check import Check
 from checks.engine.diagnosis import Diagnosis, Evaluated, diagnose, needed
-from checks.engine.if_applied import ROUTE_READS, IfApplied, if_applied, proposed_state
 from checks.engine.readings import record
 from checks.engine.route_tracing import traced_reads
 from checks.engine.settings_snapshot import snapshot
 from checks.facts.fact import Gap
 from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
 from checks.model.findings import Report
 from checks.model.question import Question
@@ -42,40 +40,11 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
             case Diagnosis():
                 if missing := step.missing_gateway() or step.mistyped_client():
                     raise missing
-                yield _with_settings(step, step.finish(monotonic() - began))
+                yield with_settings(step, step.finish(monotonic() - began))
 
 
-def run_if_applied(
-    source: Source,
-    question: Question,
-    checks: Sequence[Check],
-    timeout: float,
-    proposed: Proposal,
-    recipes: bool = True,
-) -> IfApplied:
-    """Diagnose the gateway as it is, and as it would be after the proposal.
-
-    The cluster is read once. `recipes` as for `Diagnosis.finish`.
-
-    Raises the errors of `run`, and BadChange if an object to delete does not exist.
-    """
-    began = monotonic()
-    store = FactStore(source.now())
-    question = replace(question, cluster=question.cluster.in_recorded_context(source.kubectl_context()))
-    readings = gather(source, needed(checks) | traced_reads(question) | ROUTE_READS, store, began + timeout)
-    now = Diagnosis(store, question, checks)
-    for reading in readings:
-        record(store, reading)
-    now.advance()
-    if missing := now.missing_gateway():
-        raise missing
-    report = _with_settings(now, now.finish(monotonic() - began, recipes))
-    state = proposed_state(store, proposed)
-    found = if_applied(report, question, now.target, checks, store, state, recipes)
-    return replace(found, then=replace(found.then, duration_seconds=round(monotonic() - began, 3)))
-
-
-def _with_settings(done: Diagnosis, report: Report) -> Report:
+def with_settings(done: Diagnosis, report: Report) -> Report:
+    """The report of a diagnosis with the gateway's settings."""
     if done.target is None:
         return report
     return replace(report, settings=snapshot(done.store, done.target))

@@ -9,7 +9,7 @@ from checks.engine.if_applied import FindingEffect, IfApplied
 from checks.facts.proposal import proposal
 from checks.model.findings import Status
 from checks.sources.recorded import RecordedSource
-from checks.sources.run import run_if_applied
+from checks.sources.run_if_applied import run_if_applied
 from tests.changes.cases import GATEWAY, ChangeCase
 from tests.recordings import question, recording
 

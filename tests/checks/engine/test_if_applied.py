@@ -14,7 +14,7 @@ from checks.facts.proposal import proposal
 from checks.model.findings import Finding, Report, Severity, Stage, Status, Verdict
 from checks.model.route import Outcome
 from checks.sources.recorded import RecordedSource
-from checks.sources.run import run_if_applied
+from checks.sources.run_if_applied import run_if_applied
 from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import question, recording
 
