@@ -39,6 +39,7 @@ PLUGIN_CA = "https://learn.microsoft.com/azure/aks/istio-plugin-ca"
 ISTIO_EGW = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway/"
 ISTIO_TLSO = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway-tls-origination/"
 ISTIO_WILDCARD = "https://istio.io/latest/docs/tasks/traffic-management/egress/wildcard-egress-hosts/"
+ISTIO_DNS = "https://istio.io/latest/docs/ops/configuration/traffic-management/dns-proxy/"
 ISTIO_LOG = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
 
 AZ_VERSION = "needs az 2.80.0 or later"

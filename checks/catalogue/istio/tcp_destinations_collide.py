@@ -35,8 +35,9 @@ def tcp_destinations_collide(facts: Facts) -> Iterator[Observation]:
 
     Why it matters: connections to one database arrive at another one, or bypass the gateway.
 
-    What usually fixes it: addresses in both ServiceEntries, another port of the gateway's Service for one of the hosts, or
-    a TLS server with the mesh's own certificates (ISTIO_MUTUAL), which distinguishes hosts by SNI.
+    What usually fixes it: DNS proxying at the sidecars, which gives each ServiceEntry an address, or addresses in both. At
+    the gateway another port of its Service for one of the hosts, or a TLS server with the mesh's own certificates
+    (ISTIO_MUTUAL).
 
     Source: article IST-3; Istio's ServiceEntry and Gateway references; docs/domain/istiod-behaviour.md#plain-tcp-port."""
     facts.all(ServiceEntry)

@@ -21,7 +21,7 @@ from checks.istio.faults.uncertain_routes import uncertain_routes
 from checks.istio.fixes.show_commands import list_kind
 from checks.istio.request.client_request import as_written
 from checks.istio.request.outcome import Result
-from checks.model.findings import Evidence, Involved, Observation, Status, fail, skip, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, skip, warn
 from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
@@ -221,9 +221,16 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Se
         f"{sentence}{whom}: {consequence}.",
         subject=f"host {hosts[0]}" if len(hosts) == 1 else evidence[0].resource,
         evidence=evidence,
-        actions=fix_actions(facts, facts.question.host or as_written(first.host), proved),
+        actions=_actions(facts, facts.question.host or as_written(first.host), [each for _, each in alike]),
         about=[*(Involved("host", each) for each in hosts), *involved],
     )
+
+
+def _actions(facts: Facts, host: str, alike: Sequence[Proved]) -> list[Action]:
+    """The fix of a fault, with the steps for its other clients if it has steps for each."""
+    actions = fix_actions(facts, host, alike[0])
+    more = (step for each in alike[1:] if each.fix is not None for step in each.fix.steps)
+    return list(dict.fromkeys((*actions, *more)))
 
 
 def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRoute], sentence: str) -> str:

@@ -16,6 +16,7 @@ from tests.clusters.compose import identity
 from tests.simulation.cluster_copy import ClusterCopy
 from tests.simulation.controllers.admission import create_refusals
 from tests.simulation.controllers.healthy import condition, created, owned_by, owns
+from tests.simulation.controllers.service_entries import allocate_addresses
 from tests.simulation.controllers.starts import start_obstacles
 
 
@@ -222,11 +223,14 @@ def _inject(copy: ClusterCopy, namespace: str, template: Manifest, spec: Manifes
     )
     if wanted != "true" or present or not revision:
         return
-    proxy = {
+    proxy: Manifest = {
         "name": "istio-proxy",
         "image": "mcr.microsoft.com/oss/v2/istio/proxyv2:v1.30.2-1",
         "args": ["proxy", "sidecar"],
     }
+    if "ISTIO_META_DNS_CAPTURE" in str((template["metadata"].get("annotations") or {}).get("proxy.istio.io/config")):
+        proxy["env"] = [{"name": "ISTIO_META_DNS_CAPTURE", "value": "true"}]
+        allocate_addresses(copy)
     spec["containers"] = [*spec["containers"], proxy]
     template["metadata"]["annotations"] = {
         **(template["metadata"].get("annotations") or {}),

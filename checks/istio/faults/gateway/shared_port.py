@@ -12,6 +12,7 @@ from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import gateway_hop, is_bound
+from checks.istio.fixes.dns_proxy import capture_dns
 from checks.istio.fixes.fields import appended, name_for_host
 from checks.istio.fixes.gateways import moved_rules, moved_server, new_server, with_own_server
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server
@@ -114,7 +115,9 @@ class TcpAtSidecar(TcpCollision):
         )
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix("Add addresses to both ServiceEntries, or use another port for one of them")
+        title = "Add addresses to both ServiceEntries, or use another port for one of them"
+        clients = broken.request.clients
+        yield Fix(title, steps=capture_dns(clients.pods or (clients.pod,), sorted(self._contested)))
 
 
 class TcpAtGateway(TcpCollision):
