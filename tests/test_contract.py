@@ -246,6 +246,24 @@ def test_the_namespace_may_be_an_option() -> None:
     assert answer.document["gateway"] == {"namespace": "team-egress", "name": "egw"}
 
 
+def test_quiet_prints_the_verdict_and_the_root_causes_in_80_columns(bundle: Path) -> None:
+    whole = diagnosed(bundle)
+    gateway = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))["gateway"]
+    quiet = ask("diagnose", "any", gateway, "--bundle", bundle, "--quiet")
+    lines = quiet.out.splitlines()
+    assert quiet.code == whole.code
+    assert lines[0].lower().startswith(f"{whole.document['verdict']}: ")
+    assert max(map(len, lines)) <= 80
+    roots = {f["code"] for f in whole.document["findings"] if f["status"] == "fail" and not f["explained_by"]}
+    assert {line.split()[2] for line in lines if line.startswith("Root cause  ")} == roots
+    assert "kubectl" not in quiet.out
+
+
+@pytest.mark.parametrize("form", ["json", "markdown"])
+def test_quiet_is_only_for_text(form: str) -> None:
+    assert f"--quiet prints text; leave out --output {form}" in wrong("--quiet", "--output", form)
+
+
 def test_a_client_that_does_not_exist_is_not_healthy() -> None:
     answer = about("--host", "edition.cnn.com", "--from", "nowhere/web", "--output", "json")
     assert answer.code == EXIT[answer.document["verdict"]] != 0

@@ -162,10 +162,10 @@ def _about_report(
         case ThreadQuestion.NEXT:
             return thread_answers.next_steps(run, report)
         case ThreadQuestion.CHANGED:
-            before = handler.client.get(Run, run.order.after) if run.order.after else None
+            before = handler.find(Run, run.order.after, interaction) if run.order.after else None
             name = f"{report.namespace}/{report.gateway}"
             state = handler.client.gateways.history(report.cluster, name).state
-            return thread_answers.what_changed(run, report, before, state)
+            return thread_answers.what_changed(run, report, before if isinstance(before, Run) else None, state)
         case _:
             again = run.ended is None or datetime.now(UTC) - run.ended > FRESH
             refused = buttons.check_again(handler, run.id, interaction) if again else None

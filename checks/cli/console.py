@@ -36,7 +36,7 @@ def write_out(content: str, *, newline: bool = True) -> None:
 
 
 class Console:
-    """Writes one run as `text`, `json`, `markdown` or `none`."""
+    """Writes one run as `text`, `quiet`, `json`, `markdown` or `none`."""
 
     def __init__(self, form: str) -> None:
         self.form = form
@@ -92,6 +92,8 @@ class Console:
             case "text":
                 self._corrected(report)
                 write_out("\n".join(text.closing_lines(report)))
+            case "quiet":
+                write_out("\n".join(text.quiet_lines(report)))
             case "json":
                 write_out(document.REPORT.dump_json(report, indent=2).decode())
             case "markdown":

@@ -31,8 +31,9 @@ class DiagnoseArguments(GatewayArguments, ChangeArguments):
     show_default=True,
     help="Format of the report.",
 )
+@click.option("--quiet", is_flag=True, help="Print only the verdict and the root cause.")
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
-def diagnose_command(output: str, only: str | None, **arguments: Unpack[DiagnoseArguments]) -> None:
+def diagnose_command(output: str, only: str | None, quiet: bool, **arguments: Unpack[DiagnoseArguments]) -> None:
     """Check one egress gateway and print each finding immediately.
 
     GATEWAY is `name` or `namespace/name`. CLUSTER is a name of the configuration; without one, the current context of
@@ -47,6 +48,10 @@ def diagnose_command(output: str, only: str | None, **arguments: Unpack[Diagnose
     from checks.engine.selection import chosen_checks
     from checks.model.question import BadQuestion
 
+    if quiet:
+        if output != "text":
+            refuse(f"--quiet prints text; leave out --output {output}")
+        output = "quiet"
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
         found = asked(arguments)
@@ -61,17 +66,16 @@ def diagnose_command(output: str, only: str | None, **arguments: Unpack[Diagnose
 def diagnosed_report(
     source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str
 ) -> "Report":
-    """The report of a run, printed as `text`, `json`, `markdown` or `none` while it runs."""
+    """The report of a run, printed as `text`, `quiet`, `json`, `markdown` or `none`."""
     from checks.cli.console import Console, Unwritable
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
-    from checks.istio.trace.unknown_client import MistypedClient
     from checks.sources.run import run
 
     try:
         return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
     except AmbiguousGateway as several:
         refuse(f"{several}. Give the full name of one of them.")
-    except (UnknownGateway, MistypedClient, Unwritable) as wrong:
+    except (UnknownGateway, Unwritable) as wrong:
         refuse(wrong)
 
 
@@ -94,6 +98,8 @@ def _exit_if_applied(
         found = run_if_applied(source, question, chosen, timeout, proposed, form == "json")
         if form == "json":
             write_out(change_document.change_as_json(found, indent=True))
+        elif form == "quiet":
+            write_out("\n".join(change_text.quiet_change_lines(found)))
         elif form == "markdown":
             write_out(change_markdown.change_markdown(found), newline=False)
         else:

@@ -15,7 +15,7 @@ from checks.reports.change_wording import (
     request_line,
     state_line,
 )
-from checks.reports.text import wrapped
+from checks.reports.text import narrow, wrapped
 from checks.reports.wording import STATUSES, coverage, headline
 
 
@@ -39,6 +39,12 @@ def change_lines(found: IfApplied) -> Iterator[str]:
     yield ""
     seconds = found.then.duration_seconds
     yield f"If applied: {coverage(found.then)}" + (f"; {seconds:.1f} s" if seconds else "")
+
+
+def quiet_change_lines(found: IfApplied) -> Iterator[str]:
+    """The conclusion and the verdict if applied alone, in lines of at most 80 characters."""
+    yield from narrow(conclusion(found))
+    yield from narrow(f"If applied: {headline_if_applied(found)}")
 
 
 def _labelled(label: str, sentence: str, pad: str) -> Iterator[str]:

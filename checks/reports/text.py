@@ -57,6 +57,18 @@ def closing_lines(report: Report) -> Iterator[str]:
     yield f"{coverage(report)}; {report.duration_seconds:.1f} s"
 
 
+def quiet_lines(report: Report) -> Iterator[str]:
+    """The verdict and the root causes alone, in lines of at most 80 characters."""
+    yield from narrow(headline(report))
+    for cause in roots_of(report):
+        yield from narrow(f"Root cause  {cause.code} {cause.title}")
+
+
+def narrow(sentence: str) -> list[str]:
+    """The lines of a sentence, of at most 80 characters; long names are not cut."""
+    return textwrap.wrap(sentence, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
 def _headline(report: Report) -> Iterator[str]:
     yield headline(report)
     if report.verdict is Verdict.STARTING:

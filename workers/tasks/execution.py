@@ -128,7 +128,9 @@ class Diagnoser:
         )
         live = ProbedSource(self.clusters.source(entry), self.stores.actions.probe_results(entry.name))
         source = RecordingSource(live, entry.name, entry.identity.context)
-        for step in timed_stages(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
+        for step in timed_stages(
+            examine(source, question, catalogue(), self.stores.settings.run_timeout, refuse_client=True)
+        ):
             match step:
                 case Evaluated(check=check, findings=findings):
                     if not self.stores.runs.append(run.id, check.slug, findings):
