@@ -4,7 +4,7 @@ The private addresses from which the gateway nodes send the configuration's conn
 whole subnet does (docs/rulings.md#ruling-39).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -154,34 +154,52 @@ def denied_flows(
     owner: Evidence,
     group: NetworkSecurityGroup,
     destinations: Sequence[OutboundDestination],
+    observed: Callable[[OutboundDestination], Sequence[OutboundDestination]],
 ) -> Iterator[DeniedFlows]:
     """The flows from the subnet that a security group denies or may deny, by the rule.
 
-    `owner` is the subnet or network interface that has the group.
+    `owner` is the subnet or network interface that has the group. `observed` returns a destination with the addresses that
+    the access log shows; it is called if a rule denies addresses, and the destination's is not known.
 
     Flows that it denies completely are separate from those that an earlier rule allows in part.
     """
     found: dict[tuple[object, ...], list[tuple[OutboundDestination, OutboundDecision, SecurityRule]]] = {}
-    for each in destinations:
-        for one in outbound_decisions(facts, configuration, subnet, group, each):
-            decision = one.decision
-            rules = decision.unclear or (decision.exceptions if decision.allowed else (decision.rule,))
-            for rule in rules[:1] if decision.unclear else rules:
-                if rule is not None and (not decision.allowed or decision.unclear or _concerns(rule, each)):
-                    key = (
-                        rule.name,
-                        decision.allowed,
-                        bool(decision.exceptions),
-                        bool(decision.unclear),
-                        one.addresses,
-                    )
-                    found.setdefault(key, []).append((each, one, rule))
+    for each, one in _decisions(facts, configuration, subnet, group, destinations, observed):
+        decision = one.decision
+        rules = decision.unclear or (decision.exceptions if decision.allowed else (decision.rule,))
+        for rule in rules[:1] if decision.unclear else rules:
+            if rule is not None and (not decision.allowed or decision.unclear or _concerns(rule, each)):
+                key = (
+                    rule.name,
+                    decision.allowed,
+                    bool(decision.exceptions),
+                    bool(decision.unclear),
+                    one.addresses,
+                )
+                found.setdefault(key, []).append((each, one, rule))
     for some in found.values():
         denied = tuple(each for each, _, _ in some)
         _, source, rule = some[0]
         excepted = dict.fromkeys(chain.from_iterable(one.decision.exceptions for _, one, _ in some))
         exceptions = () if source.decision.allowed else tuple(excepted)
         yield DeniedFlows(owner, group, rule, denied, exceptions, _joined(facts, subnet, denied), source)
+
+
+def _decisions(
+    facts: Facts,
+    configuration: StaticGatewayConfiguration,
+    subnet: Subnet,
+    group: NetworkSecurityGroup,
+    destinations: Sequence[OutboundDestination],
+    observed: Callable[[OutboundDestination], Sequence[OutboundDestination]],
+) -> Iterator[tuple[OutboundDestination, OutboundDecision]]:
+    for each in destinations:
+        found = outbound_decisions(facts, configuration, subnet, group, each)
+        rules = [rule for one in found if one.decision.allowed for rule in one.decision.exceptions]
+        by_address = bool(each.host) and each.address is None and any(not _concerns(rule, each) for rule in rules)
+        yield from ((each, one) for one in found)
+        for other in observed(each) if by_address else ():
+            yield from ((other, one) for one in outbound_decisions(facts, configuration, subnet, group, other))
 
 
 def can_contain(tag: str, host: str) -> bool:

@@ -29,6 +29,8 @@ class FlowEnd:
     networks: tuple[IPv4Network, ...] = ()
     host: str = ""
     """The host at this end, "" if it is none or not known."""
+    observed: bool = False
+    """Whether the host's name resolves to these addresses now."""
 
     @property
     def has_addresses(self) -> bool:
@@ -90,7 +92,10 @@ def _of_the_internet(end: FlowEnd, tags: set[str], networks: tuple[IPv4Network, 
     if EVERYWHERE in collapse_addresses(networks):
         return Match.FULL
     public = any(not any(each.subnet_of(private) for private in PRIVATE) for each in networks)
-    by_tag = max((tag_match(each, end.host, address_known=end.has_addresses) for each in tags), default=Match.NONE)
+    by_tag = max(
+        (tag_match(each, end.host, address_known=end.has_addresses and not end.observed) for each in tags),
+        default=Match.NONE,
+    )
     return max(by_tag, Match.PART if public and not end.has_addresses else Match.NONE)
 
 

@@ -24,6 +24,8 @@ class OutboundDestination:
     host: str
     port: int
     address: IPv4Address | None = None
+    observed: bool = False
+    """Whether the address is from the access log: the name resolves to it now."""
 
     @property
     def is_public(self) -> bool:
@@ -36,7 +38,7 @@ class OutboundDestination:
         if not self.host:
             return INTERNET
         networks = (EVERYWHERE if self.address is None else IPv4Network(self.address),)
-        return FlowEnd(self.name, "internet" if self.is_public else "", networks, self.host)
+        return FlowEnd(self.name, "internet" if self.is_public else "", networks, self.host, self.observed)
 
     @property
     def name(self) -> str:

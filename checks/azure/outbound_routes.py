@@ -5,18 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from checks.azure.allow_lists import allow_prefix, allowed_prefix
 from checks.azure.network import NotRead
 from checks.azure.outbound_destinations import OutboundDestination
+from checks.azure.possible_routes import possible_routes, possibly_redirected, unclear, unclear_routes
 from checks.azure.subnet_service_endpoints import service_endpoint_of
 from checks.azure.user_routes import (
     UserRoute,
     default_route,
-    possible_routes,
-    possibly_redirected,
     redirected,
     route_to,
     sends_to_the_internet,
     tag_routes,
-    unclear,
-    unclear_routes,
     user_routes,
 )
 from checks.facts.managed_cluster import ManagedCluster
@@ -34,19 +31,32 @@ def redirections(
     subnet: Subnet | NotRead,
     table: RouteTable | NotRead | None,
     destinations: Callable[[], Sequence[OutboundDestination]],
+    observed: Callable[[OutboundDestination], Sequence[OutboundDestination]],
 ) -> Iterator[Observation]:
     """The routes, otherwise the outbound type, that drop or redirect traffic.
 
-    `destinations` is called only if the table has routes.
+    `destinations` is called only if the table has routes, `observed` only if it has routes for public addresses: it returns
+    a destination with the addresses that the access log shows.
     """
     if isinstance(table, RouteTable) and isinstance(subnet, Subnet):
         used = destinations() if user_routes(table) or tag_routes(table) else ()
-        found = list(_by_route(configuration, subnet, table, used))
+        by_address = any(not each.is_default and each.is_public for each in user_routes(table))
+        known = [other for each in used for other in _with_addresses(each, observed if by_address else None)]
+        found = list(_by_route(configuration, subnet, table, known))
         yield from found
         if found or sends_to_the_internet(table):
             return
     if configuration.provisions_public_ips:
         yield from _by_outbound_type(facts, configuration, subnet, table)
+
+
+def _with_addresses(
+    destination: OutboundDestination,
+    observed: Callable[[OutboundDestination], Sequence[OutboundDestination]] | None,
+) -> Sequence[OutboundDestination]:
+    if observed is None or not destination.host or destination.address is not None:
+        return (destination,)
+    return observed(destination) or (destination,)
 
 
 def _by_route(

@@ -6,11 +6,10 @@ from ipaddress import IPv4Network
 
 from checks.azure.flow_ends import Match, is_tag, networks_of, tag_match
 from checks.azure.outbound_destinations import OutboundDestination, names_of
-from checks.azure.service_tag_actions import show_tags
 from checks.facts.network_resources import RouteTable, Subnet
-from checks.knowledge.network_requirements import DETOURS, DROPS, NEXT_HOPS
+from checks.knowledge.network_requirements import DETOURS, DROPS, NEXT_HOPS, PRIVATE
 from checks.model.commands import FW, alternatives, change, inspect, quoted
-from checks.model.findings import Action, Evidence, Observation, fail, unknown, warn
+from checks.model.findings import Action, Evidence, Observation, fail, warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,11 @@ class UserRoute:
     def network(self) -> IPv4Network:
         """Its prefix."""
         return networks_of([self.prefix])[0]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is for addresses on the Internet."""
+        return not any(self.network.subnet_of(each) for each in PRIVATE)
 
     @property
     def drops(self) -> bool:
@@ -123,10 +127,10 @@ def route_to(table: RouteTable, destination: OutboundDestination) -> UserRoute |
     than a default route.
     """
     if destination.address is None:
-        tagged = [each for each in tag_routes(table) if _tagged(each, destination) is Match.FULL]
-        if tagged:
+        found = [each for each in tag_routes(table) if tag_share(each, destination) is Match.FULL]
+        if found:
             # A tag of one service is more specific than that of all of Azure.
-            first = min(tagged, key=lambda each: each.prefix.lower().startswith("azurecloud"))
+            first = min(found, key=lambda each: each.prefix.lower().startswith("azurecloud"))
             return first if first.changes_path else None
         return default_route(table)
     covering = [each for each in user_routes(table) if destination.address in each.network]
@@ -136,25 +140,12 @@ def route_to(table: RouteTable, destination: OutboundDestination) -> UserRoute |
     return best
 
 
-def possible_routes(table: RouteTable, destination: OutboundDestination) -> list[UserRoute]:
-    """The routes for service tags that may contain the address, and change the path.
-
-    Source: docs/rulings.md#ruling-39.
-    """
-    decided = route_to(table, destination)
-    same = (decided.hop_type.lower(), decided.address) if decided is not None else None
-    return [
-        each
-        for each in (tag_routes(table) if destination.host and destination.is_public else ())
-        if each.changes_path and each != decided and (each.hop_type.lower(), each.address) != same
-        if _tagged(each, destination) is Match.PART
-    ]
-
-
-def _tagged(route: UserRoute, destination: OutboundDestination) -> Match:
+def tag_share(route: UserRoute, destination: OutboundDestination) -> Match:
+    """How much of a destination's addresses the service tag of a route contains."""
     if not destination.host:
         return Match.NONE
-    return tag_match(route.prefix, destination.host, address_known=destination.address is not None)
+    known = destination.address is not None and not destination.observed
+    return tag_match(route.prefix, destination.host, address_known=known)
 
 
 def redirected(
@@ -184,52 +175,6 @@ def redirected(
             route.show(),
             *alternatives(change(allow, url=FW, expect="requests are answered"), route.correction(egress_prefix)),
         ],
-    )
-
-
-def possibly_redirected(
-    route: UserRoute, subnet: Subnet, egress_prefix: str, seen: Evidence, destinations: Sequence[OutboundDestination]
-) -> Observation:
-    """The finding about a route for a service tag that may contain the addresses.
-
-    `seen` is more evidence.
-    """
-    table, names = route.table, names_of(destinations)
-    one = len({each.host for each in destinations}) == 1
-    condition = f"if {'its address is' if one else 'their addresses are'} in {route.prefix}"
-    effect = (
-        f"Traffic of the gateway nodes to {names} is dropped {condition}"
-        if route.drops
-        else f"{names} {'sees' if one else 'see'} the address of {route.through} instead of {egress_prefix} {condition}"
-    )
-    return warn(
-        f"{effect}: route {route.name} of {table.ref} sends it from {subnet.ref} to {route.hop}.",
-        subject=table.ref,
-        evidence=[seen, Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence],
-        actions=[route.show(), *show_tags(table, [route.prefix], names), route.correction(egress_prefix)],
-    )
-
-
-def unclear_routes(table: RouteTable, destinations: Sequence[OutboundDestination]) -> list[UserRoute]:
-    """The routes for a destination with a next hop type that Azure does not document."""
-    return [
-        each
-        for each in (*user_routes(table), *tag_routes(table))
-        if each.has_unknown_hop
-        if is_tag(each.prefix)
-        or any((each.is_default if d.address is None else d.address in each.network) for d in destinations)
-    ]
-
-
-def unclear(route: UserRoute, subnet: Subnet) -> Observation:
-    """The observation about a route whose effect is not known."""
-    table, hop = route.table, route.hop_type or "(empty)"
-    return unknown(
-        f"Traffic of the gateway nodes to {route.prefix} is not checked: route {route.name} of {table.ref} has next hop type "
-        f"{hop}, which egress-diag does not know.",
-        subject=table.ref,
-        evidence=[Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence],
-        actions=[route.show()],
     )
 
 

@@ -21,7 +21,7 @@ _NOW = timedelta(minutes=5)
 """If a host has lines this young, older ones do not count: the failure may have ended."""
 _TEXT = re.compile(
     r'"[^"]*" (?P<code>\d{1,3}) (?P<flags>[A-Z][A-Z0-9,]*|-) (?P<details>\S+) \S+ "(?P<reason>[^"]*)" \d+ \d+ \d+ \S+ '
-    r'"[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "[^"]*" (?P<cluster>\S+)'
+    r'"[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream>[^"]*)" (?P<cluster>\S+)'
 )
 
 
@@ -34,6 +34,8 @@ class RecentRequest:
     failure: ResponseFlag | None
     log: str
     line: str
+    upstream: str = ""
+    """The address to which the proxy connected, without the port; "" if it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ def _recent(facts: Facts) -> tuple[HostRequests, ...]:
     return tuple(found)
 
 
+def recent_upstreams(facts: Facts, host: str) -> tuple[str, ...]:
+    """The addresses to which the gateway connected for a host lately, the newest first.
+
+    Reads ProxyLog.
+    """
+    found = (each.upstream for one in recent_requests(facts) if one.host == host.lower() for each in one.requests)
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
 def no_request_succeeds(facts: Facts) -> bool:
     """Whether all recent requests fail before the destination answers; False without any.
 
@@ -99,7 +110,7 @@ def _plain(log: ProxyLog, written: str) -> RecentRequest | None:
     details = f"{found['details']} {found['reason']}"
     failure = failed_response(int(found["code"]), tuple(found["flags"].split(",")), details)
     host = _host(found["authority"], found["cluster"])
-    return RecentRequest(host, at, failure, log.ref, written) if host else None
+    return RecentRequest(host, at, failure, log.ref, written, _address(found["upstream"])) if host else None
 
 
 def _json(log: ProxyLog, written: str) -> RecentRequest | None:
@@ -113,8 +124,12 @@ def _json(log: ProxyLog, written: str) -> RecentRequest | None:
     flags = tuple(text(raw, "response_flags").split(","))
     details = f"{text(raw, 'response_code_details')} {text(raw, 'upstream_transport_failure_reason')}"
     failure = failed_response(number(raw, "response_code") or 0, flags, details)
-    host = _host(text(raw, "authority"), text(raw, "upstream_cluster"))
-    return RecentRequest(host, at, failure, log.ref, written) if host else None
+    host, upstream = _host(text(raw, "authority"), text(raw, "upstream_cluster")), _address(text(raw, "upstream_host"))
+    return RecentRequest(host, at, failure, log.ref, written, upstream) if host else None
+
+
+def _address(written: str) -> str:
+    return "" if written in ("", "-") else written.rpartition(":")[0]
 
 
 def _host(authority: str, cluster: str) -> str:

@@ -1,6 +1,7 @@
 """EG204: an NSG blocks traffic from the egress IP prefix, or a route drops or redirects it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from checks.azure.allow_lists import allow_prefix, allowed_prefix
@@ -8,13 +9,14 @@ from checks.azure.denied_flows import denied_flows
 from checks.azure.interface_groups import INTERFACE_READS, InterfaceGroup, interface_groups
 from checks.azure.nat_gateways import SubnetNatGateway, nat_gateway
 from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
-from checks.azure.outbound_destinations import OutboundDestination, internet, port_80_is_used
+from checks.azure.outbound_destinations import OutboundDestination, internet, ipv4_address, port_80_is_used
 from checks.azure.outbound_routes import follows_azure_routes, may_override_nat, redirections, translated
 from checks.azure.security_rules import denies_outbound
 from checks.azure.subnet_service_endpoints import ServiceEndpoint, service_endpoint_of
 from checks.azure.user_routes import sends_to_the_internet
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
@@ -23,6 +25,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.faults.reached_addresses import reached_destinations
 from checks.istio.faults.resolved_routes import ROUTER_READS
+from checks.istio.recent_access import recent_upstreams
 from checks.model.commands import FW
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
@@ -47,6 +50,7 @@ from checks.static_egress.prefixes import containing
         PublicIPAddress,
         PublicIPPrefix,
         *ROUTER_READS,
+        ProxyLog,
     ),
     explains={
         "source-address-wrong": "a route sends the traffic through an appliance, whose address destinations see",
@@ -58,9 +62,10 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     """What it checks: the NSGs of the gateway node pool's subnet and, if they can be read, of its nodes'
     network interfaces, the route table of the subnet, and the cluster's outbound type.
     The traffic is that of each host that is routed through the gateway, with the port and, if objects give it, the
-    address that is really used; if no host is, it is TCP 443 and 80 (or the port in the question) to the Internet. It
-    fails if a rule denies this traffic, and warns if an earlier rule can allow part of it, or if a rule is for a service
-    tag that can contain the address. If they are known, the nodes' private addresses are the source. The most specific
+    address that is really used, otherwise that in recent access logs; if no host is, it is TCP 443 and 80 (or the port
+    in the question) to the Internet. It fails if a rule denies this traffic, and warns if an earlier rule can allow part
+    of it, or if a rule is for a service tag that can contain the address. If they are known, the nodes' private
+    addresses are the source. The most specific
     route for each destination fails if it drops the traffic and warns if it sends it to an appliance or gateway. An
     outbound type without direct outbound access warns, unless a route leads straight to the Internet;
     userDefinedRouting does not warn if the subnet's route table has no default route either. A NAT gateway on the subnet
@@ -93,7 +98,9 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
     found += (denied := list(_denied(facts, configuration, subnet, group)))
     yield from denied
     destinations = partial(_destinations, facts, configuration)
-    found += (redirected := list(redirections(facts, configuration, subnet, table, destinations)))
+    found += (
+        redirected := list(redirections(facts, configuration, subnet, table, destinations, partial(_observed, facts)))
+    )
     yield from redirected
     if attached is not None and overridden:
         found += (by_nat := list(_translated(configuration, attached, table, destinations())))
@@ -134,10 +141,16 @@ def _denied(
         if not denies_outbound(one.group):
             continue
         wanted = _destinations(facts, configuration)
-        for each in denied_flows(facts, configuration, subnet, one.owner, one.group, wanted):
+        for each in denied_flows(facts, configuration, subnet, one.owner, one.group, wanted, partial(_observed, facts)):
             general = all(not destination.host for destination in each.destinations)
             unused = general and each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
             yield each.observation(allowed_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")
+
+
+def _observed(facts: Facts, destination: OutboundDestination) -> list[OutboundDestination]:
+    """A destination with each address to which the proxies connected lately."""
+    found = (ipv4_address(each) for each in recent_upstreams(facts, destination.host))
+    return [replace(destination, address=each, observed=True) for each in found if each is not None]
 
 
 def _destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[OutboundDestination, ...]:
