@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from checks.facts.fact import Unreadable
 from checks.facts.logs import GatewayDaemonLog
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
@@ -12,7 +13,8 @@ from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUA
 from checks.kubernetes.node_fixes import not_ready_evidence
 from checks.model.commands import KEGTS, SEGDOC, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence
-from checks.static_egress.component_state import node_faults
+from checks.static_egress.component_fixes import component_fixes
+from checks.static_egress.component_state import NodeFault, node_faults
 from checks.static_egress.components import NAMESPACE, daemon
 
 
@@ -37,16 +39,18 @@ def not_serving(configuration: StaticGatewayConfiguration, node: Node) -> Eviden
 
 
 def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
-    """Actions for nodes that do not serve it: state, logs, and a restart of a daemon.
+    """Actions for nodes that do not serve it: the fix of what their daemons report, state, logs, a restart of a daemon.
 
     A restart is offered only where it can help.
 
-    Requires GatewayVMConfiguration, DaemonSet, Pod, Event and GatewayDaemonLog declared.
+    Requires GatewayVMConfiguration, StaticGatewayConfiguration, DaemonSet, Deployment, Pod, Node, AgentPool,
+    ManagedCluster, Event and GatewayDaemonLog declared.
     """
     addressed = [node for node in nodes if _may_have_address(facts, configuration, node)]
     kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
     selector = "kube-egress-gateway-control-plane=daemon-manager"
     return [
+        *_reported_fixes(facts, nodes),
         inspect(
             "Show which StaticGatewayConfigurations each gateway node serves",
             kubectl("get", kind, "-A", "-o", "yaml"),
@@ -72,6 +76,26 @@ def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, node
         NO_CONNECTIVITY_ACROSS_SUBNETS.compare,
         VIRTUAL_NETWORK_UNREACHABLE.compare,
     ]
+
+
+def reported_faults(facts: Facts, nodes: Sequence[Node]) -> list[NodeFault]:
+    """The faults with a known fix that running daemons of these nodes report in their logs.
+
+    A daemon that does not run is a finding of its own, which explains that its node does not serve.
+
+    Requires DaemonSet, Pod, Event and GatewayDaemonLog declared.
+    """
+    if facts.gap(DaemonSet, NAMESPACE) or facts.gap(DaemonSet) or facts.gap(Pod, NAMESPACE):
+        return []
+    faults = node_faults(facts, daemon(facts), [node.name for node in nodes], GatewayDaemonLog)
+    return [each for each in faults if not each.down and (each.fix_kind is not None or each.fix)]
+
+
+def _reported_fixes(facts: Facts, nodes: Sequence[Node]) -> list[Action]:
+    try:
+        return component_fixes(facts, daemon(facts), reported_faults(facts, nodes))
+    except Unreadable:
+        return []
 
 
 def _show_addresses(configuration: StaticGatewayConfiguration) -> Action:

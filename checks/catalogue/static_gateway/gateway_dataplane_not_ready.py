@@ -9,6 +9,7 @@ from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.logs import GatewayDaemonLog
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayStatus, GatewayVMConfiguration, PodEndpoint, StaticGatewayConfiguration
@@ -18,7 +19,7 @@ from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.pod_endpoints import endpoint_faults
-from checks.static_egress.serving_nodes import daemon_actions, not_serving, serving_nodes
+from checks.static_egress.serving_nodes import daemon_actions, not_serving, reported_faults, serving_nodes
 
 
 @check(
@@ -33,6 +34,7 @@ from checks.static_egress.serving_nodes import daemon_actions, not_serving, serv
         PodEndpoint,
         Node,
         AgentPool,
+        ManagedCluster,
         Deployment,
         DaemonSet,
         Pod,
@@ -54,9 +56,9 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     Why it matters: pods run and appear healthy, while every request times out or leaves from the cluster's default
     outbound address.
 
-    What usually fixes it: a restart of the daemon's pod on the node that does not serve the SGC, if the node has
-    an address and the daemon reports no fault that a restart does not end; a restart of the gateway if a pod has no
-    PodEndpoint.
+    What usually fixes it: the fix of what the daemon on the node reports; a restart of the daemon's pod on the node that
+    does not serve the SGC, if the node has an address and the daemon reports no fault that a restart does not end; a
+    restart of the gateway if a pod has no PodEndpoint.
 
     Source: article SEG-8; kube-egress-gateway docs/troubleshooting and controllers/daemon."""
     configuration = gateway_configuration(facts)
@@ -118,7 +120,7 @@ def _none(facts: Facts, configuration: StaticGatewayConfiguration, idle: Sequenc
     return fail(
         f"No node of gateway node pool {configuration.pool} serves {configuration.ref}: its traffic fails.",
         subject=configuration.ref,
-        evidence=[not_serving(configuration, node) for node in idle]
+        evidence=_evidence(facts, configuration, idle)
         or [
             Evidence(
                 "GatewayStatus of any node",
@@ -132,6 +134,12 @@ def _none(facts: Facts, configuration: StaticGatewayConfiguration, idle: Sequenc
     )
 
 
+def _evidence(facts: Facts, configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> list[Evidence]:
+    """The nodes that do not serve it, and what their daemons report."""
+    reported = [each for fault in reported_faults(facts, idle) for each in fault.evidence]
+    return [*(not_serving(configuration, node) for node in idle), *reported]
+
+
 def _some(
     facts: Facts, configuration: StaticGatewayConfiguration, ready: Sequence[Node], idle: Sequence[Node]
 ) -> Observation:
@@ -139,7 +147,7 @@ def _some(
         f"{len(ready) - len(idle)} of {len(ready)} ready nodes of gateway node pool {configuration.pool} serve "
         f"{configuration.ref}.",
         subject=configuration.ref,
-        evidence=[not_serving(configuration, node) for node in idle],
+        evidence=_evidence(facts, configuration, idle),
         actions=daemon_actions(facts, configuration, idle),
         about=_about(configuration, idle),
         severity=Severity.DEGRADES,
