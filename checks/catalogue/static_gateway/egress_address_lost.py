@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from checks.azure.cluster_upgrades import newer_components
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.fact import Fact, Unreadable
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_interfaces import MachineInterface, NetworkInterface
 from checks.facts.nodes import Node
@@ -58,7 +59,8 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
     """What it checks: the network interface of each gateway node, in a scale set or a VirtualMachines pool, against the
     address that the GatewayVMConfiguration lists for it. It fails if one lacks its address, and states the share. Without
     the right to read network interfaces it warns if a node of a scale set has a newer image than the last configuration
-    of its address and the operator is older than v0.1.8; otherwise it does not apply.
+    of its address and the operator is older than v0.1.8; otherwise it does not apply. If they cannot be read for another
+    reason, it is not checked.
 
     Why it matters: an upgrade of the node image, or a change of the scale set's model, can remove the address. There is
     no event and no error: the node counts as serving, and the traffic that it gets is lost.
@@ -94,6 +96,7 @@ def egress_address_lost(facts: Facts) -> Iterator[Observation]:
     if not seen:
         _require_pool(facts)
         yield _by_image(facts, machines, [node for node, _ in listed], again)
+        _require_answer(facts, NetworkInterface)
         return
     lost = [(n, a) for n, a in seen if a not in private_addresses(interfaces[n.scale_set_machine.lower()])]
     if lost:
@@ -114,6 +117,16 @@ def _require_pool(facts: Facts) -> None:
             facts.all(kind)
 
 
+def _require_answer(facts: Facts, kind: type[Fact]) -> None:
+    """Raise Unreadable if the network interfaces could not be read for another reason than a missing right.
+
+    The right is optional: without it the check does not apply. Any other failed read may hide a lost address.
+    """
+    gap = facts.gap(kind)
+    if gap is not None and gap.status != 403:
+        raise Unreadable(gap)
+
+
 def _single_machines(
     facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool, machines: GatewayVMConfiguration
 ) -> Observation:
@@ -122,6 +135,7 @@ def _single_machines(
     seen = [(read[name.lower()], address) for name, address in machines.addresses if name.lower() in read]
     if not seen:
         _require_pool(facts)
+        _require_answer(facts, MachineInterface)
         gap = facts.gap(MachineInterface)
         return skip(f"The network interfaces of the gateway nodes are not read{f' ({gap})' if gap else ''}.")
     lost = [(each, address) for each, address in seen if address not in private_addresses([each])]
@@ -181,6 +195,7 @@ def _by_image(facts: Facts, machines: GatewayVMConfiguration, nodes: Sequence[No
     """A finding without network interfaces, by the age of the node images."""
     newer = newer_images(machines, nodes)
     if restores_addresses(facts) is not False or not newer:
+        _require_answer(facts, NetworkInterface)
         gap = facts.gap(NetworkInterface)
         return skip(f"The network interfaces of the gateway nodes are not read{f' ({gap})' if gap else ''}.")
     label = "metadata.labels[kubernetes.azure.com/node-image-version]"
