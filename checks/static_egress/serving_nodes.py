@@ -39,9 +39,9 @@ def not_serving(configuration: StaticGatewayConfiguration, node: Node) -> Eviden
 
 
 def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
-    """Actions for nodes that do not serve it: the fix of what their daemons report, state, logs, a restart of a daemon.
+    """Actions for nodes that do not serve it.
 
-    A restart is offered only where it can help.
+    The fix of what their daemons report, commands for state and logs, and a restart of a daemon where it can help.
 
     Requires GatewayVMConfiguration, StaticGatewayConfiguration, DaemonSet, Deployment, Pod, Node, AgentPool,
     ManagedCluster, Event and GatewayDaemonLog declared.

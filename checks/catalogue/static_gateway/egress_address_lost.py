@@ -118,9 +118,9 @@ def _require_pool(facts: Facts) -> None:
 
 
 def _require_answer(facts: Facts, kind: type[Fact]) -> None:
-    """Raise Unreadable if the network interfaces could not be read for another reason than a missing right.
+    """Raise Unreadable if the read of the network interfaces failed.
 
-    The right is optional: without it the check does not apply. Any other failed read may hide a lost address.
+    The right is optional: without it (403) the check does not apply. Any other failed read may hide a lost address.
     """
     gap = facts.gap(kind)
     if gap is not None and gap.status != 403:
