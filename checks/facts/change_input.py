@@ -21,6 +21,10 @@ class BadChange(ValueError):
     """
 
 
+class UnreadObject(BadChange):
+    """Whether the named object exists is not known: it was not read."""
+
+
 def changes_from_yaml(written: str) -> tuple[Apply, ...]:
     """A change for each object in these YAML documents; Lists are expanded. Raises BadChange."""
     try:
@@ -68,7 +72,7 @@ def _checked(where: str, document: Any) -> Raw:
 def deletion(store: FactStore, written: str) -> Delete:
     """The deletion of the object that `KIND/NAMESPACE/NAME` names. Raises BadChange.
 
-    `KIND/NAME` for cluster-scoped kinds.
+    `KIND/NAME` for cluster-scoped kinds. Raises UnreadObject if the read of the kind failed.
 
     KIND is the kind, its plural or either with the API group, in any case, as for kubectl.
     """
@@ -80,6 +84,9 @@ def deletion(store: FactStore, written: str) -> Delete:
     if not kinds:
         raise BadChange(f"{written}: kind {kind} is not one that egress-diag reads")
     found = [thing for each in kinds if (thing := store.by_key(each, namespace, name)) is not None]
+    missed = [gap for each in kinds for gap in store.gaps(each) if gap.covers(namespace or None, name)]
+    if not found and missed:
+        raise UnreadObject(f"{written}: not known whether it exists ({missed[0]})")
     if not found:
         raise BadChange(f"{written}: there is no such object")
     if len(found) > 1:

@@ -1,31 +1,47 @@
-"""Pods after a change of their Deployment's template.
+"""Pods after a change of the template of their Deployment or DaemonSet.
 
 The new pods have the labels and annotations of the new template, and start like the old ones: images, resources and probes
 are not judged.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from checks.facts.pods import Pod
-from checks.facts.workloads import Deployment
+from checks.facts.workloads import DaemonSet, Deployment
 from checks.model.raw_values import Raw, flag, items, labels, mapping, text
 
 _TEMPLATE = ("spec", "template", "metadata")
 _INJECT = "sidecar.istio.io/inject"
 
 
-def rolled_out(pods: Iterable[Pod], before: Deployment, after: Deployment) -> Iterator[Pod]:
-    """All pods after the rollout of a Deployment that changed; those of others are unchanged."""
-    stopped = after.replicas == 0
-    changed = not after.paused and mapping(before.raw, *_TEMPLATE) != mapping(after.raw, *_TEMPLATE)
+Owner = tuple[str, str, str]
+"""Kind, namespace and name of a workload."""
+Rollouts = Mapping[Owner, tuple[Deployment | DaemonSet, Deployment | DaemonSet]]
+"""Each changed workload before and after the change."""
+
+
+def rolled_out(pods: Iterable[Pod], rollouts: Rollouts) -> Iterator[Pod]:
+    """All pods after the rollouts of the changed workloads; those of others are unchanged."""
     for pod in pods:
-        if pod.namespace != after.namespace or pod.deployment != after.name:
+        found = rollouts.get(_owner(pod))
+        if found is None:
             yield pod
-        elif not stopped:
-            yield Pod(_replaced(pod.raw, before, after)) if changed else pod
+            continue
+        before, after = found
+        deployment = after if isinstance(after, Deployment) else None
+        if deployment is not None and deployment.replicas == 0:
+            continue
+        paused = deployment is not None and deployment.paused
+        changed = mapping(before.raw, *_TEMPLATE) != mapping(after.raw, *_TEMPLATE)
+        yield Pod(_replaced(pod.raw, before, after)) if changed and not paused else pod
 
 
-def _replaced(raw: Raw, before: Deployment, after: Deployment) -> Raw:
+def _owner(pod: Pod) -> Owner:
+    kind, name = pod.owner
+    return ("Deployment", pod.namespace, pod.deployment) if pod.deployment else (kind, pod.namespace, name)
+
+
+def _replaced(raw: Raw, before: Deployment | DaemonSet, after: Deployment | DaemonSet) -> Raw:
     metadata = dict(mapping(raw, "metadata"))
     for part in ("labels", "annotations"):
         old, new = labels(before.raw, *_TEMPLATE, part), labels(after.raw, *_TEMPLATE, part)

@@ -1,12 +1,12 @@
 """A proposal laid over the facts of a cluster, with the result for each object."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from checks.facts.change_input import deletion
+from checks.facts.change_input import UnreadObject, deletion
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
-from checks.facts.deployment_rollouts import rolled_out
+from checks.facts.deployment_rollouts import Owner, rolled_out
 from checks.facts.egress_gateway import COMPONENT_LABEL
 from checks.facts.fact import KubernetesObject
 from checks.facts.immutable_fields import immutable_changes
@@ -15,11 +15,11 @@ from checks.facts.manifests import applied_content, last_applied
 from checks.facts.namespaces import Namespace
 from checks.facts.overlay import Overlay
 from checks.facts.pods import Pod
-from checks.facts.proposal import Proposal
+from checks.facts.proposal import NotJudged, Proposal
 from checks.facts.services import Service
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.store import FactStore
-from checks.facts.workloads import Deployment
+from checks.facts.workloads import DaemonSet, Deployment
 from checks.model.raw_values import Raw, at, labels, mapping, text
 
 _INJECTION_LABELS = ("istio.io/rev", "istio-injection")
@@ -84,32 +84,58 @@ def laid_proposal(store: FactStore, proposal: Proposal, refusal: WebhookAnswer =
     As with kubectl, an object that is refused does not stop the others. Pods of a changed Deployment are replaced; other
     controllers do nothing. `refusal` is the answer of the webhooks. Raises BadChange if an object to delete does not exist.
     """
-    overlay = Overlay(store, proposal.installed)
+    work = _Work(Overlay(store, proposal.installed), refusal)
+    for each in proposal.not_judged:
+        work.not_known.extend(_of_not_judged(each, store))
     done: list[LaidObject] = []
-    unknown = [NotKnown(f"{each.ref} is not judged: {each.reason}") for each in proposal.not_judged if each.decides]
     for written in proposal.deleted:
-        change = deletion(store, written)
-        done.append(_laid(overlay, change, "", [], refusal))
-    done += [_laid(overlay, each.change, each.place, unknown, refusal) for each in proposal.applied]
-    return Laid(overlay.laid, tuple(done), tuple(dict.fromkeys(unknown)))
+        try:
+            done.append(_laid(work, deletion(store, written), ""))
+        except UnreadObject as unread:
+            work.not_known.append(NotKnown(str(unread)))
+    done += [_laid(work, each.change, each.place) for each in proposal.applied]
+    if work.rollouts:
+        work.overlay.replace(Pod, rolled_out(_pods(work.overlay), work.rollouts))
+    return Laid(work.overlay.laid, tuple(done), tuple(dict.fromkeys(work.not_known)))
 
 
-def _laid(
-    overlay: Overlay, change: ObjectChange, place: str, unknown: list[NotKnown], refusal: WebhookAnswer
-) -> LaidObject:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The changes so far, with the workloads whose pods are replaced, and what is not known."""
+
+    overlay: Overlay
+    refusal: WebhookAnswer
+    rollouts: dict[Owner, tuple[Deployment | DaemonSet, Deployment | DaemonSet]] = field(default_factory=dict)
+    not_known: list[NotKnown] = field(default_factory=list)
+
+
+def _of_not_judged(manifest: NotJudged, store: FactStore) -> Iterator[NotKnown]:
+    """The part that a manifest without a judgement decides: traffic, or running sidecars."""
+    if manifest.decides:
+        yield NotKnown(f"{manifest.ref} is not judged: {manifest.reason}")
+    elif manifest.kind == "StatefulSet":
+        owned = (pod for pod in store.known(Pod) if f"StatefulSet {pod.namespace}/{pod.owner[1]}" == manifest.ref)
+        if any(pod.owner[0] == "StatefulSet" and pod.proxy is not None for pod in owned):
+            yield NotKnown(f"{manifest.ref}: the pods after a change of its template are not judged")
+
+
+def _laid(work: _Work, change: ObjectChange, place: str) -> LaidObject:
     try:
-        before, after = overlay.lay(change, lambda old, new: _admit(change, old, new, refusal))
+        before, after = work.overlay.lay(change, lambda old, new: _admit(change, old, new, work.refusal))
     except ChangeRefused as refused:
         return LaidObject(change.ref, Laying.REFUSED, place, str(refused).removeprefix(f"{change.ref}: "))
     if after is None:
         return LaidObject(change.ref, Laying.DELETED, place)
     if isinstance(change, Apply):
-        unknown += _not_known(change, before, after)
-    kind = change.fact_type
-    if kind is Deployment and before is not None:
-        overlay.replace(Pod, rolled_out(_pods(overlay), Deployment(before), Deployment(after)))
+        work.not_known.extend(_not_known(change, before, after))
     if before is None:
         return LaidObject(change.ref, Laying.CREATED, place)
+    kind = change.fact_type
+    if kind in (Deployment, DaemonSet):
+        workload = Deployment if kind is Deployment else DaemonSet
+        owner = (workload.kind, change.namespace, change.name)
+        first, _ = work.rollouts.get(owner, (workload(before), None))
+        work.rollouts[owner] = (first, workload(after))
     same = _content(before) == _content(after)
     return LaidObject(change.ref, Laying.UNCHANGED if same else Laying.CHANGED, place)
 
@@ -146,7 +172,7 @@ def _not_known(change: Apply, before: Raw | None, after: Raw) -> Iterator[NotKno
     if change.namespace and not text(change.manifest, "metadata", "namespace"):
         yield NotKnown(f"{change.ref}: the manifest names no namespace, default is assumed", decides=False)
     if before is None:
-        if kind is Deployment:
+        if kind in (Deployment, DaemonSet):
             yield NotKnown(f"{change.ref} is new: its pods are not judged", decides=False)
         elif kind is StaticGatewayConfiguration:
             yield NotKnown(
@@ -187,7 +213,7 @@ def _kept_fields(change: Apply, kind: type[KubernetesObject], before: Raw) -> It
     """
     if kind is Namespace:
         parts: tuple[tuple[str, ...], ...] = (("metadata", "labels"),)
-    elif kind is Deployment:
+    elif kind in (Deployment, DaemonSet):
         parts = (("spec", "template", "metadata", "labels"), ("spec", "template", "metadata", "annotations"))
     elif is_custom_resource(kind):
         parts = (("spec",),)

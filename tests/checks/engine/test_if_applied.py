@@ -108,6 +108,7 @@ def test_a_route_that_becomes_unknown_is_not_lost_and_not_healthy() -> None:
     done = found(rules)
     assert {each.then.outcome for each in done.routes} == {Outcome.UNKNOWN}
     assert (done.lost, done.breaks, done.verdict) == ((), False, Verdict.INCONCLUSIVE)
+    assert done.uncertain
 
 
 # Findings

@@ -8,11 +8,12 @@ import yaml
 
 from checks.facts.change_input import BadChange
 from checks.facts.fact import Gap
-from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.istio_networking import Gateway, ServiceEntry, VirtualService
 from checks.facts.laying import Laid, laid_proposal
 from checks.facts.pods import Pod
 from checks.facts.proposal import proposal
 from checks.facts.store import FactStore
+from checks.facts.workloads import DaemonSet
 from tests.checks.facts.test_overlay import store_of
 from tests.clusters.compose import compose, named
 
@@ -187,3 +188,54 @@ def test_a_webhook_refuses_an_object() -> None:
     text = yaml.safe_dump(written(*ROUTE))
     found = laid_proposal(store_of(BASE), proposal([("a.yaml", text)]), lambda _kind, _raw: "it says no")
     assert results(found) == [("VirtualService team-egress/direct-cnn-through-egress-gateway", "refused", "it says no")]
+
+
+def test_an_object_to_delete_that_was_not_read() -> None:
+    store = store_of(BASE)
+    store.add(VirtualService, [])
+    store.add_gap(ServiceEntry, Gap("kubernetes", "list", "serviceentries.networking.istio.io", 403, "forbidden"))
+    found = laid(without=("ServiceEntry/team-egress/other",), store=store)
+    [unread] = found.not_known
+    why = "list serviceentries.networking.istio.io: forbidden (403)"
+    assert unread.decides
+    assert unread.statement == f"ServiceEntry/team-egress/other: not known whether it exists ({why})"
+
+
+def owned_by(kind: str, name: str) -> FactStore:
+    """The cluster with the pod of a client that another workload owns."""
+    store = store_of(BASE)
+    [pod] = [each for each in store.known(Pod) if each.namespace == "team-a"]
+    metadata = {
+        **pod.raw["metadata"],
+        "name": f"{name}-0",
+        "ownerReferences": [{"kind": kind, "name": name, "uid": "u"}],
+    }
+    others = [each for each in store.known(Pod) if each is not pod]
+    return store.with_facts({Pod: [*others, Pod({**pod.raw, "metadata": metadata})]})
+
+
+def test_the_pods_of_a_changed_daemon_set_are_replaced() -> None:
+    def daemons(**labels: str) -> dict[str, Any]:
+        spec = {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web", **labels}}},
+        }
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "agent", "namespace": "team-a"},
+            "spec": spec,
+        }
+
+    store = owned_by("DaemonSet", "agent")
+    store.add(DaemonSet, [DaemonSet(daemons())])
+    found = laid(daemons(version="v2"), store=store)
+    [pod] = [each for each in found.store.known(Pod) if each.owner == ("DaemonSet", "agent")]
+    assert pod.labels["version"] == "v2"
+
+
+@pytest.mark.parametrize(("name", "decides"), [("web", [True]), ("other", [])])
+def test_a_stateful_set_decides_about_the_sidecars_of_its_pods(name: str, decides: list[bool]) -> None:
+    manifest = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "namespace": "team-a"}}
+    found = laid(manifest, store=owned_by("StatefulSet", "web"))
+    assert [each.decides for each in found.not_known] == decides
