@@ -13,7 +13,7 @@ from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
 from bot.delivery.thread import Thread
 from bot.messages.answers import gateway_list
-from bot.messages.watch import watch_elsewhere, watch_messages
+from bot.messages.watch import watch_elsewhere, watch_end, watch_messages
 from bot.slack.web_api import (
     MessageDeleted,
     RateLimited,
@@ -162,12 +162,25 @@ class Courier:
             return AWAITED_SECONDS
         thread = (self.client.cards.thread_of(watch.card) if watch.card else None) or watch.thread
         place = Destination(watch.channel, thread)
+        if thread is None and watch.uneventful and "watch" not in held.deliveries().slots:
+            self._end_privately(held, watch)
+            return None
         try:
             return self.thread.show(held, place, watch_messages(watch, self.client.watch_interval))
         except MessageDeleted:
             if watch.card and self.runs.cards.replaced(watch.card, place):
                 return AWAITED_SECONDS
             raise
+
+    def _end_privately(self, held: HeldDocument, watch: Watch) -> None:
+        """Send the end of a watch that had nothing to report to its person alone.
+
+        Without a thread, its messages would be in the channel.
+        """
+        if watch.state.ended and "private/end" not in held.deliveries().slots:
+            message = watch_end(watch)
+            send_privately(self.slack, watch.user, watch.channel, "", message, renew=held.renew)
+            held.note(Delivered("private/end", watch.user, "0", message.digest))
 
     def _inform_watcher(self, held: HeldDocument, watch_id: str, refused: SlackRefusal) -> None:
         """Send the state of a watch to its person, at the first refusal and at the end.

@@ -179,7 +179,9 @@ class InteractionHandler:
             )
             if joined:
                 return answers.watching(watch, joined=True)
-            if not watch.card or self.client.cards.thread_of(watch.card) == interaction.thread:
+            if not watch.card:
+                return None if watch.thread is not None else answers.watching(watch, joined=False)
+            if self.client.cards.thread_of(watch.card) == interaction.thread:
                 return None
             return answers.watch_on_card(watch, card_link(self.client, self.slack, watch.card))
         except Unavailable as error:

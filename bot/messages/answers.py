@@ -209,7 +209,10 @@ def already_ended(run: Run) -> Message:
 def watching(watch: Watch, *, joined: bool) -> Message:
     """The watch of a gateway; with `joined` one that another request had already started."""
     already = " already" if joined else ""
-    words = f"This gateway is{already} being watched for <@{watch.user}> until {local_time(watch.until)}."
+    rest = (
+        "" if joined else " A check that does not pass is reported in this channel, the end in a message to you alone."
+    )
+    words = f"This gateway is{already} being watched for <@{watch.user}> until {local_time(watch.until)}.{rest}"
     return _answer("watching", f"This gateway is{already} being watched.", [section(raw(words))])
 
 

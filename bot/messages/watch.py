@@ -36,7 +36,7 @@ def watch_messages(watch: Watch, interval: timedelta) -> tuple[Message, ...]:
     """
     found = [_status(watch, interval)]
     if watch.state.ended:
-        found.append(_end(watch))
+        found.append(watch_end(watch))
     found += _changes(watch)
     return tuple(found)
 
@@ -46,7 +46,7 @@ def watch_elsewhere(watch: Watch, interval: timedelta, fix: str) -> Message:
 
     `fix` says what keeps the bot from it, as a clause of our own.
     """
-    message = _end(watch) if watch.state.ended else _status(watch, interval)
+    message = watch_end(watch) if watch.state.ended else _status(watch, interval)
     reason = context(raw(f"The bot cannot post in <#{watch.channel}>: {prose(fix)}."))
     return Message(
         "elsewhere", f"{message.text} (The bot cannot post in the channel.)", (*message.blocks, reason), thread=False
@@ -86,7 +86,8 @@ def _changes(watch: Watch) -> Iterator[Message]:
         yield Message(f"change/{number}", fallback(text), fitting([section(line), *_causes(check)]))
 
 
-def _end(watch: Watch) -> Message:
+def watch_end(watch: Watch) -> Message:
+    """The result of a watch, which mentions its person."""
     name, where = _names(watch.target)
     who = raw(f"<@{watch.user}>")
     last = watch.last

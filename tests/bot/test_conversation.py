@@ -224,6 +224,19 @@ def test_a_watch_reports_recovery_once_after_a_flapping_gateway_is_stable(
     client.close()
 
 
+def test_a_watch_of_a_healthy_gateway_posts_nothing_in_the_channel(talk: Conversation) -> None:
+    ack = talk.say("/egress-diag watch prod-neu team-egress/egw 10m")
+    assert "is being watched" in str(ack.message)
+    for _ in range(5):
+        for watch in talk.client.stores.watches.active():
+            talk.client.stores.redis.zadd("egress-diag:watches", {watch.id: 0})
+        talk.play()
+    assert _watch(talk).state is WatchState.FIXED
+    assert not [m for m in talk.slack.messages() if slot(m)]
+    ends = [m for m in talk.slack.ephemerals(user="U0ALICE") if "Healthy throughout the watch" in m.shown]
+    assert len(ends) == 1
+
+
 def test_an_expired_watch_ends_with_the_last_state(broken: Conversation) -> None:
     parent = broken.parents[0]
     broken.press(parent, "watch")

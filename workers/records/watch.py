@@ -86,5 +86,10 @@ class Watch:
     card: str = ""
     """The run whose parent message heads the thread of the watch; empty if no run does."""
 
+    @property
+    def uneventful(self) -> bool:
+        """Whether every check so far has passed."""
+        return all(each.passed for each in self.changes) and (self.last is None or self.last.passed)
+
 
 WATCH_JSON = TypeAdapter(Watch)
