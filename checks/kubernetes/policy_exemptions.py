@@ -37,7 +37,7 @@ def azure_exceptions(facts: Facts, kinds: str, generated: str, namespace: str) -
     where = (
         f"{quoted('--scope', scope)}"
         if cluster.subscription and cluster.resource_group
-        else '--scope "${CLUSTER_ID:?}"'
+        else '--scope "${CLUSTER_ID:?resource ID of the cluster}"'
     )
     return [
         inspect(f"Show the policy assignment of {generated}", shown, POLICY, "the ID of the assignment to change"),

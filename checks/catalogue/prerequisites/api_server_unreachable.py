@@ -81,7 +81,8 @@ def _access(facts: Facts, cluster: ManagedCluster) -> tuple[str, list[Evidence],
             "with the address of the diagnosis",
         )
         command = (
-            az_aks(facts.cluster, "update") + f' --api-server-authorized-ip-ranges "{",".join(ranges)},${{ADDRESS:?}}"'
+            az_aks(facts.cluster, "update")
+            + f' --api-server-authorized-ip-ranges "{",".join(ranges)},${{ADDRESS:?public IP address of your machine}}"'
         )
         add = change(
             "Add the source IP address of the diagnosis to the authorized IP ranges",

@@ -49,7 +49,8 @@ def too_many_gateways(facts: Facts) -> Iterator[Observation]:
         change(
             f"Disable an unused gateway ({AZ_VERSION})",
             az_aks(facts.cluster, "mesh", "disable-egress-gateway")
-            + ' --istio-egressgateway-name "${GATEWAY:?}" --istio-egressgateway-namespace "${NAMESPACE:?}"',
+            + ' --istio-egressgateway-name "${GATEWAY:?name of an unused gateway}"'
+            + ' --istio-egressgateway-namespace "${NAMESPACE:?its namespace}"',
             HOWTO,
             "the count decreases by one",
         ),
