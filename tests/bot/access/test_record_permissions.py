@@ -40,7 +40,7 @@ from tests.bot.access.office import (
 )
 from workers.fleet.service import current_time
 
-COUNT = int(os.environ.get("PRESSES", "300"))  # noqa: TID251 - a setting of the test alone
+COUNT = int(os.environ.get("PRESSES", "150"))  # noqa: TID251 - a setting of the test alone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + COUNT)]
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from checks.facts.azure_json import canonical
 from checks.facts.fact import Gap
 from checks.facts.namespaces import Namespace, Secret
+from checks.facts.network_resources import RouteTable
 from checks.facts.store import FactStore
 from checks.model.commands import alternatives, change, disrupt, inspect, is_command, kubectl
 from checks.model.findings import Action, Effect, Finding
@@ -210,6 +212,27 @@ def test_an_object_that_could_not_be_read_has_no_undo_command() -> None:
     forbidden = recorded.with_facts({Namespace: ()})
     forbidden.add_gap(Namespace, Gap("kubernetes", "list", "namespaces", 403, "forbidden"))
     assert undo(forbidden, "kubectl label namespace team-egress a=b") == "not known: Namespace team-egress was not read"
+
+
+def test_the_undo_of_a_route_gives_back_the_route_of_its_name() -> None:
+    """Azure's tables of egress firewalls have a default route and exceptions from it."""
+    routes = [
+        {"name": name, "properties": {"addressPrefix": prefix, "nextHopType": hop, **more}}
+        for name, prefix, hop, more in (
+            ("default", "0.0.0.0/0", "VirtualAppliance", {"nextHopIpAddress": "10.0.0.4"}),
+            ("partner", "20.1.0.0/16", "Internet", {}),
+        )
+    ]
+    there = ClusterCopy(compose(named("base"), {})).facts()
+    there.add(RouteTable, [RouteTable(canonical({"id": "/rt", "name": "rt", "properties": {"routes": routes}}))])
+    table = "--resource-group rg1 --route-table-name rt --name"
+    again = "--resource-group rg1 --name partner --route-table-name rt"
+    assert undo(there, f"az network route-table route delete {table} partner") == (
+        f"az network route-table route create {again} --address-prefix 20.1.0.0/16 --next-hop-type Internet"
+    )
+    changed = f"az network route-table route update {table} partner --next-hop-type None"
+    assert undo(there, changed) == f"az network route-table route update {again} --next-hop-type Internet"
+    assert undo(there, f"az network route-table route delete {table} other") == "not known: the route was not read"
 
 
 def test_a_second_patch_of_an_object_is_taken_back_to_its_state_after_the_first(store: FactStore) -> None:

@@ -48,6 +48,7 @@ def test_half_open_connections_do_not_exhaust_the_server(server: MetricsServer) 
         assert threads_of_connections() <= MOST_CONNECTIONS
 
 
+@pytest.mark.slow
 def test_a_connection_that_sends_slowly_ends(server: MetricsServer) -> None:
     """It would have been served for as long as a byte came now and then."""
     began = time.monotonic()
