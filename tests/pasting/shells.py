@@ -24,6 +24,7 @@ done
 
 Each call is appended at once: the programs of a pipe run at the same time.
 """
+_REQUIRED = re.compile(r"\$\{([A-Z_]+):\?")
 _END = re.compile(r"^@@(\d+) (\d+)$", re.MULTILINE)
 
 
@@ -65,7 +66,7 @@ def paste(shell: Sequence[str], texts: Sequence[str], folder: Path) -> Pasted:
     done = subprocess.run(
         shell,
         input="".join(lines),
-        env={"PATH": path, "CALLS": str(calls), "LC_ALL": "C.UTF-8"},
+        env={"PATH": path, "CALLS": str(calls), "LC_ALL": "C.UTF-8", **_given(texts)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -73,6 +74,11 @@ def paste(shell: Sequence[str], texts: Sequence[str], folder: Path) -> Pasted:
     )
     ended = {int(number): int(code) for number, code in _END.findall(done.stdout)}
     return Pasted(ended, done.stderr, tuple(_calls(calls.read_text(encoding="utf-8"))))
+
+
+def _given(texts: Sequence[str]) -> dict[str, str]:
+    """Values for the variables that the shell requires, which a person sets first."""
+    return dict.fromkeys((name for text in texts for name in _REQUIRED.findall(text)), "10.0.0.4")
 
 
 def _calls(recorded: str) -> list[Call]:
