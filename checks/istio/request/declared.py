@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from checks.facts.istio_networking import ServiceEntry
+from checks.istio.mesh.gateway_api.gateways import ListenerGateway
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import hosts_overlap, qualified
 from checks.istio.mesh.objects.routing_rules import RoutingRules
+from checks.istio.mesh.protocols import Protocol, parse_protocol
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.clusters import ClusterName
 
@@ -101,11 +103,16 @@ def _is_destination_for_all(mesh: Mesh, host: str, clusters: Sequence[ClusterNam
 
 
 def _serves(mesh: Mesh, rules: RoutingRules, host: str) -> bool:
-    """Whether a server of the rules' Gateways names the host."""
+    """Whether a server of the rules' Gateways names the host.
+
+    The hostname of a TCP listener of the Gateway API has no meaning.
+    Source: Gateway API, `Listener.hostname`: ignored for protocols that do not match host names.
+    """
     return any(
         name != _EVERY_HOST and hosts_overlap(name, host)
         for gateway in mesh.gateways
         if f"{gateway.namespace}/{gateway.name}" in rules.gateways
         for server in gateway.servers
+        if not (isinstance(gateway, ListenerGateway) and parse_protocol(server.port.protocol) is Protocol.TCP)
         for name in server.host_names
     )

@@ -48,6 +48,16 @@ def _tcp_route_for_every_host(draft: Draft) -> None:
     """The canonical TCPRoutes: other hosts on the port arrive at the one destination too."""
 
 
+@_mesh("gateway-api-tcp", _ask(API, "tcp", port=5432), _ask(PAY, "tcp", port=5432), _ask(STRANGER, "tcp", port=5432))
+def _hostname_of_a_tcp_listener(draft: Draft) -> None:
+    """TCP has no host name: that of a listener declares no destination for it."""
+    gateway = next(
+        each for each in draft.objects if each["apiVersion"].startswith("gateway.") and each["kind"] == "Gateway"
+    )
+    named = {"name": "named", "port": 8080, "protocol": "TCP", "hostname": "*.example"}
+    gateway["spec"]["listeners"].insert(0, named | {"allowedRoutes": {"namespaces": {"from": "Same"}}})
+
+
 @_mesh("tcp", _ask(API, "tcp", port=5432), _ask(STRANGER, "tcp", port=5432))
 def _virtual_service_for_every_tcp_host(draft: Draft) -> None:
     service = _spec(draft, "VirtualService")
