@@ -6,6 +6,7 @@ Each request is a list of hops; a picture shows them all.
 from collections.abc import Iterator
 
 from bot.messages.blocks import (
+    SECTION_TEXT,
     Block,
     Escaped,
     Message,
@@ -19,6 +20,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.route_picture import route_alt_text
+from checks.model.commands import is_command
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from workers.records.run import Run
 
@@ -87,4 +89,6 @@ def _hop(number: int, hop: Hop) -> str:
 
 def _correction(each: Correction) -> Escaped:
     body = f"\n{code_block(each.command)}" if each.command else ""
-    return raw(f"{plain(each.title)} _(changes the cluster; effect on other hosts: {plain(each.elsewhere)})_{body}")
+    whole = f"{plain(each.title)} _(changes the cluster; effect on other hosts: {plain(each.elsewhere)})_{body}"
+    undo = f"\n_Undo:_\n{code_block(each.undo)}" if is_command(each.undo) else ""
+    return raw(whole + undo if len(whole) + len(undo) <= SECTION_TEXT else whole)

@@ -52,4 +52,8 @@ def _request(request: TracedRequest, context: str) -> TracedRequest:
 
 
 def _correction(correction: Correction, context: str) -> Correction:
-    return replace(correction, command=command_in_context(correction.command, context))
+    return replace(
+        correction,
+        command=command_in_context(correction.command, context),
+        undo=sentence_in_context(command_in_context(correction.undo, context), context),
+    )

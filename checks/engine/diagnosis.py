@@ -13,7 +13,7 @@ from checks.engine.check import Check
 from checks.engine.check_run import run_check
 from checks.engine.collection import collection_paused
 from checks.engine.command_context import findings_in_context, reasons_in_context, route_in_context
-from checks.engine.completed_actions import with_recipes
+from checks.engine.completed_actions import with_recipes, with_undo
 from checks.engine.defects import Defect, result_or_defect
 from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
@@ -197,7 +197,7 @@ class Diagnosis:
         found = result_or_defect("route", "tracing the route", lambda: traced_route(*given))
         if isinstance(found, Defect):
             return crashed_trace(self.question, found)
-        return route_in_context(found, self._context) if found is not None else None
+        return route_in_context(with_undo(found, self.store), self._context) if found is not None else None
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
         """(recent changes, errors of finding them)."""

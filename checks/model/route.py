@@ -97,7 +97,7 @@ class Correction:
     """A corrected object.
 
     `manifest` is the complete YAML to apply ("" if only a command fixes it), `command` the smallest change, `elsewhere`
-    its effect on other hosts.
+    its effect on other hosts, `undo` the command that takes it back, or a sentence if there is none.
     """
 
     title: str
@@ -105,6 +105,7 @@ class Correction:
     command: str
     manifest: str
     elsewhere: str
+    undo: str = ""
 
 
 @with_config(serialize_by_alias=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from checks.reports.markdown_text import code_cell, escaped
-from checks.reports.pasted import markdown_block
+from checks.reports.pasted import labeled_markdown, markdown_block
 from checks.reports.route_diagram import alternative, diagram
 
 _EMOJI = {
@@ -81,3 +81,4 @@ def _correction(each: Correction) -> Iterator[str]:
         yield ""
         yield "The object after this change:"
         yield from markdown_block(each.manifest.rstrip(), "yaml")
+    yield from labeled_markdown("Undo", each.undo)

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from checks.model.route import Correction, Hop, Mark, Outcome, Route, TracedRequest
-from checks.reports.pasted import text_lines
+from checks.reports.pasted import labeled_text, text_lines
 
 _MARKS = {
     Mark.PASSES: "pass",
@@ -71,6 +71,7 @@ def _hop(hop: Hop, depth: int) -> Iterator[str]:
 def _correction(each: Correction) -> Iterator[str]:
     yield f"    > {each.title}: {each.resource}. Effect on other hosts: {each.elsewhere}."
     yield from text_lines(each.command, "        ")
+    yield from labeled_text("undo", each.undo, "      ")
 
 
 def _wrapped(sentence: str, indent: int) -> list[str]:

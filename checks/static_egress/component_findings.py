@@ -14,7 +14,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.static_egress.component_fixes import component_fixes
 from checks.static_egress.component_state import NodeFault, on_nodes
 from checks.static_egress.components import Component
-from checks.static_egress.pod_moves import moved_pods
+from checks.static_egress.pod_moves import moved_pods, returned_nodes
 
 
 def none_ready(component: Component) -> bool:
@@ -136,7 +136,10 @@ def _actions(facts: Facts, component: Component, faults: list[NodeFault]) -> lis
     else:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
         looks.insert(0, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS))
-    moves = moved_pods(facts, component, [each.node for each in faults if each.down])
+    down = [each.node for each in faults if each.down]
     missing = all(each.pod is None for each in faults)
     refused, _ = _refusals(facts, component) if missing else ([], [])
-    return [*moves, *(() if refused else component_fixes(facts, component, faults)), *looks]
+    fixes = [] if refused else component_fixes(facts, component, faults)
+    replaced = any("delete-machines" in each.command for each in fixes)
+    back = returned_nodes(facts, component, down) if fixes and not replaced else []
+    return [*moved_pods(facts, component, down), *fixes, *back, *looks]

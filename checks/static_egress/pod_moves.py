@@ -1,6 +1,6 @@
 """Moving gateway pods that get no network to a node whose cni-manager works."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
@@ -11,19 +11,34 @@ from checks.model.findings import Action
 from checks.static_egress.components import Component
 
 
-def moved_pods(facts: Facts, component: Component, nodes: Iterable[str]) -> Iterator[Action]:
+def moved_pods(facts: Facts, component: Component, nodes: Iterable[str]) -> list[Action]:
     """Cordon each node without a working cni-manager, and delete the pods that wait on it.
 
     They serve nothing, so no connection is closed. No action if no other node has a working cni-manager.
     """
-    if component.short != "cni-manager" or facts.gap(Node):
-        return
+    return [_move(node, waiting) for node, waiting in _waiting(facts, component, nodes).items()]
+
+
+def returned_nodes(facts: Facts, component: Component, nodes: Iterable[str]) -> list[Action]:
+    """Uncordon the nodes of `moved_pods` after their fix."""
+    return [
+        change(
+            f"Uncordon {node} when its cni-manager is Ready",
+            kubectl("uncordon", node),
+            SEGDOC,
+            "new pods are placed on it again",
+        )
+        for node in _waiting(facts, component, nodes)
+    ]
+
+
+def _waiting(facts: Facts, component: Component, nodes: Iterable[str]) -> dict[str, list[Pod]]:
+    """The gateway pods that wait for their network, by node, if another node can have them."""
     broken = set(nodes)
-    if not _working(facts, component) - broken:
-        return
-    for node in sorted(broken):
-        if waiting := [pod for pod in facts.pods() if pod.node == node and awaits_network(pod)]:
-            yield _move(node, waiting)
+    if component.short != "cni-manager" or facts.gap(Node) or not _working(facts, component) - broken:
+        return {}
+    found = {node: [each for each in facts.pods() if each.node == node and awaits_network(each)] for node in broken}
+    return {node: found[node] for node in sorted(broken) if found[node]}
 
 
 def _working(facts: Facts, component: Component) -> set[str]:
@@ -38,5 +53,5 @@ def _move(node: str, pods: list[Pod]) -> Action:
         f"Move {names} to another node: {node} gets no new pods meanwhile",
         f"{kubectl('cordon', node)} && {delete}",
         SEGDOC,
-        f"the new pod is Ready on another node. When the cni-manager on {node} is Ready: `{kubectl('uncordon', node)}`",
+        "the new pod is Ready on another node",
     )

@@ -6,7 +6,7 @@ import pytest
 
 from checks.model.findings import Action
 from tests.clusters.compose import compose
-from tests.incidents.incidents import incidents
+from tests.incidents.incidents import incidents, reported
 from tests.recordings import diagnosed, question
 
 CASE = next(each for each in incidents() if each.name.startswith("214-"))
@@ -74,3 +74,12 @@ def test_other_workloads_of_the_namespace(labels: dict[str, str], named_too: boo
     pod = {**POD, "metadata": {**POD["metadata"], "labels": labels}}
     label = steps(pod)[0].expect
     assert ("New pods of report-1 get a sidecar too, at their next start" in label) == named_too
+
+
+@pytest.mark.parametrize("name", ["21-rules-for-the-labels-of-a-client", "22-rules-for-the-namespace-of-a-client"])
+def test_a_new_rule_beside_rules_for_some_clients_says_that_it_is_for_all(name: str) -> None:
+    incident = next(each for each in reported() if each.name == name)
+    asked = (incident.expect["gateway"], incident.expect["host"], incident.expect.get("from"))
+    report = diagnosed(incident.cluster, question(incident.cluster, *asked)).finish(0.0)
+    (expect,) = {a.expect for f in report.findings for a in f.actions if a.title == "Add a rule for sidecars"}
+    assert expect.endswith("; it is for every client of the mesh, not only for those that the present rules name")

@@ -231,6 +231,8 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
     report["warnings"] = report["not_checked"] = []
     # Requests had other names, and a route had no outcome of its own.
     requests = [{"source_address": each.pop("address"), **each} for each in report["route"].pop("ways")]
+    for each in requests:
+        each["corrections"] = [{**correction, "undo": ""} for correction in each["corrections"]]
     report["route"] |= {"outcome": "fails", "requests": requests}
     assert json.loads(REPORT.dump_json(run.report)) == report
     assert stored(f"run:{WHOLE_GATEWAY}", "report")["route"] is None

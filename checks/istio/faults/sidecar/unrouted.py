@@ -36,7 +36,7 @@ from checks.istio.mesh.protocols import Protocol
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
-from checks.model.raw_values import mapping, number
+from checks.model.raw_values import mapping, number, text
 from checks.model.route import HopName
 
 _KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
@@ -129,6 +129,10 @@ class NoRoute(RouteFault):
             yield Fix(f"Free a port of the gateway's Service for {self.host}: plain TCP connections share none")
 
 
+_WIDER = "it is for every client of the mesh, not only for those that the present rules name"
+"""The effect of a new rule beside rules with sourceLabels or sourceNamespace."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoMeshRule(RouteFault):
     """A VirtualService for the host without a rule to the gateway that matches the request."""
@@ -161,7 +165,14 @@ class NoMeshRule(RouteFault):
         server = server_for(broken)
         if server is not None:
             rule = rule_to_gateway(broken, server, self.routes.hosts)
-            yield Fix("Add a rule for sidecars", (with_last_rule(self.virtual_service, self.kind, rule),))
+            change = with_last_rule(self.virtual_service, self.kind, rule)
+            yield Fix("Add a rule for sidecars", (change,), rest=_WIDER if self._names_clients(broken) else "")
+
+    def _names_clients(self, broken: BrokenRequest) -> bool:
+        """Whether a rule to the gateway is for some clients only."""
+        leading = (each for each in rules_of(self.routes) if broken.leads_to_gateway(each))
+        matches = (match for each in leading for match in each.matches())
+        return any(mapping(match, "sourceLabels") or text(match, "sourceNamespace") for match in matches)
 
     def _at_undeclared_ports(self, broken: BrokenRequest) -> Iterator[tuple[RoutingRule, str]]:
         """The rules to the gateway, and the fields of their ports at which the host has no service."""
