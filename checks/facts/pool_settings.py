@@ -11,7 +11,7 @@ from checks.model.commands import az_aks
 from checks.model.question import ClusterIdentity
 from checks.model.raw_values import flag, items, labels, number, text, texts
 
-Options = Mapping[str, str]
+PoolOptions = Mapping[str, str]
 """Options of `az aks nodepool add` with their values.
 
 An empty value leaves the option of the other pool out.
@@ -23,7 +23,7 @@ _OF_AKS = ("kubernetes.azure.com/", "kubernetes.io/", "node.kubernetes.io/")
 """The prefixes of labels and taints that AKS sets, and refuses in a command."""
 
 
-def add_pool(cluster: ClusterIdentity, name: str, given: Options, like: AgentPool | None) -> str:
+def add_pool(cluster: ClusterIdentity, name: str, given: PoolOptions, like: AgentPool | None) -> str:
     """The command that creates a node pool.
 
     It has these options, and otherwise the settings of another pool. Labels and taints are taken over from a pool of the
@@ -39,7 +39,7 @@ def add_pool(cluster: ClusterIdentity, name: str, given: Options, like: AgentPoo
     return az_aks(cluster, "nodepool", "add", *words)
 
 
-def taken_over(like: AgentPool | None, given: Options) -> str:
+def taken_over(like: AgentPool | None, given: PoolOptions) -> str:
     """The settings that a new pool takes over, as the end of a title; "" without another pool."""
     if like is None:
         return ""

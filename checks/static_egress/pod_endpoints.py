@@ -99,8 +99,8 @@ def _has(pods: Sequence[Pod]) -> str:
 def _pod_actions(facts: Facts, pods: Sequence[Pod]) -> list[Action]:
     kind = "podendpoints.egressgateway.kubernetes.azure.com"
     return [
+        *replace_pods(facts, pods),
         inspect(
             "Show the pods' PodEndpoints", kubectl("get", kind, "-o", "yaml", namespace=facts.gateway.namespace), KEGTS
         ),
-        *replace_pods(facts, pods),
     ]

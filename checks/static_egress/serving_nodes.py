@@ -51,17 +51,6 @@ def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, node
     selector = "kube-egress-gateway-control-plane=daemon-manager"
     return [
         *_reported_fixes(facts, nodes),
-        inspect(
-            "Show which StaticGatewayConfigurations each gateway node serves",
-            kubectl("get", kind, "-A", "-o", "yaml"),
-            KEGTS,
-        ),
-        *([] if len(addressed) == len(nodes) else [_show_addresses(configuration)]),
-        inspect(
-            "Show the log of the gateway daemons",
-            kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=NAMESPACE),
-            KEGTS,
-        ),
         *(
             disrupt(
                 f"Restart the gateway daemon on {node.name}; open connections through this gateway node are closed",
@@ -72,6 +61,17 @@ def daemon_actions(facts: Facts, configuration: StaticGatewayConfiguration, node
                 f"the GatewayStatus of {node.name} lists {configuration.namespace}/{configuration.name} within a minute",
             )
             for node in _restartable(facts, addressed)[:3]
+        ),
+        inspect(
+            "Show which StaticGatewayConfigurations each gateway node serves",
+            kubectl("get", kind, "-A", "-o", "yaml"),
+            KEGTS,
+        ),
+        *([] if len(addressed) == len(nodes) else [_show_addresses(configuration)]),
+        inspect(
+            "Show the log of the gateway daemons",
+            kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=NAMESPACE),
+            KEGTS,
         ),
         NO_CONNECTIVITY_ACROSS_SUBNETS.compare,
         VIRTUAL_NETWORK_UNREACHABLE.compare,

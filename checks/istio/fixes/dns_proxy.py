@@ -12,7 +12,7 @@ from checks.facts.pods import Pod
 from checks.model.commands import ISTIO_DNS, disrupt, kubectl
 from checks.model.findings import Action
 
-ANNOTATION = "proxy.istio.io/config"
+PROXY_CONFIGURATION = "proxy.istio.io/config"
 _CONFIG = 'proxyMetadata:\n  ISTIO_META_DNS_CAPTURE: "true"\n'
 
 
@@ -22,9 +22,9 @@ def capture_dns(pods: Iterable[Pod], hosts: Iterable[str]) -> tuple[Action, ...]
     The result is () if a pod has no Deployment, or a proxy configuration of its own, which a patch would replace.
     """
     kept = tuple(pods)
-    if not kept or any(not each.deployment or ANNOTATION in each.annotations for each in kept):
+    if not kept or any(not each.deployment or PROXY_CONFIGURATION in each.annotations for each in kept):
         return ()
-    patch = json.dumps({"spec": {"template": {"metadata": {"annotations": {ANNOTATION: _CONFIG}}}}})
+    patch = json.dumps({"spec": {"template": {"metadata": {"annotations": {PROXY_CONFIGURATION: _CONFIG}}}}})
     found = sorted({(each.namespace, each.deployment) for each in kept})
     listed = " and ".join(dict.fromkeys(hosts))
     return tuple(

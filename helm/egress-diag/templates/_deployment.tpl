@@ -29,7 +29,7 @@ spec:
         {{- if .slack }}
         {{- include "egress-diag.slackChecksum" $root | nindent 8 }}
         {{- end }}
-        {{- if and .http $root.Values.alerts.existingSecret }}
+        {{- if and .http (dig "existingSecret" "" ($root.Values.alerts | default dict)) }}
         checksum/alerts: {{ include "egress-diag.secretSum" (dict "root" $root "name" $root.Values.alerts.existingSecret) }}
         {{- end }}
         {{- with $values.podAnnotations }}
@@ -58,7 +58,7 @@ spec:
             {{- if .slack }}
             {{- include "egress-diag.slackEnvironment" $root | nindent 12 }}
             {{- end }}
-            {{- if and .http $root.Values.alerts.existingSecret }}
+            {{- if and .http (dig "existingSecret" "" ($root.Values.alerts | default dict)) }}
             - name: EGRESS_DIAG_ALERTS_TOKEN
               valueFrom:
                 secretKeyRef:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from checks.facts.pods import Pod
-from checks.istio.fixes.dns_proxy import ANNOTATION, capture_dns
+from checks.istio.fixes.dns_proxy import PROXY_CONFIGURATION, capture_dns
 
 _HOSTS = ("kafka1.example", "kafka2.example")
 
@@ -32,7 +32,7 @@ def test_each_deployment_is_changed_once() -> None:
         "kubectl patch deployment job",
         "kubectl patch deployment web",
     ]
-    assert all("ISTIO_META_DNS_CAPTURE" in each.command and ANNOTATION in each.command for each in found)
+    assert all("ISTIO_META_DNS_CAPTURE" in each.command and PROXY_CONFIGURATION in each.command for each in found)
     assert all("kafka1.example and kafka2.example" in each.title for each in found)
 
 
@@ -41,7 +41,7 @@ def test_each_deployment_is_changed_once() -> None:
     [
         [],
         [_pod("web"), _pod("db", "StatefulSet")],
-        [_pod("web", **{ANNOTATION: "concurrency: 2"})],
+        [_pod("web", **{PROXY_CONFIGURATION: "concurrency: 2"})],
     ],
     ids=["no pod", "a pod without a Deployment", "a proxy configuration of its own"],
 )
