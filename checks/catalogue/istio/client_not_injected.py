@@ -10,7 +10,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.configured.client_namespaces import requested_client, requested_pods
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.istio.fixes.injection_steps import injection_actions, without_template_entry
+from checks.istio.fixes.injection_steps import injection_actions, ports_left, without_exclusion
 from checks.istio.injection import injection_faults
 from checks.istio.mesh.injection_webhooks import PLAIN, REVISION, declined_by, excluded
 from checks.istio.request.clients import workload_of
@@ -148,7 +148,9 @@ def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation
             yield warn(
                 f"Requests of {pod.namespace}/{workload_of(pod)} to {what} bypass its sidecar.",
                 subject=f"workload {pod.namespace}/{workload_of(pod)}",
-                evidence=[Evidence(pod.ref, f"metadata.annotations[{key}]", value, "not set")],
+                evidence=[
+                    Evidence(pod.ref, f"metadata.annotations[{key}]", value, ports_left(pod, key, ports) or "not set")
+                ],
                 actions=[
                     inspect(
                         "Show the pod's annotations",
@@ -156,7 +158,7 @@ def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation
                             "get", "pod", pod.name, "-o", "jsonpath={.metadata.annotations}", namespace=pod.namespace
                         ),
                     ),
-                    without_template_entry(pod, "annotations", key),
+                    without_exclusion(pod, key, ports),
                 ],
                 about=[Involved("namespace", pod.namespace), Involved("pod", f"{pod.namespace}/{pod.name}")],
             )

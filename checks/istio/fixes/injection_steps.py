@@ -4,6 +4,7 @@ The namespace is labeled for injection, or an entry of the workload's pod templa
 """
 
 import json
+from collections.abc import Collection
 
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
@@ -52,6 +53,31 @@ def _after_injection(facts: Facts, pod: Pod | None) -> str:
     return "its new pods have an istio-proxy" + (f". {effect}" if effect else "")
 
 
+def ports_left(pod: Pod, key: str, ports: Collection[int]) -> str:
+    """The other ports of an annotation that lists ports.
+
+    "" if there are none, or if the annotation lists something else.
+    """
+    if not key.endswith("OutboundPorts"):
+        return ""
+    gone = {str(port) for port in ports}
+    return ",".join(
+        each for each in (one.strip() for one in pod.annotations[key].split(",")) if each and each not in gone
+    )
+
+
+def without_exclusion(pod: Pod, key: str, ports: Collection[int]) -> Action:
+    """Remove these ports from an annotation that excludes them, or the whole annotation.
+
+    The other ports stay: their connections, such as those of a database, go on past the sidecar.
+    """
+    left = ports_left(pod, key, ports)
+    if not left:
+        return without_template_entry(pod, "annotations", key)
+    named = " and ".join(str(port) for port in sorted(ports) if str(port) in pod.annotations[key])
+    return _patched_template(pod, "annotations", key, left, f"remove {named} from {key}")
+
+
 def without_template_entry(pod: Pod, where: str, key: str, shown: str = "") -> Action:
     """Remove a label or annotation from the pod template of the pod's workload.
 
@@ -59,9 +85,13 @@ def without_template_entry(pod: Pod, where: str, key: str, shown: str = "") -> A
 
     The action has a command if the workload is a Deployment.
     """
-    title = f"Patch the workload's pod template: remove {shown or key}; replaces its pods, open connections are closed"
+    return _patched_template(pod, where, key, None, f"remove {shown or key}")
+
+
+def _patched_template(pod: Pod, where: str, key: str, value: str | None, does: str) -> Action:
+    title = f"Patch the workload's pod template: {does}; replaces its pods, open connections are closed"
     if not pod.deployment:
         return disrupt(title, url=ADDON)
-    patch = json.dumps({"spec": {"template": {"metadata": {where: {key: None}}}}})
+    patch = json.dumps({"spec": {"template": {"metadata": {where: {key: value}}}}})
     words = ("patch", "deployment", pod.deployment, "--type", "merge", "-p", patch)
     return disrupt(title, kubectl(*words, namespace=pod.namespace), ADDON, "its requests go through the sidecar")

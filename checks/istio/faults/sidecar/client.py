@@ -12,7 +12,7 @@ from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
-from checks.istio.fixes.injection_steps import injection_actions, without_template_entry
+from checks.istio.fixes.injection_steps import injection_actions, ports_left, without_exclusion
 from checks.istio.request.client_dns import client_addresses
 from checks.istio.request.clients import workload_of
 from checks.istio.request.interception import is_intercepted
@@ -40,7 +40,8 @@ def at_client(broken: BrokenRequest) -> Iterator[RouteFault]:
             annotation = _TRAFFIC + name
             written = {annotation: pod.annotations[annotation]} if annotation in pod.annotations else {}
             if written and is_intercepted(written, address, broken.request.port) is False:
-                yield Excluded(pod, annotation, _excluded_part(pod, name, address, broken.request.port))
+                part = _excluded_part(pod, name, address, broken.request.port)
+                yield Excluded(pod, annotation, part, broken.request.port)
                 return
 
 
@@ -119,16 +120,18 @@ class Excluded(RouteFault):
     annotation: str
     part: str
     """The excluded connections."""
+    port: int
 
     def sentence(self) -> str:
         return f"Requests of {self.pod.namespace}/{workload_of(self.pod)} to {self.part} bypass its sidecar"
 
     def evidence(self) -> tuple[Evidence, ...]:
         field = f"metadata.annotations[{self.annotation}]"
-        return (Evidence(self.pod.ref, field, self.pod.annotations[self.annotation] or "(empty)", "not set"),)
+        expected = ports_left(self.pod, self.annotation, (self.port,)) or "not set"
+        return (Evidence(self.pod.ref, field, self.pod.annotations[self.annotation] or "(empty)", expected),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        step = without_template_entry(self.pod, "annotations", self.annotation)
+        step = without_exclusion(self.pod, self.annotation, (self.port,))
         yield Fix(step.title, url=ADDON, steps=(step,))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
