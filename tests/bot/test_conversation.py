@@ -64,7 +64,7 @@ def test_a_recheck_shows_only_changes(broken: Conversation, tmp_path: Path) -> N
     assert [slot(m) for m in news if not slot(m).startswith(("finding", "unknown"))] == ["parent"]
     assert "was ❌ broken" in news[0].shown
     assert "resolved: EG4" in news[0].shown
-    assert news[0].text.startswith("Now healthy, was broken: team-egress/egw on prod-weu.")
+    assert news[0].text.startswith("Now healthy: team-egress/egw on prod-weu, was broken.")
     latest = broken.slack.latest(parent)
     assert latest is not None
     assert "Recovered at" in latest.shown, "the parent in the channel shows the result of the thread"
