@@ -320,7 +320,8 @@ def test_a_channel_that_is_archived_during_a_run_is_reported_to_the_person(
 def test_a_watch_in_an_archived_channel_is_reported_to_its_person_at_its_beginning_and_its_end(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
-    watch, _ = client.watch(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OLD", None, timedelta(hours=1))
+    target, thread = Target("prod-weu", "egress", "payments"), "1796000000.000100"
+    watch, _ = client.watch(target, "U0ALICE", "C0OLD", thread, timedelta(hours=1))
     document = f"watch/{watch.id}"
     assert client.stores.documents.due(0) == (document,)
     for _ in range(2):
