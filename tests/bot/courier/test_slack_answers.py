@@ -192,7 +192,8 @@ def test_the_person_of_a_watch_is_informed_at_the_first_refusal(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     """Before, the person heard nothing until the watch ended, up to 12 hours later."""
-    watch, _ = client.watch(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OPS", None, timedelta(hours=1))
+    target, thread = Target("prod-weu", "egress", "payments"), "1796000000.000100"
+    watch, _ = client.watch(target, "U0ALICE", "C0OPS", thread, timedelta(hours=1))
     for expected in (1, 1):
         slack.faults.clear()
         for method in ("chat.postMessage", "chat.update"):
