@@ -105,6 +105,14 @@ def secrets_rules(checks: Sequence[Check]) -> list[Rule]:
     return [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}] if named else []
 
 
+def proxy_counters_rules() -> list[Rule]:
+    """The separate rule for the counters of pods.
+
+    It is off by default: RBAC cannot restrict it to a port or a path.
+    """
+    return [{"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]}]
+
+
 def _rules(checks: Sequence[Check]) -> Iterator[Rule]:
     for rule in _all_rules(checks):
         yield {**rule, "resources": [name for name in rule["resources"] if name != "secrets"]}
@@ -158,6 +166,7 @@ def _lost(right: Right, checks: Sequence[Check]) -> str:
 PARTS: dict[str, Callable[[Sequence[Check]], str]] = {
     "read": lambda checks: _yaml(read_rules(checks)),
     "secrets": lambda checks: _yaml(secrets_rules(checks)),
+    "proxy-counters": lambda _: _yaml(proxy_counters_rules()),
     "actions": lambda _: _yaml(action_rules()),
     "probe": lambda _: _yaml(PROBE),
     "restart": lambda _: _yaml(RESTART),

@@ -147,6 +147,10 @@ MATRIX: dict[str, dict[str, Any]] = {
         },
     },
     "without permission to list Secrets": {"config": {"clusters": [HERE]}, "rbac": {"listSecrets": False}},
+    "with the counters of the proxies": {
+        "config": {"clusters": [{**HERE, "metrics": "pods"}]},
+        "rbac": {"readProxyCounters": True},
+    },
     "one replica of each": {"bot": {"replicas": 1}, "courier": {"replicas": 1}, "worker": {"replicas": 1}},
     "a small cluster without extras": {
         "networkPolicy": {"enabled": False},
