@@ -29,6 +29,7 @@ def recording(cluster: Cluster) -> Recording:
         errors=cluster.errors,
         probes=cluster.probes,
         absent_kinds=cluster.absent_kinds,
+        metrics=cluster.metrics,
     )
 
 
@@ -43,6 +44,7 @@ def diagnosed(cluster: Cluster, wanted: Question, checks: Sequence[Check] | None
     chosen = tuple(checks if checks is not None else catalogue())
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())
+    store.client = wanted.client or ""
     *_, run = diagnose(gather(source, needed(chosen), store, monotonic() + 60), store, wanted, chosen)
     assert isinstance(run, Diagnosis)
     return run

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from checks.config.alert_configuration import AlertConfig
 from checks.config.duration import Duration
+from checks.config.metrics_configuration import PrometheusMetrics
 from checks.config.probe_configuration import ProbeConfig
 from checks.model.question import ClusterIdentity
 from checks.model.recurrence import Recurrence, recurrence
@@ -71,6 +72,8 @@ class ClusterConfig(_Strict):
     kubectl_context: str | None = None
     """The context of printed kubectl commands, if it is not the cluster's name in Azure."""
     azure: Literal["live", "none"] | SavedAzure = "live"
+    metrics: Literal["none", "pods"] | PrometheusMetrics = "none"
+    """The source of the proxies' counters: none, the pods themselves, or a Prometheus."""
     bundle: Path | None = None
     allow_client_certificate: bool = False
     """Use the cluster-admin certificate of a cluster without Entra integration.

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from checks.config.configuration import ClusterConfig, Config, SavedAzure
+from checks.config.metrics_configuration import PrometheusMetrics, TokenFile
 from checks.config.mistakes import mistakes
 from checks.model.documents import BadDocument, Budget, parse_yaml
 
@@ -90,4 +91,7 @@ def _rooted(cluster: ClusterConfig, folder: Path) -> ClusterConfig:
             agent_pools=rooted(saved.agent_pools) if saved.agent_pools else None,
             resources=rooted(saved.resources) if saved.resources else None,
         )
+    if isinstance(cluster.metrics, PrometheusMetrics) and isinstance(cluster.metrics.auth, TokenFile):
+        auth = TokenFile(token_file=rooted(cluster.metrics.auth.token_file))
+        changes["metrics"] = PrometheusMetrics(prometheus=cluster.metrics.prometheus, auth=auth)
     return cluster.model_copy(update=changes)

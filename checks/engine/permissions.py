@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.engine.check import Check
-from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ServerVersion
+from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ProxyCounters, ServerVersion
 
 CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
 """Needed to reach an API server through Azure.
@@ -66,7 +66,7 @@ def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
                     lost[action].add(check.code)
                 case Listed() | PodLog() | ServerVersion():
                     lost[CREDENTIAL_ACTION].add(check.code)
-                case ProbeResults():
+                case ProbeResults() | ProxyCounters():
                     continue
     return tuple(Right("", action, (), tuple(sorted(codes))) for action, codes in sorted(lost.items()))
 
@@ -82,7 +82,7 @@ def _reads(check: Check) -> set[type[Fact]]:
         kind = todo.pop()
         if kind not in found:
             found.add(kind)
-            todo += kind.origin.after if isinstance(kind.origin, ArmResource | PodLog) else ()
+            todo += kind.origin.after if isinstance(kind.origin, ArmResource | PodLog | ProxyCounters) else ()
     return found
 
 

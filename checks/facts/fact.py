@@ -108,7 +108,20 @@ class ProbeResults:
     resource: ClassVar[str] = "probes"
 
 
-Origin = Listed | AzureCall | ArmResource | PodLog | ServerVersion | ProbeResults
+@dataclass(frozen=True, slots=True)
+class ProxyCounters:
+    """The counters of proxies, from a Prometheus or from the pods themselves.
+
+    `wanted` returns the proxies once the facts of `after` are read. Source: docs/contract.md#metrics.
+    """
+
+    after: tuple[type["Fact"], ...]
+    wanted: Callable[[Any], "CountersWanted"]
+    """Its argument is the FactStore, which this module cannot import."""
+    resource: ClassVar[str] = "metrics"
+
+
+Origin = Listed | AzureCall | ArmResource | PodLog | ServerVersion | ProbeResults | ProxyCounters
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,6 +133,41 @@ class PodName:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+class ProxyRole(StrEnum):
+    """The role of the process that counts."""
+
+    GATEWAY = "gateway"
+    CLIENT = "client"
+    ISTIOD = "istiod"
+    COMPONENT = "component"
+    """A component of the static egress gateway, which only a Prometheus reads."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProxyGroup:
+    """Pods of the same role whose counters are read.
+
+    `service` is the name of the gateway's Service in the mesh; for clients, that of the gateway that they use.
+    """
+
+    role: ProxyRole
+    namespace: str
+    workloads: tuple[str, ...] = ()
+    """The names of their Deployments, by which a Prometheus finds them.
+
+    All of the namespace if empty.
+    """
+    pods: tuple[PodName, ...] = ()
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CountersWanted:
+    """All proxies whose counters one read returns."""
+
+    groups: tuple[ProxyGroup, ...]
 
 
 class derived(Generic[_V]):  # noqa: N801 - used as a decorator, like property
@@ -259,7 +307,10 @@ class KubernetesObject(Fact):
 
     @derived
     def data_changed(self) -> datetime | None:
-        """The approximate time of the last change of a Secret's or ConfigMap's data; None as above."""
+        """The approximate time of the last change of a Secret's or ConfigMap's data.
+
+        None as above.
+        """
         return self._changed("f:data")
 
     def _changed(self, part: str) -> datetime | None:

@@ -31,6 +31,8 @@ class FactStore:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.targets: tuple[EgressGateway, ...] = ()
+        self.client = ""
+        """The client of the question, `NAMESPACE` or `NAMESPACE/WORKLOAD`; "" without one."""
         self._facts: dict[type[Fact], list[Fact]] = {}
         self.failed: dict[type[Fact], list[Gap]] = defaultdict(list)
         """The failed reads of each kind of which one failed."""
@@ -79,7 +81,7 @@ class FactStore:
         Indexes and memos are new. `installed` are the kinds whose CustomResourceDefinition the cluster then has.
         """
         other = FactStore(self.now)
-        other.targets = self.targets
+        other.targets, other.client = self.targets, self.client
         other.before_changes, other.changed_kinds = self, frozenset(facts)
         other._facts = {kind: list(found) for kind, found in {**self._facts, **facts}.items()}
         other.failed.update({kind: list(found) for kind, found in self.failed.items()})

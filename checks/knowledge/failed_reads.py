@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from checks.facts.fact import Credentials, Gap
 from checks.knowledge.api_server_errors import refusal_of
 from checks.model.commands import inspect, kubectl, quoted
-from checks.model.findings import Action
+from checks.model.findings import Action, Effect
 
 _UNREACHABLE = (0, 504)
 _NO_ANSWER = (0, 401, 504)
@@ -57,7 +57,7 @@ def _cause_key(gap: Gap, version: Gap | None) -> tuple[Hashable, ...]:
         if gap.status in (403, 404, 429, 504):
             return ("kubernetes", gap.status)
         return ("kubernetes", gap.status, gap.message)
-    return ("other", gap.source, gap.status, gap.message)
+    return (gap.source, gap.resource, gap.status, "" if gap.status in (403, 429, 504) else gap.message)
 
 
 def _is_of_server(status: int, of_version: int) -> bool:
@@ -75,6 +75,8 @@ def _described(key: tuple[Hashable, ...], gaps: tuple[Gap, ...]) -> FailedReads:
         case "azure unreachable":
             action = inspect("Check the connection to management.azure.com: proxy, firewall, DNS", "az account show")
             return FailedReads(_sentence(gaps[0].message or "Azure does not answer"), gaps, (action,))
+        case "metrics":
+            return _without_counters(gaps)
         case _:
             status = gaps[0].status
             describe = _BY_STATUS.get(status, _answered)
@@ -104,6 +106,23 @@ def _forbidden(gaps: tuple[Gap, ...]) -> FailedReads:
         gaps,
         (inspect(title, quoted("egress-diag", "checks", "--permissions")),),
     )
+
+
+def _without_counters(gaps: tuple[Gap, ...]) -> FailedReads:
+    first = gaps[0]
+    if first.resource != "pods/proxy":
+        status = f"{first.status} " if first.status else ""
+        title = "Test the access to the Prometheus of the configuration (`metrics`)"
+        action = inspect(title, quoted("egress-diag", "doctor", "--only", "clusters"))
+        cause = f"Prometheus did not return the proxies' counters: {status}{first.message}"
+        return FailedReads(_sentence(cause), gaps, (action,))
+    pods = f"{len(gaps)} pods" if len(gaps) > 1 else f"pod {first.namespace}/{first.name}" if first.name else "the pods"
+    if first.status == 403:
+        title = "Set `rbac.readProxyCounters=true` in the chart, or `metrics: none` in the configuration of the cluster"
+        cause = "The identity of the diagnosis has no permission to read the proxies' counters (get pods/proxy, 403)"
+        return FailedReads(cause, gaps, (Action(title, effect=Effect.CHANGES),))
+    reason = "no answer in time" if first.status == 504 else f"{first.status or ''} {first.message}".strip()
+    return FailedReads(f"The counters of {pods} were not read: {reason}".rstrip(". "), gaps, (_check_again(),))
 
 
 def _throttled(gaps: tuple[Gap, ...]) -> FailedReads:

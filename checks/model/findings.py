@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from checks.model.raw_values import Moment
 from checks.model.route import Route
+from checks.model.traffic import Traffic
 from checks.model.value_types import value
 
 
@@ -85,7 +86,9 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Involved:
-    """An object that a finding is about; an explanation may require both findings to share one.
+    """An object that a finding is about.
+
+    An explanation may require both findings to share one.
 
     Kinds: `host`, `server` (a host as a Gateway server matches it), `destination` (a host as a destination), `node`,
     `pod`, `webhook`, `namespace`, `pool`, `revision`, `service`, `component`, and `sandbox` (a reason why a pod has no
@@ -197,6 +200,11 @@ class Finding:
 
     The failed read, or the fault because of which it does not apply.
     """
+    doubt: str = ""
+    """A sentence about what contradicts the finding, such as traffic that succeeds.
+
+    "" if nothing does.
+    """
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -261,6 +269,8 @@ class Report:
 
     They are compared with those of another run.
     """
+    traffic: Traffic | None = None
+    """The traffic that the proxies counted; None if no counters are read."""
     not_checked: tuple[NotChecked, ...] = ()
     """Why checks were not made, the reason for most checks first (docs/rulings.md#ruling-28)."""
 

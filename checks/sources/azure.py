@@ -55,7 +55,7 @@ class AzureAccount:
         self._token_lock = Lock()
         self._client: Any = None
         self._credential: Any = None
-        self._token: tuple[str, float] = ("", 0.0)
+        self._tokens: dict[str, tuple[str, float]] = {}
 
     def call(self, deadline: float, ask: Callable[[Any, Mapping[str, Any]], _T]) -> _T:
         """The result of `ask(client, limits)`. Raises Failure."""
@@ -81,21 +81,26 @@ class AzureAccount:
 
     def kubernetes_token(self) -> str:
         """A fresh Entra token for an AKS API server. Raises Failure."""
+        return self.token(AKS_SCOPE)
+
+    def token(self, scope: str) -> str:
+        """A fresh Entra token for a scope. Raises Failure."""
         self._opened()
         with self._token_lock:
-            token, ends = self._token
+            token, ends = self._tokens.get(scope, ("", 0.0))
             if ends - _EARLY < time():
                 try:
-                    found = self._credential.get_token(AKS_SCOPE)
+                    found = self._credential.get_token(scope)
                 except azure_library().AzureError as error:
                     raise failure_of(error).without(Credentials.AZURE) from None
-                self._token = token, _ = (found.token, float(found.expires_on))
-        return token
+                token = found.token
+                self._tokens[scope] = (token, float(found.expires_on))
+        return str(token)
 
     def close(self) -> None:
         """Close the connections; the next read opens them again."""
         with self._lock, self._token_lock:
-            client, self._client, self._token = self._client, None, ("", 0.0)
+            client, self._client, self._tokens = self._client, None, {}
         if client is not None:
             client.close()
             self._credential.close()

@@ -9,6 +9,7 @@ from typing import Any
 from checks.model.documents import BadDocument, Budget, parse_json, parse_yaml
 from checks.model.raw_values import Raw, at, parse_moment, text
 from checks.sources.archive import BundleError, files
+from checks.sources.counter_entries import counters_problem
 from checks.sources.error_entries import error_entry_problem
 from checks.sources.expected_answers import WRONG_ANSWER, is_status
 from checks.sources.probed import PROBE_KEYS, probe_entry_problem
@@ -67,6 +68,7 @@ class _Parts:
         self.objects: dict[tuple[str, str, str, str], tuple[str, Raw]] = {}
         self.azure: dict[str, Any] = {}
         self.logs: dict[str, str] = {}
+        self.metrics: list[Raw] | None = None
 
     def take(self, name: str, content: bytes) -> None:
         """Read one file; files that are not part of a bundle (README, expect.yaml) are ignored."""
@@ -77,6 +79,8 @@ class _Parts:
                 self.errors = self._errors(name, content)
             case ("probes.yaml",):
                 self.probes = self._probes(name, content)
+            case ("metrics.json",):
+                self.metrics = self._counters(name, content)
             case ("azure", "managed-cluster.json" | "agent-pools.json" | "resources.json" as which):
                 self.azure[which] = parse_json(content, self.budget)
             case ("objects", *_):
@@ -104,6 +108,7 @@ class _Parts:
             server_version=text(about, "server_version"),
             probes=self.probes,
             context=text(about, "context"),
+            metrics=self.metrics,
         )
 
     def _single(self, name: str, content: bytes) -> Any:
@@ -158,6 +163,13 @@ class _Parts:
             if problem := probe_entry_problem(entry):
                 raise _refuse(name, f"entry {number}: {problem[0]}", problem[1])
         return found
+
+    def _counters(self, name: str, content: bytes) -> list[Raw]:
+        found = parse_json(content, self.budget)
+        if problem := counters_problem(found):
+            raise _refuse(name, *problem)
+        counters: list[Raw] = found
+        return counters
 
     def _objects(self, name: str, content: bytes) -> None:
         suffix = PurePosixPath(name).suffix.lower()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from checks.sources.kubeconfig import kubeconfig_files
+from checks.sources.replies import Failure
 
 _REFERENCE = re.compile(
     r"""^[ -]*["']?(?:client-certificate|client-key|certificate-authority|tokenFile)["']?:\s*["']?(.+?)["']?\s*$""",
@@ -19,6 +20,21 @@ def fingerprint(kubeconfig: str) -> Fingerprint:
     A file that cannot be read is left out: opening the cluster reports it.
     """
     return tuple(found for each in kubeconfig_files(kubeconfig) for found in _fingerprint(each))
+
+
+def token_of_file(path: Path) -> str:
+    """The bearer token in a file, which may be replaced at any time.
+
+    Raises Failure if there is none.
+    """
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not ASCII text"
+        raise Failure(401, f"token file {path}: {reason}") from None
+    if not token or any(each.isspace() for each in token):
+        raise Failure(401, f"token file {path}: it does not contain one token")
+    return token
 
 
 def _fingerprint(kubeconfig: Path) -> Fingerprint:

@@ -6,7 +6,7 @@ from checks.facts.fact import Credentials
 
 _KEYS = ("source", "resource", "namespace", "name", "status", "message", "credentials")
 _CREDENTIALS = tuple(each.value for each in Credentials)
-_SOURCES = ("kubernetes", "azure", "logs")
+_SOURCES = ("kubernetes", "azure", "logs", "metrics")
 
 
 def error_entry_problem(error: object) -> tuple[str, str] | None:

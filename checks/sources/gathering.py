@@ -14,6 +14,7 @@ from checks.facts.azure_json import canonical
 from checks.facts.fact import (
     ArmResource,
     AzureCall,
+    CountersWanted,
     Fact,
     Gap,
     Listed,
@@ -21,6 +22,7 @@ from checks.facts.fact import (
     PodLog,
     PodName,
     ProbeResults,
+    ProxyCounters,
     ServerVersion,
 )
 from checks.facts.store import FactStore
@@ -30,7 +32,7 @@ from checks.sources.recorded import RecordedSource
 from checks.sources.source import TOO_LATE, Answer, NotCovered, NotInstalled, Objects, Source
 
 Request = tuple[type[Fact], object]
-"""A kind of fact, and the object of the read: an ARM ID, a PodName, or None."""
+"""A kind of fact, and the object of the read: an ARM ID, a PodName, proxies, or None."""
 
 
 def gather(
@@ -91,7 +93,11 @@ class _Gathering:
             for kind in sorted(self.pending, key=lambda k: k.__name__):
                 if not all(self.store.arrived(earlier) for earlier in _after(kind.origin)):
                     continue
-                if isinstance(kind.origin, PodLog) and not self.store.targets and self._target_may_come():
+                if (
+                    isinstance(kind.origin, PodLog | ProxyCounters)
+                    and not self.store.targets
+                    and self._target_may_come()
+                ):
                     continue
                 self.pending.discard(kind)
                 details = [] if self._is_over(kind.origin) else list(_details(kind.origin, self.store))
@@ -130,6 +136,9 @@ class _Gathering:
                 return self.source.server_version(self.deadline)
             case ProbeResults():
                 return self.source.probe_results()
+            case ProxyCounters():
+                assert isinstance(detail, CountersWanted)  # noqa: S101 - _details yields the proxies
+                return self.source.proxy_counters(detail, self.deadline)
 
     def _give_up(self) -> Iterator[Reading]:
         for future, (kind, detail) in self.in_flight.items():
@@ -153,7 +162,7 @@ def _with_prerequisites(kinds: Collection[type[Fact]]) -> frozenset[type[Fact]]:
 
 def _after(origin: Origin) -> tuple[type[Fact], ...]:
     match origin:
-        case ArmResource(after=after) | PodLog(after=after):
+        case ArmResource(after=after) | PodLog(after=after) | ProxyCounters(after=after):
             return after
         case _:
             return ()
@@ -165,6 +174,8 @@ def _details(origin: Origin, store: FactStore) -> Iterator[object]:
             yield from sorted(set(ids(store)))
         case PodLog(pods=pods):
             yield from sorted(set(pods(store)))
+        case ProxyCounters(wanted=wanted):
+            yield wanted(store)
         case _:
             yield None
 
@@ -215,6 +226,8 @@ def _late(origin: Origin, detail: object) -> Gap:
             return Gap("kubernetes", "get", "version", 504, message)
         case ProbeResults():
             return Gap("probes", "get", "probes", 504, message)
+        case ProxyCounters():
+            return Gap("metrics", "get", "metrics", 504, message)
         case AzureCall(resource=resource):
             return Gap("azure", "get" if resource == "managedClusters" else "list", resource, 504, message)
         case ArmResource():

@@ -88,6 +88,15 @@ class KubernetesReader:
         lines = "\n".join(body.decode("utf-8", "replace").splitlines()[-tail:])
         return Objects(({"namespace": pod.namespace, "pod": pod.name, "container": container, "text": lines},))
 
+    def pod_page(self, pod: PodName, port: int, path: str, query: dict[str, str], most: int, deadline: float) -> bytes:
+        """A page that a pod serves, through the API server's proxy of pods; at most `most` bytes.
+
+        Raises Failure.
+        """
+        name = f"{quote(pod.name, safe='')}:{port}"
+        where = f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{name}/proxy{path}"
+        return self._get(where, query, deadline, "text/plain", most=most)
+
     def server_version(self, deadline: float) -> Answer:
         """The version that the API server reports."""
         try:
@@ -140,7 +149,13 @@ class KubernetesReader:
             query = {"limit": str(at_once), "continue": str(token)}
 
     def _get(
-        self, path: str, query: dict[str, str], deadline: float, accept: str = "application/json", newest: int = 0
+        self,
+        path: str,
+        query: dict[str, str],
+        deadline: float,
+        accept: str = "application/json",
+        newest: int = 0,
+        most: int = MAX_BODY,
     ) -> bytes:
         """The body of a GET. Raises Failure.
 
@@ -150,7 +165,7 @@ class KubernetesReader:
         client = self.access.client(deadline)
         for attempt in range(1, _TRIES + 1):
             try:
-                return _request(client, path, query, deadline, accept, newest)
+                return _request(client, path, query, deadline, accept, newest, most)
             except Failure as failure:
                 pause = failure.retry_after if failure.status in (429, 503) else None
                 if failure.status == 0 and "closed the connection" in failure.message and attempt == 1:
@@ -183,7 +198,9 @@ def _stamped(item: Json, what: Listed, api_version: str) -> Json:
     return reduced(item)
 
 
-def _request(client: Any, path: str, query: dict[str, str], deadline: float, accept: str, newest: int) -> bytes:
+def _request(
+    client: Any, path: str, query: dict[str, str], deadline: float, accept: str, newest: int, most: int
+) -> bytes:
     left = seconds_left(deadline)
     server = client.configuration.host
     try:
@@ -199,7 +216,7 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
             *call, _request_timeout=(min(CONNECT_SECONDS, left / 2), min(READ_SECONDS, left))
         ).response
         with closing(response):  # no effect after a complete read, which returns the connection to the pool
-            body = _body(response, deadline, newest)
+            body = _body(response, deadline, newest, most)
     except kubernetes_library().ApiException as error:
         raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
     except (HTTPError, OSError) as error:
@@ -209,7 +226,7 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
     return log_lines(body, response.headers.get("Content-Type") or "") if newest else body
 
 
-def _body(response: Any, deadline: float, newest: int) -> bytes:
+def _body(response: Any, deadline: float, newest: int, most: int) -> bytes:
     """The body, read in pieces so that a slow server cannot exceed the deadline.
 
     The newest part of a log is kept.
@@ -220,6 +237,6 @@ def _body(response: Any, deadline: float, newest: int) -> bytes:
         seconds_left(deadline)
         if newest and len(found) > 2 * newest:
             del found[:-newest]
-        elif not newest and len(found) > MAX_BODY:
-            raise Failure(502, f"the answer has more than {_mib(MAX_BODY)}")
+        elif not newest and len(found) > most:
+            raise Failure(502, f"the answer has more than {_mib(most)}")
     return bytes(found[-newest:]) if newest else bytes(found)

@@ -5,16 +5,18 @@ It is the entry's bundle, or the live cluster through Kubernetes and Azure.
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
 
 from checks.config.configuration import ClusterConfig, SavedAzure
-from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.config.metrics_configuration import PrometheusMetrics, TokenFile
+from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.sources.access import LazyAccess, aks_access, in_cluster_access, kubeconfig_access
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.bundle import BundleError, read_bundle
-from checks.sources.credential_files import Fingerprint, fingerprint
+from checks.sources.credential_files import Fingerprint, fingerprint, token_of_file
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
@@ -37,6 +39,12 @@ class AzureHalf(Protocol):
     def azure(self, what: AzureCall, deadline: float) -> Answer: ...
 
     def arm(self, resource_id: str, deadline: float) -> Answer: ...
+
+
+class CountersHalf(Protocol):
+    """The part of a live source that reads counters of proxies."""
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer: ...
 
 
 class NoAzure:
@@ -81,10 +89,17 @@ class LiveSource:
     Safe to use from several threads and for many runs: connections and tokens are kept.
     """
 
-    def __init__(self, kubernetes: KubernetesReader, azure: AzureHalf, account: AzureAccount | None = None) -> None:
+    def __init__(
+        self,
+        kubernetes: KubernetesReader,
+        azure: AzureHalf,
+        account: AzureAccount | None = None,
+        counters: CountersHalf | None = None,
+    ) -> None:
         self._kubernetes = kubernetes
         self._azure = azure
         self._account = account
+        self._counters = counters
 
     @property
     def access(self) -> Access:
@@ -120,6 +135,9 @@ class LiveSource:
     def probe_results(self) -> Answer:
         """None: a caller that keeps results adds them with `ProbedSource`."""
         return Objects(())
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        return self._counters.proxy_counters(wanted, deadline) if self._counters is not None else NotCovered()
 
     def close(self) -> None:
         """Close the connections and discard the tokens."""
@@ -183,7 +201,39 @@ def _live(cluster: ClusterConfig) -> LiveSource:
     if cluster.azure == "live" or cluster.kubeconfig is None:
         azure_library()
         account = AzureAccount(cluster.subscription_id)
-    return LiveSource(KubernetesReader(_access(cluster, account)), _azure(cluster, account), account)
+    kubernetes = KubernetesReader(_access(cluster, account))
+    return LiveSource(kubernetes, _azure(cluster, account), account, _counters(cluster, kubernetes, account))
+
+
+def _counters(
+    cluster: ClusterConfig, kubernetes: KubernetesReader, account: AzureAccount | None
+) -> CountersHalf | None:
+    """The reader of the counters that the entry names, None for none."""
+    match cluster.metrics:
+        case "pods":
+            from checks.sources.pod_counters import PodCounters  # few clusters need the parser of pages
+
+            return PodCounters(kubernetes)
+        case PrometheusMetrics() as metrics:
+            from checks.sources.prometheus import Prometheus
+            from checks.sources.prometheus_counters import PrometheusCounters
+
+            prometheus = Prometheus(metrics.prometheus, _token(metrics, account, cluster.subscription_id))
+            return PrometheusCounters(prometheus, (cluster.azure_name, cluster.name))
+        case _:
+            return None
+
+
+def _token(metrics: PrometheusMetrics, account: AzureAccount | None, subscription_id: str) -> Callable[[], str]:
+    match metrics.auth:
+        case TokenFile(token_file=path):
+            return lambda: token_of_file(path)
+        case "entra":
+            azure_library()
+            signed_in = account or AzureAccount(subscription_id)
+            return lambda: signed_in.token(metrics.scope)
+        case _:
+            return str
 
 
 def _access(cluster: ClusterConfig, account: AzureAccount | None) -> LazyAccess:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from checks.facts.fact import AzureCall, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Listed, PodName
 from checks.facts.probes import ProbeOutcome, ProbeResult
 from checks.model.raw_values import Raw
 from checks.sources.source import Answer, Objects, Source
@@ -68,3 +68,6 @@ class ProbedSource:
                 return Objects((*found, *self._results))
             case _:
                 return Objects(self._results)
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        return self._source.proxy_counters(wanted, deadline)

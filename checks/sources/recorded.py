@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 from checks.facts.azure_json import canonical
-from checks.facts.fact import AzureCall, Credentials, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Credentials, Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import Raw, at, number, text
 from checks.sources.source import Answer, NotCovered, NotInstalled, Objects
@@ -38,6 +38,8 @@ class Recording:
     """The results of active steps."""
     context: str = ""
     """The kubectl context of the cluster, "" if it was not recorded."""
+    metrics: Sequence[Raw] | None = None
+    """The counters of proxies, None if they were not read."""
 
     @cached_property
     def by_kind(self) -> Mapping[tuple[str, str], Sequence[Raw]]:
@@ -127,6 +129,19 @@ class RecordedSource:
     def probe_results(self) -> Answer:
         return Objects(tuple(self.recording.probes))
 
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        del wanted, deadline
+        gaps = [
+            replace(_gap(each, _verb(each), text(each, "resource")), name=text(each, "name") or None)
+            for each in self.recording.errors
+            if text(each, "source") == "metrics"
+        ]
+        if whole := next((each for each in gaps if each.name is None), None):
+            return whole
+        if self.recording.metrics is None and not gaps:
+            return NotCovered()
+        return Objects(tuple(self.recording.metrics or ()), tuple(gaps))
+
     def _missing(self, what: Listed) -> tuple[Gap, ...]:
         """The failed lists of this kind: one gap for all namespaces, or one for each namespace.
 
@@ -154,6 +169,10 @@ class RecordedSource:
             if (namespace is None or where in ("", namespace)) and (name is None or which in ("", name)):
                 return _gap(error, verb, resource)
         return None
+
+
+def _verb(error: Raw) -> str:
+    return "query" if text(error, "resource") == "prometheus" else "get"
 
 
 def _gap(error: Raw, verb: str, resource: str) -> Gap:

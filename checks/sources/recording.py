@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.model.inert_text import inert
 from checks.model.raw_values import Raw, text
 from checks.model.redaction import redact, redact_object
@@ -78,6 +78,10 @@ class RecordingSource:
     def probe_results(self) -> Answer:
         request = Gap("probes", "get", "probes", 504, TOO_LATE)
         return self._kept(request, self._source.probe_results, inf)
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        request = Gap("metrics", "get", "metrics", 504, TOO_LATE)
+        return self._kept(request, lambda: self._source.proxy_counters(wanted, deadline), deadline)
 
     def write(self, path: Path) -> None:
         """Write the bundle atomically.
@@ -160,7 +164,7 @@ def _files(about: Mapping[str, Any], reads: Mapping[_Read, Answer]) -> dict[str,
                 resources += raw
             case Objects(raw, missing):
                 files |= _written(source, resource, raw)
-                errors += [_error(gap, "", "") for gap in missing]
+                errors += [_error(gap, "", gap.name or "") for gap in missing]
                 if resource == "version" and (version := text(raw[0] if raw else {}, "gitVersion")):
                     about["server_version"] = version
             case _:
@@ -193,6 +197,8 @@ def _written(source: str, resource: str, raw: tuple[Raw, ...]) -> dict[str, byte
             return {}
         case "probes", _:
             return {"probes.yaml": yaml_stream([[dict(each) for each in raw]]).encode()} if raw else {}
+        case "metrics", _:
+            return {"metrics.json": _json(list(raw))}
         case "logs", _:
             return {_log_name(each): _log(text(each, "text")) for each in raw}
         case _:

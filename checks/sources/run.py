@@ -34,6 +34,7 @@ def run(
     """
     began = monotonic()
     store = FactStore(source.now())
+    store.client = question.client or ""
     question = replace(question, cluster=question.cluster.in_recorded_context(source.kubectl_context()))
     readings = gather(source, needed(checks) | traced_reads(question), store, began + timeout)
     for step in diagnose(readings, store, question, checks, at_once=isinstance(source, RecordedSource)):

@@ -7,7 +7,7 @@ from time import monotonic
 from checks.engine.check import Check
 from checks.engine.diagnosis import Diagnosis, needed
 from checks.engine.if_applied import ROUTE_READS, IfApplied, if_applied, proposed_state
-from checks.engine.readings import record
+from checks.engine.readings import Closed, record
 from checks.engine.route_tracing import traced_reads
 from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
@@ -33,11 +33,14 @@ def run_if_applied(
     """
     began = monotonic()
     store = FactStore(source.now())
+    store.client = question.client or ""
     question = replace(question, cluster=question.cluster.in_recorded_context(source.kubectl_context()))
     readings = gather(source, needed(checks) | traced_reads(question) | ROUTE_READS, store, began + timeout)
     now = Diagnosis(store, question, checks)
     for reading in readings:
         record(store, reading)
+        if isinstance(reading, Closed):
+            now.resolve_target()  # the logs and counters of its proxies are read then
     now.advance()
     if missing := now.missing_gateway():
         raise missing

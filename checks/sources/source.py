@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.model.raw_values import Raw
 from checks.model.redaction import redact
 
@@ -84,4 +84,8 @@ class Source(Protocol):
 
     def probe_results(self) -> Answer:
         """The results of active steps that are kept for the cluster; they are not read from it."""
+        ...
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        """The counters of proxies, one object for each pod (docs/contract.md#metrics)."""
         ...

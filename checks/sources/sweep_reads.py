@@ -26,7 +26,7 @@ from checks.engine.sweep import (
     targets_of,
 )
 from checks.facts.change_input import BadChange
-from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.facts.pods import Pod
 from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
@@ -111,6 +111,10 @@ class ThrottledSource:
 
     def probe_results(self) -> Answer:
         return self._source.probe_results()
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        late = Gap("metrics", "get", "metrics", 504, TOO_LATE)
+        return self._within(self._server, deadline, late, lambda: self._source.proxy_counters(wanted, deadline))
 
     def _within(self, limit: BoundedSemaphore, deadline: float, late: Gap, ask: Callable[[], Answer]) -> Answer:
         with _slot(limit, deadline) as acquired:

@@ -36,6 +36,7 @@ class Cluster:
     errors: tuple[Manifest, ...] = ()
     absent_kinds: tuple[str, ...] = ()
     probes: tuple[Manifest, ...] = ()
+    metrics: tuple[Manifest, ...] | None = None
 
 
 class _TextLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -91,6 +92,7 @@ def read_bundle(path: Path) -> Cluster:
         },
         errors=tuple(errors or ()),
         absent_kinds=tuple(about.get("absent_kinds") or ()),
+        metrics=None if (counters := _json(path / "metrics.json")) is None else tuple(counters),
         probes=tuple(read_yaml(path / "probes.yaml") or ()) if (path / "probes.yaml").exists() else (),
     )
 
@@ -116,6 +118,8 @@ def write_bundle(cluster: Cluster, path: Path) -> None:
         _write(path / "objects" / name, "---\n".join(dump_yaml(o) for o in objects))
     for key, text in cluster.logs.items():
         _write(path / "logs" / f"{key}.log", text)
+    if cluster.metrics is not None:
+        _write(path / "metrics.json", json.dumps(list(cluster.metrics), indent=2, ensure_ascii=False) + "\n")
     if cluster.probes:
         _write(path / "probes.yaml", dump_yaml(list(cluster.probes)))
     if cluster.errors:

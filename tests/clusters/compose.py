@@ -25,6 +25,7 @@ key, or a reference to a missing object, raises PatchError.
          age: 3m, count: 14, since: 20m, component: kubelet}
     errors: [{source: kubernetes, resource: pods, namespace: null, status: 403, message: text}]
     probes: [{kind: probe-pod, gateway: team-egress/egw, at: time, outcome: answered, addresses: [20.1.2.3]}]
+    metrics: [{http: {edition.cnn.com: {200 -: 10}}}]      # what proxies counted (tests/clusters/counters.py)
     absent_kinds: [staticgatewayconfigurations.egressgateway.kubernetes.azure.com]      # their objects are removed
     now: 2026-11-23T10:00:00Z     # captured_at
     shift: 95d                    # every time in the cluster, including captured_at, is moved this far into the past
@@ -47,11 +48,25 @@ from typing import Any
 
 from tests.clusters.azure import patched_azure
 from tests.clusters.bundles import HERE, Cluster, Manifest, read_bundle, read_yaml, write_bundle
+from tests.clusters.counters import counters
 from tests.clusters.merging import PatchError, merge, only
 
 __all__ = ["Cluster", "Manifest", "PatchError", "compose", "merge", "named", "names", "read_bundle", "write_bundle"]
 
-_KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now", "shift", "probes"}
+_KEYS = {
+    "change",
+    "add",
+    "remove",
+    "azure",
+    "logs",
+    "events",
+    "errors",
+    "absent_kinds",
+    "now",
+    "shift",
+    "probes",
+    "metrics",
+}
 _EVENT_KEYS = {"on", "type", "reason", "message", "age", "since", "count", "component", "host"}
 _AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -79,6 +94,7 @@ def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
         errors=base.errors + tuple(patch.get("errors") or ()),
         absent_kinds=base.absent_kinds + absent,
         probes=base.probes + tuple(patch.get("probes") or ()),
+        metrics=counters(patch["metrics"], now) if patch.get("metrics") is not None else base.metrics,
     )
     if "azure" in patch:
         cluster = patched_azure(cluster, patch["azure"])
@@ -157,6 +173,7 @@ def _shifted(cluster: Cluster, age: str) -> Cluster:
         captured_at=earlier(cluster.captured_at),
         objects=tuple(earlier(manifest) for manifest in cluster.objects),
         logs={key: earlier(text) for key, text in cluster.logs.items()},
+        metrics=None if cluster.metrics is None else tuple(earlier(each) for each in cluster.metrics),
     )
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.sources.source import Answer, NotCovered, NotInstalled, Objects, Source
 from workers.telemetry.metrics import SOURCE_CALLS, SOURCE_SECONDS
 from workers.telemetry.traces import read_span
@@ -48,6 +48,9 @@ class MeasuredSource:
 
     def probe_results(self) -> Answer:
         return self.within.probe_results()
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        return _measured("metrics", "metrics", lambda: self.within.proxy_counters(wanted, deadline))
 
 
 def _measured(source: str, resource: str, ask: Callable[[], Answer]) -> Answer:

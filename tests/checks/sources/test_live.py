@@ -16,7 +16,7 @@ import trustme
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
 from checks.facts.egress_gateway import AmbiguousGateway
-from checks.facts.fact import AzureCall, Listed, PodName
+from checks.facts.fact import AzureCall, CountersWanted, Listed, PodName
 from checks.model.findings import Report
 from checks.model.question import Question
 from checks.reports.document import REPORT
@@ -100,6 +100,9 @@ class AtTheTimeOf:
     def probe_results(self) -> Answer:
         return self._source.probe_results()
 
+    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+        return self._source.proxy_counters(wanted, deadline)
+
 
 def report(source: Source, wanted: Question, timeout: float = 30) -> Report:
     *_, found = run(source, wanted, catalogue(), timeout)
@@ -171,7 +174,10 @@ def test_a_healthy_cluster(name: str, anywhere: Any, tmp_path: Path) -> None:
 
 
 def agree_recorded(cluster: Cluster, wanted: Question, entry: ClusterConfig, folder: Path) -> None:
-    """A recorded live run and the replay of its bundle give the same report; each is read once."""
+    """A recorded live run and the replay of its bundle give the same report.
+
+    Each is read once.
+    """
     expected = findings_of(report(in_memory(cluster), wanted))
     recorder = RecordingSource(live(cluster, entry), cluster.name)
     assert findings_of(report(recorder, wanted)) == expected

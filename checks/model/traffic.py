@@ -1,0 +1,41 @@
+"""The recent traffic of a gateway as a value of its report."""
+
+from dataclasses import dataclass
+
+from checks.model.raw_values import Moment
+
+TRAFFIC_FAILING = "traffic-failing"
+"""The check of the traffic: the fault that other faults cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficOfHost:
+    """The recent requests (or TCP connections) to a host.
+
+    `host` is "" if the counters do not name it.
+
+    `failure` is the most frequent failure as code and response flags, `location` where it is; both "" if none failed.
+    """
+
+    host: str
+    unit: str
+    """`requests` or `connections`."""
+    total: int
+    failed: int
+    failure: str = ""
+    location: str = ""
+    since: Moment | None = None
+    """When most began to fail; None if that was before the samples."""
+    last_failed: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The recent traffic of a gateway, as its proxies counted it.
+
+    `summary` is one line for people, without its full stop. `problem` is the reason why it is not known, "" if it is.
+    """
+
+    summary: str
+    hosts: tuple[TrafficOfHost, ...] = ()
+    problem: str = ""

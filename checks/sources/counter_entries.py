@@ -1,0 +1,67 @@
+"""Whether the entries of a bundle's metrics.json are valid (docs/contract.md#metrics)."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from math import isfinite
+from typing import Any
+
+from checks.facts.fact import ProxyRole
+from checks.model.raw_values import parse_moment
+
+SOURCES = ("prometheus", "pods")
+_TEXTS = ("namespace", "pod", "workload", "service")
+_ROLES = tuple(ProxyRole)
+_MOST_VALUES = 2_000_000
+
+
+def counters_problem(found: object) -> tuple[str, str] | None:
+    """(what is wrong with a metrics.json, what was expected), None if it is valid."""
+    if not isinstance(found, list):
+        return "not a list", "a list of {source, role, namespace, pod, times, series}"
+    size = 0
+    for number, entry in enumerate(found, 1):
+        if problem := _entry_problem(entry):
+            return f"entry {number}: {problem[0]}", problem[1]
+        size += len(entry["times"]) * len(entry["series"])
+        if size > _MOST_VALUES:
+            return f"more than {_MOST_VALUES:,} values", "the counters of one cluster"
+    return None
+
+
+def _entry_problem(entry: Any) -> tuple[str, str] | None:
+    if not isinstance(entry, Mapping):
+        return "not a mapping", "the keys source, role, namespace, pod, times, series"
+    if entry.get("source") not in SOURCES:
+        return f"source is {entry.get('source')!r}", " or ".join(SOURCES)
+    if entry.get("role") not in _ROLES:
+        return f"role is {entry.get('role')!r}", " or ".join(_ROLES)
+    for key in _TEXTS:
+        if not isinstance(entry.get(key, ""), str):
+            return f"{key} is {entry[key]!r}", "text"
+    times = entry.get("times")
+    moments = [parse_moment(each) for each in times] if isinstance(times, list) else [None]
+    if None in moments or any(a >= b for a, b in pairwise(moments) if a and b):
+        return "times are not a list of increasing times", "RFC 3339 times, the oldest first"
+    if not isinstance(entry.get("series"), list):
+        return "series is not a list", "a list of {metric, labels, values}"
+    for each in entry["series"]:
+        if problem := _series_problem(each, len(moments)):
+            return problem
+    return None
+
+
+def _series_problem(series: Any, length: int) -> tuple[str, str] | None:
+    if not isinstance(series, Mapping) or not isinstance(series.get("metric"), str) or not series["metric"]:
+        return "a series has no metric", "the keys metric, labels, values"
+    name, labels, values = series["metric"], series.get("labels"), series.get("values")
+    if not isinstance(labels, Mapping) or not all(isinstance(each, str) for each in labels.values()):
+        return f"{name}: labels are not texts", "a mapping from names to texts"
+    if not isinstance(values, list) or len(values) != length:
+        return f"{name}: {len(values) if isinstance(values, list) else 'no'} values", f"one for each of {length} times"
+    if not all(each is None or _is_count(each) for each in values):
+        return f"{name}: a value is not a count", "numbers of 0 or more, or null"
+    return None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0

@@ -1,0 +1,127 @@
+"""Samples of counters from any source, in the form of metrics.json.
+
+A sample holds the metrics and labels that checks use; counters that differ only in others are added.
+Source: docs/contract.md#metrics.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from checks.facts.fact import ProxyRole
+from checks.model.raw_values import Raw
+from checks.sources.expected_answers import WRONG_ANSWER
+from checks.sources.replies import Failure
+
+STANDARD_METRICS = (
+    "istio_requests_total",
+    "istio_request_duration_milliseconds_sum",
+    "istio_request_duration_milliseconds_count",
+    "istio_tcp_connections_opened_total",
+    "istio_tcp_connections_closed_total",
+    "istio_tcp_sent_bytes_total",
+    "istio_tcp_received_bytes_total",
+)
+"""Istio's standard metrics, which are on by default.
+
+Source: istio/proxy, `source/extensions/filters/http/istio_stats/istio_stats.cc` (names, labels, and when each is written).
+"""
+CONNECTION_FAILURES = (
+    "envoy_cluster_upstream_cx_connect_timeout",
+    "envoy_cluster_upstream_cx_connect_fail",
+    "envoy_cluster_ssl_connection_error",
+    "envoy_cluster_ssl_fail_verify_error",
+    "envoy_cluster_ssl_fail_verify_san",
+    "envoy_cluster_ssl_fail_verify_no_cert",
+    "envoy_cluster_update_failure",
+)
+"""Envoy's counters of failed connections, TLS handshakes and DNS lookups by cluster.
+
+Istio turns them off unless `proxyStatsMatcher` includes them. Source: Envoy documentation, "Cluster manager statistics".
+"""
+PRESENCE = ("istio_build", "envoy_server_uptime")
+"""Gauges that every istio-proxy has, also without traffic."""
+ISTIOD = (
+    "pilot_total_xds_rejects",
+    "pilot_total_xds_internal_errors",
+    "pilot_xds_push_errors",
+    "pilot_xds_write_timeout",
+)
+"""istiod's counters of rejected configuration and failed pushes.
+
+Source: Istio `pilot/pkg/xds/monitoring.go`.
+"""
+COMPONENTS = (
+    "cnimanager_podendpoint_operation_failures_total",
+    "cnimanager_cni_config_operation_failures_total",
+    "cnimanager_node_taint_operation_failures_total",
+    "controller_reconcile_fail_count",
+)
+"""Counters of the static egress components, if a Prometheus scrapes them.
+
+Source: docs/domain/operator-messages.md.
+"""
+KEPT_LABELS = (
+    "destination_service",
+    "destination_service_name",
+    "response_code",
+    "response_flags",
+    "request_protocol",
+    "cluster_name",
+    "source_workload",
+    "source_workload_namespace",
+)
+"""The labels that are kept. "reporter" decides before: only what a proxy sends counts."""
+MOST_SERIES = 5_000
+"""Series of one pod, after adding."""
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""The metric and the kept labels of a series."""
+Sample = dict[Key, float]
+"""The counters of a pod at one time."""
+
+
+def metrics_of(role: ProxyRole) -> frozenset[str]:
+    """The metrics that are read of a process."""
+    return frozenset(ISTIOD if role is ProxyRole.ISTIOD else (*STANDARD_METRICS, *CONNECTION_FAILURES, *PRESENCE))
+
+
+def add(sample: Sample, metric: str, labels: Mapping[str, str], value: float) -> None:
+    """Add a counter to a sample.
+
+    Raises Failure (502) for no number, and for more series than are kept.
+    """
+    if not isfinite(value) or value < 0:
+        raise Failure(WRONG_ANSWER, f"{metric} is not a count: {value}")
+    key = (metric, tuple((name, labels[name]) for name in KEPT_LABELS if labels.get(name)))
+    sample[key] = sample.get(key, 0.0) + value
+    if len(sample) > MOST_SERIES:
+        raise Failure(WRONG_ANSWER, f"a proxy has more than {MOST_SERIES:,} counters of its traffic")
+
+
+def entry(about: Raw, samples: Iterable[tuple[datetime, Sample]]) -> dict[str, Any]:
+    """The entry of metrics.json with these samples; `about` are its other keys."""
+    ordered = sorted(samples, key=lambda each: each[0])
+    keys = sorted({key for _, sample in ordered for key in sample})
+    return {
+        **about,
+        "times": [precise_stamp(at) for at, _ in ordered],
+        "series": [
+            {
+                "metric": key[0],
+                "labels": dict(key[1]),
+                "values": [_written(sample.get(key)) for _, sample in ordered],
+            }
+            for key in keys
+        ],
+    }
+
+
+def precise_stamp(at: datetime) -> str:
+    """A time with milliseconds: samples of pods are seconds apart."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _written(value: float | None) -> float | int | None:
+    return int(value) if value is not None and value == int(value) else value

@@ -1,0 +1,173 @@
+"""The HTTP API of a Prometheus: one query, its answer, and a failure for anything else.
+
+Source: prometheus.io, "HTTP API"; Azure's managed Prometheus serves the same API with Entra tokens.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from time import sleep
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from checks.model.raw_values import Raw, items, text
+from checks.sources.expected_answers import WRONG_ANSWER
+from checks.sources.replies import Failure, seconds_left, unanswered
+
+_CONNECT_SECONDS = 4.0
+_READ_SECONDS = 15.0
+LARGEST_ANSWER = 32 * 1024 * 1024
+MOST_MATRIX_SERIES = 20_000
+_TRIES = 3
+_LONGEST_PAUSE = 5.0
+
+
+class Prometheus:
+    """One Prometheus. Safe to use from several threads; connections are kept.
+
+    `token` returns the bearer token, "" for none; it raises Failure.
+    """
+
+    def __init__(self, url: str, token: Callable[[], str]) -> None:
+        from urllib3 import PoolManager, Retry  # a bundle needs no HTTP client
+
+        self.url = url.rstrip("/")
+        self._token = token
+        # A redirect would send the token to another server.
+        self._pool = PoolManager(maxsize=4, retries=Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def vector(self, query: str, deadline: float) -> list[Raw]:
+        """The series of an instant query. Raises Failure."""
+        return _series(self._asked("query", {"query": query}, deadline), "vector")
+
+    def scalar(self, query: str, deadline: float) -> float:
+        """The value of an instant query without series. Raises Failure."""
+        data = self._asked("query", {"query": query}, deadline)
+        found = data.get("result")
+        if text(data, "resultType") != "scalar" or not isinstance(found, list) or len(found) != 2:
+            raise _wrong_shape()
+        return count(found[1])
+
+    def matrix(self, query: str, begin: float, end: float, step: int, deadline: float) -> list[Raw]:
+        """The series of a range query, with `values`; times in seconds since 1970. Raises Failure."""
+        asked = {"query": query, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": str(step)}
+        return _series(self._asked("query_range", asked, deadline), "matrix")
+
+    def _asked(self, path: str, form: Mapping[str, str], deadline: float) -> Raw:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._request(path, form, deadline)
+            except Failure as failure:
+                pause = failure.retry_after if failure.status in (429, 503) else None
+                if pause is None or attempt == _TRIES or pause >= min(_LONGEST_PAUSE, seconds_left(deadline)):
+                    raise
+            sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _request(self, path: str, form: Mapping[str, str], deadline: float) -> Raw:
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError
+
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        if token := self._token():
+            headers["Authorization"] = f"Bearer {token}"
+        left = seconds_left(deadline)
+        try:
+            response = self._pool.request(
+                "POST",
+                f"{self.url}/api/v1/{path}",
+                body=urlencode({**form, "timeout": f"{max(1, int(left))}s"}),
+                headers=headers,
+                timeout=Timeout(connect=min(_CONNECT_SECONDS, left / 2), read=min(_READ_SECONDS, left)),
+                redirect=False,
+                preload_content=False,
+            )
+            with closing(response):
+                body = _body(response, deadline)
+        except (HTTPError, OSError) as error:
+            raise unanswered(error, "Prometheus") from None
+        return _data(response.status, body, response.headers.get("Retry-After"))
+
+
+def _body(response: Any, deadline: float) -> bytes:
+    found = bytearray()
+    for piece in response.stream(256 * 1024, decode_content=True):
+        found += piece
+        seconds_left(deadline)
+        if len(found) > LARGEST_ANSWER:
+            raise Failure(WRONG_ANSWER, f"the answer of Prometheus has more than {LARGEST_ANSWER // 1024 // 1024} MiB")
+    return bytes(found)
+
+
+def _data(status: int, body: bytes, retry_after: str | None) -> Raw:
+    try:
+        found: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    answered = text(found, "status")
+    if not 200 <= status <= 299:
+        reason = text(found, "error") or text(found, "message") or text(found, "error", "message")
+        seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+        raise Failure(status, reason or _meaning(status), seconds)
+    data = found.get("data") if isinstance(found, dict) else None
+    if answered == "error":
+        raise Failure(WRONG_ANSWER, f"Prometheus cannot answer the query: {text(found, 'error')}")
+    if answered != "success" or not isinstance(data, dict):
+        raise _wrong_shape()
+    if warnings := found.get("warnings"):
+        # A store behind the Prometheus did not answer: what it holds is missing.
+        shown = warnings[0] if isinstance(warnings, list) else warnings
+        raise Failure(WRONG_ANSWER, f"the answer of Prometheus may be incomplete: {shown}")
+    return data
+
+
+def _meaning(status: int) -> str:
+    if status in (401, 403):
+        return "Prometheus refuses the credentials"
+    if 300 <= status <= 399:
+        return "redirected; the URL must be that of the API itself"
+    return "" if status == 429 else "no answer of a Prometheus"
+
+
+def _series(data: Raw, kind: str) -> list[Raw]:
+    found = data.get("result")
+    if text(data, "resultType") != kind or not isinstance(found, list):
+        raise _wrong_shape()
+    if len(found) > MOST_MATRIX_SERIES:
+        raise Failure(WRONG_ANSWER, f"Prometheus returned more than {MOST_MATRIX_SERIES:,} series")
+    series = list(items(data, "result"))
+    key = "values" if kind == "matrix" else "value"
+    if len(series) != len(found) or not all(
+        isinstance(each.get("metric"), dict) and isinstance(each.get(key), list) for each in series
+    ):
+        raise _wrong_shape()
+    return series
+
+
+def pair(found: object) -> tuple[float, float]:
+    """(time, value) of a sample. Raises Failure (502)."""
+    if not isinstance(found, list) or len(found) != 2 or isinstance(found[0], bool):
+        raise _wrong_shape()
+    if not isinstance(found[0], int | float):
+        raise _wrong_shape()
+    return float(found[0]), count(found[1])
+
+
+def count(found: object) -> float:
+    """A value, which the API writes as text. Raises Failure (502) for NaN as well."""
+    try:
+        value = float(found) if isinstance(found, str) else float("nan")
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise Failure(WRONG_ANSWER, f"Prometheus returned a value that is not a count: {found}")
+    return value
+
+
+def _wrong_shape() -> Failure:
+    return Failure(WRONG_ANSWER, "the answer does not have the form of a Prometheus's API")

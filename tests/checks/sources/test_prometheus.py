@@ -1,0 +1,230 @@
+"""Counters from a Prometheus: entries, clocks, several clusters, and wrong answers."""
+
+import json
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from checks.facts.fact import CountersWanted, Gap, PodName, ProxyGroup, ProxyRole
+from checks.facts.proxy_traffic import ProxyTraffic
+from checks.sources import prometheus as api
+from checks.sources.counter_entries import counters_problem
+from checks.sources.credential_files import token_of_file
+from checks.sources.prometheus import Prometheus
+from checks.sources.prometheus_counters import PrometheusCounters
+from checks.sources.replies import Failure
+from checks.sources.source import Answer, Objects
+from tests.loopback.prometheus import PrometheusServer, Series
+
+POD = "egw-asm-1-30-abc"
+HOST = "egw.team-egress.svc.cluster.local"
+GATEWAY = ProxyGroup(ProxyRole.GATEWAY, "team-egress", ("egw-asm-1-30",), (PodName("team-egress", POD),), HOST)
+WANTED = CountersWanted((GATEWAY, ProxyGroup(ProxyRole.ISTIOD, "aks-istio-system")))
+GROWING = [1000] * 12 + [1010, 1020, 1030, 1040, 1050]
+
+
+def series(values: list[Any], metric: str = "istio_requests_total", **labels: str) -> Series:
+    about = {
+        "__name__": metric,
+        "pod": POD,
+        "instance": "10.244.0.5:15020",
+        "job": "istio",
+        "source_workload": "egw-asm-1-30",
+        "source_workload_namespace": "team-egress",
+        "destination_service": "edition.cnn.com",
+        "destination_service_name": "edition.cnn.com",
+        "response_code": "200",
+        "response_flags": "-",
+        **labels,
+    }
+    return {"metric": {key: value for key, value in about.items() if value}, "values": values}
+
+
+def asked(server: PrometheusServer, seconds: float = 10, token: str = "") -> Answer:
+    reader = PrometheusCounters(Prometheus(server.url, lambda: token), ("aks1", "prod"))
+    try:
+        return reader.proxy_counters(WANTED, monotonic() + seconds)
+    finally:
+        reader.close()
+
+
+def proxies(answer: Answer) -> list[ProxyTraffic]:
+    assert isinstance(answer, Objects), answer
+    assert counters_problem(list(answer.raw)) is None
+    return [ProxyTraffic(each) for each in answer.raw]
+
+
+def increases(found: ProxyTraffic) -> dict[str, float]:
+    window = found.window()
+    assert window is not None
+    return {each.labels.get("response_flags", ""): each.amount for each in window.increases}
+
+
+def test_the_counters_of_a_pod_are_one_entry() -> None:
+    failing = series([None] * 12 + [3, 3, 3, 3, 9], response_code="503", response_flags="UF,URX")
+    with PrometheusServer([series(GROWING), failing]) as server:
+        (found,) = proxies(asked(server))
+    assert (found.key, found.role, found.workload) == (("team-egress", POD), "gateway", "egw-asm-1-30")
+    assert increases(found) == {"-": 50, "UF,URX": 9}
+    assert len(found.times) == 17
+    assert found.scraped is not None
+    assert 9 <= (found.times[-1] - found.scraped).total_seconds() <= 12
+    assert 'source_workload_namespace=~"team-egress"' in server.queries[1]
+
+
+def test_a_gateway_without_traffic_is_known_by_its_build() -> None:
+    build = series([1] * 17, "istio_build", source_workload="", source_workload_namespace="", response_code="")
+    with PrometheusServer([build]) as server:
+        (found,) = proxies(asked(server))
+    assert (found.key[1], found.workload, increases(found)) == (POD, "egw-asm-1-30", {})
+
+
+def test_other_workloads_are_left_out() -> None:
+    with PrometheusServer([series(GROWING, source_workload="curl", pod="curl-x")]) as server:
+        assert proxies(asked(server)) == []
+
+
+def test_a_pod_that_is_scraped_twice_counts_once() -> None:
+    twice = [series(GROWING), series(GROWING[8:], instance="10.244.0.5:15090")]
+    with PrometheusServer(twice) as server:
+        (found,) = proxies(asked(server))
+    assert increases(found) == {"-": 50}
+
+
+def test_without_a_label_of_the_pod_its_address_identifies_it() -> None:
+    with PrometheusServer([series(GROWING, pod="")]) as server:
+        (found,) = proxies(asked(server))
+    assert found.key[1] == "10.244.0.5"
+
+
+@pytest.mark.parametrize(("names", "expected"), [(("aks1", "other"), 1), (("aks1",), 1), (("other",), 1)])
+def test_a_label_of_the_cluster_selects_it(names: tuple[str, ...], expected: int) -> None:
+    with PrometheusServer([series(GROWING, cluster=each, instance=each) for each in names]) as server:
+        found = proxies(asked(server))
+    assert len(found) == expected
+    assert increases(found[0]) == {"-": 50}
+
+
+def test_several_clusters_without_the_name_of_this_one_are_a_failed_read() -> None:
+    with PrometheusServer([series(GROWING, cluster=each) for each in ("x", "y")]) as server:
+        answer = asked(server)
+    assert isinstance(answer, Gap)
+    assert "several clusters (x, y)" in answer.message
+
+
+@pytest.mark.parametrize("skew", [-7200.0, 0.0, 7200.0])
+def test_a_clock_that_differs_is_corrected(skew: float) -> None:
+    with PrometheusServer([series(GROWING)], skew=skew) as server:
+        (found,) = proxies(asked(server))
+    with PrometheusServer([series(GROWING)]) as server:
+        (right,) = proxies(asked(server))
+    assert abs((found.times[-1] - right.times[-1]).total_seconds()) < 5
+
+
+def test_istiods_counters_have_an_entry_of_their_own() -> None:
+    rejects = series([1] * 16 + [4], "pilot_total_xds_rejects", pod="istiod-x", source_workload="", response_code="")
+    with PrometheusServer([rejects]) as server:
+        (found,) = proxies(asked(server))
+    assert (found.role, found.key[1], list(increases(found).values())) == ("istiod", "istiod-x", [3])
+
+
+def body(**found: Any) -> bytes:
+    return json.dumps(found).encode()
+
+
+MATRIX = {"resultType": "matrix", "result": []}
+WRONG = {
+    "no JSON": (200, b"<html>sign in</html>", 502),
+    "a list": (200, b"[]", 502),
+    "no data": (200, body(status="success"), 502),
+    "another type": (200, body(status="success", data={"resultType": "string", "result": []}), 502),
+    "no number": (200, body(status="success", data={"resultType": "scalar", "result": [1, "NaN"]}), 502),
+    "a scalar without a time": (200, body(status="success", data={"resultType": "scalar", "result": ["1"]}), 502),
+    "an error with 200": (200, body(status="error", error="too many samples"), 502),
+    "incomplete": (200, body(status="success", data=MATRIX, warnings=["store 3 did not answer"]), 502),
+    "bad request": (400, body(status="error", errorType="bad_data", error="parse error"), 400),
+    "unauthorized": (401, b"", 401),
+    "wrong tenant": (403, body(error={"code": "Forbidden", "message": "tenant mismatch"}), 403),
+    "not found": (404, b"no such page", 404),
+    "timeout of the query": (503, body(status="error", errorType="timeout", error="query timed out"), 503),
+    "unprocessable": (422, body(status="error", errorType="execution", error="limit"), 422),
+    "redirect": (302, b"", 302),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_any_other_answer_is_a_failed_read(name: str) -> None:
+    status, content, expected = WRONG[name]
+    headers = {"Location": "http://127.0.0.1:9/"} if status == 302 else {}
+    with PrometheusServer(answer=(status, headers, content)) as server:
+        answer = asked(server)
+    assert isinstance(answer, Gap)
+    assert (answer.source, answer.resource, answer.status) == ("metrics", "prometheus", expected)
+    assert answer.message
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1", 5, None, [1]])
+def test_a_value_that_is_no_count_is_refused(value: object) -> None:
+    with pytest.raises(Failure, match="not a count"):
+        api.count(value)
+
+
+@pytest.mark.parametrize("found", [[1], ["1", "2"], "x", [True, "2"]])
+def test_a_sample_of_another_form_is_refused(found: object) -> None:
+    with pytest.raises(Failure, match="form"):
+        api.pair(found)
+
+
+def test_throttling_is_waited_for_and_then_a_failed_read() -> None:
+    with PrometheusServer(answer=(429, {"Retry-After": "0"}, b"")) as server:
+        answer = asked(server)
+    assert isinstance(answer, Gap)
+    assert (answer.status, len(server.queries)) == (429, 3)
+    with PrometheusServer(answer=(429, {"Retry-After": "60"}, b"")) as server:
+        asked(server)
+    assert len(server.queries) == 1
+
+
+def test_a_server_that_hangs_is_given_up_at_the_deadline() -> None:
+    with PrometheusServer(hang=5) as server:
+        began = monotonic()
+        answer = asked(server, seconds=1)
+    assert isinstance(answer, Gap)
+    assert answer.status == 504
+    assert monotonic() - began < 6
+
+
+def test_too_many_series_are_refused() -> None:
+    many = [{"metric": {"pod": str(n)}, "values": []} for n in range(api.MOST_MATRIX_SERIES + 1)]
+    data = {"resultType": "matrix", "result": many}
+    with (
+        PrometheusServer(answer=(200, {}, body(status="success", data=data))) as server,
+        pytest.raises(Failure, match="more than 20,000 series"),
+    ):
+        Prometheus(server.url, str).matrix("x", 0, 60, 60, monotonic() + 20)
+
+
+def test_a_token_is_sent_and_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    with PrometheusServer([series(GROWING)], require="second") as server:
+        client = Prometheus(server.url, lambda: token_of_file(file))
+        with pytest.raises(Failure, match="refuses the credentials"):
+            client.scalar("time()", monotonic() + 5)
+        file.write_text("second\n")
+        assert client.scalar("time()", monotonic() + 5) > 0
+        client.close()
+    assert server.tokens == ["Bearer first", "Bearer second"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff"])
+def test_a_file_without_a_token_is_a_failed_read(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(Failure) as failed:
+        token_of_file(file)
+    assert failed.value.status == 401
+    assert "two words" not in failed.value.message
