@@ -19,7 +19,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import headline_of
-from bot.messages.parent import buttons_of, next_actions, progress_line, reasons_not_to_check, since_line
+from bot.messages.parent import buttons_of, next_actions, progress_line, reasons_not_to_check, since_line, traffic_lines
 from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import (
     DATE_AND_TIME,
@@ -172,6 +172,7 @@ def _lines(view: CardView, shown: Run | None) -> Iterator[Escaped]:
         if shown.report is not None and (times := since_line(shown, shown.report)):
             yield times
         if shown.report is not None:
+            yield from traffic_lines(shown.report)
             yield from reasons_not_to_check(shown.report)
     if shown is None or shown.ended is None or shown.ended < card.at:
         yield raw(f"Last check {local_time(card.at, DATE_AND_TIME)}")

@@ -126,7 +126,11 @@ def code_and_title(finding: Finding) -> Escaped:
 def _heading(finding: Finding) -> Block:
     pending = finding.pending and finding.status is Status.WARN
     mark = RUNNING_MARK if pending else STATUS_MARKS[finding.status]
-    return section(raw(f"{mark} *{code_and_title(finding)}*\n{plain(finding.summary)}"))
+    return section(
+        raw(
+            f"{mark} *{code_and_title(finding)}*\n{plain(finding.summary)}{f' {plain(finding.doubt)}' if finding.doubt else ''}"
+        )
+    )
 
 
 def _origin(run: Run, finding: Finding) -> Iterator[Block]:

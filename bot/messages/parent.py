@@ -14,6 +14,7 @@ from bot.messages.blocks import (
     context,
     fallback,
     fitting,
+    plain,
     raw,
     section,
     text_object,
@@ -26,6 +27,7 @@ from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_
 from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
+from checks.reports.traffic_words import traffic_line
 from checks.reports.wording import VERDICTS, acting_causes
 from workers.records.alert import ThreadAlerts
 from workers.records.run import Run, RunState
@@ -92,7 +94,20 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     if shown.report is not None and (times := since_line(shown, shown.report)):
         yield times
     if shown.report is not None:
+        yield from traffic_lines(shown.report)
         yield from reasons_not_to_check(shown.report)
+
+
+def traffic_lines(report: Report) -> Iterator[Escaped]:
+    """The traffic in one line, and the failures that it contradicts.
+
+    None if no counters are read.
+    """
+    if line := traffic_line(report):
+        yield raw(f"📈 {plain(line)}")
+    for each in acting_causes(report)[:3]:
+        if each.doubt:
+            yield raw(f"🤔 {plain(f'{each.code}: {each.doubt}')}")
 
 
 def reasons_not_to_check(report: Report) -> Iterator[Escaped]:

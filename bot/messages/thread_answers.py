@@ -28,6 +28,7 @@ from bot.messages.recheck import change_blocks
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
+from checks.reports.traffic_words import failing_location, flows
 from checks.reports.wording import VERDICTS, why_inconclusive
 from workers.records.gateway_state import GatewayState
 from workers.records.run import Run
@@ -43,7 +44,10 @@ def gateway_or_host(run: Run, report: Report) -> Message:
     """Whether the gateway or the requested host is at fault."""
     gateway, host = causes_of_gateway(report), causes_of_host(report)
     name = as_code(name_of(run))
-    if gateway:
+    if location := failing_location(report):
+        words, _, rest = location.partition(":")
+        lines = [raw(f"❌ *{plain(words)}:*{plain(rest)}."), raw("No check of the objects fails.")]
+    elif gateway:
         words, lines = "It is the gateway", [raw(f"❌ *It is the gateway* {name}"), *_titles(gateway)]
     elif report.verdict is Verdict.STARTING:
         words, lines = "The gateway is starting", [raw(f"⏳ *The gateway is starting:* {name} does not serve yet.")]
@@ -65,6 +69,10 @@ def gateway_or_host(run: Run, report: Report) -> Message:
         ]
     else:
         words, lines = "The gateway has no failure", [raw(f"✅ *Not the gateway:* {name} has no failure.")]
+    if (gateway or host) and (doubts := [each.doubt for each in (*gateway, *host) if each.doubt]):
+        lines.append(raw(plain(doubts[0])))
+    elif succeeds := flows(report):
+        lines.append(raw(f"Traffic succeeds: {plain(succeeds)}."))
     if not report.host:
         target = run.order.target
         lines.append(raw(f"No host was checked. Add one: {as_code(f'{target.cluster} {name_of(run)} --host HOST')}"))

@@ -20,6 +20,7 @@ from bot.messages.headlines import coverage_of, fault_of, sentence_of
 from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of, since_when
 from checks.model.findings import Finding, Report, Verdict
+from checks.reports.traffic_words import traffic_line
 from checks.reports.wording import VERDICTS, explains, plural, roots_of
 from workers.records.run import Run
 
@@ -36,7 +37,8 @@ def verdict_message(run: Run, report: Report) -> Message:
             begun = run.beginning(cause)
             since = f"\n⏱ {since_when(begun)}" if begun is not None else ""
             heading = f"*{plain(f'{cause.code} {cause.title}')}*"
-            blocks.append(section(raw(f"{heading}\n{plain(cause.summary)}{since}")))
+            doubt = f"\n{plain(cause.doubt)}" if cause.doubt else ""
+            blocks.append(section(raw(f"{heading}\n{plain(cause.summary)}{doubt}{since}")))
             blocks += _folded(run, report, cause)
     else:
         # Each reason not to check has its own message in the thread.
@@ -49,6 +51,8 @@ def verdict_message(run: Run, report: Report) -> Message:
             for c in report.changes[:5]
         )
         blocks.append(section(raw(f"*Recent changes*\n{rows}")))
+    if traffic := traffic_line(report):
+        blocks.append(section(plain(f"{traffic}.")))
     blocks.append(context(raw(coverage_of(report)), raw(f"Requested by {requester_of(run.order.user)}")))
     words = {
         Verdict.HEALTHY: "Healthy. ",

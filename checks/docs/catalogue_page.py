@@ -12,7 +12,7 @@ import yaml
 from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights, cluster_role, kubernetes_rights
-from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ServerVersion
+from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ProxyCounters, ServerVersion
 from checks.model.findings import Stage
 from checks.reports.wording import STAGES
 
@@ -112,6 +112,8 @@ def source(kind: type[Fact]) -> str:
             return f"log of {container}"
         case ProbeResults():
             return "the results of active steps"
+        case ProxyCounters():
+            return "counters of the proxies"
         case ServerVersion():
             return "the API server's version"
 

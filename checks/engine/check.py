@@ -26,6 +26,11 @@ class Because:
 
     sentence: str
     share: str = ""
+    succeeds: bool = False
+    """Whether requests may succeed in spite of the fault.
+
+    Traffic does not contradict it then.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.engine.starting import while_starting
+from checks.engine.traffic_report import TRAFFIC_READS, doubted, traffic_of
 from checks.engine.unmade_checks import reasons_not_checked, without_unusable_actions
 from checks.facts.egress_gateway import (
     EgressGateway,
@@ -40,6 +41,7 @@ from checks.istio.trace.unknown_client import MistypedClient, mistyped_client
 from checks.model.findings import Change, Finding, Report, Scope, Verdict
 from checks.model.question import Question
 from checks.model.route import Route
+from checks.model.traffic import Traffic
 from checks.model.value_types import value
 
 _Results = tuple[tuple[Finding, ...], AbstractSet[type[Fact]]]
@@ -120,7 +122,9 @@ class Diagnosis:
         if self._stopping:
             of_check = {each.slug: self._gated(each, of_check.get(each.slug, ())) for each in self.checks}
         gated = [finding for each in self.checks for finding in of_check.get(each.slug, ())]
+        traffic = self._traffic()
         findings = without_unusable_actions(explained(gated, self.checks), self.checks)
+        findings = doubted(findings, traffic, self.checks)
         result = verdict(findings)
         if result is Verdict.STARTING:
             findings = while_starting(findings)
@@ -143,6 +147,7 @@ class Diagnosis:
             changes=recent,
             gaps=tuple(sorted({*gaps, *(str(gap) for gap in self.store.all_gaps())})),
             route=self._route(findings),
+            traffic=traffic,
             not_checked=reasons_in_context(
                 reasons_not_checked(findings, self._failed_reads(), self.checks), self._context
             ),
@@ -198,6 +203,14 @@ class Diagnosis:
         if isinstance(found, Defect):
             return crashed_trace(self.question, found)
         return route_in_context(with_undo(found, self.store), self._context) if found is not None else None
+
+    def _traffic(self) -> Traffic | None:
+        """The traffic that the proxies counted, None if that was not read."""
+        if self.target is None or not all(self.store.arrived(kind) for kind in TRAFFIC_READS):
+            return None
+        facts = Facts(self.store, self.target, self.question, TRAFFIC_READS)
+        found = result_or_defect("traffic", "summarizing the traffic", lambda: traffic_of(facts))
+        return Traffic("not known", problem=str(found)) if isinstance(found, Defect) else found
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
         """(recent changes, errors of finding them)."""

@@ -12,6 +12,7 @@ from checks.reports.document import stamp
 from checks.reports.markdown_text import code, code_cell, escaped
 from checks.reports.pasted import labeled_markdown, markdown_block
 from checks.reports.recipes import labeled
+from checks.reports.traffic_words import failing_location, traffic_line
 from checks.reports.wording import (
     EFFECTS,
     STAGES,
@@ -44,9 +45,7 @@ def _lines(report: Report) -> Iterator[str]:
     host = f" · host {code(report.host)}" if report.host else ""
     yield f"{stamp(report.started_at)}{host} · {escaped(coverage(report))}"
     route = report.route
-    if route is not None:
-        yield ""
-        yield f"Route: {escaped(route.summary)}"
+    yield from _summaries(report)
     for cause in roots_of(report):
         yield ""
         yield f"## Root cause: {escaped(cause.title)} ({cause.code})"
@@ -72,6 +71,16 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table(report)
 
 
+def _summaries(report: Report) -> Iterator[str]:
+    """The route and the traffic, each in a sentence."""
+    if report.route is not None:
+        yield ""
+        yield f"Route: {escaped(report.route.summary)}"
+    for words in filter(None, (traffic_line(report), failing_location(report))):
+        yield ""
+        yield f"{escaped(words)}."
+
+
 def _not_made(report: Report) -> Iterator[str]:
     """The checks that were not made, by reason, and the commands of those that do not apply."""
     for each in report.not_checked:
@@ -89,6 +98,9 @@ def _not_made(report: Report) -> Iterator[str]:
 def _finding(finding: Finding) -> Iterator[str]:
     yield ""
     yield escaped(finding.summary)
+    if finding.doubt:
+        yield ""
+        yield escaped(finding.doubt)
     if since := since_text(finding):
         yield ""
         yield f"S{since[1:]}"

@@ -10,6 +10,7 @@ from checks.model.findings import Action, Finding, Report, Verdict
 from checks.reports import route_text
 from checks.reports.pasted import labeled_text, text_lines
 from checks.reports.recipes import labeled
+from checks.reports.traffic_words import failing_location, traffic_line
 from checks.reports.wording import (
     EFFECTS,
     STATUSES,
@@ -40,6 +41,10 @@ def closing_lines(report: Report) -> Iterator[str]:
     route = report.route
     if route is not None:
         yield from wrapped(f"Route: {route.summary}", "")
+    if traffic := traffic_line(report):
+        yield from wrapped(f"{traffic}.", "")
+    if location := failing_location(report):
+        yield from wrapped(f"{location}.", "")
     for cause in roots_of(report):
         yield from _cause(report, cause)
     for warning in warnings_of(report):
@@ -96,6 +101,8 @@ def _cause(report: Report, cause: Finding) -> Iterator[str]:
     yield ""
     yield f"Root cause  {cause.code} {cause.title}"
     yield from wrapped(cause.summary)
+    if cause.doubt:
+        yield from wrapped(cause.doubt)
     yield from _since(cause)
     for each in cause.evidence:
         expected = f"   expected: {each.expected}" if each.expected else ""

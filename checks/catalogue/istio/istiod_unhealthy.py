@@ -34,7 +34,9 @@ from checks.model.raw_values import text
         "admission-webhook-blocks": Because(
             "istiod answers the injection webhook, which rejects pods while istiod is down", share="webhook"
         ),
-        "traffic-failing": "without istiod the proxies have no current endpoints, routes or certificates",
+        "traffic-failing": Because(
+            "without istiod the proxies have no current endpoints, routes or certificates", succeeds=True
+        ),
     },
 )
 def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
@@ -157,7 +159,10 @@ def _about(revision: str) -> list[Involved]:
 
 
 def _actions(facts: Facts, revision: str, fault: IstiodFault, exists: bool) -> list[Action]:
-    """The fix of the reason; without one, what shows it. A restart ends no reason that repeats."""
+    """The fix of the reason; without one, what shows it.
+
+    A restart ends no reason that repeats.
+    """
     listed = inspect(
         "List istiod's pods",
         kubectl("get", "pods", "-l", f"app=istiod,istio.io/rev={revision}", "-o", "wide", namespace=ROOT_NAMESPACE),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.engine.check import check
+from checks.engine.check import Because, check
 from checks.facts.istio_networking import ROOT_NAMESPACE, EnvoyFilter, Gateway
 from checks.facts.label_selectors import selects
 from checks.facts.logs import IstiodLog
@@ -25,10 +25,14 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     hop="egress gateway",
     article=("IST-2",),
     reads=(Pod, Deployment, IstiodLog, Gateway, EnvoyFilter),
-    explains={"traffic-failing": "the proxies use older configuration, or none, for what was rejected"},
+    explains={
+        "traffic-failing": Because("the proxies use older configuration, or none, for what was rejected", succeeds=True)
+    },
 )
 def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the last 2,000 log lines of each istiod pod of the gateway's revisions. `ADS:…: ACK ERROR` (NACK) of
+    """What it checks: the last 2,000 log lines of each istiod pod of the gateway's revisions.
+
+    `ADS:…: ACK ERROR` (NACK) of
     one of the gateway's pods fails, unless a later push of the same type was accepted. A line about an ignored server of a
     Gateway in the gateway's namespace, or about a port that the pods may not bind, warns. Lines about credentials belong to
     credential-secret-missing. Messages of istiod's own analysis (from 1.30 on) about objects of the namespace are evidence:

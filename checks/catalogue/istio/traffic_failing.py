@@ -1,23 +1,24 @@
 """EG524: requests through the gateway fail now."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.facts.fact import Unreadable
 from checks.facts.logs import ProxyLog
 from checks.facts.pods import Pod
+from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.recent_access import HostRequests, recent_requests
+from checks.istio.host_traffic import NO_ROUTE, GatewayTraffic, HostTraffic, failing_together, gateway_traffic
+from checks.istio.traffic_objects import TRAFFIC_OBJECT_READS, objects_of_failure
 from checks.knowledge.response_flags import FailureSide
 from checks.model.commands import HOWTO, ISTIO_LOG, change, inspect, kubectl, quoted
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.model.requested_host import requested_host
 
-_SHOWN_LINES = 3
 _FEWEST = 2
 """The fewest failed requests that are a failure; one is a warning."""
-_NO_ROUTE = ("NR", "NC")
+_LISTED = 10
 
 
 @check(
@@ -26,14 +27,15 @@ _NO_ROUTE = ("NR", "NC")
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(Pod, Deployment, ProxyLog),
+    reads=(Pod, Deployment, ProxyLog, ProxyTraffic, *TRAFFIC_OBJECT_READS),
 )
 def traffic_failing(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the access logs of the gateway's pods in the last 15 minutes, by host; if a host has requests in
-    the last 5 minutes, only these count. A request fails if Envoy's response flag, the details or a 5xx code say so. It
-    fails if most requests to a host (2 or more) fail in the cluster or in the network. It warns if some do, if the
-    destination is what fails, or if the gateway has no route for a host that is not in the question. Without a line in
-    this time it does not apply: there was no traffic, or the access log is off.
+    """What it checks: the counters of the gateway's proxies, if the configuration has a source for them (`metrics`), over
+    the last 5 minutes, or 15 for a host without requests in them; and the access logs of its pods in the same times. Of
+    both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details or a 5xx code say
+    so. It fails if most requests or connections to a host (2 or more) fail in the cluster or in the network. It warns if
+    some do, if the destination is what fails, or if the gateway has no route for a host that is not in the question. If
+    counters are missing, old or reset, it is not checked. Without traffic it does not apply.
 
     Why it matters: this is what applications see now. Other checks find why; if none of them fails, the location
     (cluster, network or destination) shows where to search.
@@ -41,30 +43,31 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the fault that explains it; for connections that time out, a firewall that does not allow the
     egress IP prefix.
 
-    Source: article IST-2; Envoy's page on access logging (response flags)."""
+    Source: article IST-2; Envoy's page on access logging (response flags); Istio's page on standard metrics."""
     proxies = [pod for pod in facts.pods() if pod.proxy is not None and pod.proxy.started]
     if not proxies:
         yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running).")
         return
-    hosts = [each for each in recent_requests(facts) if _requested(facts, each.host)]
+    traffic = gateway_traffic(facts)
+    hosts = [each for each in traffic.hosts if _requested(facts, each.host)]
     failing = [each for each in hosts if each.failed]
-    yield from (_failing(facts, each) for each in failing)
-    known = {log.key for log in facts.readable(ProxyLog, facts.gateway.namespace)}
-    for pod in proxies:
-        if pod.key not in known:
-            facts.get(ProxyLog, pod.name, pod.namespace)
+    yield from (_failing(facts, each, hosts) for each in failing)
+    if not hosts or any(not each.counted for each in hosts):
+        _require_logs(facts)
+    else:
+        facts.disregard(ProxyLog)  # the counters decide
+    if traffic.unusable:
+        yield from _unusable(facts, traffic)
+        return
     if failing:
         return
-    if not hosts:
-        yield skip(
-            f"The access logs of {facts.gateway.ref} have no request from the last 15 minutes: there was no traffic, or they "
-            "are off (access-log-off)."
-        )
+    if not hosts or traffic.left_out:
+        yield skip(_no_traffic(facts, traffic))
         return
-    count = sum(len(each.requests) for each in hosts)
+    counted = sum(each.total for each in hosts)
     yield healthy(
-        f"None of {count} recent requests through {facts.gateway.ref} failed.",
-        evidence=[Evidence(f"host {each.host}", "requests", str(len(each.requests))) for each in hosts[:10]],
+        f"None of {counted:,} recent requests through {facts.gateway.ref} failed.",
+        evidence=[Evidence(f"host {each.host}", f"{each.noun}s", str(each.total)) for each in hosts[:_LISTED]],
     )
 
 
@@ -73,48 +76,98 @@ def _requested(facts: Facts, host: str) -> bool:
     return not wanted or requested_host(wanted).name.lower() == host
 
 
-def _failing(facts: Facts, found: HostRequests) -> Observation:
-    failed, total = found.failed, len(found.requests)
-    counted = Counter(each.failure for each in failed if each.failure is not None)
-    main = counted.most_common(1)[0][0]
-    got = f"{len(failed)} of {total} recent requests to {found.host} failed: {main.meaning} ({main.name})"
-    evidence = [Evidence(each.log, "access log", each.line) for each in failed[:_SHOWN_LINES]]
-    about = [Involved("host", found.host)]
-    actions = list(_actions(facts, found.host, main.side))
+def _require_logs(facts: Facts) -> None:
+    """Raises Unreadable if the log of a pod was not read."""
+    known = {log.key for log in facts.readable(ProxyLog, facts.gateway.namespace)}
+    for pod in facts.pods():
+        if pod.proxy is not None and pod.proxy.started and pod.key not in known:
+            facts.get(ProxyLog, pod.name, pod.namespace)
+
+
+def _unusable(facts: Facts, traffic: GatewayTraffic) -> Iterator[Observation]:
+    """Counters of some pods may show a failure. Raises Unreadable for a failed read."""
+    if (gap := facts.gap(ProxyTraffic)) is not None:
+        raise Unreadable(gap)
+    reason = traffic.unusable[0]
+    more = f", and {len(traffic.unusable) - 1} more" if len(traffic.unusable) > 1 else ""
+    yield unknown(f"Not checked: {reason}{more}.", subject=facts.gateway.ref)
+
+
+def _no_traffic(facts: Facts, traffic: GatewayTraffic) -> str:
+    if traffic.left_out:
+        return f"The counters of {traffic.left_out} pods were not read, to limit the load of a fleet check."
+    if traffic.pods:
+        return f"The counters of {facts.gateway.ref} show no request {traffic.period}: there was no traffic."
+    logs = f"The access logs of {facts.gateway.ref} have no request from the last 15 minutes"
+    if traffic.configured:
+        return f"{logs}, and no counters of its proxies were found: there was no traffic, or both are off."
+    return (
+        f"{logs}: there was no traffic, or they are off (access-log-off). Counters are not read: the cluster's "
+        "configuration has no `metrics`."
+    )
+
+
+def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic]) -> Observation:
+    main = found.failure
+    assert main is not None  # noqa: S101 - something failed
+    subject = f"host {found.host}" if found.host else facts.gateway.ref
+    about = [Involved("host", found.host)] if found.host else []
+    evidence = [*found.evidence, *objects_of_failure(facts, found.host, main.name, main.meaning)]
+    actions = list(_actions(facts, found, main.side))
     # Requests for a host for which the gateway is not configured are no failure of the gateway.
-    ours = main.side is not FailureSide.DESTINATION and (main.name not in _NO_ROUTE or bool(facts.question.host))
-    if ours and len(failed) >= _FEWEST and len(failed) * 2 > total:
-        return fail(
-            f"{got}. The failure is {main.side}.",
-            subject=f"host {found.host}",
-            evidence=evidence,
-            actions=actions,
-            about=about,
-        )
+    ours = main.side is not FailureSide.DESTINATION and (main.name not in NO_ROUTE or bool(facts.question.host))
+    words = f"{_share(facts, found)}: {main.meaning} ({_named(found, main.name)}). The failure is {main.side}"
+    if main.side is FailureSide.NETWORK and failing_together(hosts):
+        words += ": connections to all hosts fail"
+    if ours and found.failed >= _FEWEST and found.mostly_fails:
+        return fail(f"{words}.", subject=subject, evidence=evidence, actions=actions, about=about, since=found.since)
     return warn(
-        f"{got}. The failure is {main.side}.",
-        subject=f"host {found.host}",
+        f"{words}.",
+        subject=subject,
         evidence=evidence,
         actions=actions,
         about=about,
         severity=Severity.DEGRADES,
+        since=found.since,
     )
 
 
-def _actions(facts: Facts, host: str, side: FailureSide) -> Iterator[Action]:
-    gateway = facts.gateway
+def _named(found: HostTraffic, name: str) -> str:
+    return found.shown if found.counted and found.shown else name
+
+
+def _share(facts: Facts, found: HostTraffic) -> str:
+    to = f"to {found.host}" if found.host else f"through {facts.gateway.ref} without a known host"
+    if not found.counted:
+        return f"{found.failed} of {found.total} recent requests {to} failed"
+    return f"{found.failed:,} of {found.total:,} {found.noun}s {to} failed {found.period}"
+
+
+def _actions(facts: Facts, found: HostTraffic, side: FailureSide) -> Iterator[Action]:
+    gateway, host = facts.gateway, found.host
     for name in gateway.deployments:
+        if found.counted:
+            request = ("pilot-agent", "request", "GET", "stats/prometheus")
+            page = kubectl(
+                "exec", f"deployment/{name}", "-c", "istio-proxy", "--", *request, namespace=gateway.namespace
+            )
+            counters = f"{page} | grep ^istio_"
+            yield inspect(
+                f"Show the counters of {name}", f"{counters} | grep -F {quoted(host)}" if host else counters, ISTIO_LOG
+            )
         words = ("logs", f"deployment/{name}", "--all-pods=true", "-c", "istio-proxy", "--since=15m")
+        lines = kubectl(*words, namespace=gateway.namespace)
         yield inspect(
-            f"Show the recent log lines about {host}",
-            f"{kubectl(*words, namespace=gateway.namespace)} | grep -F {quoted(host)}",
+            f"Show the recent log lines about {host}" if host else f"Show the recent log lines of {name}",
+            f"{lines} | grep -F {quoted(host)}" if host else lines,
             ISTIO_LOG,
         )
-    yield inspect(
-        f"Diagnose the route of {host}",
-        quoted("egress-diag", "diagnose", facts.cluster.name, str(gateway), "--host", host),
-        HOWTO,
-    )
+    if host:
+        yield inspect(
+            f"Diagnose the route of {host}",
+            quoted("egress-diag", "diagnose", facts.cluster.name, str(gateway), "--host", host),
+            HOWTO,
+        )
     if side is FailureSide.NETWORK:
         yield change(
             "Request the source IP address from a pod outside the mesh, which separates the network from Istio",
@@ -122,7 +175,7 @@ def _actions(facts: Facts, host: str, side: FailureSide) -> Iterator[Action]:
             url=HOWTO,
         )
         yield change(
-            f"Allow the egress IP prefix in every firewall before {host} and in its allow-list, if only requests through this "
-            "gateway fail",
+            f"Allow the egress IP prefix in every firewall before {host or 'the destination'} and in its allow-list, if only "
+            "requests through this gateway fail",
             url=HOWTO,
         )

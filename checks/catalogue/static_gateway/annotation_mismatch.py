@@ -30,7 +30,9 @@ from checks.static_egress.procedures import pods_with_configuration, replace_pod
         "source-address-wrong": (
             "a pod's StaticGatewayConfiguration decides its source IP address; without one it is the cluster's default"
         ),
-        "traffic-failing": "without the annotation the requests leave from an address that destinations do not allow",
+        "traffic-failing": Because(
+            "without the annotation the requests leave from an address that destinations do not allow", succeeds=True
+        ),
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:

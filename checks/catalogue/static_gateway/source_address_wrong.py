@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from checks.actions.plan import ActionKind
 from checks.actions.probe_evidence import PROBE_READS, probe_observation
-from checks.engine.check import check
+from checks.engine.check import Because, check
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -27,7 +27,9 @@ _IMAGE = "curlimages/curl"
     hop="internet",
     article=("SEG-4",),
     reads=(*PROBE_READS, Pod, Deployment),
-    explains={"traffic-failing": "destinations reject requests from an address that they do not allow"},
+    explains={
+        "traffic-failing": Because("destinations reject requests from an address that they do not allow", succeeds=True)
+    },
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     """What it checks: the result of the last probe from a gateway pod (`egress-diag probe --from gateway`) of the last

@@ -15,7 +15,7 @@ import yaml
 from checks.catalogue import catalogue
 from checks.docs.catalogue_page import permission_list
 from checks.engine.permissions import CREDENTIAL_ACTION, Right, azure_rights, cluster_role, kubernetes_rights
-from checks.facts.fact import ArmResource, AzureCall, Listed, PodLog, ProbeResults, ServerVersion
+from checks.facts.fact import ArmResource, AzureCall, Listed, PodLog, ProbeResults, ProxyCounters, ServerVersion
 from checks.model.findings import Stage, Status, Verdict
 from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
@@ -59,7 +59,8 @@ def test_every_permission_names_what_is_lost_without_it() -> None:
         assert right.lost, right.name
         assert f"{right.name}\n#       " in PRINTED, right.name
     assert all(
-        isinstance(each, Listed | PodLog | AzureCall | ArmResource | ServerVersion | ProbeResults) for each in DECLARED
+        isinstance(each, Listed | PodLog | AzureCall | ArmResource | ServerVersion | ProbeResults | ProxyCounters)
+        for each in DECLARED
     )
 
 

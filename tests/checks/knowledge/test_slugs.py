@@ -25,6 +25,7 @@ REFERENCES = {
     "checks/knowledge/controller_texts.py",
     "checks/knowledge/proxy_logs.py",
     "checks/knowledge/sandbox_errors.py",
+    "checks/model/traffic.py",
     "checks/reports/host_words.py",
     "checks/static_egress/gateway_configuration.py",
 }

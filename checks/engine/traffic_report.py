@@ -1,0 +1,115 @@
+"""The traffic of a report, and the failures that it contradicts.
+
+Source: docs/rulings.md#ruling-38.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from checks.engine.check import Because, Check
+from checks.facts.fact import Fact, Unreadable
+from checks.facts.logs import ProxyLog
+from checks.facts.pods import Pod
+from checks.facts.proxy_traffic import ProxyTraffic
+from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
+from checks.istio.host_traffic import GatewayTraffic, HostTraffic, gateway_traffic
+from checks.model.findings import Finding, Status
+from checks.model.requested_host import requested_host
+from checks.model.traffic import TRAFFIC_FAILING, Traffic, TrafficOfHost
+
+TRAFFIC_READS: frozenset[type[Fact]] = frozenset({Pod, Deployment, ProxyLog, ProxyTraffic})
+_FEWEST = 2
+"""The fewest requests that contradict a failure."""
+
+
+def traffic_of(facts: Facts) -> Traffic | None:
+    """The traffic of the run's gateway, or of the question's host.
+
+    None if no counters are read.
+    """
+    if not facts.configured(ProxyTraffic):
+        return None
+    try:
+        found = gateway_traffic(facts)
+    except Unreadable as unread:
+        return Traffic(f"not checked: {unread.gap}", problem=str(unread.gap))
+    hosts = tuple(each for each in found.hosts if _requested(facts, each.host))
+    return Traffic(
+        _summary(hosts, found),
+        tuple(_of_host(each) for each in hosts),
+        found.unusable[0] if found.unusable else "",
+    )
+
+
+def _requested(facts: Facts, host: str) -> bool:
+    wanted = facts.question.host
+    return not wanted or requested_host(wanted).name.lower() == host
+
+
+def _of_host(found: HostTraffic) -> TrafficOfHost:
+    return TrafficOfHost(
+        found.host,
+        f"{found.noun}s",
+        found.total,
+        found.failed,
+        found.shown,
+        str(found.failure.side) if found.failure is not None else "",
+        found.since,
+        found.last_failed,
+    )
+
+
+def _summary(hosts: Sequence[HostTraffic], found: GatewayTraffic) -> str:
+    if not hosts:
+        if found.unusable:
+            return f"not checked: {found.unusable[0]}"
+        return f"no requests {found.period}" if found.pods else "not known"
+    total = sum(each.total for each in hosts)
+    nouns = {each.noun for each in hosts}
+    noun = f"{nouns.pop()}{'' if total == 1 else 's'}" if len(nouns) == 1 else "requests and connections"
+    period = next((each.period for each in hosts if each.period), "in the access logs")
+    failing = sorted((each for each in hosts if each.failed), key=lambda each: -each.failed)
+    whole = f"{total:,} {noun} {period}"
+    if not failing:
+        last = max((each.last_failed for each in hosts if each.last_failed), default=None)
+        return f"{whole}, none failed" + (f" since {last:%H:%M}Z" if last is not None else "")
+    first, more = failing[0], len(failing) - 1
+    share = f"{_percent(first)} {first.shown}" + (f" since {first.since:%H:%M}Z" if first.since else "")
+    if len(hosts) == 1:
+        return f"{whole}, {share}"
+    where = first.host or "an unknown host"
+    others = f" (and {more} more host{'s' if more > 1 else ''})" if more else ""
+    return f"{whole}; to {where} {share}{others}"
+
+
+def _percent(found: HostTraffic) -> str:
+    """The failed share in percent: never 100 if one succeeded, never 0 if one failed."""
+    share = round(100 * found.failed / found.total)
+    if share == 100 and found.failed < found.total:
+        return "over 99 %"
+    return "under 1 %" if share == 0 else f"{share} %"
+
+
+def doubted(findings: Iterable[Finding], traffic: Traffic | None, checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """The findings; a failure that traffic contradicts says so. It stays a failure."""
+    if traffic is None:
+        return tuple(findings)
+    edges = {each.slug: each.explains[TRAFFIC_FAILING] for each in checks if TRAFFIC_FAILING in each.explains}
+    return tuple(_doubted(each, traffic, edges.get(each.check)) for each in findings)
+
+
+def _doubted(finding: Finding, traffic: Traffic, why: Because | None) -> Finding:
+    if finding.status is not Status.FAIL or why is None or why.succeeds:
+        return finding
+    share = why.share
+    named = {each.name for each in finding.about if each.kind == share} if share else set()
+    hosts = [each for each in traffic.hosts if not share or each.host in named]
+    total = sum(each.total for each in hosts)
+    if total < _FEWEST or any(each.failed for each in hosts) or (not share and traffic.problem):
+        return finding
+    to = f" to {', '.join(sorted({each.host for each in hosts}))}" if share else ""
+    units = " and ".join(sorted({each.unit for each in hosts}))
+    return replace(
+        finding, doubt=f"Traffic contradicts this: {total:,} recent {units}{to} through the gateway succeeded."
+    )

@@ -1,0 +1,250 @@
+"""The counters of the gateway's proxies in the last minutes, by host.
+
+Sources: docs/contract.md#metrics, docs/rulings.md#ruling-38.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from checks.facts.fact import ProxyRole
+from checks.facts.proxy_traffic import OPENED, REQUESTS, CounterWindow, Increase, ProxyTraffic
+from checks.facts.view import Facts
+from checks.knowledge.response_flags import ResponseFlag, failed_response
+
+SHORT_WINDOW = timedelta(minutes=5)
+LONG_WINDOW = timedelta(minutes=15)
+"""The windows: the longer one counts for a host without requests in the shorter one."""
+STALE = timedelta(minutes=3)
+"""The age from which the newest sample says nothing about now.
+
+Scrapes of a Prometheus are usually at most a minute apart.
+"""
+_CLOCKS = timedelta(minutes=5)
+_DURATION = "istio_request_duration_milliseconds"
+_NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
+
+_Outcome = tuple[str, str]
+"""Response code ("0" for a connection) and response flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedHost:
+    """The requests, or TCP connections, to one host within a window.
+
+    `host` is "" for those without a destination: the counters do not name their host.
+    """
+
+    host: str
+    connections: bool
+    counts: tuple[tuple[_Outcome, int], ...]
+    """By outcome, the most frequent first."""
+    seconds: float
+    failed_milliseconds: float | None = None
+    """The mean duration of failed requests; None if it is not known."""
+    fails_since: datetime | None = None
+    """When most requests began to fail.
+
+    None if it is before the samples, or if it is not known.
+    """
+    last_failed: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.counts)
+
+    @property
+    def failures(self) -> tuple[tuple[_Outcome, ResponseFlag, int], ...]:
+        """The outcomes that are failures, the most frequent first."""
+        return tuple((of, flag, count) for of, count in self.counts if (flag := failure_shown_by(of)) is not None)
+
+    @property
+    def failed(self) -> int:
+        return sum(count for _, _, count in self.failures)
+
+
+@dataclass(slots=True)
+class CountedTraffic:
+    """The counters of a gateway: its hosts, and why counters of pods cannot be used."""
+
+    hosts: tuple[CountedHost, ...] = ()
+    unusable: list[str] = field(default_factory=list)
+    pods: int = 0
+    """The pods with usable counters."""
+    seconds: float = 0.0
+    """The longest window."""
+    from_prometheus: bool = False
+    connection_failures: dict[str, Counter[str]] = field(default_factory=dict)
+    """By host, Envoy's counters of failed connections, if `proxyStatsMatcher` includes them."""
+    left_out: int = 0
+    """The pods that were not read, to limit the load."""
+
+
+def failure_shown_by(outcome: _Outcome) -> ResponseFlag | None:
+    """The failure that a code and flags show, None if they show none."""
+    code, flags = outcome
+    return failed_response(int(code) if code.isdigit() else 0, tuple(flags.split(",")), "")
+
+
+def counted_traffic(facts: Facts) -> CountedTraffic:
+    """The counters of the gateway's proxies.
+
+    Reads ProxyTraffic; a failed read is among `unusable`.
+    """
+    return facts.once("counted traffic", _counted, str(facts.gateway))
+
+
+def _counted(facts: Facts) -> CountedTraffic:
+    found = CountedTraffic()
+    proxies = []
+    for each in facts.readable(ProxyTraffic):
+        if each.role != ProxyRole.GATEWAY or each.service != facts.gateway.service_host:
+            continue
+        if each.left_out:
+            found.left_out += 1
+        elif problem := _problem(each, facts.now):
+            found.unusable.append(problem)
+        else:
+            proxies.append(each)
+    if (gap := facts.gap(ProxyTraffic)) is not None:
+        found.unusable.append(str(gap))
+    elif not found.left_out:
+        found.unusable += _missing(facts, {each.key for each in facts.readable(ProxyTraffic)})
+    found.pods = len(proxies)
+    found.from_prometheus = any(each.from_prometheus for each in proxies)
+    long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
+    found.seconds = max((each.seconds for each in long), default=0.0)
+    found.hosts = tuple(_hosts(short, long, _steps(proxies)))
+    for window in short:
+        for grown in window.increases:
+            if grown.metric.startswith("envoy_cluster_") and (host := _cluster_host(grown)):
+                found.connection_failures.setdefault(host, Counter())[grown.metric] += round(grown.amount)
+    return found
+
+
+def _missing(facts: Facts, read: set[tuple[str, str]]) -> Iterator[str]:
+    """The pods without counters; a new pod has not been scraped yet."""
+    for pod in facts.pods():
+        since = pod.proxy.running_since if pod.proxy is not None else None
+        if since is not None and facts.now - since > STALE and pod.key not in read:
+            yield f"the source of counters has none of pod {'/'.join(pod.key)}: it may not scrape the pod"
+
+
+def _problem(proxy: ProxyTraffic, now: datetime) -> str:
+    """Why the counters of a pod cannot be used, "" if they can."""
+    if proxy.scraped is None:
+        return f"the {proxy.ref} have no sample"
+    age = now - proxy.scraped
+    if age > STALE:
+        return f"the {proxy.ref} are {round(age.total_seconds() / 60)} min old"
+    if age < -_CLOCKS:
+        return f"the {proxy.ref} have a time in the future: the clocks differ"
+    window = proxy.window(LONG_WINDOW)
+    if window is None:
+        return f"the {proxy.ref} have only one sample"
+    return f"the proxy in pod {'/'.join(proxy.key)} restarted between the samples" if window.reset else ""
+
+
+def _windows(proxies: Iterable[ProxyTraffic], longest: timedelta) -> list[CounterWindow]:
+    found = (each.window(longest) for each in proxies)
+    return [each for each in found if each is not None and not each.reset]
+
+
+def _steps(proxies: Iterable[ProxyTraffic]) -> dict[tuple[str, bool], dict[datetime, list[int]]]:
+    """By host, for each step between samples: [all, failed] at its end."""
+    found: dict[tuple[str, bool], dict[datetime, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for proxy in proxies:
+        for step in proxy.steps():
+            for (host, connections), counts in _by_host(step.increases).items():
+                here = found[(host, connections)][step.ends]
+                here[0] += sum(counts.values())
+                here[1] += sum(count for outcome, count in counts.items() if failure_shown_by(outcome))
+    return found
+
+
+def _hosts(
+    short: list[CounterWindow],
+    long: list[CounterWindow],
+    steps: dict[tuple[str, bool], dict[datetime, list[int]]],
+) -> Iterator[CountedHost]:
+    now, before = _summed(short), _summed(long)
+    for key in sorted({*now, *before}):
+        current = now.get(key)
+        windows, counts = (short, current) if current else (long, before[key])
+        most = tuple((outcome, count) for outcome, count in counts.most_common() if count)
+        if not most:
+            continue
+        yield CountedHost(
+            host=key[0],
+            connections=key[1],
+            counts=most,
+            seconds=max(each.seconds for each in windows),
+            failed_milliseconds=_duration(windows, key[0]),
+            fails_since=_since(steps.get(key, {})),
+            last_failed=max((at for at, (_, failed) in steps.get(key, {}).items() if failed), default=None),
+        )
+
+
+def _summed(windows: Iterable[CounterWindow]) -> dict[tuple[str, bool], Counter[_Outcome]]:
+    found: dict[tuple[str, bool], Counter[_Outcome]] = defaultdict(Counter)
+    for window in windows:
+        for key, counts in _by_host(window.increases).items():
+            found[key].update(counts)
+    return found
+
+
+def _by_host(increases: Iterable[Increase]) -> dict[tuple[str, bool], Counter[_Outcome]]:
+    found: dict[tuple[str, bool], Counter[_Outcome]] = defaultdict(Counter)
+    for each in increases:
+        if each.metric in (REQUESTS, OPENED):
+            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
+            found[(_host(each), each.metric == OPENED)][outcome] += round(each.amount)
+    return found
+
+
+def _host(increase: Increase) -> str:
+    """The destination, "" if there was none.
+
+    The request matched no route then, or was passed through.
+    """
+    if increase.labels.get("destination_service_name", "-") in _NO_DESTINATION:
+        return ""
+    host = increase.labels.get("destination_service", "").lower()
+    return "" if host in _NO_DESTINATION else host.partition(":")[0]
+
+
+def _duration(windows: Iterable[CounterWindow], host: str) -> float | None:
+    """The mean duration of the failed requests in milliseconds."""
+    total = number = 0.0
+    for window in windows:
+        for each in window.increases:
+            if not each.metric.startswith(_DURATION) or _host(each) != host:
+                continue
+            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
+            if failure_shown_by(outcome) is None:
+                continue
+            total += each.amount if each.metric.endswith("_sum") else 0.0
+            number += each.amount if each.metric.endswith("_count") else 0.0
+    return total / number if number else None
+
+
+def _since(steps: dict[datetime, list[int]]) -> datetime | None:
+    """The end of the last step before which most requests did not fail; None if there is none."""
+    begin: datetime | None = None
+    for at in sorted(steps, reverse=True):
+        total, failed = steps[at]
+        if total and failed * 2 <= total:
+            return begin
+        if total:
+            begin = at
+    return None
+
+
+def _cluster_host(increase: Increase) -> str:
+    """The host of the cluster `outbound|PORT|SUBSET|HOST`.
+
+    Newer versions end it with a semicolon.
+    """
+    parts = increase.labels.get("cluster_name", "").rstrip(";").split("|")
+    return parts[3].lower() if len(parts) == 4 and parts[0] == "outbound" else ""

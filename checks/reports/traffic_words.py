@@ -1,0 +1,59 @@
+"""The line about recent traffic, and whether the gateway or the host fails.
+
+Source: docs/rulings.md#ruling-38.
+"""
+
+from checks.knowledge.response_flags import FailureSide
+from checks.model.findings import Finding, Report, Verdict
+from checks.model.traffic import TRAFFIC_FAILING, TrafficOfHost
+from checks.reports.wording import roots_of
+
+
+def traffic_line(report: Report) -> str:
+    """`Traffic: 1,204 requests in 5 min, 97 % 503 UF since 13:31Z`.
+
+    "" if no counters are read.
+    """
+    return f"Traffic: {report.traffic.summary}" if report.traffic is not None else ""
+
+
+def failing_location(report: Report) -> str:
+    """The place at which the counted traffic fails, as a sentence without its full stop.
+
+    "" if it succeeds or is not known, and if a check of the objects finds the cause: then that is the answer.
+    """
+    if report.traffic is None or objects_at_fault(report):
+        return ""
+    failing = [each for each in report.traffic.hosts if each.failed * 2 > each.total]
+    if not failing:
+        return ""
+    sides = {each.location for each in failing}
+    if len(sides) > 1:
+        return "Traffic fails at several places: " + "; ".join(_of_host(each) for each in failing[:3])
+    match sides.pop():
+        case FailureSide.DESTINATION:
+            return f"It is the destination, not the gateway: {_of_host(failing[0])}"
+        case FailureSide.NETWORK:
+            return f"It is the network between the gateway and the destination: {_of_host(failing[0])}"
+        case _:
+            return f"It is the gateway: {_of_host(failing[0])}"
+
+
+def flows(report: Report) -> str:
+    """That the counted traffic succeeds, as a clause; "" if some fails, or if it is not known."""
+    traffic = report.traffic
+    if traffic is None or traffic.problem or not traffic.hosts or any(each.failed for each in traffic.hosts):
+        return ""
+    return traffic.summary
+
+
+def objects_at_fault(report: Report) -> tuple[Finding, ...]:
+    """The root causes that a check of objects found."""
+    return tuple(each for each in roots_of(report) if each.check != TRAFFIC_FAILING) or tuple(
+        each for each in report.findings if each.pending and report.verdict is Verdict.STARTING
+    )
+
+
+def _of_host(each: TrafficOfHost) -> str:
+    to = f" to {each.host}" if each.host else ""
+    return f"{each.failed:,} of {each.total:,} {each.unit}{to} failed ({each.failure}) {each.location}"

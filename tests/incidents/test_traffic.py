@@ -1,0 +1,92 @@
+"""Traffic and objects that disagree: `traffic.yaml` has the cases."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.model.findings import Report, Status, Verdict
+from checks.reports.traffic_words import failing_location
+from tests.clusters.bundles import read_yaml
+from tests.clusters.compose import Cluster, compose, named
+from tests.incidents.incidents import incidents
+from tests.recordings import diagnosed, question
+
+CASES = read_yaml(Path(__file__).parent / "traffic.yaml")
+FLOWS = {"http": {"edition.cnn.com": {"200 -": 1204}}}
+TRAFFIC = "traffic-failing"
+
+
+def with_traffic(cluster: Cluster, *counted: Mapping[str, Any], **patch: Any) -> Cluster:
+    """The cluster with these counters; its other gateway pods are idle."""
+    pods = [
+        f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+        for each in cluster.objects
+        if each["kind"] == "Pod" and "/egw-asm-" in f"/{each['metadata']['name']}"
+    ]
+    source = counted[0].get("source", "prometheus")
+    first = dict(counted[0]) if "pod" in counted[0] or not pods else {"pod": pods[0], **counted[0]}
+    named_pods = {first.get("pod"), *(each.get("pod") for each in counted)}
+    others = [*counted[1:], *({"idle": pod, "source": source} for pod in pods if pod not in named_pods)]
+    services = {pod: f"egw.{pod.partition('/')[0]}.svc.cluster.local" for pod in pods}
+    entries = [
+        {"service": services.get(str(each.get("pod") or each.get("idle")), "x"), **each} for each in (first, *others)
+    ]
+    return compose(cluster, {**patch, "metrics": entries})
+
+
+def report_of(cluster: Cluster, gateway: str, host: str | None = None) -> Report:
+    return diagnosed(cluster, question(cluster, gateway, host)).finish(0.0)
+
+
+@pytest.mark.parametrize("case", CASES["sound"], ids=lambda case: case["name"])
+def test_with_sound_objects_the_traffic_shows_where_it_fails(case: Mapping[str, Any]) -> None:
+    patch = {key: case[key] for key in ("logs",) if key in case}
+    report = report_of(with_traffic(named("base"), *case["metrics"], **patch), "team-egress/egw")
+    (found, *_) = [each for each in report.findings if each.check == TRAFFIC]
+    assert found.status in (Status.FAIL, Status.WARN)
+    assert f"The failure is {case['location']}" in found.summary
+    assert report.verdict == case["verdict"]
+    assert report.root_causes == ((TRAFFIC,) if case["verdict"] == Verdict.BROKEN else ())
+    assert failing_location(report).rpartition(") ")[2] == case["location"]
+
+
+@cache
+def known() -> dict[str, Any]:
+    return {each.name: each for each in incidents()}
+
+
+@pytest.mark.parametrize("case", CASES["failing"], ids=lambda case: case["incident"])
+def test_traffic_that_succeeds_doubts_the_failure_and_hides_nothing(case: Mapping[str, Any]) -> None:
+    incident = known()[case["incident"]]
+    gateway, host = incident.expect["gateway"], incident.expect.get("host")
+    without = report_of(incident.cluster, gateway, host)
+    report = report_of(with_traffic(incident.cluster, FLOWS), gateway, host)
+    assert (report.verdict, report.root_causes) == (without.verdict, without.root_causes)
+    doubted = {each.check: each.doubt for each in report.findings if each.doubt and each.check in report.root_causes}
+    assert sorted(doubted) == sorted(case["doubted"])
+    assert all("1,204 recent requests" in each for each in doubted.values())
+    assert not any(each.doubt for each in without.findings)
+
+
+def healthy() -> Iterator[tuple[str, str]]:
+    for cluster in CASES["healthy"]["clusters"]:
+        for traffic in CASES["healthy"]["traffic"]:
+            yield cluster, traffic
+
+
+@pytest.mark.parametrize(("cluster", "traffic"), list(healthy()))
+def test_harmless_traffic_changes_nothing(cluster: str, traffic: str) -> None:
+    base = named(cluster)
+    without = report_of(base, "team-egress/egw")
+    report = report_of(with_traffic(base, *CASES["healthy"]["traffic"][traffic]), "team-egress/egw")
+    assert without.verdict is Verdict.HEALTHY
+    assert report.verdict is Verdict.HEALTHY
+    assert not any(each.doubt for each in report.findings)
+    assert [each.summary for each in report.findings if each.status in (Status.FAIL, Status.WARN)] == [
+        each.summary for each in without.findings if each.status in (Status.FAIL, Status.WARN)
+    ]
+    assert report.traffic is not None
+    assert not report.traffic.problem
