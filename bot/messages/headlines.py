@@ -3,7 +3,7 @@
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
-from checks.reports.host_words import host_outcome, is_about_host, is_through
+from checks.reports.host_words import host_outcome, is_about_host, is_through, verdict_of_gateway
 from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of, why_inconclusive
 from workers.records.run import Run, RunState
 
@@ -80,7 +80,7 @@ def _host_line(report: Report, where: Escaped, name: str, sentence: str) -> tupl
     outcome = host_outcome(report)
     broken = report.verdict is Verdict.BROKEN
     mark = VERDICT_MARKS[report.verdict] if broken or is_through(report) else VERDICT_MARKS[Verdict.DEGRADED]
-    gateway = "has no failure" if broken else f"is {VERDICTS[report.verdict].lower()}"
+    gateway = "has no failure" if broken else f"is {VERDICTS[verdict_of_gateway(report)].lower()}"
     more = sentence if broken else f"The gateway {gateway}."
     return (
         raw(f"{mark} *{plain(outcome)}*\nThe gateway {where} {gateway}. {plain(sentence)}"),

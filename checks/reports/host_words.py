@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from checks.model.findings import Finding, Involved, Report, Verdict
 from checks.model.requested_host import split_host
 from checks.model.route import Outcome, TracedRequest
-from checks.reports.wording import roots_of
+from checks.reports.wording import roots_of, warnings_of
 
 _UNROUTED = "EG507"
 """The code of the fault that leaves a host without a route to the gateway."""
@@ -33,6 +33,13 @@ def is_about_host(report: Report) -> bool:
     if not report.host or report.route is None or report.route.problem:
         return False
     return report.verdict in (Verdict.BROKEN, Verdict.HEALTHY, Verdict.DEGRADED) and not causes_of_gateway(report)
+
+
+def verdict_of_gateway(report: Report) -> Verdict:
+    """The verdict of a gateway without failures, without warnings about the requested host."""
+    host = Involved("host", split_host(report.host or "")[0])
+    others = [each for each in warnings_of(report) if host not in each.about]
+    return Verdict.DEGRADED if report.verdict is Verdict.DEGRADED and others else Verdict.HEALTHY
 
 
 def is_through(report: Report) -> bool:

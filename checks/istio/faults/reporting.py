@@ -14,15 +14,15 @@ from checks.istio.configured.cluster_hosts import ClusterHost, cluster_host
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.faults.fix_actions import fix_actions
+from checks.istio.faults.other_schemes import decides, working_scheme
 from checks.istio.faults.request_route import ResolvedRoute
 from checks.istio.faults.resolved_routes import reported_routes, resolved_routes
 from checks.istio.faults.route_texts import consequence_of, first_names
 from checks.istio.faults.uncertain_routes import uncertain_routes
 from checks.istio.fixes.show_commands import list_kind
 from checks.istio.request.client_request import as_written
-from checks.istio.request.outcome import Result
+from checks.istio.request.outcome import RequestOutcome, Result
 from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, skip, warn
-from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
 DecidesAlone = Callable[[Facts, Gap], bool]
@@ -121,8 +121,8 @@ def _unexplained(facts: Facts, routes: Sequence[ResolvedRoute]) -> Iterator[Obse
 def _without_fault(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]) -> Observation:
     gateway, host = str(facts.gateway), as_written(route.host)
     end = min(route.outcome.ends, key=lambda one: progress(one, gateway))
-    observe = fail if _decides(facts, route, routes) else warn
-    consequence = consequence_of(route.outcome, [route], gateway)
+    observe = fail if decides(facts, route, routes) else warn
+    consequence = _consequence(facts, route.outcome, [route], routes)
     return observe(
         f"{as_written(route.request.url_with_path)} is not routed through {facts.gateway.ref}: {consequence}.",
         subject=f"host {host}",
@@ -209,9 +209,9 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Se
     fault, hosts = proved.fault, list(dict.fromkeys(as_written(each.host) for each, _ in alike))
     sentence = as_written(fault.sentence())
     whom = _whom(alike, routes, sentence)
-    consequence = consequence_of(proved.outcome, [each for each, _ in alike], str(facts.gateway))
+    consequence = _consequence(facts, proved.outcome, [each for each, _ in alike], routes)
     certain = not fault.conditional or bool(facts.question.host)
-    observe = fail if certain and any(_decides(facts, each, routes) for each, _ in alike) else warn
+    observe = fail if certain and any(decides(facts, each, routes) for each, _ in alike) else warn
     evidence = [
         Evidence(each.resource, each.field, as_written(each.observed), as_written(each.expected))
         for each in fault.evidence()
@@ -224,6 +224,17 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Se
         actions=_actions(facts, facts.question.host or as_written(first.host), [each for _, each in alike]),
         about=[*(Involved("host", each) for each in hosts), *involved],
     )
+
+
+def _consequence(
+    facts: Facts, outcome: RequestOutcome, broken: Sequence[ResolvedRoute], routes: Sequence[ResolvedRoute]
+) -> str:
+    """The end of requests; if another scheme of the same host works, both are named."""
+    gateway = str(facts.gateway)
+    failing, working = working_scheme(facts, broken[0], routes)
+    if not working:
+        return consequence_of(outcome, broken, gateway)
+    return f"{consequence_of(outcome, broken[:1], gateway, failing)}; {working} works"
 
 
 def _actions(facts: Facts, host: str, alike: Sequence[Proved]) -> list[Action]:
@@ -240,20 +251,3 @@ def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRo
     every = {str(each.request.clients) for each in routes if each.host in hosts}
     named = all(re.search(rf"(?<![\w/.-]){re.escape(each)}(?![\w/.-])", sentence) for each in affected)
     return "" if named or every <= set(affected) else f" for {' and '.join(affected)}"
-
-
-def _decides(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]) -> bool:
-    """Whether a broken request is a failure.
-
-    It is one if its kind is configured or requested, or if no kind of its clients' requests gets through.
-    """
-    question = facts.question
-    if not question.host:
-        # A rule by which a part of the requests bypasses the gateway may be intended.
-        return (
-            any(each.result is Result.FAILS for each in route.outcome.ends) or route.outcome.result is not Result.MIXED
-        )
-    if question.client or requested_host(question.host).specific:
-        return True
-    mine = [each for each in routes if each.request.clients == route.request.clients]
-    return not any(each.through for each in mine)

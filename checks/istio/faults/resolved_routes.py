@@ -3,6 +3,8 @@
 They are those of the question's host, or of every host for which the gateway is configured.
 """
 
+from dataclasses import replace
+
 from checks.facts.fact import Fact, Unreadable
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
@@ -11,6 +13,7 @@ from checks.istio.configured.cluster_hosts import cluster_host
 from checks.istio.configured.configured_hosts import configured_hosts
 from checks.istio.configured.request_kinds import configured_kinds, followed, requests_inside
 from checks.istio.faults.configured_routes import routes_of_host
+from checks.istio.faults.other_schemes import other_schemes
 from checks.istio.faults.request_route import ResolvedRoute, resolved_route, with_faults
 from checks.istio.faults.shared_faults import with_shared_faults
 from checks.istio.mesh.mesh import MESH_READS
@@ -33,7 +36,7 @@ def resolved_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
 
 
 def reported_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
-    """The routes of the run that are meant, and those that another fault conceals.
+    """The routes that are meant, of other schemes, and those that another fault conceals.
 
     A missing sidecar conceals the gateway, and so do pods that are not ready. The faults of these routes are reported
     too, so that they are not found one after the other. Raises Unreadable.
@@ -42,15 +45,16 @@ def reported_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
 
 
 def _reported(facts: Facts) -> tuple[ResolvedRoute, ...]:
-    question = facts.question
-    meant = tuple(each for each in resolved_routes(facts) if each.meant)
-    if not question.host or all(each.through for each in meant):
-        return meant
+    every = resolved_routes(facts)
+    meant = tuple(each for each in every if each.meant)
+    reported = (*meant, *other_schemes(facts, every))
+    if not facts.question.host or all(each.through for each in meant):
+        return reported
     concealed = facts.once("concealed routes", _concealed, facts.run)
     known = {proved.fault.evidence() for each in meant for proved in each.faults}
     # A concealed route that could not be resolved may have another fault.
     return (
-        *meant,
+        *reported,
         *(
             each
             for each in concealed
@@ -98,11 +102,21 @@ def _of_question(facts: Facts) -> tuple[ResolvedRoute, ...]:
         return tuple(resolved_route(over, host.name, each, meant=False) for each in requests)
     configured = configured_kinds(over, host.name)
     schemes = {each.scheme for each in configured}
-    found = (
+    found = tuple(
         resolved_route(over, host.name, each, meant=host.specific or not configured or each.scheme in schemes)
         for each in followed(over, host, clients_of(facts))
     )
-    return tuple(with_faults(over, each) if each.meant else each for each in found)
+    others = other_schemes(facts, found)
+    return tuple(_examined(over, each) if each.meant or each in others else each for each in found)
+
+
+def _examined(over: Routing, route: ResolvedRoute) -> ResolvedRoute:
+    """The route with its faults.
+
+    A failed read that hides the fault of a scheme that is not configured hides nothing that decides.
+    """
+    examined = with_faults(over, route)
+    return examined if route.meant else replace(examined, gap=None)
 
 
 def _of_configuration(facts: Facts) -> tuple[ResolvedRoute, ...]:

@@ -18,13 +18,14 @@ def first_names(names: list[str], what: str) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def consequence_of(outcome: RequestOutcome, routes: Sequence[ResolvedRoute], gateway: str) -> str:
-    """The sentence about requests that do not go through the gateway."""
+def consequence_of(outcome: RequestOutcome, routes: Sequence[ResolvedRoute], gateway: str, scheme: str = "") -> str:
+    """The sentence about requests that bypass the gateway or fail; `scheme` is its subject."""
     end = min(outcome.ends, key=lambda each: progress(each, gateway))
     mixed = outcome.result is Result.MIXED
     hosts = list(dict.fromkeys(as_written(each.host) for each in routes))
-    who, s = ("a part of the requests", "s") if mixed else ("requests", "")
+    who = "a part of the requests" if mixed else scheme or "requests"
+    singular = mixed or bool(scheme)
     whom = f"{who} to {first_names(hosts, 'hosts')}" if len(hosts) > 1 else who
     if end.result is Result.BYPASSES:
-        return f"{whom} bypass{'es' if mixed else ''} the gateway"
-    return f"{whom} get{s} {answer(end, routes[0].request.scheme, gateway=False)}"
+        return f"{whom} bypass{'es' if singular else ''} the gateway"
+    return f"{whom} get{'s' if singular else ''} {answer(end, routes[0].request.scheme, gateway=False)}"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.istio.faults.definition.broken_request import BrokenRequest, rules_of
-from checks.istio.faults.definition.fault import Fix, RouteFault
+from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.rules import RuleKind, gateway_servers, has_host, kind_of_server
 from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.proxy.gateway_servers import GatewayServer
@@ -25,7 +25,8 @@ def of_other_scheme(broken: BrokenRequest, kind: RuleKind) -> RouteFault | None:
     own = (rule for each in routes for rule in {"http": each.http, "tls": each.tls, "tcp": each.tcp}[kind])
     if not servers or not routes or any(map(broken.leads_to_gateway, own)):
         return None
-    return OtherScheme(broken.request.url, broken.facts.gateway.ref, servers[0])
+    fault = PlainToTlsServer if kind == "http" else OtherScheme
+    return fault(broken.request.url, broken.facts.gateway.ref, servers[0])
 
 
 def _listeners(broken: BrokenRequest) -> tuple[EgressListener, ...]:
@@ -64,3 +65,10 @@ class OtherScheme(RouteFault):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.server.origin.source,) if self.server.origin.source is not None else ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainToTlsServer(OtherScheme):
+    """An http:// request to a host that the gateway has only on a TLS port."""
+
+    check: ClassVar[str] = ROUTE_CHECK
