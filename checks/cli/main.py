@@ -66,6 +66,7 @@ _LAZY_HELP = {
     "worker": "Run a worker for diagnoses and fleet checks.",
     "beat": "Run the beat: starts watches and scheduled work, and restarts lost runs.",
     "demo": "Run the whole system on this machine, without Slack and without a cluster.",
+    "mcp": "Serve the engine to an agent: the Model Context Protocol on standard input and output.",
     "doctor": "Check every configured connection, credential and permission.",
 }
 

@@ -1,0 +1,1 @@
+"""The server for agents, asked by the client of the official SDK."""
