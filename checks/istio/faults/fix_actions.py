@@ -8,7 +8,7 @@ from checks.istio.faults.definition.proved_fault import Proved
 from checks.istio.fixes.show_commands import list_kind, show_object
 from checks.istio.request.client_request import as_written
 from checks.kubernetes.ownership import with_owner
-from checks.model.commands import HOWTO, change
+from checks.model.commands import HOWTO, alternatives, change
 from checks.model.findings import Action
 
 
@@ -33,10 +33,13 @@ def fix_actions(facts: Facts, host: str, proved: Proved) -> list[Action]:
         for n, each in enumerate(fix.changes, 1)
     ]
     steps = [change(each, one.command, url, expect) for each, one in zip(titles, fix.changes, strict=True)]
-    return [
-        *shown,
-        *(with_owner(each, _changed_object(facts, one)) for each, one in zip(steps, fix.changes, strict=True)),
-    ]
+    owned = [with_owner(each, _changed_object(facts, one)) for each, one in zip(steps, fix.changes, strict=True)]
+    others = (
+        with_owner(change(as_written(each.title), one.command, url, expect), _changed_object(facts, one))
+        for each in proved.others
+        for one in each.changes
+    )
+    return [*shown, *alternatives(owned, *others, *fix.instead)]
 
 
 def _changed_object(facts: Facts, changed: ObjectChange) -> KubernetesObject | None:

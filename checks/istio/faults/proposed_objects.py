@@ -98,7 +98,7 @@ def joined_fix(facts: Facts, first: Fix, more: Sequence[ObjectChange]) -> Fix:
                 changes[place] = Apply(raw)
             continue
         changes.append(each)
-    return Fix(first.title, tuple(changes), first.url)
+    return Fix(first.title, tuple(changes), first.url, instead=first.instead)
 
 
 def _creates(facts: Facts, change: ObjectChange, ref: str) -> bool:

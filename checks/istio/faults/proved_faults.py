@@ -119,14 +119,24 @@ def _first(trial: FixTrial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
             if trial.reached(after) > reached:
                 best, reached = Proved(fault, fix, trial.now.outcome, after), trial.reached(after)
             if best is not None and reached >= THROUGH:
-                return (best,)
+                return (_with_others(trial, best),)
     if best is not None or trial.refused:
-        return (best or trial.refused[0],)
+        return (_with_others(trial, best) if best is not None else trial.refused[0],)
     if together := _together(trial, tried):
         return together
     if certain is None or (certain.remaining and trial.gaps):
         return ()
     return (_advised(trial, certain),)
+
+
+def _with_others(trial: FixTrial, best: Proved) -> Proved:
+    """An undecided fault with its other fixes of one change that are as good."""
+    if not best.fault.undecided:
+        return best
+    fixes = trial.readable(partial(best.fault.fixes, trial.now), best.fault)
+    other = (each for each in fixes if len(each.changes) == 1 and each != best.fix and not _names_example(each))
+    as_far = (each for each in other if trial.reached(trial.alone(best.fault, each)) >= trial.reached(best.after))
+    return replace(best, others=tuple(as_far))
 
 
 def _names_example(fix: Fix) -> bool:

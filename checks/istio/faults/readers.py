@@ -16,6 +16,7 @@ from checks.istio.faults.policies.denied_request import at_authorization
 from checks.istio.faults.proved_faults import Reader
 from checks.istio.faults.sidecar.client import at_client
 from checks.istio.faults.sidecar.destination_name import at_destination_name
+from checks.istio.faults.sidecar.double_tls import at_direct_tls
 from checks.istio.faults.sidecar.envoy_filter import at_envoy_filter
 from checks.istio.faults.sidecar.gateway_service import at_gateway_service
 from checks.istio.faults.sidecar.gateway_subset import at_gateway_subset
@@ -23,7 +24,7 @@ from checks.istio.faults.sidecar.rewritten_authority import at_rewritten_authori
 from checks.istio.faults.sidecar.rules_out_of_reach import rules_out_of_reach
 from checks.istio.faults.sidecar.service_entry import at_service_entry
 from checks.istio.faults.sidecar.sidecar_route import at_sidecar
-from checks.istio.faults.sidecar.sidecar_rules import at_direct_tls, at_sidecar_rule
+from checks.istio.faults.sidecar.sidecar_rules import at_sidecar_rule
 from checks.istio.faults.sidecar.unrouted import unrouted
 from checks.istio.faults.tls.destination_tls import at_destination_tls
 from checks.istio.faults.tls.server_tls import at_server_tls

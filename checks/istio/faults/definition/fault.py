@@ -29,6 +29,8 @@ class Fix:
     """Steps that no trial can prove, such as labels, restarts and Secrets, in their order."""
     rest: str = ""
     """The clause about the work that the changes leave, "" if none."""
+    instead: tuple[Action, ...] = ()
+    """Steps of people that are possible instead of the changes; each is complete."""
 
 
 class RouteFault(ABC):
@@ -47,6 +49,8 @@ class RouteFault(ABC):
     """Whether it is certain only if no other fault can be proved."""
     conditional: ClassVar[bool] = False
     """Whether it depends on what clients send and objects do not show, such as tokens."""
+    undecided: ClassVar[bool] = False
+    """Whether all proved fixes are offered: objects do not show which is the right one."""
 
     @abstractmethod
     def sentence(self) -> str:

@@ -19,3 +19,5 @@ class Proved:
     """The outcome at which it was found."""
     after: RequestOutcome | None = None
     """The outcome after its fix and those before it."""
+    others: tuple[Fix, ...] = ()
+    """Other fixes of an undecided fault, each with one change and proved as the first one."""

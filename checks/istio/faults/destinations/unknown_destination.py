@@ -163,6 +163,7 @@ class NoDestinationPort(RouteFault):
     hop: ClassVar[HopName] = HopName.ENTRY
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
+    undecided: ClassVar[bool] = True
     at: EntryHop
 
     @property
@@ -186,11 +187,13 @@ class NoDestinationPort(RouteFault):
         source, number, service = self._source, self.at.name.port, self.at.service
         if isinstance(source, ServiceEntry):
             port = port_for_rule(self.at.kind, number, originates=number == 443)
-            yield Fix(f"Declare port {number} of {self.at.name.host}", (appended(source, "spec.ports", port),))
+            title = f"Declare port {number} of {self.at.name.host}, if the destination answers on it"
+            yield Fix(title, (appended(source, "spec.ports", port),))
         for known in service.ports if service is not None else ():
             for thing, path, _ in self.at.destinations():
                 change = set_field(thing, f"{path}.port", {"number": known.number})
-                yield Fix(f"Route to port {known.number} of {self.at.name.host}", (change,))
+                title = f"Route to port {known.number} of {self.at.name.host}, if the destination answers on that one"
+                yield Fix(title, (change,))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return tuple(each for each in (self._source, self.at.step.origin.source) if each is not None)

@@ -9,10 +9,9 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import GatewayRoute
-from checks.facts.istio_networking import DestinationRule, VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.definition.broken_request import BrokenRequest, destinations_of
 from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
-from checks.istio.fixes.exports import private
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.gateway_api import gateway_backend
 from checks.istio.fixes.gateway_api_rules import filter_field, routed_instead
@@ -20,8 +19,6 @@ from checks.istio.fixes.rule_order import instead_of, is_of_kind, rules_for_same
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server, rule_to_gateway, server_for
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
-from checks.kubernetes.ownership import with_owner
-from checks.model.commands import ISTIO_TLSO, change, quoted
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName
@@ -188,67 +185,3 @@ class Answered(RouteFault):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.rule.source,)
-
-
-def at_direct_tls(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The DestinationRule by which the sidecar wraps TLS that bypasses the gateway."""
-    client, end = broken.client, broken.end
-    if client is None or end.gateways or end.ending is not Ending.NOT_UNDERSTOOD or end.cluster is None:
-        return
-    cluster = client.clusters.get(end.cluster)
-    if broken.request.scheme in ("https", "tls") and cluster is not None and cluster.tls and cluster.rule is not None:
-        yield DoubleDirect(cluster.rule.first, broken.request.host, cluster.tls.mode)
-
-
-@dataclass(frozen=True, slots=True)
-class DoubleDirect(RouteFault):
-    """A DestinationRule by which sidecars wrap TLS that the application opened.
-
-    No rule routes such requests to the gateway.
-    """
-
-    name: ClassVar[str] = "double-direct"
-    hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = "application-sends-tls"
-    certain: ClassVar[bool] = True
-    destination_rule: DestinationRule
-    host: str
-    mode: str
-
-    def sentence(self) -> str:
-        return (
-            f"Sidecars send the application's TLS for {self.host} directly to the destination, and "
-            f"{self.destination_rule.ref} wraps it in {self.mode} again"
-        )
-
-    def evidence(self) -> tuple[Evidence, ...]:
-        return (
-            Evidence(self.destination_rule.ref, "spec.trafficPolicy", f"tls.mode {self.mode}", "no TLS at sidecars"),
-        )
-
-    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        rule, call = self.destination_rule, f"Change the application to call http://{self.host}"
-        if rule.namespace != broken.facts.gateway.namespace:
-            yield Fix(f"{call}; {rule.ref} of another namespace decides about its TLS", url=ISTIO_TLSO)
-            return
-        goes = f"{call}, which goes through the gateway; the gateway originates TLS"
-        plain = quoted("egress-diag", "diagnose", broken.facts.cluster.name, str(broken.facts.gateway))
-        called = change(
-            goes,
-            "",
-            ISTIO_TLSO,
-            "the source IP address is one of the gateway",
-            verify=f"{plain} {quoted('--host', f'{self.host}:80')}",
-            undo="let the application call the previous URL again",
-        )
-        limit = change(
-            f"Export {rule.ref} only to the gateway's namespace: sidecars then leave the TLS of applications unchanged",
-            private(rule).command,
-            ISTIO_TLSO,
-            f"what still calls {broken.request.url} succeeds, but bypasses the gateway until it is changed, too: a destination "
-            "that allows only the egress IP prefix refuses it",
-        )
-        yield Fix(goes, (), ISTIO_TLSO, (called, with_owner(limit, rule)))
-
-    def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.destination_rule,)

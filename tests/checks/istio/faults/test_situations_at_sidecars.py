@@ -180,7 +180,7 @@ SITUATIONS = (
     Situation("a-part-is-routed-elsewhere", rule(0, _weighted), "partly-elsewhere"),
     Situation("https-to-a-gateway-for-http", lambda cluster, _: cluster, "other-scheme", False, HTTP, "https"),
     Situation("http-to-a-gateway-for-tls", lambda cluster, _: cluster, "other-scheme", False, PASSTHROUGH),
-    Situation("https-to-a-gateway-that-originates", lambda cluster, _: cluster, "double-direct", False, ORIGINATION, "https"),
+    Situation("https-to-a-gateway-that-originates", lambda cluster, _: cluster, "double-direct", True, ORIGINATION, "https"),
 )  # fmt: skip
 
 
