@@ -7,7 +7,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pool_settings import add_pool, taken_over
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, az_aks, change, inspect
+from checks.model.commands import SEGDOC, az_aks, change, disrupt, inspect
 from checks.model.findings import Action
 from checks.model.question import ClusterIdentity
 from checks.model.raw_values import text
@@ -22,52 +22,53 @@ def create_supported_cluster(facts: Facts, why: str) -> Action:
     It has Azure CNI Overlay, IPv4, the mesh and the static egress gateway, and the other settings of this one. `why` is
     the clause that says what cannot be changed in place. Requires ManagedCluster declared.
     """
-    command = az_aks(_new(facts), "create", *_options(facts))
+    new = new_cluster(facts)
     return change(
-        f"Create cluster {_name(facts)} with Azure CNI Overlay and move the workloads to it: {why}. It costs money beside "
+        f"Create cluster {new.aks_name} with Azure CNI Overlay and move the workloads to it: {why}. It costs money beside "
         "this one",
-        command,
+        az_aks(new, "create", *_options(facts)),
         SEGDOC,
-        "the cluster runs; create its gateway node pool, StaticGatewayConfigurations and gateways, then its workloads",
-        verify=az_aks(_new(facts), "show", "--query", "provisioningState", "--output", "tsv"),
+        f"cluster {new.aks_name} runs, with the mesh and the static egress gateway; nothing uses it yet",
+        verify=az_aks(new, "show", "--query", "provisioningState", "--output", "tsv"),
     )
 
 
 def equip_new_cluster(facts: Facts) -> tuple[Action, ...]:
     """The steps after the creation of the second cluster.
 
-    They create the gateway node pools of this one in it, and get its kubectl context. Requires ManagedCluster declared.
+    They get its kubectl context, and create the gateway node pools of this one in it. Requires ManagedCluster declared.
     """
-    new = _new(facts)
+    new = new_cluster(facts)
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     pools = [each for each in (cluster.pools if cluster is not None else ()) if each.is_gateway]
     return (
+        inspect(
+            f"Get the kubectl context of {new.aks_name}",
+            az_aks(new, "get-credentials", "--context", new.aks_name),
+            SEGDOC,
+            f"the context {new.aks_name} exists and is the current one; the next steps name theirs",
+        ),
         *(_add(facts, each) for each in pools),
-        inspect(f"Get the kubectl context of {_name(facts)}", az_aks(new, "get-credentials"), SEGDOC),
     )
 
 
 def _add(facts: Facts, pool: AgentPool) -> Action:
-    size = str(pool.prefix_size) if pool.prefix_size is not None else ""
+    new, size = new_cluster(facts), str(pool.prefix_size) if pool.prefix_size is not None else ""
     nodes, named = str(max(pool.count or 0, 2)), ("--nodepool-name", pool.name)
     given = {"--mode": "gateway", "--gateway-prefix-size": size, "--node-count": nodes}
     return change(
-        f"Create gateway node pool {pool.name} in {_name(facts)}{taken_over(pool, given)}",
-        add_pool(_new(facts), pool.name, given, pool),
+        f"Create gateway node pool {pool.name} in {new.aks_name}{taken_over(pool, given)}",
+        add_pool(new, pool.name, given, pool),
         SEGDOC,
-        f"{nodes} nodes are Ready; then create the StaticGatewayConfigurations and gateways from your manifests. Their egress "
-        "IP prefixes are new: allow them at every destination before workloads move",
-        verify=az_aks(_new(facts), "nodepool", "show", *named, "--query", "provisioningState", "--output", "tsv"),
-        undo=az_aks(_new(facts), "nodepool", "delete", *named),
+        f"{nodes} nodes are Ready",
+        verify=az_aks(new, "nodepool", "show", *named, "--query", "provisioningState", "--output", "tsv"),
+        undo=az_aks(new, "nodepool", "delete", *named),
     )
 
 
-def _name(facts: Facts) -> str:
-    return f"{facts.cluster.aks_name}-overlay"
-
-
-def _new(facts: Facts) -> ClusterIdentity:
-    return replace(facts.cluster, aks_name=_name(facts))
+def new_cluster(facts: Facts) -> ClusterIdentity:
+    """The second cluster; its kubectl context has its name."""
+    return replace(facts.cluster, aks_name=f"{facts.cluster.aks_name}-overlay")
 
 
 def _options(facts: Facts) -> Iterator[str]:
@@ -118,13 +119,17 @@ def _of_system_pool(pool: AgentPool) -> Iterator[str]:
 
 
 def set_ipv4_only(facts: Facts, cluster: ManagedCluster) -> Action:
-    """Set the IP families of the cluster to IPv4."""
+    """Set the IP families of the cluster to IPv4.
+
+    The AKS documentation describes only the addition of IPv6 to a cluster.
+    """
     before = ",".join(each.lower() for each in cluster.ip_families) or "ipv4,ipv6"
-    return change(
-        "Set the IP families of the cluster to IPv4, if no Service or application uses IPv6",
+    return disrupt(
+        "Set the IP families of this cluster to IPv4, only if nothing uses IPv6: the AKS documentation does not describe this "
+        "change. It can replace every node, and open connections are closed",
         az_aks(facts.cluster, "update", "--ip-families", "ipv4"),
         SEGDOC,
-        "networkProfile.ipFamilies is IPv4, and new pods get IPv4 addresses only. If Azure refuses the change, nothing has "
-        "changed: create a cluster instead",
+        "networkProfile lists IPv4 only in ipFamilies, podCidrs and serviceCidrs. If Azure refuses the change, or an IPv6 "
+        "range stays, create the other cluster instead",
         undo=az_aks(facts.cluster, "update", "--ip-families", before),
     )

@@ -20,7 +20,13 @@ _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y",
 
 
 def manifest_like(
-    old: StaticGatewayConfiguration, name: str, pool: str, namespace: str = "", prefix_id: str = ""
+    old: StaticGatewayConfiguration,
+    name: str,
+    pool: str,
+    namespace: str = "",
+    prefix_id: str = "",
+    *,
+    replaces: bool = True,
 ) -> str:
     """The YAML of a new StaticGatewayConfiguration with the old one's routes, but without:
 
@@ -28,9 +34,10 @@ def manifest_like(
     - entries of excludeCidrs that are not a CIDR, with which pod network setup fails.
 
     `prefix_id` is the Azure resource ID of the public IP prefix that the new one uses, "" for a prefix that Azure assigns.
-    In the namespace of the old one it has the annotation by which EG416 follows the move."""
+    In the namespace of the old one it has the annotation by which EG416 follows the move; without `replaces` it has none,
+    because the old one is in another cluster."""
     lines = manifest_head(namespace or old.namespace, name, pool)
-    if namespace in ("", old.namespace):
+    if replaces and namespace in ("", old.namespace):
         lines[lines.index("spec:") : lines.index("spec:")] = [
             "  annotations:",
             f"    {REPLACES}: {yaml_string(old.name)}",
@@ -75,12 +82,17 @@ def new_manifest(facts: Facts, namespace: str, name: str, pool: str) -> str:
     Its fields are written out, and it excludes the cluster's own pod and Service ranges. Requires ManagedCluster declared.
     """
     lines = [*manifest_head(namespace, name, pool), "  defaultRoute: staticEgressGateway"]
+    if own := cluster_ranges(facts):
+        lines += ["  excludeCidrs:", *(f"    - {yaml_string(each)}" for each in own)]
+    return "\n".join(lines)
+
+
+def cluster_ranges(facts: Facts) -> list[str]:
+    """The IPv4 ranges of the cluster's pods and Services. Requires ManagedCluster declared."""
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     given = (*cluster.pod_cidrs, *cluster.service_cidrs) if cluster is not None else ()
-    own = [each for each in given if (found := parse_cidr(each)) is not None and found.version == 4]
-    if own:
-        lines += ["  excludeCidrs:", *(f"    - {yaml_string(each)}" for each in dict.fromkeys(own))]
-    return "\n".join(lines)
+    own = (each for each in given if (found := parse_cidr(each)) is not None and found.version == 4)
+    return list(dict.fromkeys(own))
 
 
 def pool_for(facts: Facts, named: str) -> str:

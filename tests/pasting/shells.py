@@ -17,10 +17,10 @@ done
 { printf '%s\\0' "${0##*/}" "$@"; printf '\\001%s\\002' "$input"; } > "$CALLS.$$"
 cat "$CALLS.$$" >> "$CALLS"
 for word in "$@"; do
-  case "$word" in go-template=apiVersion*) echo '@@COPIED' ;; esac
+  case "$word" in go-template=apiVersion* | yaml) echo '@@COPIED' ;; esac
 done
 """.replace("@@COPIED", COPIED)
-"""A template that writes a manifest prints one, for the command after the pipe.
+"""`-o yaml` and a template that writes a manifest print one, for the next command.
 
 Each call is appended at once: the programs of a pipe run at the same time.
 """
@@ -66,6 +66,7 @@ def paste(shell: Sequence[str], texts: Sequence[str], folder: Path) -> Pasted:
     done = subprocess.run(
         shell,
         input="".join(lines),
+        cwd=folder,
         env={"PATH": path, "CALLS": str(calls), "LC_ALL": "C.UTF-8", **_given(texts)},
         capture_output=True,
         text=True,

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
-from checks.azure.new_clusters import create_supported_cluster, set_ipv4_only
+from checks.azure.new_clusters import create_supported_cluster, equip_new_cluster, set_ipv4_only
 from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, alternatives, az_aks, inspect
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, unknown
+from checks.static_egress.new_cluster_gateways import move_gateways
 
 
 @check(
@@ -18,7 +20,7 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     severity=Severity.BLOCKS,
     article=("NET-2",),
     scope=Scope.AZURE,
-    reads=(ManagedCluster,),
+    reads=(ManagedCluster, StaticGatewayConfiguration),
     explains={
         "egress-prefix-unassigned": "AKS does not support static egress gateways on clusters with IPv6",
         "pod-network-setup-fails": Because("kube-egress-cni creates IPv4 routes only", share="sandbox"),
@@ -30,7 +32,8 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
 
     Why it matters: AKS supports static egress gateways neither on dual-stack clusters nor for IPv6 traffic.
 
-    What usually fixes it: IP families of IPv4 only (`az aks update --ip-families`), or another cluster.
+    What usually fixes it: a second cluster with IPv4 only, to which pools, gateways and Istio objects are copied. The AKS
+    documentation describes no way back from dual stack; `az aks update --ip-families` is offered last.
 
     Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)" (limitations); azure-cli,
     acs, `update_network_profile`."""
@@ -56,8 +59,12 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
             actions=[
                 show,
                 *alternatives(
+                    [
+                        create_supported_cluster(facts, "the AKS documentation describes no way back to IPv4"),
+                        *equip_new_cluster(facts),
+                        *move_gateways(facts),
+                    ],
                     set_ipv4_only(facts, cluster),
-                    create_supported_cluster(facts, "if Azure does not change the IP families in place"),
                 ),
             ],
             about=[sandbox(dual_stack_cluster.slug)],

@@ -10,10 +10,12 @@ from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import PODSUBNET, az_aks, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
+from checks.static_egress.new_cluster_gateways import move_gateways
 
 
 @check(
@@ -22,7 +24,7 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     severity=Severity.BLOCKS,
     article=("NET-2",),
     scope=Scope.AZURE,
-    reads=(AgentPool, ManagedCluster),
+    reads=(AgentPool, ManagedCluster, StaticGatewayConfiguration),
     explains={
         "egress-prefix-unassigned": "AKS does not support static egress gateways on clusters with Azure CNI Pod Subnet",
         "pod-network-setup-fails": Because(
@@ -38,7 +40,8 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
     Why it matters: with Azure CNI Pod Subnet neither static egress gateways nor the Istio add-on's egress gateways are
     supported.
 
-    What usually fixes it: a cluster with Azure CNI Overlay or node subnet. A node pool cannot be changed in place.
+    What usually fixes it: a second cluster with Azure CNI Overlay, to which pools, gateways and Istio objects are copied. A
+    node pool cannot be changed in place.
 
     Source: article NET-2; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"
     (limitations)."""
@@ -80,4 +83,5 @@ def _actions(facts: Facts) -> list[Action]:
         ),
         create_supported_cluster(facts, "the pod subnet of a node pool cannot be changed"),
         *equip_new_cluster(facts),
+        *move_gateways(facts),
     ]
