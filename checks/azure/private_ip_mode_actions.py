@@ -8,7 +8,7 @@ from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.pool_settings import add_pool, taken_over
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
-from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl, quoted
+from checks.model.commands import FW, SEGDOC, az_aks, change, inspect, kubectl, quoted
 from checks.model.findings import Action
 
 
@@ -24,7 +24,8 @@ def upgrade_actions(facts: Facts, version: str) -> list[Action]:
             facts,
             (int(major), int(minor)),
             "which private-IP mode needs; no node is replaced",
-            "status.egressIpPrefix of the StaticGatewayConfiguration lists the private addresses",
+            "status.egressIpPrefix lists the private addresses when the other requirements are met too: a node pool of type "
+            "VirtualMachines, and a route for 0.0.0.0/0 before requests are answered",
         ),
         PRIVATE_IP_MODE_PREVIEW.compare,
     ]
@@ -65,14 +66,12 @@ def route_actions(facts: Facts, subnet: Subnet) -> list[Action]:
     declared.
     """
     found = next((each for each in facts.readable(RouteTable) if _firewall_of(each)), None)
-    allow = (
-        f"the subnet's addresses {', '.join(subnet.prefixes)} are allowed in the firewall, and requests are answered"
-    )
+    allow = _allowed(subnet)
     if found is not None and not subnet.route_table_id:
         title = f"Associate {found.ref} with {subnet.ref}: it sends 0.0.0.0/0 to {_firewall_of(found)}"
         step = change(title, _associate(subnet, found.id), SEGDOC, allow, undo=_dissociate(subnet))
-        return [show_subnet(subnet.id), step]
-    steps = [] if subnet.route_table_id else [_new_table(facts, subnet)]
+        return [show_subnet(subnet.id), _allow_required(subnet), step]
+    steps = [_allow_required(subnet), *([] if subnet.route_table_id else [_new_table(facts, subnet)])]
     table = subnet.route_table_id.rpartition("/")[2] or _TABLE
     steps.append(_default_route(facts, subnet, table))
     if not subnet.route_table_id:
@@ -105,8 +104,25 @@ def _default_route(facts: Facts, subnet: Subnet, table: str) -> Action:
     )
 
 
+def _allow_required(subnet: Subnet) -> Action:
+    """Allow in the firewall what nodes and requests need, before the route sends them there.
+
+    The firewall is not read: the table names only its address.
+    """
+    return change(
+        f"Allow {', '.join(subnet.prefixes) or subnet.ref} in your firewall before the next steps: FQDN tag "
+        "AzureKubernetesService, which the gateway nodes need, and the destinations of the gateway on their ports",
+        "",
+        FW,
+        "the firewall has an application rule with the tag for HTTP and HTTPS, and network rules for the destinations. Without "
+        "the first the nodes become NotReady when the route applies",
+        verify=show_subnet(subnet.id).command,
+        undo="remove the rules",
+    )
+
+
 def _allowed(subnet: Subnet) -> str:
-    return f"the subnet's addresses {', '.join(subnet.prefixes)} are allowed in the firewall, and requests are answered"
+    return f"the nodes stay Ready, and requests from {', '.join(subnet.prefixes) or subnet.ref} are answered"
 
 
 def _firewall_of(table: RouteTable) -> str:

@@ -17,7 +17,7 @@ from checks.kubernetes.ownership import with_owner
 from checks.kubernetes.pod_faults import pod_fault
 from checks.kubernetes.service_selectors import patch_selector
 from checks.kubernetes.webhooks import PODS
-from checks.model.commands import change, inspect, kubectl
+from checks.model.commands import change, delete_kept, inspect, kubectl
 from checks.model.findings import Action, Evidence
 from checks.model.json_patches import Operation, patch_entry, unchanged
 from checks.model.raw_values import text
@@ -78,13 +78,15 @@ def _without_service(
     else:
         what = f"namespace {namespace} has no workload behind it"
     kind, configuration = webhook.configuration.kind.lower(), webhook.configuration.name
-    delete = change(
+    save, delete = delete_kept(
+        kind,
+        configuration,
         f"Delete {webhook.configuration.ref}, which its uninstalled program has left behind; its rules then apply nowhere",
-        kubectl("delete", kind, configuration),
         expect="the API server calls the webhook no more, and the pods are created at the controller's next attempt",
     )
     # A program that registers its webhooks itself cannot undo this after it is uninstalled.
-    return BackendFault(what, (missing,), (delete if registered else with_owner(delete, webhook.configuration),))
+    deleted = delete if registered else with_owner(delete, webhook.configuration)
+    return BackendFault(what, (missing,), (save, deleted))
 
 
 def _name_service(webhook: GatewayWebhook, name: str) -> Action:

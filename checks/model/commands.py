@@ -142,6 +142,21 @@ def alternatives(first: Action | Iterable[Action], *others: Action) -> list[Acti
     return [*steps, *(replace(each, alternative_to=steps[0].title) if steps else each for each in others)]
 
 
+def delete_kept(resource: str, name: str, title: str, url: str = "", expect: str = "") -> tuple[Action, Action]:
+    """Save an object without namespace in a file, and delete it.
+
+    The undo command creates it from the file: a printed manifest would not be the whole object, because not every field of
+    such a kind is read. kubectl ignores its UID and resourceVersion when it creates it.
+    """
+    file = f"{name}.yaml"
+    show = kubectl("get", resource, name, "-o", "yaml")
+    saved = "the file contains the object; the undo command of the next step creates it again from there"
+    return (
+        inspect(f"Save {resource} {name} in {file}", f"{show} > {shlex.quote(file)}", url, saved),
+        change(title, kubectl("delete", resource, name), url, expect, undo=kubectl("create", "-f", file)),
+    )
+
+
 PROGRAMS = ("kubectl", "az", "egress-diag")
 """The programs of printed commands."""
 

@@ -5,11 +5,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from checks.facts.pods import Pod
+from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.kubernetes.deployment_details import resume_rollout
-from checks.model.commands import AZ_VERSION, TSG, alternatives, change, disrupt, enable_gateway, inspect, kubectl
+from checks.model.commands import (
+    AZ_VERSION,
+    TSG,
+    alternatives,
+    change,
+    disable_gateway,
+    disrupt,
+    enable_gateway,
+    inspect,
+    kubectl,
+)
 from checks.model.findings import Action, Effect, Evidence
+from checks.static_egress.procedures import wait_for_prefix
 from checks.static_egress.restored_gateways import restore_gateway
 
 
@@ -30,6 +42,7 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
         return
     annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
     patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
+    yield from _new_prefix(facts, deployment)
     yield from resume_rollout(deployment)
     expect = f"every pod names {gateway.configuration}"
     yield from alternatives(
@@ -51,6 +64,38 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
             TSG,
             f"{expect}, until the add-on writes the template again",
         ),
+        *_enable_again(facts, expect),
+    )
+
+
+def _new_prefix(facts: Facts, deployment: Deployment) -> Iterator[Action]:
+    """Show the prefix that the pods get, which destinations must allow before.
+
+    There is no step if the prefix stays the same, or if the StaticGatewayConfiguration does not exist.
+    """
+    known = facts.readable(StaticGatewayConfiguration, deployment.namespace)
+    by_name = {each.name: each for each in known}
+    new, old = by_name.get(facts.gateway.configuration), by_name.get(deployment.template_configuration)
+    if new is not None and new != old:
+        yield wait_for_prefix(new.namespace, new.name, old.egress_prefix if old is not None else "")
+
+
+def _enable_again(facts: Facts, expect: str) -> Iterator[Action]:
+    """Disable the gateway and enable it again.
+
+    az refuses to enable a gateway with the StaticGatewayConfiguration that it has (docs/domain/azure.md#azure-cli).
+    """
+    gateway = facts.gateway
+    if not (gateway.known and gateway.enabled and gateway.configuration):
+        return
+    enable = enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration)
+    yield disrupt(
+        f"Disable {gateway.ref} and enable it again with {gateway.configuration}, if the update changes nothing; all open "
+        f"connections are closed, and requests fail for some minutes ({AZ_VERSION})",
+        f"{disable_gateway(facts.cluster, gateway.namespace, gateway.name)} && {enable}",
+        TSG,
+        expect,
+        undo="nothing to take back: the gateway has the settings of before",
     )
 
 

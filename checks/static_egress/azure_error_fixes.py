@@ -39,10 +39,12 @@ def show_obstacle(facts: Facts, error: ReportedError) -> Iterator[Action]:
             url=_CODES_DOC,
         )
     elif error.known.show:
-        group = locked_group(error.message) if error.known.kind is ErrorKind.LOCK else ""
+        lock = error.known.kind is ErrorKind.LOCK
+        group = locked_group(error.message) if lock else ""
         command = error.known.show.replace("{group}", quoted(group)) if group else error.known.show
         reason = f"the reason for {error.code}" if error.code else "the locks"
-        yield Action(f"Show {reason}", fill_command(facts, command), Effect.READS, SEGDOC)
+        expect = "the name, level and owner of each lock; keep them for the time after the fix" if lock else ""
+        yield Action(f"Show {reason}", fill_command(facts, command), Effect.READS, SEGDOC, expect)
 
 
 def fix_error(facts: Facts, error: ReportedError, pool: str = "") -> Action | None:
@@ -82,13 +84,20 @@ def _unlock(facts: Facts, message: str) -> Action | None:
     given = ("--resource-group", group, *subscription) if group else subscription
     chosen = f"[?starts_with(id, '{where}/providers/Microsoft.Authorization/locks/')].id" if where else "[].id"
     listed = quoted("az", "lock", "list", *given, "--query", chosen, "-o", "tsv")
+    place = given if group and where.lower().endswith(f"/resourcegroups/{group.lower()}") else ()
     return Action(
         f"Remove the lock on {scope}",
         f"az lock delete --ids $({listed})",
         Effect.CHANGES,
         LOCKS,
-        "the controller's next attempt, within minutes, is not refused. A lock that returns stops the next change too",
+        "the controller's next attempt, within minutes, is not refused. The owner of the lock must agree; a lock that returns "
+        "stops the next change of the gateway nodes too",
+        undo=f"{quoted('az', 'lock', 'create', *place)} {_LOCK}" if place else "",
     )
+
+
+_LOCK = '--name "${LOCK_NAME:?name of the lock}" --lock-type "${LOCK_LEVEL:?CanNotDelete or ReadOnly}"'
+"""The values that the list of locks shows."""
 
 
 def _exempt(facts: Facts, assignment: PolicyAssignment) -> Action:

@@ -15,7 +15,7 @@ from checks.model.raw_values import number, text
 from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER
 from checks.static_egress.prefixes import covers_everything, parse_cidr
 
-_GATEWAY, _AZURE = "staticEgressGateway", "azureNetworking"
+_GATEWAY, AZURE_NETWORKING = "staticEgressGateway", "azureNetworking"
 _PREFIX_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/publicIPPrefixes/[^/]+", re.IGNORECASE
 )
@@ -105,12 +105,12 @@ def _default_route(configuration: StaticGatewayConfiguration) -> Iterator[SpecFa
     path, route, cidrs = "spec.defaultRoute", configuration.default_route, configuration.exclude_cidrs
     fix = {"defaultRoute": _GATEWAY}
     networks = [found for cidr in cidrs if (found := parse_cidr(cidr)) is not None]
-    if route not in (_GATEWAY, _AZURE):
+    if route not in (_GATEWAY, AZURE_NETWORKING):
         yield SpecFault(f"has the unknown default route {route}", path, route, _GATEWAY, fix, routes=True)
-    elif route == _AZURE and not cidrs:
+    elif route == AZURE_NETWORKING and not cidrs:
         what = "sends no traffic through the gateway: defaultRoute is azureNetworking and excludeCidrs is empty"
         yield SpecFault(what, path, route, _GATEWAY, fix, routes=True)
-    elif route == _AZURE:
+    elif route == AZURE_NETWORKING:
         what = f"sends only {', '.join(cidrs)} through the gateway: defaultRoute is azureNetworking"
         yield SpecFault(what, path, route, _GATEWAY, fix, routes=True, works=True)
     elif covers_everything(networks):

@@ -6,6 +6,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.findings import Action
+from checks.static_egress.old_subnets import OldSubnet
 
 DEFAULT_PREFIX = "30"
 """The length of a prefix with addresses for four nodes."""
@@ -22,19 +23,23 @@ def prefix_size_of(configuration: StaticGatewayConfiguration) -> str:
     return length if length in ("28", "29", "30", "31") else DEFAULT_PREFIX
 
 
-def create_pool(facts: Facts, name: str, size: str = "", like: str = "") -> Action:
+def create_pool(facts: Facts, name: str, size: str = "", like: str = "", subnet: OldSubnet | None = None) -> Action:
     """Create a node pool in Gateway mode.
 
     It has the settings of the pool `like`, else those of a gateway node pool or of a system pool. `size` is the length of
-    the prefix. Requires AgentPool declared.
+    the prefix. `subnet` is the one of the pool that it replaces, if that does not exist any more. Requires AgentPool declared.
     """
     model = _model(facts, like or name)
     known = model is not None and model.name.lower() == (like or name).lower()
     given = _gateway_options(model, size)
     missing = "" if known or model is None else f"; if {name} had a subnet of its own, name that one"
+    where, last = "", ""
+    if subnet is not None and not known:
+        given["--vnet-subnet-id"] = ""
+        where, last, missing = f" in {subnet.name}", f" --vnet-subnet-id {subnet.words}", ""
     return change(
-        f"Create node pool {name} in Gateway mode{taken_over(model, given)}",
-        add_pool(facts.cluster, name, given, model),
+        f"Create node pool {name} in Gateway mode{where}{taken_over(model, given)}",
+        f"{add_pool(facts.cluster, name, given, model)}{last}",
         SEGDOC,
         f"{given['--node-count']} nodes are Ready, and the StaticGatewayConfigurations that name the pool get their prefix"
         + missing,

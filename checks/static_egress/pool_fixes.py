@@ -12,6 +12,7 @@ from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 from checks.static_egress.configuration_yaml import least_used
 from checks.static_egress.gateway_configuration import PoolState, gateway_configuration, state_of
 from checks.static_egress.new_pools import create_pool, create_with_image, delete_unused_pool, prefix_size_of
+from checks.static_egress.old_subnets import old_subnet
 from checks.static_egress.procedures import new_configuration, patch_spec, restart_gateway, wait_for_prefix
 
 
@@ -19,7 +20,7 @@ def unusable_pool_fixes(facts: Facts, configuration: StaticGatewayConfiguration)
     """Actions that let the StaticGatewayConfiguration use a gateway node pool.
 
     The pool's name is changed in place if that leaves nothing behind. A new StaticGatewayConfiguration would not help: the
-    clean-up of the old one needs the scale set of its pool, and would not end.
+    clean-up of the old one needs the scale set of its pool, and would not end. Requires Subnet declared.
 
     Source: kube-egress-gateway controllers/manager, `loadPool` in both controllers and `reconcileGatewayLBConfig`.
     """
@@ -30,7 +31,8 @@ def unusable_pool_fixes(facts: Facts, configuration: StaticGatewayConfiguration)
         chosen = next((name for name in usable if close and name.lower() == close[0]), "") or least_used(facts, usable)
     else:
         chosen = _new_pool(facts, configuration)
-        first = [create_pool(facts, chosen, prefix_size_of(configuration), configuration.pool)]
+        subnet = old_subnet(facts, configuration)
+        first = [create_pool(facts, chosen, prefix_size_of(configuration), configuration.pool, subnet)]
     if configuration.deleted is not None:
         # Its deletion ends when its pool exists: the gateway then needs another one.
         return [*first, *new_configuration(facts, configuration, chosen)]

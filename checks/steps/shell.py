@@ -88,6 +88,9 @@ def _of_line(line: str, stdin: str) -> Iterator[ProgramCall]:
             continue
         while words and _ASSIGNMENT.fullmatch(words[0]):
             del words[0]
+        if ">" in words:
+            at = words.index(">")
+            del words[at : at + 2]
         if words:
             yield ProgramCall(tuple(words), "" if piped else stdin, piped)
         words, piped = [], token == "|"  # noqa: S105 - a token of the shell

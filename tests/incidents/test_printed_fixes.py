@@ -11,9 +11,61 @@ from checks.reports.wording import roots_of
 from tests.incidents.incidents import incidents, reported
 from tests.recordings import diagnosed, question
 
+_SECOND_CLUSTER = (
+    "Create cluster aks1-overlay",
+    "Get the kubectl context of aks1-overlay",
+    "Create gateway node pool gwpool in aks1-overlay",
+    "Create namespace team-egress in aks1-overlay",
+    "Create StaticGatewayConfiguration team-egress/sgc in aks1-overlay",
+    "Wait until sgc has its egress IP prefix",
+    "Enable egress gateway team-egress/egw in aks1-overlay",
+    "Copy the mesh settings",
+    "Copy the Istio objects of namespace team-egress",
+    "Create the workloads in aks1-overlay",
+)
 STEPS = {
     "02": ["Declare www.github.com with DNS resolution", "Declare www.github.com with DNS resolution"],
-    "07": ["Change the application to call http://api.x.example", "Export DestinationRule team-egress/originate only"],
+    "07": [
+        *["Route the TLS of applications for api.x.example through the gateway"] * 4,
+        "Change the application to call",
+    ],
+    "14": ["Declare port 8080 of mymongodb.somedomain, if", "Route to port 80 of mymongodb.somedomain, if"],
+    "003": [*_SECOND_CLUSTER],
+    "111": [*_SECOND_CLUSTER, "Set the IP families of this cluster to IPv4, only if"],
+    "126": [
+        "Create node pool gwpool in Gateway mode in the subnet of frontend 10.224.0.9 of its load balancer",
+        "Create StaticGatewayConfiguration team-egress/sgc-2",
+        "Wait until sgc-2 has its egress IP prefix",
+        "Point egress gateway team-egress/egw at sgc-2",
+        "Show that every gateway pod names sgc-2",
+        "Wait until team-egress/sgc is deleted",
+    ],
+    "155": [
+        "Wait until sgc-2 has its egress IP prefix",
+        "Reconcile the cluster",
+        "Patch the annotation",
+        "Disable egress gateway team-egress/egw and enable it again with sgc-2",
+    ],
+    "163": [
+        "Patch spec.defaultRoute and spec.excludeCidrs, to keep 10.244.0.0/16, 10.0.0.0/16, 10.224.",
+        "Set spec.excludeCidrs to the public ranges of the destinations",
+        "Restart egw-asm-1-30",
+    ],
+    "53": ["Show the reason for ScopeLocked", "Remove the lock on resource group MC_rg1_aks1_westeurope"],
+    "56": [
+        "Save validatingwebhookconfiguration kyverno-resource",
+        "Delete ValidatingWebhookConfiguration",
+        "Make ReplicaSet",
+    ],
+    "59": ["Allow 10.224.0.0/26 in your firewall", "Create route table", "Create the route for 0.0.0.0/0", "Associate"],
+    "65": [
+        "Show the used addresses of subnet nodes, of which 4 must be free",
+        "Create gateway node pool gwpool2 in subnet nodes",
+        "Create subnet gw-2 and gateway node pool gwpool2 in it",
+        "Patch spec.gatewayNodepoolName",
+        "Wait until sgc has its egress IP prefix",
+        "Delete node pool gwpool",
+    ],
     "019": [
         "Patch the webhook to exclude namespace team-egress until",
         "Make ReplicaSet",
@@ -28,7 +80,14 @@ STEPS = {
     "124": ["List the rules of network security groups that deny the metadata service", "Replace aks-gwpool-0"],
     "140": ["Raise the memory limit of container discovery", "Raise the minimum of HorizontalPodAutoscaler"],
     "141": ["Show why discovery of Pod", "Reconcile the cluster: AKS restores istiod"],
-    "154": ["Change the application to call http://edition.cnn.com", "Export DestinationRule"],
+    "153": [
+        *["Route the TLS of applications for edition.cnn.com through the gateway"] * 4,
+        "Change the application to call",
+    ],
+    "154": [
+        *["Route the TLS of applications for edition.cnn.com through the gateway"] * 4,
+        "Change the application to call",
+    ],
     "159": ["Create a NetworkPolicy that allows"] * 3,
     "128": ["Show the power state of the machines", "Restart the machines", "Replace aks-gwpool-0"],
 }

@@ -45,7 +45,20 @@ CHANGING = {
     "egress-diag": {"probe", "restart"},
 }  # fmt: skip
 
-READ_TITLES = {"Check", "Compare", "Count", "Describe", "Diagnose", "Get", "List", "Renew", "Run", "Show", "Wait"}
+READ_TITLES = {
+    "Check",
+    "Compare",
+    "Count",
+    "Describe",
+    "Diagnose",
+    "Get",
+    "List",
+    "Renew",
+    "Run",
+    "Save",
+    "Show",
+    "Wait",
+}
 """First words of the titles of read-only actions."""
 
 CHANGE_TITLES = {

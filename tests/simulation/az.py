@@ -7,6 +7,7 @@ The documented reactions of Azure are in `tests/simulation/controllers`. Raises 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from checks.steps.options import Parameters, az_verbs
@@ -42,9 +43,32 @@ def run(command: ProgramCall, copy: ClusterCopy) -> None:
         raise NotSimulated(f"cluster {other} is not the recorded one")
     if verbs not in _VERBS:
         raise NotSimulated(f"Azure's result of az {' '.join(verbs)} does not follow from the facts")
+    parameters.values = {name: [_value(word, copy) for word in words] for name, words in parameters.values.items()}
     if any("$" in word and "$(" not in word for values in parameters.values.values() for word in values):
         raise ValueUnknown(f"az {' '.join(verbs)} has a value that its reader must know")
     _VERBS[verbs](parameters, copy)
+
+
+_OF_READER = {"FIREWALL_IP": "10.9.0.4", "SUBNET_RANGE": "10.224.2.0/28"}
+"""A value for each variable that the title of a step names."""
+_VARIABLE = re.compile(r"\$\{(\w+):\?[^}]*\}")
+_FRONTEND = re.compile(r"\$\(az network lb frontend-ip list .*privateIPAddress==`(?P<address>[\d.]+)`.*\)")
+
+
+def _value(word: str, copy: ClusterCopy) -> str:
+    """The word with the variables of the reader, or the output of the substitution that it is."""
+    if (found := _FRONTEND.fullmatch(word)) is not None:
+        return _subnet_with(found["address"], copy)
+    return _VARIABLE.sub(lambda each: _OF_READER.get(each[1], each[0]), word)
+
+
+def _subnet_with(address: str, copy: ClusterCopy) -> str:
+    """The ID of the recorded subnet with the frontend's address. Raises NotSimulated."""
+    for each in copy.cluster.resources or ():
+        prefix = (each.get("properties") or {}).get("addressPrefix")
+        if prefix and ip_address(address) in ip_network(str(prefix)):
+            return str(each["id"])
+    raise NotSimulated(f"no recorded subnet contains {address}")
 
 
 def _other_cluster(verbs: tuple[str, ...], parameters: Parameters, copy: ClusterCopy) -> str:
@@ -349,11 +373,15 @@ def _ends(end: str, what: str, values: Sequence[str]) -> Manifest:
 
 
 def _exempt(parameters: Parameters, copy: ClusterCopy) -> None:
-    """Azure Policy removes the generated object whose assignment the command reads."""
-    found = re.search(r"metadata\.name=([\w.-]+)", parameters.one("--policy-assignment"))
-    if found is None:
-        raise NotSimulated("the exemption names no object that Azure Policy has generated")
-    copy.exempted[found[1]] = parameters.one("--name")
+    """Azure Policy no longer applies the assignment.
+
+    It removes the generated object whose assignment the command reads.
+    """
+    assignment = parameters.one("--policy-assignment")
+    found = re.search(r"metadata\.name=([\w.-]+)", assignment)
+    if found is None and not assignment.startswith("/"):
+        raise NotSimulated("the exemption names neither an assignment nor an object that Azure Policy has generated")
+    copy.exempted[found[1] if found is not None else assignment.lower()] = parameters.one("--name")
     copy.reconciled = True
 
 
@@ -373,11 +401,67 @@ def _create_prefix(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _assign_role(parameters: Parameters, copy: ClusterCopy) -> None:
-    if parameters.one("--scope").lower() in copy.prefixes:
+    """A role on a resource.
+
+    It allows every action on networks, so that a controller whose error names the resource as linked scope succeeds.
+    """
+    scope = parameters.one("--scope").lower()
+    if scope in copy.prefixes:
         return  # before the controller reads the prefix
+    if parameters.one("--role") == "Network Contributor" and _lacks_right(copy, scope):
+        copy.granted.add(scope)
+        copy.reconciled = True
+        return
     raise NotSimulated(
         "role assignments are not read: whether the controller succeeds then does not follow from the facts"
     )
+
+
+def _lacks_right(copy: ClusterCopy, scope: str) -> bool:
+    texts = (str(each.get("message", "")).lower() for each in copy.of("Event"))
+    return any("linkedauthorizationfailed" in each and f"'{scope}'" in each for each in texts)
+
+
+def _create_table(parameters: Parameters, copy: ClusterCopy) -> None:
+    """A route table without routes."""
+    name, group = parameters.one("--name"), parameters.one("--resource-group")
+    scope = f"/subscriptions/{parameters.one('--subscription')}/resourceGroups/{group}/providers/Microsoft.Network"
+    copy.add_resource({"id": f"{scope}/routeTables/{name}", "name": name, "properties": {"routes": []}})
+
+
+def _delete_table(parameters: Parameters, copy: ClusterCopy) -> None:
+    copy.remove_resource(parameters.one("--name"))
+
+
+def _create_subnet(parameters: Parameters, copy: ClusterCopy) -> None:
+    name, group = parameters.one("--name"), parameters.one("--resource-group")
+    scope = f"/subscriptions/{parameters.one('--subscription')}/resourceGroups/{group}/providers/Microsoft.Network"
+    given = {
+        option: {"id": parameters.one(f"--{words}")} if parameters.one(f"--{words}") else None
+        for option, words in (
+            ("networkSecurityGroup", "network-security-group"),
+            ("routeTable", "route-table"),
+            ("natGateway", "nat-gateway"),
+        )
+    }
+    subnet_id = f"{scope}/virtualNetworks/{parameters.one('--vnet-name')}/subnets/{name}"
+    properties = {"addressPrefix": parameters.one("--address-prefixes"), "provisioningState": "Succeeded", **given}
+    copy.add_resource({"id": subnet_id, "name": name, "properties": properties})
+
+
+def _delete_subnet(parameters: Parameters, copy: ClusterCopy) -> None:
+    copy.remove_resource(parameters.one("--ids"))
+
+
+def _update_subnet(parameters: Parameters, copy: ClusterCopy) -> None:
+    """Associate a subnet with a route table, or remove such a field."""
+    subnet, table = copy.resource(parameters.one("--ids")), copy.resource(parameters.one("--route-table") or "-")
+    removed = parameters.one("--remove")
+    if subnet is None or (table is None and removed not in ("routeTable", "natGateway")):
+        raise NotSimulated("the subnet or its route table was not read")
+    field = {removed: None} if removed else {"routeTable": {"id": str((table or {})["id"])}}
+    copy.merge_resource(str(subnet["id"]), {"properties": field})
+    copy.forget_requests()
 
 
 _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
@@ -405,6 +489,11 @@ _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
     ("network", "route-table", "route", "create"): _create_route,
     ("network", "route-table", "route", "update"): _update_route,
     ("network", "route-table", "route", "delete"): _change_route,
+    ("network", "route-table", "create"): _create_table,
+    ("network", "route-table", "delete"): _delete_table,
+    ("network", "vnet", "subnet", "create"): _create_subnet,
+    ("network", "vnet", "subnet", "delete"): _delete_subnet,
+    ("network", "vnet", "subnet", "update"): _update_subnet,
     ("network", "public-ip", "prefix", "create"): _create_prefix,
     ("network", "public-ip", "prefix", "delete"): _create_prefix,
     ("role", "assignment", "create"): _assign_role,

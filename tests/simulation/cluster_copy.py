@@ -31,9 +31,11 @@ class ClusterCopy:
         self.obstacles: list[str] = []
         """Why a controller did not react to the last step, if the reason is not in the facts."""
         self.exempted: dict[str, str] = {}
-        """The generated objects that Azure Policy removes, each with its exemption."""
+        """The generated objects and assignments (in lower case) with an exemption, and its name."""
         self.prefixes: set[str] = set()
         """The IDs of the public IP prefixes that a step created, in lower case."""
+        self.granted: set[str] = set()
+        """The IDs of the resources on which the controllers got a role, in lower case."""
         self.scaled: set[str] = set()
         """The node pools that the last step scaled, even back to the count before."""
         self.restarted: set[str] = set()
@@ -47,6 +49,11 @@ class ClusterCopy:
     def changed_since(self, before: Cluster) -> bool:
         """Whether the last command changed something to which a controller reacts."""
         return self.cluster is not before or bool(self.restarted) or self.reconciled
+
+    @property
+    def contexts(self) -> frozenset[str]:
+        """The kubectl contexts of the recorded cluster."""
+        return frozenset({self.recorded.name, str((self.recorded.managed_cluster or {}).get("name") or "")})
 
     @property
     def stamp(self) -> str:
@@ -125,6 +132,14 @@ class ClusterCopy:
         """The log of a new container."""
         self.cluster = replace(self.cluster, logs={**self.cluster.logs, f"{namespace}/{pod}/{container}": text})
 
+    def forget_requests(self) -> None:
+        """Remove recorded requests and probes: connections now take another route."""
+        logs = {
+            name: "".join(line for line in text.splitlines(keepends=True) if not line.startswith("["))
+            for name, text in self.cluster.logs.items()
+        }
+        self.cluster = replace(self.cluster, logs=logs, probes=())
+
     # Azure
 
     def patch_azure(self, patch: Mapping[str, Any]) -> None:
@@ -148,6 +163,16 @@ class ClusterCopy:
         return next(
             (e for e in self.cluster.resources or () if wanted in (str(e["id"]).lower(), str(e["name"]).lower())), None
         )
+
+    def add_resource(self, resource: Manifest) -> None:
+        """Add an Azure resource."""
+        self.cluster = replace(self.cluster, resources=(*(self.cluster.resources or ()), resource))
+
+    def remove_resource(self, name: str) -> None:
+        """Remove the Azure resource with this id or name."""
+        found = self.resource(name)
+        kept = tuple(each for each in self.cluster.resources or () if each is not found)
+        self.cluster = replace(self.cluster, resources=kept)
 
     def merge_resource(self, name: str, patch: Mapping[str, Any]) -> None:
         """Merge-patch one Azure resource."""

@@ -74,12 +74,12 @@ class Outcome:
 def chosen(actions: Sequence[Action], instead: Action | None = None) -> list[Action]:
     """The steps of a finding without the alternatives.
 
-    With `instead`, that alternative is in the place of the steps that it replaces.
+    With `instead`, that alternative is in the place of the steps that it replaces. Another finding can offer the same.
     """
     titles = [each.title for each in actions]
     found: list[Action] = []
     for each in actions:
-        if each == instead and each.alternative_to in titles:
+        if instead is not None and each.command == instead.command and each.alternative_to in titles:
             kept = [one.title for one in found].index(each.alternative_to)
             found[kept:] = [each]
         elif each.alternative_to not in titles:
@@ -88,8 +88,9 @@ def chosen(actions: Sequence[Action], instead: Action | None = None) -> list[Act
 
 
 def alternatives_of(report: Report) -> list[Action]:
-    """The commands of the root causes that replace other steps."""
-    return [each for cause in roots_of(report) for each in cause.actions if each.alternative_to and each.command]
+    """The commands of the root causes that replace other steps, each once."""
+    found = (each for cause in roots_of(report) for each in cause.actions if each.alternative_to and each.command)
+    return list({each.command: each for each in found}.values())
 
 
 def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) -> Outcome:

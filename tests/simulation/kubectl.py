@@ -43,6 +43,8 @@ def run(command: ProgramCall, copy: ClusterCopy) -> None:
         return
     if verb in READING or (verb == "rollout" and options.positional[:1] in (["status"], ["history"])):
         return
+    if (context := options.one("--context")) and context not in copy.contexts:
+        raise NotSimulated(f"cluster {context} is not the recorded one")
     if verb not in _VERBS:
         raise NotSimulated(f"kubectl {verb} is not simulated")
     for change in _VERBS[verb](options, command.stdin, copy):

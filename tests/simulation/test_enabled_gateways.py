@@ -16,21 +16,26 @@ from tests.scenarios.cases import Case, all_cases
 from tests.simulation.cluster_copy import ClusterCopy
 
 _ENABLE = re.compile(
-    r"az aks mesh enable-egress-gateway .*--istio-egressgateway-name (\S+)"
+    r"az aks mesh enable-egress-gateway [^&]*--name (\S+) [^&]*--istio-egressgateway-name (\S+)"
     r" --istio-egressgateway-namespace (\S+) --gateway-configuration-name (\S+)"
 )
 
 
 def refused(cluster: Cluster, findings: Iterable[Finding]) -> list[str]:
-    """The printed commands that azure-cli refuses."""
+    """The printed commands that azure-cli refuses.
+
+    A command that disables the gateway before is not among them.
+    """
+    name = (cluster.managed_cluster or {}).get("name")
     istio = (ClusterCopy(cluster).properties().get("serviceMeshProfile") or {}).get("istio") or {}
     entries = (istio.get("components") or {}).get("egressGateways") or ()
     present = {
-        (each["name"], each.get("namespace") or "aks-istio-egress", each.get("gatewayConfigurationName"))
+        (name, each["name"], each.get("namespace") or "aks-istio-egress", each.get("gatewayConfigurationName"))
         for each in entries
         if each.get("enabled")
     }
-    commands = [action.command for finding in findings for action in finding.actions]
+    every = (action.command for finding in findings for action in finding.actions)
+    commands = [each for each in every if "disable-egress-gateway" not in each]
     return [each for each in commands if any(found.groups() in present for found in _ENABLE.finditer(each))]
 
 

@@ -10,7 +10,7 @@ from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.istio.istiod_faults import reconcile_addon
 from checks.kubernetes.ownership import with_owner
-from checks.model.commands import ADDON, change, inspect, kubectl
+from checks.model.commands import ADDON, delete_kept, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import texts
 
@@ -97,7 +97,7 @@ def _warned(
         evidence=[evidence, Evidence(configuration.ref, f"webhooks[{hook.name}].failurePolicy", hook.failure_policy)],
         actions=[
             inspect("List istiod's pods and endpoints", pods, ADDON),
-            _next(facts, revision, evidence) if installed else _remove(configuration, revision),
+            *([_next(facts, revision, evidence)] if installed else _remove(configuration, revision)),
         ],
         about=[Involved("revision", revision), Involved("webhook", configuration.name)],
     )
@@ -111,7 +111,8 @@ def _next(facts: Facts, revision: str, evidence: Evidence) -> Action:
     return inspect("Show the Service's selector, which has to match istiod's pods", show)
 
 
-def _remove(configuration: ValidatingWebhookConfiguration, revision: str) -> Action:
-    delete = kubectl("delete", "validatingwebhookconfiguration", configuration.name)
+def _remove(configuration: ValidatingWebhookConfiguration, revision: str) -> list[Action]:
     title = f"Delete the webhook that revision {revision} left behind"
-    return with_owner(change(title, delete, ADDON, "Istio objects can be changed"), configuration)
+    resource, expect = "validatingwebhookconfiguration", "Istio objects can be changed"
+    save, delete = delete_kept(resource, configuration.name, title, ADDON, expect)
+    return [save, with_owner(delete, configuration)]

@@ -19,11 +19,12 @@ from checks.facts.workloads import Deployment
 from checks.istio.recent_access import no_request_succeeds
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL, USER_ROUTES
-from checks.model.commands import az_aks, inspect
-from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
+from checks.model.commands import alternatives, az_aks, inspect
+from checks.model.findings import Action, Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.new_pools import delete_unused_pool
-from checks.static_egress.procedures import new_configuration
+from checks.static_egress.old_configurations import ALLOW_LISTS
+from checks.static_egress.procedures import new_configuration, patch_spec
 
 _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
 
@@ -95,7 +96,7 @@ def _version(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             _private(configuration),
             Evidence(cluster.ref, "currentKubernetesVersion", version, f"{_NEEDED} or later"),
         ],
-        actions=upgrade_actions(facts, _NEEDED),
+        actions=_upgrade(facts, configuration),
     )
 
 
@@ -118,13 +119,36 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
         f"{configuration.ref}).",
         subject=configuration.ref,
         evidence=[_private(configuration), Evidence(pool.ref, "type", pool.kind, "VirtualMachines")],
-        actions=[
-            *new_pool_actions(facts, pool, configuration.namespace),
-            *new_configuration(facts, configuration, PRIVATE_POOL),
-            *delete_unused_pool(facts, pool.name, configuration),
-            PRIVATE_IP_MODE_PREVIEW.compare,
-        ],
+        actions=_other_pool(facts, configuration, pool),
     )
+
+
+def _upgrade(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
+    show, upgrade, compare = upgrade_actions(facts, _NEEDED)
+    return [show, *alternatives(upgrade, *_public_addresses(configuration)), compare]
+
+
+def _other_pool(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool) -> list[Action]:
+    *shown, create = new_pool_actions(facts, pool, configuration.namespace)
+    moved = [
+        create,
+        *new_configuration(facts, configuration, PRIVATE_POOL),
+        *delete_unused_pool(facts, pool.name, configuration),
+    ]
+    return [*shown, *alternatives(moved, *_public_addresses(configuration)), PRIVATE_IP_MODE_PREVIEW.compare]
+
+
+def _public_addresses(configuration: StaticGatewayConfiguration) -> Iterator[Action]:
+    """Use public addresses instead, if no private ones were assigned."""
+    if not configuration.egress_prefix:
+        yield patch_spec(
+            configuration,
+            "Patch spec.provisionPublicIps to true instead, if the destinations may get public addresses: it needs none of "
+            "these requirements",
+            {"provisionPublicIps": True},
+            f"the controller assigns a public egress IP prefix within minutes, and the waiting pods start; allow it in "
+            f"{ALLOW_LISTS}",
+        )
 
 
 def _route(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:

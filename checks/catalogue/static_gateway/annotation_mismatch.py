@@ -9,6 +9,7 @@ from checks.engine.check import Because, check
 from checks.facts.label_selectors import selects
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
+from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, inspect
@@ -22,7 +23,7 @@ from checks.static_egress.procedures import pods_with_configuration, replace_pod
     title="The gateway's pods name another StaticGatewayConfiguration",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
-    reads=(Deployment, Pod, ManagedCluster),
+    reads=(Deployment, Pod, ManagedCluster, StaticGatewayConfiguration),
     explains={
         "gateway-dataplane-not-ready": Because(
             "a pod gets a WireGuard interface only for the StaticGatewayConfiguration that it names", share="pod"

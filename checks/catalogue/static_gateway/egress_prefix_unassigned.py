@@ -10,6 +10,7 @@ from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors
@@ -49,6 +50,7 @@ It counts from creation or the last edit of the spec.
         GatewayLBConfiguration,
         GatewayVMConfiguration,
         AgentPool,
+        Subnet,
         ManagedCluster,
     ),
     explains={

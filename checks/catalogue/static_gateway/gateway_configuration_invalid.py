@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+from checks.azure.flow_ends import networks_of
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
@@ -10,6 +11,7 @@ from checks.facts.fact import before_unreadable
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.nodes import Node
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -21,10 +23,10 @@ from checks.istio.request.destinations import fixed_addresses
 from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, change, kubectl, restart
+from checks.model.commands import SEGDOC, alternatives, change, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
-from checks.static_egress.configuration_spec import SpecFault, spec_faults
-from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_for, pool_note
+from checks.static_egress.configuration_spec import AZURE_NETWORKING, SpecFault, spec_faults
+from checks.static_egress.configuration_yaml import OWN_RANGES, POOL_PLACEHOLDER, cluster_ranges, pool_for, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_gateway_pool
 from checks.static_egress.prefixes import containing
@@ -37,7 +39,17 @@ from checks.static_egress.tunnel_findings import tunnel_findings
     title="The StaticGatewayConfiguration's spec is invalid",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
-    reads=(StaticGatewayConfiguration, Event, DaemonSet, Node, AgentPool, ManagedCluster, ProxyLog, *ROUTER_READS),
+    reads=(
+        StaticGatewayConfiguration,
+        Event,
+        DaemonSet,
+        Node,
+        AgentPool,
+        ManagedCluster,
+        Subnet,
+        ProxyLog,
+        *ROUTER_READS,
+    ),
     explains={
         "egress-prefix-unassigned": Because(
             "the controller does not reconcile a spec that it rejects, so it assigns no prefix", share="component"
@@ -115,22 +127,37 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
         else:
             fix["gatewayNodepoolName"] = pool_for(facts, "")
     placeholder = POOL_PLACEHOLDER in fix.values()
-    actions = [
-        describe(configuration),
-        *first,
-        patch_spec(
-            configuration,
-            f"Patch {fault.path}" + (pool_note(POOL_PLACEHOLDER) if placeholder else ""),
-            fix,
-            "new pods get the corrected routes" if fault.routes else "an event Reconciled within some minutes",
-        ),
-    ]
+    title = f"Patch {fault.path}" + (pool_note(POOL_PLACEHOLDER) if placeholder else "")
+    expect = "new pods get the corrected routes" if fault.routes else "an event Reconciled within some minutes"
+    if "defaultRoute" in fix and configuration.default_route == AZURE_NETWORKING:
+        # The meaning of the list is the opposite one afterwards.
+        fix["excludeCidrs"] = _inside(facts)
+        inside = ", ".join(_inside(facts))
+        title += f" and spec.excludeCidrs{f', to keep {inside} outside the gateway' if inside else ''}"
+        expect += f". {OWN_RANGES}"
+    patched = patch_spec(configuration, title, fix, expect)
+    listed = [] if configuration.exclude_cidrs or "excludeCidrs" not in fix else [_LIST_DESTINATIONS]
+    actions = [describe(configuration), *first, *alternatives(patched, *listed)]
     if fault.routes:
         actions += [restart(name, facts.gateway.namespace) for name in facts.gateway.deployments]
     if fault.works:
         return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions)
     about = _stopped() if fault.rejected else () if fault.routes else _no_network()
     return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
+
+
+_LIST_DESTINATIONS = change(
+    "Set spec.excludeCidrs to the public ranges of the destinations, and keep azureNetworking, if only traffic to them may use "
+    "the gateway",
+    url=SEGDOC,
+    expect="new pods send these ranges, and nothing else, through the gateway",
+)
+
+
+def _inside(facts: Facts) -> list[str]:
+    """The ranges of the pods, the Services and the subnets of the node pools."""
+    subnets = sorted({each for subnet in facts.readable(Subnet) for each in networks_of(subnet.prefixes)})
+    return list(dict.fromkeys((*cluster_ranges(facts), *map(str, subnets))))
 
 
 def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:

@@ -8,6 +8,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.fact import KubernetesObject
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors
@@ -17,6 +18,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.static_egress.clean_up_fixes import clean_up_fixes
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.new_pools import create_pool, prefix_size_of
+from checks.static_egress.old_subnets import old_subnet
 from checks.static_egress.procedures import describe, new_configuration
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
@@ -34,6 +36,7 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
         GatewayVMConfiguration,
         Event,
         AgentPool,
+        Subnet,
         ManagedCluster,
     ),
     explains={
@@ -105,7 +108,12 @@ def _actions(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
         return
     if facts.get(AgentPool, configuration.pool.lower()) is None:
         yield replace(
-            create_pool(facts, configuration.pool, prefix_size_of(configuration)),
+            create_pool(
+                facts,
+                configuration.pool,
+                prefix_size_of(configuration),
+                subnet=old_subnet(facts, configuration),
+            ),
             title=f"Create gateway node pool {configuration.pool} again so that the clean-up can finish; keep the finalizers",
             expect=f"{configuration.name} is deleted some minutes after the pool's nodes are Ready",
         )

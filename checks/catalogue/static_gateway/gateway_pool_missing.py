@@ -9,6 +9,7 @@ from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
@@ -27,7 +28,7 @@ from checks.static_egress.pool_tags import prefix_size_finding
     hop="node pool",
     article=("SEG-3",),
     partly=("PRE-2",),
-    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster, Event, Deployment),
+    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster, Subnet, Event, Deployment),
     explains={
         "egress-prefix-unassigned": "a prefix is assigned to gateway nodes, and this pool has none",
         "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which does not exist",

@@ -23,3 +23,9 @@ def test_a_manifest_from_another_program_names_no_object_to_show() -> None:
     assert (
         shown_by(commands("kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nEOF")) != ""
     )
+
+
+def test_the_file_of_a_redirection_is_no_word_of_the_command() -> None:
+    (save, delete) = commands("kubectl get node a -o yaml > a.yaml && kubectl delete node a")
+    assert save.words == ("kubectl", "get", "node", "a", "-o", "yaml")
+    assert delete.words == ("kubectl", "delete", "node", "a")

@@ -116,10 +116,26 @@ def _concerned(copy: ClusterCopy, before: Cluster, configuration: Manifest) -> b
         return True
     if old["metadata"].get("annotations") != configuration["metadata"].get("annotations"):
         return True
-    if _underway(copy, configuration):
+    if _underway(copy, configuration) or _allowed_now(copy, configuration):
         return True
     pool = str((configuration.get("spec") or {}).get("gatewayNodepoolName", "")).lower()
     return pool in copy.scaled or _pools(before).get(pool) != copy.pool(pool)
+
+
+def _allowed_now(copy: ClusterCopy, configuration: Manifest) -> bool:
+    """Whether a step removed what Azure named in the last error of the controller.
+
+    The controller repeats the request by itself.
+    """
+    removed = {each for each in copy.exempted if each.startswith("/")} | copy.granted
+    mine = [
+        each
+        for each in copy.of("Event")
+        if (each.get("involvedObject") or {}).get("uid") == configuration["metadata"].get("uid")
+        and each.get("type") == "Warning"
+    ]
+    last = max(mine, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
+    return last is not None and any(each in str(last.get("message", "")).lower() for each in removed)
 
 
 def _newer_operator(copy: ClusterCopy, before: Cluster) -> bool:
