@@ -417,6 +417,10 @@ def _assign_role(parameters: Parameters, copy: ClusterCopy) -> None:
     )
 
 
+def _remove_role(parameters: Parameters, copy: ClusterCopy) -> None:
+    copy.granted.discard(parameters.one("--scope").lower())
+
+
 def _lacks_right(copy: ClusterCopy, scope: str) -> bool:
     texts = (str(each.get("message", "")).lower() for each in copy.of("Event"))
     return any("linkedauthorizationfailed" in each and f"'{scope}'" in each for each in texts)
@@ -454,13 +458,13 @@ def _delete_subnet(parameters: Parameters, copy: ClusterCopy) -> None:
 
 
 def _update_subnet(parameters: Parameters, copy: ClusterCopy) -> None:
-    """Associate a subnet with a route table, or remove such a field."""
+    """Associate a subnet with a route table or NAT gateway, or remove such a field."""
     subnet, table = copy.resource(parameters.one("--ids")), copy.resource(parameters.one("--route-table") or "-")
-    removed = parameters.one("--remove")
-    if subnet is None or (table is None and removed not in ("routeTable", "natGateway")):
+    removed, gateway = parameters.one("--remove"), parameters.one("--nat-gateway")
+    if subnet is None or (table is None and not gateway and removed not in ("routeTable", "natGateway")):
         raise NotSimulated("the subnet or its route table was not read")
-    field = {removed: None} if removed else {"routeTable": {"id": str((table or {})["id"])}}
-    copy.merge_resource(str(subnet["id"]), {"properties": field})
+    set_to: Manifest = {"natGateway": {"id": gateway}} if gateway else {"routeTable": {"id": (table or {}).get("id")}}
+    copy.merge_resource(str(subnet["id"]), {"properties": {removed: None} if removed else set_to})
     copy.forget_requests()
 
 
@@ -497,4 +501,5 @@ _VERBS: Mapping[tuple[str, ...], Callable[[Parameters, ClusterCopy], None]] = {
     ("network", "public-ip", "prefix", "create"): _create_prefix,
     ("network", "public-ip", "prefix", "delete"): _create_prefix,
     ("role", "assignment", "create"): _assign_role,
+    ("role", "assignment", "delete"): _remove_role,
 }

@@ -107,7 +107,7 @@ def executed(cluster: Cluster, wanted: Question, instead: Action | None = None) 
     for cause in roots_of(before):
         steps = chosen(cause.actions, instead)
         for number, action in enumerate(steps):
-            if action in done or not action.command:
+            if action.command in [each.command for each in done] or not action.command:
                 if action.effect is not Effect.READS and not action.command:
                     unsimulated.append((action, "no command is printed"))
                 continue
