@@ -75,4 +75,5 @@ def _delete_addresses(facts: Facts, prefix: str) -> Iterator[Action]:
         KEGTS,
         "the controller's next attempt deletes the prefix, and then the StaticGatewayConfiguration. Operators since v0.1.3 "
         "delete these addresses themselves",
+        undo="no command takes it back: nothing uses these addresses, and their prefix is being deleted",
     )

@@ -121,3 +121,9 @@ def test_each_blocked_namespace_has_its_policy_also_for_istiod() -> None:
     clients = [each for each in steps_of("159") if "namespace: team-egress\nspec" not in each.command]
     assert len(clients) == 2
     assert all("port: 80" in each.command and "port: 15012" in each.command for each in clients)
+
+
+def test_addresses_of_a_prefix_that_is_deleted_are_not_to_be_created_again() -> None:
+    """The deletion reads the addresses itself, so that no copy of them exists."""
+    (deleted,) = (each for each in steps_of("55") if each.title.startswith("Delete the public IP addresses"))
+    assert deleted.undo.startswith("no command takes it back: nothing uses these addresses")
