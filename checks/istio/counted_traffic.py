@@ -98,7 +98,8 @@ def counted_traffic(facts: Facts) -> CountedTraffic:
 def _counted(facts: Facts) -> CountedTraffic:
     found = CountedTraffic()
     proxies = []
-    for each in facts.readable(ProxyTraffic):
+    namespace = facts.gateway.namespace
+    for each in facts.readable(ProxyTraffic, namespace):
         if each.role != ProxyRole.GATEWAY or each.service != facts.gateway.service_host:
             continue
         if each.left_out:
@@ -107,10 +108,10 @@ def _counted(facts: Facts) -> CountedTraffic:
             found.unusable.append(problem)
         else:
             proxies.append(each)
-    if (gap := facts.gap(ProxyTraffic)) is not None:
+    if (gap := facts.gap(ProxyTraffic, namespace)) is not None:
         found.unusable.append(str(gap))
     elif not found.left_out:
-        found.unusable += _missing(facts, {each.key for each in facts.readable(ProxyTraffic)})
+        found.unusable += _missing(facts, {each.key for each in facts.readable(ProxyTraffic, namespace)})
     found.pods = len(proxies)
     found.from_prometheus = any(each.from_prometheus for each in proxies)
     long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
@@ -242,9 +243,6 @@ def _since(steps: dict[datetime, list[int]]) -> datetime | None:
 
 
 def _cluster_host(increase: Increase) -> str:
-    """The host of the cluster `outbound|PORT|SUBSET|HOST`.
-
-    Newer versions end it with a semicolon.
-    """
-    parts = increase.labels.get("cluster_name", "").rstrip(";").split("|")
+    """The host of the cluster `outbound|PORT|SUBSET|HOST`."""
+    parts = increase.labels.get("cluster_name", "").split("|")
     return parts[3].lower() if len(parts) == 4 and parts[0] == "outbound" else ""

@@ -159,7 +159,7 @@ def _counters(facts: Facts, host: CountedHost) -> Iterator[Evidence]:
     name = OPENED if host.connections else REQUESTS
     wanted = {of for of, _, _ in host.failures}
     rows = []
-    for proxy in facts.readable(ProxyTraffic):
+    for proxy in facts.readable(ProxyTraffic, facts.gateway.namespace):
         for each in proxy.series:
             labels = each.get("labels", {})
             outcome = (labels.get("response_code", "0"), labels.get("response_flags", "-"))

@@ -28,9 +28,10 @@ from checks.sources.prometheus import Prometheus, pair
 from checks.sources.replies import Failure
 from checks.sources.source import Answer, Objects
 
-_STEP = 60
-_SPAN = 16 * 60
-"""Seconds: 15 minutes, and the sample before them."""
+STEP = 60
+"""Seconds between two samples."""
+SPAN = 16 * 60
+"""Seconds of the samples: 15 minutes, and the sample before them."""
 _SAME_CLOCK = 2.0
 """Seconds by which clocks may differ without a correction: the time of a request."""
 _POD_LABELS = ("pod", "pod_name", "kubernetes_pod_name")
@@ -47,8 +48,9 @@ class PrometheusCounters:
     `names` are the names of the cluster, one of which the label `cluster` has then.
     """
 
-    def __init__(self, prometheus: Prometheus, names: Iterable[str]) -> None:
+    def __init__(self, prometheus: Prometheus, names: Iterable[str], step: int = STEP, span: int = SPAN) -> None:
         self._prometheus = prometheus
+        self._step, self._span = step, span
         self._names = {each.lower() for each in names if each}
 
     def close(self) -> None:
@@ -71,7 +73,7 @@ class PrometheusCounters:
         skew = skew if abs(skew) > _SAME_CLOCK else 0.0
         found = _Pods(self._names, skew)
         for query in _queries(wanted):
-            found.take(self._prometheus.matrix(query, server - _SPAN, server, _STEP, deadline))
+            found.take(self._prometheus.matrix(query, server - self._span, server, self._step, deadline))
         for query in _ages(wanted):
             found.take_ages(self._prometheus.vector(query, deadline))
         yield from found.entries(wanted)

@@ -65,7 +65,7 @@ def _entry(written: Mapping[str, Any], now: str) -> Entry:
             series += [_growing(name, labels, count, written, times) for name in names]
     for host, failed in (written.get("connections") or {}).items():
         for name, count in failed.items():
-            labels = {"cluster_name": f"outbound|443||{host};"}
+            labels = {"cluster_name": f"outbound|443||{host}"}
             series.append(_growing(f"{_ENVOY}{name}", labels, count, written, times))
     return {
         "source": source,

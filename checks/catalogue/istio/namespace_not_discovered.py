@@ -33,9 +33,7 @@ from checks.model.raw_values import labels as read_labels
     },
 )
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway.
-
-    It fails if requests to a host are
+    """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway. It fails if requests to a host are
     not routed because no selector matches the namespace of the only Gateway, VirtualService or ServiceEntry for it, and for
     the gateway's own namespace. Client namespaces that no selector matches warn: their sidecars work, but Istio objects
     there have no effect. Without discoverySelectors istiod discovers every namespace.

@@ -30,9 +30,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     },
 )
 def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the last 2,000 log lines of each istiod pod of the gateway's revisions.
-
-    `ADS:…: ACK ERROR` (NACK) of
+    """What it checks: the last 2,000 log lines of each istiod pod of the gateway's revisions. `ADS:…: ACK ERROR` (NACK) of
     one of the gateway's pods fails, unless a later push of the same type was accepted. A line about an ignored server of a
     Gateway in the gateway's namespace, or about a port that the pods may not bind, warns. Lines about credentials belong to
     credential-secret-missing. Messages of istiod's own analysis (from 1.30 on) about objects of the namespace are evidence:

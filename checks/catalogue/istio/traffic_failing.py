@@ -86,7 +86,7 @@ def _require_logs(facts: Facts) -> None:
 
 def _unusable(facts: Facts, traffic: GatewayTraffic) -> Iterator[Observation]:
     """Counters of some pods may show a failure. Raises Unreadable for a failed read."""
-    if (gap := facts.gap(ProxyTraffic)) is not None:
+    if (gap := facts.gap(ProxyTraffic, facts.gateway.namespace)) is not None:
         raise Unreadable(gap)
     reason = traffic.unusable[0]
     more = f", and {len(traffic.unusable) - 1} more" if len(traffic.unusable) > 1 else ""
