@@ -22,7 +22,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 CACHED_ENVOY = Path.home() / ".cache/egress-diag/envoy-1.40.0/envoy/_bin/envoy"
-"""Where `make judge-envoy` installs it."""
+"""The path at which `make envoy` installs it."""
 _SECONDS = 20.0
 LABELS = (
     *("reporter", "source_workload", "source_workload_namespace", "destination_service", "destination_service_name"),
@@ -74,7 +74,7 @@ class Exporter:
 
 
 class RealEnvoy:
-    """An Envoy whose cluster has Istio's name for a host, and whose endpoint nobody serves."""
+    """An Envoy whose cluster has Istio's name for a host, and an endpoint without a server."""
 
     def __init__(self, program: str, folder: Path, host: str) -> None:
         self.admin, self._listener = free_port(), free_port()

@@ -1,4 +1,4 @@
-"""Counters of a live cluster by its configuration: the pods through the API server, a Prometheus, or none."""
+"""Counters of a live cluster by its configuration: from pods, a Prometheus, or none."""
 
 from collections.abc import Iterator
 from pathlib import Path
