@@ -14,10 +14,12 @@ from bot.fleet.fleet_listeners import register_fleet
 from bot.interactions.handler import InteractionHandler
 from bot.listeners.actions import register_actions
 from bot.listeners.active_steps import register_step_forms
+from bot.listeners.assistant import register_assistant
 from bot.listeners.forms import register_forms
 from bot.listeners.home import register_home
 from bot.listeners.mentions import register_mentions
 from bot.listeners.slash_command import register_commands
+from bot.listeners.workflow_steps import register_workflow_steps
 from bot.messages import answers
 from bot.slack.metrics import INTERNAL_ERRORS
 from bot.slack.settings import SlackSettings
@@ -54,6 +56,8 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
         register_mentions,
         register_home,
         register_fleet,
+        register_workflow_steps,
+        register_assistant,
     ):
         register(app, handler)
 

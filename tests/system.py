@@ -22,7 +22,6 @@ from bot.sandbox import SandboxServer, StoredMessage, Timing
 from tests.redis_server import RedisServer, find_free_port
 
 EGRESS_DIAG = [sys.executable, "-m", "checks.cli.main"]
-STEPS = {"steps/provisioning", "steps/routing"}
 PATIENT = Timing(answer_seconds=20.0, trigger_seconds=20.0)
 """Times of the stand-in for Slack in tests whose subject is not Slack's three seconds.
 
@@ -236,8 +235,8 @@ def complete(thread: list[StoredMessage]) -> bool:
     It has all messages once, and a parent with the verdict.
     """
     found = [(document(message), slot(message)) for message in thread]
-    whole = {"parent", "verdict", *STEPS} <= set(slots(thread)) and len(found) == len(set(found))
-    return whole and shows_verdict(thread[0])
+    whole = {"parent", "steps"} <= set(slots(thread)) and len(found) == len(set(found))
+    return whole and shows_verdict(thread[0]) and ("verdict" in slots(thread) or "❌" not in thread[0].shown)
 
 
 def shows_verdict(parent: StoredMessage) -> bool:

@@ -9,7 +9,9 @@ import logging
 from bot.courier.fleet_documents import FleetDocuments
 from bot.courier.run_documents import AWAITED_SECONDS, RunDocuments
 from bot.courier.step_documents import StepDocuments
+from bot.courier.workflow_documents import WorkflowDocuments
 from bot.delivery.differences import Destination
+from bot.delivery.newest_blocks import NewestBlocks
 from bot.delivery.private_messages import send_privately
 from bot.delivery.thread import Thread
 from bot.messages.answers import gateway_list
@@ -50,10 +52,12 @@ class Courier:
     def __init__(self, client: Client, slack: Slack) -> None:
         self.client = client
         self.slack = slack
-        self.thread = Thread(slack)
+        self.newest = NewestBlocks(client, slack)
+        self.thread = Thread(slack, self.newest)
         self.runs = RunDocuments(client, slack, self.thread)
         self.fleet = FleetDocuments(client, slack, self.thread)
         self.steps = StepDocuments(client, slack, self.thread)
+        self.workflows = WorkflowDocuments(client, slack)
 
     def deliver(self, document: str) -> DeliveryOutcome:
         """Bring Slack to the latest state of the document.
@@ -151,6 +155,8 @@ class Courier:
                 return self.fleet.digest(held, name)
             case "handoff":
                 return self.fleet.handoff(held, name)
+            case "workflow":
+                return self.workflows.step(held, name)
             case _:
                 return self._listing(held, name)
 
@@ -204,6 +210,9 @@ class Courier:
         if "answer" not in held.deliveries().slots:
             verdicts = self.client.installation([listing.cluster]).verdicts
             message = gateway_list(listing, {f"{each.namespace}/{each.gateway}": each for each in verdicts})
-            send_privately(self.slack, listing.user, listing.channel, listing.response_url, message, renew=held.renew)
+            url = listing.response_url
+            send_privately(
+                self.slack, listing.user, listing.channel, url, message, renew=held.renew, newest=self.newest
+            )
             held.note(Delivered("answer", listing.channel, "0", message.digest))
         return None

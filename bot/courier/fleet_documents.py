@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 
+from bot.courier.handoff_canvases import HandoffCanvases
 from bot.delivery.differences import Destination
 from bot.delivery.links import thread_link
 from bot.delivery.private_messages import send_privately
@@ -31,6 +32,7 @@ class FleetDocuments:
         self.client = client
         self.slack = slack
         self.thread = thread
+        self.canvases = HandoffCanvases(client, slack)
 
     def digest(self, held: HeldDocument, digest_id: str) -> float | None:
         """Deliver a digest. Raises SlackRefusal."""
@@ -87,7 +89,8 @@ class FleetDocuments:
         found = self.client.get(Handoff, handoff_id)
         if found is None:
             return None
-        shown = handoffs.handoff_messages(self._owned(found), self._links(found))
+        shift, links = self._owned(found), self._links(found)
+        shown = handoffs.handoff_messages(shift, links, self.canvases.link(held, shift, links))
         return self.thread.show(held, Destination(found.order.channel, None), shown)
 
     def _owned(self, found: Handoff) -> Handoff:

@@ -8,6 +8,7 @@ from bot.access.record_permissions import checked_target
 from bot.courier.card_views import CardViews
 from bot.delivery.differences import Destination
 from bot.delivery.private_messages import send_privately
+from bot.delivery.prompts import suggest_questions
 from bot.delivery.route_pictures import upload_picture
 from bot.delivery.thread import Thread
 from bot.delivery.uploads import bundle_file, report_file, upload_once
@@ -16,7 +17,7 @@ from bot.messages.blocks import Message
 from bot.messages.card import CardView
 from bot.messages.run import findings_wait, run_messages
 from bot.slack.web_api import MessageDeleted, MessageRefused, Slack, SlackRefusal
-from checks.config.alert_configuration import ALERT_USER
+from checks.config.automatic_requesters import AUTOMATIC_USERS
 from workers.client import Client, HeldDocument
 from workers.records.alert import ThreadAlerts
 from workers.records.delivered import Delivered
@@ -56,7 +57,7 @@ class RunDocuments:
         """Remove the run from the channel, and send its users the correct commands."""
         self.thread.show(held, self._place(run), ())
         message = wrong_gateway(run)
-        for user in (each for each in dict.fromkeys((run.order.user, *run.joined)) if each != ALERT_USER):
+        for user in (each for each in dict.fromkeys((run.order.user, *run.joined)) if each not in AUTOMATIC_USERS):
             slot = f"elsewhere/mistake/{user}"
             if slot not in held.deliveries().slots:
                 url = run.order.response_url if user == run.order.user else ""
@@ -64,6 +65,7 @@ class RunDocuments:
                 send_privately(self.slack, user, run.order.channel, url, message, thread, renew=held.renew)
                 held.note(Delivered(slot, user, "0", message.digest))
         self.thread.forget(held.document)
+        self.client.workflows.run_shown(run)
 
     def _thread(self, held: HeldDocument, run: Run) -> float | None:
         if run.private:
@@ -88,9 +90,17 @@ class RunDocuments:
         self.client.deliveries.run_shown(run, complete=retry_in is None)
         if run.state.ended and retry_in is None:
             self.thread.forget(held.document)
+            self.client.workflows.run_shown(run)
+            self._suggest(held, run)
         findings_in = findings_wait(run, now) or None
         linked_in = AWAITED_SECONDS if card is not None and self._awaits_newer(run, card) else None
         return min((each for each in (retry_in, findings_in, linked_in) if each is not None), default=None)
+
+    def _suggest(self, held: HeldDocument, run: Run) -> None:
+        """Offer the questions about a result, if its thread is in the assistant view."""
+        place = self._place(run)
+        if place.thread and self.client.conversations.is_assistant_thread(place.channel, place.thread):
+            suggest_questions(self.slack, held, place, run)
 
     def _awaits_newer(self, run: Run, view: CardView) -> bool:
         """Whether the message that has taken the place of this one is not posted yet."""
@@ -128,8 +138,9 @@ class RunDocuments:
         if run is None:
             return
         log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)
+        self.client.workflows.run_shown(run)
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
-        if run.order.user != ALERT_USER and slot not in held.deliveries().slots:
+        if run.order.user not in AUTOMATIC_USERS and slot not in held.deliveries().slots:
             message = channel_unavailable(run, refused.fix)
             send_privately(
                 self.slack, run.order.user, run.order.channel, run.order.response_url, message, renew=held.renew

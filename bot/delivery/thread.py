@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.delivery.differences import NOT_EDITABLE, Destination, in_thread, outdated, with_fixed_parent
 from bot.delivery.duplicates import CLOCK_TOLERANCE, Duplicates
+from bot.delivery.newest_blocks import NewestBlocks
 from bot.messages.blocks import Message
 from bot.slack.web_api import (
     MessageDeleted,
@@ -46,8 +47,9 @@ class _Round:
 class Thread:
     """Delivers the messages of documents, with one Slack client."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: Slack, newest: NewestBlocks) -> None:
         self.slack = slack
+        self.newest = newest
         self.duplicates = Duplicates(slack)
         self._edited: dict[tuple[str, str], float] = {}
 
@@ -152,7 +154,7 @@ class Thread:
         where = Posted(before.channel, before.ts)
         held.renew()
         try:
-            return send_with_fallback(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
+            return self._sent(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
         except MessageDeleted:
             log.info("%s of %s was deleted and is posted again", message.slot, held.document)
             if message.slot == "parent":
@@ -167,7 +169,7 @@ class Thread:
         held.renew()
         held.note(attempt)
         try:
-            return send_with_fallback(
+            return self._sent(
                 message,
                 lambda text, blocks: self.slack.post(destination.channel, text, blocks, destination.thread, about),
             )
@@ -190,19 +192,18 @@ class Thread:
                 log.info("%s of %s is already deleted or stays: %s", slot, held.document, refused)
             held.forget(slot)
 
+    def _sent(self, message: Message, send: _Send) -> Posted:
+        """Send the message, or only its text if Slack does not accept its blocks.
 
-def send_with_fallback(message: Message, send: _Send) -> Posted:
-    """Send the message, or only its text if Slack does not accept its blocks.
-
-    Slack rejects blocks that the workspace does not support, and messages that are too long.
-    """
-    try:
-        return send(message.text, message.blocks)
-    except (MessageDeleted, NotEditable):
-        raise
-    except MessageRefused as refused:
-        log.warning("%s is sent as plain text: %s", message.slot, refused)
-        return send(message.text, [])
+        Slack rejects blocks that the workspace does not support, and messages that are too long.
+        """
+        try:
+            return self.newest.send(message, send)
+        except (MessageDeleted, NotEditable):
+            raise
+        except MessageRefused as refused:
+            log.warning("%s is sent as plain text: %s", message.slot, refused)
+            return send(message.text, [])
 
 
 def _first_to_repeat(one: SlackRefusal | None, other: SlackRefusal) -> SlackRefusal:

@@ -1,11 +1,13 @@
 """A digest as messages: the digest in the channel, and its picture in the thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bot.messages.blocks import Block, Message, context, fallback, fitting, plain, raw, section
 from bot.messages.canary_lines import canary_line
 from bot.messages.gateway_lines import (
     cause_of,
+    cause_words,
     drift_line,
     gateway_on,
     limit_line,
@@ -16,6 +18,7 @@ from bot.messages.gateway_lines import (
     unchecked_line,
 )
 from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration, since_when
+from bot.messages.tables import person_cell, table, text_cell, time_cell
 from checks.reports.wording import plural
 from workers.records.digest import Counts, Digest, GatewayLine
 
@@ -37,15 +40,49 @@ def digest_messages(digest: Digest, picture: str = "", alt: str = "") -> tuple[M
 
 def _parent(digest: Digest) -> Message:
     words = digest_headline(digest)
-    blocks: list[Block] = [section(raw(f"*{plain(words)}*"))]
+    classic = fitting([*_head(digest, words), *_parts(digest), context(raw(_foot(digest)))])
+    found = _as_table(digest)
+    newest = [*_head(digest, words), *_beside_table(digest), context(raw(_foot(digest))), found] if found else []
+    return Message("parent", fallback(words), classic, thread=False, final=True, newest=fitting(newest))
+
+
+def _head(digest: Digest, words: str) -> Iterator[Block]:
+    yield section(raw(f"*{plain(words)}*"))
     if digest.order.late:
         delay = long_duration((digest.at - digest.order.due).total_seconds())
-        blocks.append(
-            context(raw(f"⏰ This digest was due {local_time(digest.order.due, DATE_AND_TIME)} and is {delay} late."))
-        )
-    blocks += _parts(digest)
-    blocks.append(context(raw(_foot(digest))))
-    return Message("parent", fallback(words), fitting(blocks), thread=False, final=True)
+        due = local_time(digest.order.due, DATE_AND_TIME)
+        yield context(raw(f"⏰ This digest was due {due} and is {delay} late."))
+
+
+def _as_table(digest: Digest) -> Block | None:
+    """The gateways of the digest as a table; None if it has no row, or exceeds a limit."""
+    states = (
+        ("❌ newly broken", digest.broke),
+        ("⏳ starting", digest.starting),
+        ("✅ fixed", digest.fixed),
+        ("❌ still broken", digest.still),
+        ("⚠️ warnings", digest.warned),
+    )
+    rows = [_row(state, line) for state, lines in states for line in lines]
+    return table(("State", "Gateway", "Since", "Cause", "Owner"), rows, wrapped=(1, 3)) if rows else None
+
+
+def _row(state: str, line: GatewayLine) -> Sequence[Block]:
+    begun = line.beginning
+    if state == "✅ fixed":
+        since = text_cell(f"broken for {long_duration(line.outage_seconds)}")
+    elif begun.since is not None:
+        since = time_cell(begun.since)
+    else:
+        since = time_cell(begun.first_seen, "first seen")
+    name = text_cell(f"{line.gateway} on {line.cluster}")
+    cause = text_cell(f"{cause_words(line)}{_unsure(line)}{_flapped(line)}")
+    day = f", day {line.day}" if state == "❌ still broken" else ""
+    return (text_cell(f"{state}{day}"), name, since, cause, person_cell(line.owner) if line.owner else text_cell(""))
+
+
+def _flapped(line: GatewayLine) -> str:
+    return f" · broken {line.times} times" if line.times > 1 else ""
 
 
 def digest_headline(digest: Digest) -> str:
@@ -100,6 +137,12 @@ def _counted(counts: Counts) -> str:
     ]
     others = ", ".join(part for part in parts if part)
     return f"{counts.healthy} of {counts.gateways} healthy" + (f" ({others})" if others else "")
+
+
+def _beside_table(digest: Digest) -> Iterator[Block]:
+    """The parts of a digest that its table does not have."""
+    empty: tuple[GatewayLine, ...] = ()
+    yield from _parts(replace(digest, broke=empty, starting=empty, fixed=empty, still=empty, warned=empty))
 
 
 def _parts(digest: Digest) -> Iterator[Block]:

@@ -34,12 +34,13 @@ from workers.records.handoff import Fixed, Handoff, Watching
 TAKE_HANDOFF = "take_handoff"
 
 
-def handoff_messages(shift: Handoff, links: Mapping[str, str]) -> tuple[Message, ...]:
+def handoff_messages(shift: Handoff, links: Mapping[str, str], canvas: str = "") -> tuple[Message, ...]:
     """Every message that should exist.
 
-    `links` holds the threads of open problems, by `cluster namespace/name`.
+    `links` holds the threads of open problems, by `cluster namespace/name`. `canvas` is the address of the canvas that has
+    the content; without one, the message has it.
     """
-    found = [_parent(shift, links)]
+    found = [_parent(shift, links, canvas)]
     if shift.reminded and not shift.taken_by:
         found.append(_reminder(shift))
     return tuple(found)
@@ -67,7 +68,7 @@ def _state(shift: Handoff) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _parent(shift: Handoff, links: Mapping[str, str]) -> Message:
+def _parent(shift: Handoff, links: Mapping[str, str], canvas: str) -> Message:
     order = shift.order
     words = handoff_headline(shift)
     to = f" to <@{order.to}>" if order.to else ""
@@ -76,7 +77,7 @@ def _parent(shift: Handoff, links: Mapping[str, str]) -> Message:
     blocks: list[Block] = [section(head)]
     if order.note:
         blocks.append(section(raw(f"📝 {plain(order.note)}")))
-    blocks += handoff_blocks(shift, links)
+    blocks += [section(raw(f"📄 <{canvas}|Read the handoff>"))] if canvas else handoff_blocks(shift, links)
     blocks.append(context(raw(shift_coverage(shift)), raw(_taken(shift))))
     closing = [] if shift.taken_by else [actions([button("Take over", TAKE_HANDOFF, order.id, style="primary")])]
     return Message("parent", fallback(words), fitting(blocks, closing), thread=False, final=True)

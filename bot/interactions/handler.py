@@ -212,7 +212,12 @@ class InteractionHandler:
         self.client.audit(AuditEntry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
 
     def reply(self, interaction: Interaction, answer: Message) -> None:
-        """Reply to the person alone; if Slack refuses, the reply is in the log."""
+        """Reply to the person alone; if Slack refuses, the reply is in the log.
+
+        In the thread of a direct message, it is a message: the assistant view may not show an ephemeral one.
+        """
+        if interaction.thread and interaction.channel.startswith("D") and self.publish(interaction, answer) is None:
+            return
         try:
             send_privately(
                 self.slack, interaction.user, interaction.channel, interaction.response_url, answer, interaction.thread

@@ -83,7 +83,7 @@ def answer_mention(handler: InteractionHandler, text: str, interaction: Interact
     if word is None:
         return _command(handler, text, run_id, interaction)
     if run_id is None:
-        return answers.no_run_in_thread()
+        return answers.no_run_in_thread(direct=interaction.channel.startswith("D"))
     answer = _in_thread(handler, word, run_id, interaction)
     return handler.publish(interaction, answer) if answer is not None and answer.slot in _PUBLIC else answer
 

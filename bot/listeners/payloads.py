@@ -184,11 +184,55 @@ class _HomeOpened(_Event):
     user: _Id
 
 
+class _AssistantContext(Payload):
+    """The channel that the person views; empty outside a channel."""
+
+    channel_id: _Id | None = None
+
+
+class _AssistantThread(Payload):
+    user_id: _Id
+    channel_id: _Id
+    thread_ts: _Word
+    context: _AssistantContext = _AssistantContext()
+
+
+class _AssistantOpened(_Event):
+    """A person has opened the assistant view, or started a new thread in it."""
+
+    type: Literal["assistant_thread_started"]
+    assistant_thread: _AssistantThread
+
+
+class _Function(Payload):
+    callback_id: _Word
+
+
+class _StepInputs(Payload):
+    """The inputs of the custom step, which the author of a workflow fills in."""
+
+    cluster: _Typed = ""
+    gateway: _Typed = ""
+    host: _Typed | None = None
+    channel: _Word = ""
+
+
+class _FunctionExecuted(_Event):
+    """A workflow executes the custom step of this app."""
+
+    type: Literal["function_executed"]
+    function: _Function
+    function_execution_id: _Id
+    inputs: _StepInputs
+
+
 class EventPayload(Payload):
     """An event that the app has subscribed to."""
 
     type: Literal["event_callback"]
-    event: Annotated[_Mention | _Written | _HomeOpened, Field(discriminator="type")]
+    event: Annotated[
+        _Mention | _Written | _HomeOpened | _FunctionExecuted | _AssistantOpened, Field(discriminator="type")
+    ]
     team_id: _Id | None = None
 
 
@@ -219,7 +263,7 @@ _BY_TYPE: Mapping[str, type[Payload]] = {
     "url_verification": ChallengePayload,
 }
 
-_EVENTS = ("app_mention", "app_home_opened", "message")
+_EVENTS = ("app_mention", "app_home_opened", "message", "function_executed", "assistant_thread_started")
 
 
 def read_body(body: bytes, content_type: str) -> dict[str, Any]:

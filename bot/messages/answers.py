@@ -1,6 +1,7 @@
 """Short answers to one person: suggestions, refusals, lists, help and errors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.grammar.commands import Mistake
 from bot.messages.blocks import (
@@ -18,8 +19,16 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import headline_of, name_of
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time, requester_of
-from checks.config.alert_configuration import ALERT_USER
+from bot.messages.phrases import (
+    DATE_AND_TIME,
+    STATUS_MARKS,
+    VERDICT_MARKS,
+    check_title,
+    check_words,
+    local_time,
+    requester_of,
+)
+from bot.messages.tables import table, text_cell, time_cell
 from checks.config.configuration import Config
 from checks.model.findings import Status
 from checks.reports.wording import VERDICTS, plural
@@ -123,8 +132,21 @@ def gateway_list(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Me
         return _answer("listing", words, [section(plain(words))])
     lines = [_gateway(name, enabled, verdicts.get(name)) for name, enabled in listing.gateways]
     blocks = [section(raw(f"*{plural(len(lines), 'egress gateway')} on* {as_code(listing.cluster)}"))]
+    heading = blocks[:1]
     blocks += [section(raw("\n".join(lines[start : start + 15]))) for start in range(0, len(lines), 15)]
-    return _answer("listing", f"{plural(len(lines), 'egress gateway')} on {listing.cluster}", blocks)
+    answer = _answer("listing", f"{plural(len(lines), 'egress gateway')} on {listing.cluster}", blocks)
+    rows = (_gateway_row(name, enabled, verdicts.get(name)) for name, enabled in listing.gateways)
+    found = table(("Gateway", "Verdict", "Cause", "Last check"), rows, wrapped=(0, 2))
+    return replace(answer, newest=fitting([*heading, found])) if found is not None else answer
+
+
+def _gateway_row(name: str, enabled: bool, last: GatewayVerdict | None) -> Sequence[Block]:
+    if not enabled or last is None:
+        state = "not checked yet" if enabled else "disabled"
+        return (text_cell(name), text_cell(f"{STATUS_MARKS[Status.SKIPPED]} {state}"), text_cell(""), text_cell(""))
+    verdict = f"{VERDICT_MARKS[last.verdict]} {VERDICTS[last.verdict].lower()}"
+    causes = "; ".join(map(check_words, last.root_causes or last.pending))
+    return (text_cell(name), text_cell(verdict), text_cell(causes), time_cell(last.at))
 
 
 def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
@@ -155,8 +177,8 @@ def step_requested_already(action: ActionRecord) -> Message:
 def joined(run: Run, link: str) -> Message:
     """Another person has started the same check; `link` is the address of its thread, if known."""
     where = f"<{link}|the thread>" if link else "the channel"
-    who = "An alert" if run.order.user == ALERT_USER else requester_of(run.order.user)
-    words = f"{who} has already started this check. Follow it in {where}."
+    who = requester_of(run.order.user)
+    words = f"{who[:1].upper()}{who[1:]} has already started this check. Follow it in {where}."
     return _answer("joined", "This check is already running.", [section(raw(words))])
 
 
@@ -235,9 +257,14 @@ def report_received() -> Message:
     return _answer("kept", words, [section(plain(words))])
 
 
-def no_run_in_thread() -> Message:
-    """A thread command outside the thread of a run."""
+def no_run_in_thread(*, direct: bool = False) -> Message:
+    """A thread command outside the thread of a run.
+
+    `direct`: in a direct message, whose threads take no slash command.
+    """
     words = "This thread does not belong to a run. Start one with `/egress-diag`."
+    if direct:
+        words = "Nothing was checked here yet. Type a cluster and a gateway, such as `prod-weu payments/egress`."
     return _answer("no-run", words, [section(prose(words))])
 
 

@@ -45,7 +45,8 @@ class Message:
     """A message that should exist in Slack.
 
     `slot` identifies it within its document and never changes. `thread` marks a reply to the parent, `final` a message about
-    an end, which is delivered before progress. `every` is the minimum of seconds between two edits.
+    an end, which is delivered before progress. `every` is the minimum of seconds between two edits. `newest` has the content of
+    `blocks` with Slack's newest types of blocks, for workspaces that take them.
     """
 
     slot: str
@@ -54,6 +55,7 @@ class Message:
     thread: bool = True
     final: bool = False
     every: float = 0.0
+    newest: tuple[Block, ...] = ()
 
     @property
     def digest(self) -> str:

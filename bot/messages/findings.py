@@ -24,9 +24,12 @@ from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
 from bot.messages.recipes import recipe
 from bot.messages.step_offers import steps_for
-from checks.model.findings import Finding, Report, Status
-from checks.reports.wording import STAGES, codes_of, plural, roots_of
+from checks.model.findings import Finding, Report, Status, Verdict
+from checks.reports.wording import STAGES, codes_of, explains, plural, roots_of
 from workers.records.run import Run
+
+UNKNOWN = "unknown/"
+"""The beginning of the slots of reasons why checks were not made."""
 
 
 def findings_of(run: Run) -> Sequence[Finding]:
@@ -50,15 +53,17 @@ def finding_messages(
 
     At the end of the run, one for each reason why checks were not made.
 
-    `only` selects the findings; without it, all of them. `offered` are the permissions of the active steps with a button.
+    `only` selects the findings; without it, all of them, and after the run each symptom is folded into the message of its
+    cause. `offered` are the permissions of the active steps with a button.
     """
     found = findings_of(run)
     wanted = None if only is None else {id(finding) for finding in only}
     roots = {id(f): n for n, f in enumerate(roots_of(run.report) if run.report is not None else ())}
     depths = _depths(found)
+    folded = _folded(run.report) if run.report is not None and only is None else frozenset()
     replies: list[tuple[tuple[int, bool, int, str], Message]] = []
     for name, finding in named_findings(found):
-        if wanted is None or id(finding) in wanted:
+        if name not in folded and (wanted is None or id(finding) in wanted):
             order = (
                 roots.get(id(finding), 1000),
                 finding.status is not Status.FAIL,
@@ -87,7 +92,27 @@ def _reply(run: Run, finding: Finding, name: str, offered: Collection[str]) -> M
         row = actions([button("Details", "open", FindingValue(run=run.id, finding=name).encode())])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
     steps = list(steps_for(run, finding, offered))
-    return Message(slot, text, fitting(_finding_blocks(run, finding), [actions(steps)] if steps else []))
+    closing = [actions(steps)] if steps else []
+    report = run.report
+    if report is not None and not (report.verdict is Verdict.BROKEN and finding in roots_of(report)):
+        closing += symptoms_of(run, report, finding)  # the verdict message has those of root causes
+    return Message(slot, text, fitting(_finding_blocks(run, finding), closing))
+
+
+def _folded(report: Report) -> frozenset[str]:
+    """The names of the findings that another finding of the report explains."""
+    causes = {f.check for _, f in named_findings(report.findings) if not f.explained_by}
+    return frozenset(name for cause in causes for name in findings_explained_by(report, cause))
+
+
+def symptoms_of(run: Run, report: Report, cause: Finding) -> Iterator[Block]:
+    """The findings that a cause explains: their titles, and a button that shows them."""
+    names = findings_explained_by(report, cause.check)
+    if names:
+        titles = ", ".join(code_and_title(f) for f in explains(report, cause.check)[:12])
+        yield context(raw(f"Explains {plural(len(names), 'other finding')}: {titles}"))
+        value = FindingValue(run=run.id, finding=cause.check).encode()
+        yield actions([button(f"Show {plural(len(names), 'finding')}", f"unfold/{cause.check}", value)])
 
 
 def finding_details(run: Run, names: Iterable[str]) -> Message | None:
@@ -169,7 +194,7 @@ def _not_checked(report: Report, wanted: Collection[str]) -> Iterator[Message]:
             *recipe(each.actions),
         ]
         slot = hashlib.sha256(each.reason.encode()).hexdigest()[:8]
-        yield Message(f"unknown/{slot}", fallback(f"Not checked: {each.reason}; {not_made}"), fitting(blocks))
+        yield Message(f"{UNKNOWN}{slot}", fallback(f"Not checked: {each.reason}; {not_made}"), fitting(blocks))
 
 
 def findings_explained_by(report: Report, cause: str) -> tuple[str, ...]:

@@ -33,11 +33,16 @@ def gateway_on(cluster: str, gateway: str) -> Escaped:
 
 def cause_of(line: GatewayLine) -> Escaped:
     """The first root cause, and the number of the others."""
+    return plain(cause_words(line))
+
+
+def cause_words(line: GatewayLine) -> str:
+    """The same without markup."""
     if not line.faults:
-        return raw("cause unknown")
+        return "cause unknown"
     first = line.faults[0]
     more = f" (and {plural(len(line.faults) - 1, 'more cause')})" if len(line.faults) > 1 else ""
-    return raw(f"{plain(first.code)} {plain(first.summary)}{more}")
+    return f"{first.code} {first.summary}{more}"
 
 
 def owner_of(line: GatewayLine) -> str:

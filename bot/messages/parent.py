@@ -24,6 +24,7 @@ from bot.messages.headlines import coverage_of, headline_of, not_checked_lines
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_duration, since_when
+from bot.messages.plan import plan
 from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
@@ -71,10 +72,13 @@ def parent_message(
         blocks += next_actions(shown.report)
     blocks.append(context(*_lines(run, shown), *(alert_line(alerts) if alerts is not None else ())))
     buttons = buttons_of(run, shown, offered)
+    closing = [actions(buttons)] if buttons else []
+    newest = fitting([blocks[0], plan(run), *blocks[1:]], closing) if begun and not run.state.ended else ()
     return Message(
         "parent",
         fallback(words),
-        fitting(blocks, [actions(buttons)] if buttons else []),
+        fitting(blocks, closing),
+        newest=newest,
         thread=run.order.thread is not None or bool(run.order.card),
         final=run.state.ended,
         every=0.0 if run.state.ended else edit_interval(run, now, EDIT_INTERVALS),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from bot.messages.blocks import Escaped, plain, raw
 from checks.catalogue import catalogue
 from checks.config.alert_configuration import ALERT_USER
+from checks.config.automatic_requesters import WORKFLOW_USER
 from checks.model.findings import Effect, Severity, Status, Verdict
 from checks.reports.wording import plural
 from workers.records.beginnings import Beginning
@@ -44,7 +45,12 @@ DATE_AND_TIME = "{date_short_pretty} {time}"
 
 def check_title(slug: str) -> Escaped:
     """The code and title of a check; its slug if it no longer exists."""
-    return plain(next((f"{check.code} {check.title}" for check in catalogue() if check.slug == slug), slug))
+    return plain(check_words(slug))
+
+
+def check_words(slug: str) -> str:
+    """The same without markup."""
+    return next((f"{check.code} {check.title}" for check in catalogue() if check.slug == slug), slug)
 
 
 def local_time(moment: datetime, form: str = "{time}") -> Escaped:
@@ -54,8 +60,8 @@ def local_time(moment: datetime, form: str = "{time}") -> Escaped:
 
 
 def requester_of(user: str) -> Escaped:
-    """The user who has requested a run, as a mention; an alert is no user."""
-    return raw("an alert" if user == ALERT_USER else f"<@{user}>")
+    """The user who has requested a run, as a mention; an alert or a workflow is no user."""
+    return raw({ALERT_USER: "an alert", WORKFLOW_USER: "a workflow"}.get(user, f"<@{user}>"))
 
 
 def since_when(beginning: Beginning) -> Escaped:

@@ -1,7 +1,8 @@
 """A run as messages: a parent in the channel; steps, findings and verdict in its thread.
 
-A healthy run has at most four messages: the parent, two of steps, and the verdict. A broken one has one more for each
-finding. With a host, the route adds a list and a picture. A re-check has only its result and what changed.
+A healthy run has two messages: the parent and the steps. So has an inconclusive one, whose steps follow the reasons. A broken
+one has the verdict, too, and one for each root cause and warning. With a host, the route adds a list and a picture. A
+re-check has only its result and what changed.
 """
 
 from collections.abc import Collection
@@ -12,11 +13,12 @@ from bot.messages.blocks import Message
 from bot.messages.card import CardView, card_message, owner_messages
 from bot.messages.findings import finding_messages, findings_of
 from bot.messages.parent import edit_interval, parent_message
+from bot.messages.recent_changes import recent_events
 from bot.messages.recheck import recheck_messages
 from bot.messages.route import route_messages
-from bot.messages.steps import step_messages
-from bot.messages.verdict import verdict_message
-from checks.model.findings import Status
+from bot.messages.steps import step_messages, with_reasons
+from bot.messages.verdict import needs_verdict, verdict_message
+from checks.model.findings import Status, Verdict
 from workers.records.alert import ThreadAlerts
 from workers.records.run import Run
 
@@ -55,13 +57,17 @@ def run_messages(  # noqa: PLR0913 - one argument for each record that the threa
     else:
         found = [parent_message(run, now, later, offered, alerts)]
     if run.report is not None:
-        found.append(verdict_message(run, run.report))
+        found += [verdict_message(run, run.report)] if needs_verdict(run.report) else []
         found += route_messages(run, picture)
-    if findings_wait(run, now) == 0:
-        found += finding_messages(run, offered=offered)
+    replies = tuple(finding_messages(run, offered=offered)) if findings_wait(run, now) == 0 else ()
+    pace = 0.0 if run.state.ended else edit_interval(run, now, STEPS_PACE)
+    events = tuple(recent_events(run.report)) if run.report is not None and not needs_verdict(run.report) else ()
+    steps = tuple(step_messages(findings_of(run), pace, events))
+    if run.report is not None and run.report.verdict is Verdict.INCONCLUSIVE:
+        replies, steps = with_reasons(replies, steps)
+    found += replies
     found += alert_messages(run, alerts) if alerts is not None else ()
-    found += step_messages(findings_of(run), every=0.0 if run.state.ended else edit_interval(run, now, STEPS_PACE))
-    return tuple(found)
+    return (*found, *steps)
 
 
 def findings_wait(run: Run, now: datetime) -> float:

@@ -24,6 +24,7 @@ from bot.messages.findings import code_and_title
 from bot.messages.headlines import name_of, sentence_of
 from bot.messages.parent import next_actions
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
+from bot.messages.recent_changes import recent_changes
 from bot.messages.recheck import change_blocks
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
@@ -84,13 +85,7 @@ def what_changed(run: Run, report: Report, before: Run | None, state: GatewaySta
     blocks: list[Block] = []
     if before is not None and before.report is not None:
         blocks += change_blocks(report, before.report, before.ended)
-    if report.changes:
-        rows = [
-            f"• {local_time(each.at, DATE_AND_TIME)} {as_code(each.resource)} {plain(each.what)}"
-            + (f" by {plain(each.who)}" if each.who else "")
-            for each in report.changes[:8]
-        ]
-        blocks.append(section(raw("*Recent changes of objects*\n" + "\n".join(rows))))
+    blocks += recent_changes(report, 8)
     blocks += since_healthy_blocks(state)
     if not blocks:
         blocks = [section(raw(f"No change is recorded for {as_code(name_of(run))}."))]
@@ -166,6 +161,12 @@ def suggested_words(run: Run) -> tuple[str, str, str]:
     if report.verdict is Verdict.STARTING:
         return (ThreadQuestion.NEXT.value, ThreadQuestion.FIXED.value, "watch")
     return ("why", ThreadQuestion.NEXT.value, "watch")
+
+
+def question_prompts(run: Run) -> list[dict[str, str]]:
+    """The same words, and the report, as prompts of the assistant view: at most four."""
+    words = dict.fromkeys((*suggested_words(run), ThreadQuestion.REPORT.value))
+    return [{"title": _label(each), "message": each} for each in words]
 
 
 def _label(word: str) -> str:

@@ -44,6 +44,10 @@ User actions. Each blocks until the bot has answered or Slack's three seconds ar
 * ``submit_view(view, values=None, *, user="U0ALICE") -> Ack``: ``values`` maps an action id (or block id) to a text,
   an option value, a list of option values, or a whole option object; a missing field keeps its initial value.
   ``Ack.errors`` are the form's errors.
+* ``open_assistant(*, user="U0ALICE", viewed="") -> tuple[Ack, StoredMessage]``: a thread in the assistant view, while the
+  channel ``viewed`` is open; the message heads it. ``prompts(message)`` are its prompts, each with title and message.
+* ``run_step(callback_id, inputs) -> tuple[Ack, str]``: a workflow executes a custom step of the app; the str is the ID of the
+  execution. ``execution(id)`` returns its state: ``running``, ``completed`` with ``outputs``, or ``failed`` with ``error``.
 * ``close_view(view, *, user="U0ALICE") -> Ack``; ``open_home(*, user="U0ALICE") -> Ack`` (app_home_opened).
 
 ``Ack(ok, seconds, error, payload, message, status)``: ``error`` is Slack's code (``operation_timeout``,
@@ -66,6 +70,7 @@ Read the workspace (immutable values, oldest first, safe from any thread):
 * ``files() -> tuple[StoredFile, ...]``: id, name, title, content, channels, alt_text.
 * ``changes() -> tuple[WorkspaceChange, ...]``: all changes of messages in order (``kind`` posted|updated|deleted,
   ``message``).
+* ``canvases() -> tuple[Canvas, ...]``: id, title, markdown, channels (the channels whose members can read it).
 * ``calls(method=None) -> tuple[Call, ...]``: every Web API call, ``Call(at, method, args, ok, error, status,
   response)``; requests to response URLs have the method ``response_url``.
 * ``deliveries(kind=None) -> tuple[Delivery, ...]``: the requests to the bot, ``Delivery(at, kind, payload, via, ok,

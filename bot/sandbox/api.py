@@ -19,7 +19,7 @@ from bot.sandbox.connections import Connections
 from bot.sandbox.limits import Buckets, LimitExceeded
 from bot.sandbox.methods import METHODS
 from bot.sandbox.model.core import ApiError, Args, Core, Method
-from bot.sandbox.model.state import JsonObject
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.responses import answer_response_url
 
 _Perform: TypeAlias = Callable[[], tuple[JsonObject, int]]

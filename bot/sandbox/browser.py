@@ -16,7 +16,8 @@ from bot.sandbox.assets import asset
 from bot.sandbox.event_delivery import Ack
 from bot.sandbox.model.core import Core
 from bot.sandbox.model.render import file_json
-from bot.sandbox.model.state import JsonObject, StoredMessage, View, WorkspaceChange
+from bot.sandbox.model.state import StoredMessage, View, WorkspaceChange
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.page_data import change_json, page_state
 from bot.sandbox.typed_text import TypedText
 from bot.sandbox.user_actions import NoSuchElement, UserActions
@@ -39,7 +40,9 @@ class Browser:
         return [
             Route("/", self._page),
             Route("/archives/{path:path}", self._page),
+            Route("/docs/{team}/{id}", self._canvas_page),
             Route("/page/{name}", self._asset),
+            Route("/sandbox/canvas/{id}", self._canvas),
             Route("/files/{id}/{name}", self._file),
             Route("/sandbox/state", self._state),
             Route("/sandbox/stream", self._stream),
@@ -60,6 +63,16 @@ class Browser:
 
     async def _page(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's form
         return asset("index.html")
+
+    async def _canvas_page(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's form
+        return asset("canvas.html")
+
+    async def _canvas(self, request: Request) -> Response:
+        canvas = self._core.canvases.get(request.path_params["id"])
+        if canvas is None:
+            return Response("no such canvas", 404)
+        users = [{"id": user.id, "name": user.name} for user in self._core.workspace.users.values()]
+        return JSONResponse({"title": canvas.title, "markdown": canvas.markdown, "users": users})
 
     async def _asset(self, request: Request) -> Response:
         return asset(request.path_params["name"])

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import click
 
-from bot.sandbox import RateLimits, SandboxServer, StoredMessage, Timing
+from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, Timing
 from bot.sandbox.cluster.example_cluster import LIVE_CLUSTER, serve_example
 
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples" / "bundles")
@@ -47,7 +47,9 @@ def demo(once: bool, port: int) -> None:
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="egress-diag-demo-")))
-        slack = stack.enter_context(SandboxServer(port=port, limits=RateLimits(), timing=PATIENT))
+        slack = stack.enter_context(
+            SandboxServer(port=port, app=App(canvases=True), limits=RateLimits(), timing=PATIENT)
+        )
         live = stack.enter_context(serve_example(examples / LIVE_EXAMPLE, folder))
         system = _start(stack, folder, slack, _configuration(examples, clusters, live))
         first = FIRST_INCIDENT if FIRST_INCIDENT in clusters else clusters[0]
@@ -203,9 +205,9 @@ def _first_thread(slack: SandboxServer) -> list[StoredMessage]:
 
 
 def _is_complete(thread: list[StoredMessage]) -> bool:
-    """Whether the thread has the parent, the verdict, both messages of steps, and a finding."""
+    """Whether the thread has the parent, the verdict, the steps, and a finding."""
     slots = [str((m.metadata or {}).get("event_payload", {}).get("slot", "")) for m in thread]
-    wanted = {"parent", "verdict", "steps/provisioning", "steps/routing"}
+    wanted = {"parent", "verdict", "steps"}
     return wanted <= set(slots) and len(slots) == len(set(slots)) and any(s.startswith("finding/") for s in slots)
 
 

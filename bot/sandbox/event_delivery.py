@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 import urllib3
 
 from bot.sandbox.model.core import Core
-from bot.sandbox.model.state import JsonObject, StoredMessage
+from bot.sandbox.model.state import StoredMessage
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.sockets import Sockets
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from bot.sandbox.model.state import JsonObject, elements_of
+from bot.sandbox.model.texts import JsonObject, elements_of
 
 # The input for a field: a text, the value of an option, several values, or a complete option.
 Given: TypeAlias = str | list[str] | JsonObject | None

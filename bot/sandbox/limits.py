@@ -35,7 +35,7 @@ class RateLimits:
 
 
 # All other methods are in tier 4 (100 calls a minute).
-_TIER2 = frozenset({"conversations.list", "usergroups.list", "usergroups.users.list"})
+_TIER2 = frozenset({"canvases.create", "conversations.list", "usergroups.list", "usergroups.users.list"})
 _TIER3 = frozenset(
     {
         "chat.delete",
@@ -43,6 +43,8 @@ _TIER3 = frozenset(
         "conversations.info",
         "conversations.open",
         "conversations.replies",
+        "functions.completeError",
+        "functions.completeSuccess",
         "reactions.add",
     }
 )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bot.sandbox.model.core import Core
 from bot.sandbox.model.render import file_json, reactions_json, view_json
-from bot.sandbox.model.state import Channel, JsonObject, StoredMessage, WorkspaceChange
+from bot.sandbox.model.state import Channel, StoredMessage, WorkspaceChange
+from bot.sandbox.model.texts import JsonObject
 
 
 def page_state(core: Core, user: str) -> JsonObject:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 
 from bot.sandbox.model.core import Core
+from bot.sandbox.model.functions import Execution, Parameter
 from bot.sandbox.model.render import message_json, view_json
-from bot.sandbox.model.state import App, Channel, JsonObject, StoredMessage, View
+from bot.sandbox.model.state import App, Channel, StoredMessage, View
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import TEAM_DOMAIN, TEAM_ID, Workspace, new_id
 
 VERIFICATION_TOKEN = "sandbox-verification-token"
@@ -134,6 +137,35 @@ def event(core: Core, inner: JsonObject) -> JsonObject:
         ],
         "is_ext_shared_channel": False,
     }
+
+
+def function_executed(core: Core, execution: Execution, inputs: Mapping[str, str]) -> JsonObject:
+    """A workflow executes a custom step of the app."""
+    function = execution.function
+    return event(
+        core,
+        {
+            "type": "function_executed",
+            "function": {
+                "id": "Fn0EGRESS",
+                "callback_id": function.callback_id,
+                "title": function.title,
+                "type": "app",
+                "input_parameters": _parameters(function.inputs),
+                "output_parameters": _parameters(function.outputs),
+                "app_id": core.app.app_id,
+            },
+            "inputs": dict(inputs),
+            "function_execution_id": execution.id,
+            "workflow_execution_id": new_id("Wx0"),
+            "event_ts": core.workspace.new_ts(),
+            "bot_access_token": "xwfp-sandbox-token",
+        },
+    )
+
+
+def _parameters(found: Mapping[str, Parameter]) -> list[JsonObject]:
+    return [{"name": name, "type": each.type, "is_required": each.required} for name, each in found.items()]
 
 
 def as_typed(workspace: Workspace, app: App, text: str) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bot.sandbox.model.core import TEXT_LIMIT, ApiError, Args, Core, blocks_of
 from bot.sandbox.model.grants import ResponseUrl
-from bot.sandbox.model.state import JsonObject, StoredMessage
+from bot.sandbox.model.state import StoredMessage
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import with_ids
 
 

@@ -23,8 +23,10 @@ from bot.sandbox.methods.files import receive
 from bot.sandbox.model.clock import Clock
 from bot.sandbox.model.core import Core
 from bot.sandbox.model.faults import Faults
+from bot.sandbox.model.functions import Execution
 from bot.sandbox.model.grants import Grants
-from bot.sandbox.model.state import App, JsonObject, StoredMessage, View
+from bot.sandbox.model.state import App, Canvas, StoredMessage, View
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import Workspace
 from bot.sandbox.sockets import Sockets
 from bot.sandbox.typed_text import TypedText
@@ -188,7 +190,27 @@ class SandboxServer(WorkspaceReader):
         """Open the App Home."""
         return self._do(self._people.open_home(user=user))
 
+    def open_assistant(self, *, user: str = "U0ALICE", viewed: str = "") -> tuple[Ack, StoredMessage]:
+        """Start a thread in the assistant view; return its first message."""
+        return self._do(self._people.open_assistant(user=user, viewed=viewed))
+
+    def run_step(self, callback_id: str, inputs: Mapping[str, str]) -> tuple[Ack, str]:
+        """Let a workflow execute a custom step; return the answer and the execution's ID."""
+        return self._do(self._people.run_step(callback_id, inputs))
+
     # -- reading ------------------------------------------------------------------------------------------------------
+
+    def prompts(self, thread: StoredMessage) -> tuple[JsonObject, ...]:
+        """The prompts of a thread in the assistant view."""
+        return self._core.prompts.get((thread.channel, thread.ts), ())
+
+    def canvases(self) -> tuple[Canvas, ...]:
+        """The canvases of the bot, oldest first."""
+        return tuple(self._core.canvases.values())
+
+    def execution(self, execution_id: str) -> Execution:
+        """A step of a workflow in its current state."""
+        return self._core.executions[execution_id]
 
     def calls(self, method: str | None = None) -> tuple[Call, ...]:
         """The calls of the Web API, in order.

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.sandbox.connections import Connections
 from bot.sandbox.model.core import Core
-from bot.sandbox.model.state import JsonObject
+from bot.sandbox.model.texts import JsonObject
 
 # Slack closes a connection some time after its "disconnect"; until then clients can open the next one.
 GRACE_SECONDS = 0.5

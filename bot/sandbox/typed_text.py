@@ -8,7 +8,8 @@ from bot.sandbox import payloads
 from bot.sandbox.event_delivery import Ack, Deliverer
 from bot.sandbox.model.core import ApiError, Args, Core
 from bot.sandbox.model.grants import ResponseUrl
-from bot.sandbox.model.state import Channel, JsonObject, StoredMessage
+from bot.sandbox.model.state import Channel, StoredMessage
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.responses import show_answer
 
 

@@ -13,8 +13,11 @@ from bot.sandbox.event_delivery import Ack, Deliverer
 from bot.sandbox.form_values import Given, chosen, missing, options_of, view_state
 from bot.sandbox.methods.views import checked_view, new_view, replace_view
 from bot.sandbox.model.core import ApiError, Core
+from bot.sandbox.model.functions import Execution, violations
 from bot.sandbox.model.render import view_json
-from bot.sandbox.model.state import JsonObject, StoredMessage, View, elements_of
+from bot.sandbox.model.state import StoredMessage, View
+from bot.sandbox.model.texts import JsonObject, elements_of
+from bot.sandbox.model.workspace import new_id
 
 
 class NoSuchElement(LookupError):
@@ -142,6 +145,47 @@ class UserActions:
         if home is not None:
             inner["view"] = view_json(core, home)
         return await self._deliverer.send_event(payloads.event(core, inner))
+
+    async def open_assistant(self, *, user: str, viewed: str) -> tuple[Ack, StoredMessage]:
+        """Start a thread in the assistant view while `viewed` is open; return its first message."""
+        workspace = self._core.workspace
+        channel = workspace.direct_channel(user)
+        root = workspace.post(
+            StoredMessage(
+                channel=channel.id, ts=workspace.new_ts(), author=self._core.app.bot_user, text="New assistant thread"
+            )
+        )
+        if "assistant_thread_started" not in self._core.app.events:
+            return Ack(True), root
+        self._core.prompts[channel.id, root.ts] = ()
+        inner: JsonObject = {
+            "type": "assistant_thread_started",
+            "assistant_thread": {
+                "user_id": user,
+                "context": {"channel_id": viewed} if viewed else {},
+                "channel_id": channel.id,
+                "thread_ts": root.ts,
+            },
+            "event_ts": workspace.new_ts(),
+        }
+        return await self._deliverer.send_event(payloads.event(self._core, inner)), root
+
+    # -- workflows ----------------------------------------------------------------------------------------------------
+
+    async def run_step(self, callback_id: str, inputs: Mapping[str, str]) -> tuple[Ack, str]:
+        """Let a workflow execute a custom step; return the answer and the ID of the execution.
+
+        Raises ValueError for inputs that Workflow Builder does not accept.
+        """
+        function = next((each for each in self._core.app.functions if each.callback_id == callback_id), None)
+        if function is None or "function_executed" not in self._core.app.events:
+            raise ValueError(f"the app has no step {callback_id!r}")
+        if problems := violations(function.inputs, inputs):
+            raise ValueError("; ".join(problems))
+        execution = Execution(new_id("Fx0"), function)
+        self._core.executions[execution.id] = execution
+        ack = await self._deliverer.send_event(payloads.function_executed(self._core, execution, inputs))
+        return ack, execution.id
 
     # -- current state ------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from checks.model.redaction import redact
 
-_TEXTS = frozenset(("text", "alt_text", "alt_txt", "title", "initial_value", "filename"))
+_TEXTS = frozenset(
+    ("text", "alt_text", "alt_txt", "title", "initial_value", "filename", "root_cause", "error", "markdown")
+)
 """The fields of messages, views and files that people read.
 
 Identifiers and values of buttons are unchanged.

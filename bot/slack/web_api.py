@@ -39,6 +39,7 @@ from bot.slack.outgoing import without_secrets
 from bot.slack.plain_answers import refusal_of_response, refusal_of_upload
 from bot.slack.settings import SlackSettings
 from bot.slack.web_api_answers import (
+    CanvasAnswer,
     IdentityAnswer,
     MembersAnswer,
     MessageAnswer,
@@ -79,6 +80,9 @@ _A = TypeVar("_A", bound=SlackAnswer)
 METADATA_EVENT = "egress_diag"
 """The event type in the metadata of our messages, by which they are found again."""
 
+_JSON = ("assistant.", "canvases.", "chat.delete", "chat.post", "chat.update", "files.complete", "functions.", "views.")
+"""The beginnings of the methods whose arguments are sent as JSON."""
+
 MAX_PAGES = 10
 """Pages of 200 messages that are searched for a post whose answer was lost."""
 
@@ -101,6 +105,7 @@ class Slack:
             timeout=timeout,
             retry_handlers=[],
         )
+        self._identity: IdentityAnswer | None = None
 
     def post(
         self, channel: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None, about: Mapping[str, str]
@@ -261,6 +266,43 @@ class Slack:
         if refused := refusal_of_response(answer.status_code, answer.body, answer.headers):
             raise refused
 
+    def create_canvas(self, title: str, markdown: str) -> str:
+        """Create a canvas of the bot and return its ID."""
+        content = {"type": "markdown", "markdown": markdown}
+        return self._call("canvases.create", CanvasAnswer, title=title, document_content=content).canvas_id
+
+    def share_canvas(self, canvas: str, channel: str) -> None:
+        """Let the members of a channel read a canvas."""
+        self._call("canvases.access.set", SlackAnswer, canvas_id=canvas, access_level="read", channel_ids=[channel])
+
+    def edit_canvas(self, canvas: str, markdown: str) -> None:
+        """Replace the content of a canvas."""
+        content = {"type": "markdown", "markdown": markdown}
+        change = {"operation": "replace", "document_content": content}
+        self._call("canvases.edit", SlackAnswer, canvas_id=canvas, changes=[change])
+
+    def suggest(self, thread: Posted, title: str, prompts: Sequence[Mapping[str, str]]) -> None:
+        """Show at most four prompts in a thread of the assistant view.
+
+        Each has `title` and `message`.
+        """
+        self._call(
+            "assistant.threads.setSuggestedPrompts",
+            SlackAnswer,
+            channel_id=thread.channel,
+            thread_ts=thread.ts,
+            title=title,
+            prompts=[dict(each) for each in prompts],
+        )
+
+    def complete_step(self, execution: str, outputs: Mapping[str, str]) -> None:
+        """End the step of a workflow with its outputs."""
+        self._call("functions.completeSuccess", SlackAnswer, function_execution_id=execution, outputs=dict(outputs))
+
+    def fail_step(self, execution: str, problem: str) -> None:
+        """End the step of a workflow with an error, which its owner sees."""
+        self._call("functions.completeError", SlackAnswer, function_execution_id=execution, error=problem)
+
     def group_members(self, group: str) -> frozenset[str]:
         """The members of a user group."""
         return frozenset(self._call("usergroups.users.list", MembersAnswer, usergroup=group).users)
@@ -268,6 +310,16 @@ class Slack:
     def auth(self) -> IdentityAnswer:
         """The identity of the bot, by `auth.test`."""
         return self._call("auth.test", IdentityAnswer)
+
+    def team(self) -> str:
+        """The ID of the bot's workspace; a token belongs to one."""
+        return self.identity().team_id
+
+    def identity(self) -> IdentityAnswer:
+        """The bot and its workspace, asked once."""
+        if self._identity is None:
+            self._identity = self.auth()
+        return self._identity
 
     def _call(self, method: str, shape: type[_A], **arguments: Any) -> _A:
         try:
@@ -288,7 +340,7 @@ class Slack:
 def call_slack(client: WebClient, method: str, arguments: Mapping[str, Any]) -> SlackResponse:
     """The answer of Slack to a call. Raises SlackRefusal."""
     given = without_secrets({key: value for key, value in arguments.items() if value is not None})
-    in_json = method.startswith(("chat.post", "views.", "files.complete")) or method in ("chat.update", "chat.delete")
+    in_json = method.startswith(_JSON)
     try:
         return client.api_call(method, json=given) if in_json else client.api_call(method, params=given)
     except SlackApiError as error:

@@ -69,6 +69,14 @@ class IdentityAnswer(SlackAnswer):
 
     user: str = ""
     team: str = ""
+    team_id: str = ""
+    url: str = ""
+
+
+class CanvasAnswer(SlackAnswer):
+    """The ID of a new canvas."""
+
+    canvas_id: _Id
 
 
 class _Next(BaseModel):

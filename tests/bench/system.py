@@ -1,5 +1,6 @@
 """The whole system on loopback: acknowledgement under load, time to the verdict, memory."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from tests.bench.measure import Sample, memory, shown, table
@@ -18,6 +19,8 @@ from tests.clusters.bundles import write_bundle
 from tests.clusters.compose import compose, named
 from tests.redis_server import RedisServer, find_free_port
 
+ALERTS_TOKEN = "token-of-alerts"
+ALERTED = 10
 CLUSTERS = 24
 BURST = 20
 MANY = 200
@@ -38,8 +41,11 @@ class System:
         write_bundle(compose(named("base"), {}), folder / "healthy")
         rows = "".join(f"  - {{name: c{n:03d}, bundle: '{folder}/healthy'}}\n" for n in range(CLUSTERS))
         config = folder / "egress-diag.yaml"
-        config.write_text(f"clusters:\n{rows}access:\n  - {{allow: [diagnose], users: ['*']}}\n", encoding="utf-8")
         port, health_port = find_free_port(), find_free_port()
+        entry = '{match: {alertname: Down}, cluster: "{{cluster}}", gateway: team-egress/egw, channel: C0PAY}'
+        rules = f"access:\n  - {{allow: [diagnose], users: ['*']}}\nalerts:\n  - {entry}\n"
+        config.write_text(f"clusters:\n{rows}{rules}", encoding="utf-8")
+        self.alerts_url = f"http://127.0.0.1:{port}/alerts"
         self.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
         self.environment = {
             **os.environ,
@@ -48,6 +54,7 @@ class System:
             "SLACK_BOT_TOKEN": self.slack.app.bot_token,
             "SLACK_SIGNING_SECRET": self.slack.app.signing_secret,
             "SLACK_API_URL": self.slack.api_url,
+            "EGRESS_DIAG_ALERTS_TOKEN": ALERTS_TOKEN,
         }
         self.worker = stack.enter_context(self._running("worker", "--concurrency", "2"))
         self.courier = stack.enter_context(self._running("bot", "--role", "courier"))
@@ -91,8 +98,11 @@ def measure() -> str:
         _one(system, 0)
         single = [_one(system, n) for n in range(1, 6)]
         form = _form(system)
+        mention = _mentions(system)
+        alert = _alerts(system)
         busy = _busy(system)
         acks = _burst(system)
+        mixed = _mixed(system)
         used = _many(system)
         idle = {name: memory(p.pid) for name, p in (("listener", system.bot), ("courier", system.courier))}
     first, final = Sample(tuple(s[1] for s in single)), Sample(tuple(s[2] for s in single))
@@ -102,6 +112,13 @@ def measure() -> str:
         (f"command to acknowledgement, {BURST} at once, 99 %", shown(acks.percentile(0.99))),
         (f"command to acknowledgement, {BURST} at once, median", acks),
         (f"command to acknowledgement while {RUNNING} runs are active", busy),
+        ("mention in a thread to acknowledgement", mention),
+        ("notification of an alert that starts a check, to its answer", alert),
+        (
+            f"command, mention or repeated alert to its answer, {BURST} of them at once, 99 %",
+            shown(mixed.percentile(0.99)),
+        ),
+        (f"command, mention or repeated alert to its answer, {BURST} of them at once, median", mixed),
         ("`/egress-diag` without arguments to the open form", form),
         ("command to the first steps in the thread", first),
         ("command to the verdict in the channel", final),
@@ -163,6 +180,62 @@ def _burst(system: System) -> Sample:
             thread.join()
         _wait(lambda: not _going(system), 60)
     return Sample(tuple(acks))
+
+
+def _mentions(system: System) -> Sample:
+    """Questions in the thread of a check."""
+    parent = system.parents()[0]
+    acks = [system.slack.say("@egress-diag what changed?", thread=parent) for _ in range(10)]
+    return Sample(tuple(ack.seconds if ack.ok else 3.0 for ack in acks))
+
+
+def _alerts(system: System) -> Sample:
+    """The first notifications of gateways."""
+    return Sample(tuple(_notify(system, number) for number in range(ALERTED)))
+
+
+def _notify(system: System, number: int) -> float:
+    """Send the notification of a gateway; return the seconds until it is accepted."""
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "Down", "cluster": f"c{number:03d}"},
+        "startsAt": "2026-11-30T00:00:00Z",
+        "fingerprint": f"{number:016x}",
+    }
+    body = json.dumps({"receiver": "egress-diag", "alerts": [alert]}).encode()
+    headers = {"Authorization": f"Bearer {ALERTS_TOKEN}", "Content-Type": "application/json"}
+    began = time.perf_counter()
+    request = Request(system.alerts_url, body, headers)  # noqa: S310 - our own server
+    with urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        assert answer.status == 200
+    return time.perf_counter() - began
+
+
+def _mixed(system: System) -> Sample:
+    """Commands, mentions and repeated alerts at once."""
+    seconds: list[float] = []
+    lock = threading.Lock()
+    parent = system.parents()[0]
+
+    def ask(number: int) -> None:
+        if number % 3 == 0:
+            taken = _notify(system, number % ALERTED)
+        else:
+            command = f"/egress-diag c{number % CLUSTERS:03d} team-egress/egw --host m{number}.example.com"
+            asked = ("@egress-diag what next?", parent) if number % 3 == 1 else (command, None)
+            ack = system.slack.say(asked[0], thread=asked[1])
+            taken = ack.seconds if ack.ok else 3.0
+        with lock:
+            seconds.append(taken)
+
+    for round_ in range(5):
+        threads = [threading.Thread(target=ask, args=(round_ * BURST + n,)) for n in range(BURST)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        _wait(lambda: not _going(system), 60)
+    return Sample(tuple(seconds))
 
 
 def _form(system: System) -> Sample:

@@ -40,11 +40,9 @@ def test_a_broken_gateway_shows_its_root_cause_first_and_folds_symptoms(broken: 
     thread = whole_thread(broken.slack)
     assert slots(thread)[:3] == ["parent", "verdict", "finding/gateway-pool-missing"]
     assert "gwpol" in thread[0].shown
-    folded = [m for m in thread if "open" in m.buttons]
-    assert folded
-    assert all("Caused by" in m.shown and "kubectl" not in m.shown for m in folded)
-    broken.press(folded[0], "open")
-    assert "kubectl" in broken.last_answer()
+    roots = [name for name in slots(thread) if name.startswith("finding/")]
+    assert "Explains " in thread[1].shown
+    assert all("Caused by" not in m.shown for m in thread), roots
     unfold = next(button for button in thread[1].buttons if button.startswith("unfold"))
     broken.press(thread[1], unfold, user="U0BOB")
     assert "kubectl" in broken.last_answer("U0BOB")
@@ -428,26 +426,26 @@ def test_buttons_of_unknown_runs_or_with_forged_values_are_answered(broken: Conv
         broken.play()
         assert "has expired" in broken.last_answer(), value
     assert len(broken.parents) == 1
-    folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
+    folded = next(m for m in broken.slack.thread(parent) if any(b.startswith("unfold") for b in m.buttons))
+    unfold = next(b for b in folded.buttons if b.startswith("unfold"))
     run = broken.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run
     for finding in ("nothing", "", "../x"):
-        broken.slack.press(folded, "open", value=FindingValue(run=run, finding=finding).encode())
+        broken.slack.press(folded, unfold, value=FindingValue(run=run, finding=finding).encode())
         broken.play()
         assert "has expired" in broken.last_answer()
 
 
 def test_buttons_and_menus_of_an_earlier_version_say_so(broken: Conversation, caplog: pytest.LogCaptureFixture) -> None:
     parent = broken.parents[0]
-    folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
     unfold = next(m for m in broken.slack.thread(parent) if any(b.startswith("unfold") for b in m.buttons))
     run = broken.client.stores.history.verdicts("prod-weu")["team-egress/egw"].run
     answered = 0
     for value in (f"{run}/gateway-pool-missing", run, "", '{"run": "x"}', "[]"):
-        for message, name in ((folded, "open"), (unfold, next(b for b in unfold.buttons if b.startswith("unfold")))):
-            assert broken.slack.press(message, name, value=value or " ").ok
-            broken.play()
-            answered += 1
-            assert broken.last_answer().startswith("This button was made by an earlier version"), value
+        name = next(b for b in unfold.buttons if b.startswith("unfold"))
+        assert broken.slack.press(unfold, name, value=value or " ").ok
+        broken.play()
+        answered += 1
+        assert broken.last_answer().startswith("This button was made by an earlier version"), value
     payload = _menu_press(broken)
     for value in (f"why/{run}", f"report/{run}", "wrong/", f"{run}"):
         payload["actions"][0]["selected_option"]["value"] = value

@@ -86,12 +86,12 @@ def test_a_command_becomes_a_complete_thread(system: System) -> None:
     system.wait(lambda: found in slots(whole_thread(system.slack, number=number)), 60, "the finding is not delivered")
 
 
-def test_a_healthy_gateway_is_at_most_four_messages(over_http: System) -> None:
+def test_a_healthy_gateway_is_two_messages(over_http: System) -> None:
     number = new_thread(over_http, "/egress-diag prod-neu team-egress/egw")
     ended(over_http, number)
     thread = whole_thread(over_http.slack, number=number)
     warned = [m for m in thread if slot(m).startswith(("finding/", "unknown/"))]
-    assert len(thread) - len(warned) <= 4
+    assert len(thread) - len(warned) == 2
 
 
 def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_corrects_it(system: System) -> None:

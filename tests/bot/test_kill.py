@@ -153,7 +153,7 @@ def _steps_shown(stage: Stage) -> list[str]:
     return [
         line
         for message in stage.thread
-        if slot(message).startswith("steps/")
+        if slot(message) == "steps"
         for line in message.shown.splitlines()
         if line.startswith(("✅", "▫️"))
     ]

@@ -201,3 +201,63 @@ def broken_run(talk: Conversation) -> Run:
     found = talk.client.get(Run, run_id or "")
     assert found is not None
     return found
+
+
+# the assistant view
+
+
+def titles(talk: Conversation, thread: StoredMessage) -> list[str]:
+    return [each["title"] for each in talk.slack.prompts(thread)]
+
+
+def open_assistant(talk: Conversation, *, user: str = "U0ALICE", viewed: str = "") -> StoredMessage:
+    """The first message of a new thread in the assistant view."""
+    ack, thread = talk.slack.open_assistant(user=user, viewed=viewed)
+    assert ack.ok
+    talk.play()
+    return thread
+
+
+def test_the_assistant_view_offers_the_questions_of_its_thread(direct: Conversation) -> None:
+    thread = open_assistant(direct)
+    assert titles(direct, thread) == ["List clusters", "Help"]
+    direct.say("prod-weu egw", channel=thread.channel, thread=thread)
+    assert titles(direct, thread) == ["Why", "What next", "Watch", "Report"]
+    for prompt in direct.slack.prompts(thread)[:2]:
+        direct.say(prompt["message"], channel=thread.channel, thread=thread)
+    said = [m.shown for m in direct.slack.thread(thread)]
+    assert "Next steps for" in said[-1]
+    assert not direct.slack.ephemerals()
+
+
+def test_a_new_assistant_thread_offers_the_last_checks_that_are_permitted_there(direct: Conversation) -> None:
+    place = direct.slack.workspace.direct_channel("U0ALICE").id
+    direct.say("prod-weu egw", channel=place)
+    assert titles(direct, open_assistant(direct)) == ["Check egw on prod-weu", "List clusters", "Help"]
+    thread = open_assistant(direct, viewed="C0OPS")
+    assert titles(direct, thread) == ["Check egw on prod-weu", "List clusters", "Help"], "the channel has no check"
+    assert titles(direct, open_assistant(direct, user="U0BOB")) == ["List clusters", "Help"]
+    direct.say(direct.slack.prompts(thread)[0]["message"], channel=place, thread=thread)
+    assert "Broken" in "".join(m.shown for m in direct.slack.messages(place))
+
+
+def test_the_assistant_view_answers_mistakes_in_its_thread(direct: Conversation) -> None:
+    thread = open_assistant(direct)
+    direct.say("why", channel=thread.channel, thread=thread)
+    direct.say("prod-wue egw", channel=thread.channel, thread=thread)
+    said = [m.shown.replace("\u2060", "") for m in direct.slack.thread(thread)]
+    assert any("Nothing was checked here yet." in each for each in said)
+    assert "prod-weu" in said[-1]
+    assert not direct.slack.ephemerals()
+
+
+def test_the_questions_work_where_slack_takes_no_prompts(direct: Conversation) -> None:
+    direct.slack.faults.take_scope("assistant:write")
+    thread = open_assistant(direct)
+    assert not direct.slack.prompts(thread)
+    direct.say("prod-weu egw", channel=thread.channel, thread=thread)
+    direct.say("what next", channel=thread.channel, thread=thread)
+    assert "Next steps for" in direct.slack.thread(thread)[-1].shown
+    assert len(direct.slack.calls("assistant.threads.setSuggestedPrompts")) == 2, (
+        "one for the thread, one for the result"
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, cast
 
-from checks.config.alert_configuration import ALERT_USER
+from checks.config.automatic_requesters import AUTOMATIC_USERS
 from checks.config.configuration import Config
 from workers.client.actions import ActionClient
 from workers.client.alerts import AlertClient
@@ -20,6 +20,7 @@ from workers.client.deliveries import DeliveryClient
 from workers.client.fleet import FleetClient
 from workers.client.gateways import GatewayClient
 from workers.client.stores import Stores
+from workers.client.workflows import WorkflowClient
 from workers.fleet.service import current_time
 from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.connection import Unavailable, check_writable, quick_connection, retrying_connection
@@ -34,13 +35,16 @@ from workers.records.listing import Listing
 from workers.records.run import Accepted, Order, Run, Target
 from workers.records.schedule import Schedule
 from workers.records.watch import Watch
+from workers.records.workflow import WorkflowStep
 from workers.runs.audit import AuditEntry
 from workers.runs.run_store import REMARKED_KEPT
 from workers.telemetry.metrics import BacklogCollector
 
 log = logging.getLogger(__name__)
 
-_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target, ActionRecord, ThreadAlerts)
+_Record = TypeVar(
+    "_Record", Run, Watch, Listing, Digest, Handoff, Schedule, Target, ActionRecord, ThreadAlerts, WorkflowStep
+)
 _Active = TypeVar("_Active", Run, Watch, Schedule, ActionRecord)
 
 
@@ -71,7 +75,9 @@ class Client:
         self.cards = CardClient(stores)
         self.actions = ActionClient(stores)
         self.alerts = AlertClient(stores, self.start)
+        self.workflows = WorkflowClient(stores, self.start)
         self.conversations = stores.conversations
+        self.refused_blocks = stores.refused_blocks
         self.watch_interval = stores.watches.interval
         """The time between two checks of a watch."""
         self._readers: dict[type, Callable[[str], Any]] = {
@@ -84,6 +90,7 @@ class Client:
             Target: stores.conversations.last_target,
             ActionRecord: stores.actions.get,
             ThreadAlerts: stores.alerts.of_thread,
+            WorkflowStep: stores.workflows.get,
         }
         self._active: dict[type, Callable[[], Any]] = {
             Run: stores.runs.active,
@@ -236,7 +243,7 @@ class Client:
 
         Never raises.
         """
-        if entry.channel and entry.outcome != "unavailable" and entry.user != ALERT_USER:
+        if entry.channel and entry.outcome != "unavailable" and entry.user not in AUTOMATIC_USERS:
             try:
                 self.conversations.note_presence(entry.user, entry.channel)
             except Unavailable as error:

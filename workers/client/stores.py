@@ -27,9 +27,11 @@ from workers.runs.evidence import EvidenceStore
 from workers.runs.history import History
 from workers.runs.listings import Listings
 from workers.runs.memory_budget import MemoryBudget
+from workers.runs.refused_blocks import RefusedBlocks
 from workers.runs.run_store import Runs
 from workers.runs.unreadable import UnreadableRecords
 from workers.runs.watches import Watches
+from workers.runs.workflows import Workflows
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ class Stores:
         self.memory = MemoryBudget(connection, prefix, self.evidence)
         self.conversations = Conversations(connection, prefix, keep)
         self.alerts = Alerts(connection, prefix, keep)
+        self.refused_blocks = RefusedBlocks(connection, prefix)
+        self.workflows = Workflows(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
         self.unreadable = UnreadableRecords(connection, prefix)
         self.listings = Listings(connection, prefix)

@@ -2,7 +2,7 @@
 
 Keys (all under the prefix): `alerts:RUN` are the alerts of the thread that the parent message of a run heads,
 `alerted:CHANNEL:TARGET` is that run for a gateway in a channel, `alert-starts:CHANNEL:MINUTE` counts the runs that alerts
-have started.
+and workflows have started.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from workers.runs.documents import new_revision
 from workers.runs.unreadable import UnreadableRecords
 
 STARTS_PER_MINUTE = 20
-"""Runs that alerts can start in one channel within a minute.
+"""Runs that alerts and workflows can start in one channel within a minute.
 
-Alertmanager sends the rest again.
+Alertmanager sends the rest again; the step of a workflow fails.
 """
 
 
@@ -76,7 +76,7 @@ class Alerts:
         return self._transitions.apply(expected, writes)
 
     def may_start(self, channel: str, now: datetime) -> bool:
-        """Count a run that an alert starts in a channel; False if they are too many."""
+        """Count a run that an alert or a workflow starts in a channel; False if they are too many."""
         key = self._key("alert-starts", channel, f"{now:%Y%m%d%H%M}")
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.incr(key)

@@ -57,6 +57,14 @@ class Conversations:
         found = self.redis.get(self._key("thread", channel, thread))
         return str(found) if found is not None else None
 
+    def remember_assistant_thread(self, channel: str, thread: str) -> None:
+        """Record that a thread is in Slack's assistant view."""
+        self.redis.set(self._key("assistant", channel, thread), "1", ex=self.keep)
+
+    def is_assistant_thread(self, channel: str, thread: str) -> bool:
+        """Whether a thread is in Slack's assistant view."""
+        return bool(self.redis.exists(self._key("assistant", channel, thread)))
+
     def remember_target(self, channel: str, target: Target, user: str = "") -> None:
         """Record the target last diagnosed in a channel, and by a user there."""
         with self.redis.pipeline(transaction=True) as pipe:

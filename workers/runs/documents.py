@@ -1,6 +1,7 @@
 """The documents that Slack shows: their revisions and delivered messages.
 
-A document's name is `run/ID`, `listing/ID`, `watch/ID`, `digest/ID`, `handoff/ID` or `file/ID:KIND`. Each change is
+A document's name is `run/ID`, `listing/ID`, `watch/ID`, `digest/ID`, `handoff/ID`,
+`workflow/ID` or `file/ID:KIND`. Each change is
 reported by `changed`. The courier makes Slack match and records the revision that Slack shows. A document with a newer
 revision is due, and the janitor notifies the courier of it again.
 """

@@ -6,7 +6,8 @@ import json
 
 from bot.sandbox.model.core import TEXT_LIMIT, ApiError, Args, Core, Method, blocks_of
 from bot.sandbox.model.render import message_json
-from bot.sandbox.model.state import JsonObject, StoredMessage
+from bot.sandbox.model.state import StoredMessage
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import with_ids
 
 # Not documented; Slack answers metadata_too_large somewhere above this.

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from bot.sandbox.model.core import ApiError, Args, Core, Method
 from bot.sandbox.model.render import channel_json, message_json
-from bot.sandbox.model.state import JsonObject, StoredMessage
+from bot.sandbox.model.state import StoredMessage
+from bot.sandbox.model.texts import JsonObject
 
 _KINDS = ("channels", "groups", "mpim", "im")
 _READ = tuple(f"{kind}:read" for kind in _KINDS)

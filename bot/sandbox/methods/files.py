@@ -8,7 +8,8 @@ from dataclasses import replace
 from bot.sandbox.methods.chat import thread_of
 from bot.sandbox.model.core import ApiError, Args, Core, Method, blocks_of
 from bot.sandbox.model.render import file_json
-from bot.sandbox.model.state import JsonObject, StoredFile, StoredMessage
+from bot.sandbox.model.state import StoredFile, StoredMessage
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import new_id, with_ids
 
 

@@ -6,7 +6,8 @@ import secrets
 
 from bot.sandbox.model.core import ApiError, Args, Core, Method
 from bot.sandbox.model.render import user_json
-from bot.sandbox.model.state import JsonObject, UserGroup
+from bot.sandbox.model.state import UserGroup
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import TEAM_ID
 
 

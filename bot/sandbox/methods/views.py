@@ -8,7 +8,8 @@ from dataclasses import replace
 from bot.sandbox.model.block_rules import problems_of_view
 from bot.sandbox.model.core import ApiError, Args, Core, Method
 from bot.sandbox.model.render import view_json
-from bot.sandbox.model.state import JsonObject, View
+from bot.sandbox.model.state import View
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import new_id, with_ids
 
 STACK_LIMIT = 3

@@ -1,7 +1,8 @@
 """The rules of Block Kit for blocks, as data: https://docs.slack.dev/reference/block-kit
 
-Blocks that Slack rolls out by workspace (table, plan, task_card, container, …) are not supported: the answer is
-`invalid_blocks`, as in a workspace without them.
+Tables and plans are supported; `faults.refuse_blocks("table", "plan")` makes the workspace one without them. Other blocks that
+Slack rolls out by workspace (container, carousel, …) are not supported: the answer is `invalid_blocks`, as in a workspace
+without them.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ from bot.sandbox.model.schema import (
     integer,
     needs_one,
     one_of,
+    same_length,
     string,
     tagged,
     url,
 )
-from bot.sandbox.model.state import texts_of
+from bot.sandbox.model.texts import JsonObject, texts_of
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
@@ -82,6 +84,15 @@ _RICH_TEXT_PARTS = tagged(
 )
 
 
+# https://docs.slack.dev/reference/block-kit/blocks/table-block
+TABLE_ROWS = 100
+TABLE_COLUMNS = 20
+TABLE_TEXT = 10_000
+# Not documented: far below what Slack accepts.
+PLAN_TASKS = 50
+TASK_TITLE = 256
+
+
 def _block(required: dict[str, SchemaRule], optional: dict[str, SchemaRule] | None = None) -> SchemaRule:
     return fields(COMMON | required, {"block_id": ID} | (optional or {}))
 
@@ -113,6 +124,24 @@ _ACTIONS = _block(
         )
     }
 )
+_CELLS = tagged(
+    {
+        "raw_text": fields(COMMON | {"text": string(TABLE_TEXT)}),
+        "rich_text": fields(COMMON | {"elements": array(_RICH_TEXT_PARTS, most=1000)}),
+    }
+)
+# https://docs.slack.dev/reference/block-kit/blocks/task-card-block; within a plan, a task card is no block of its own.
+_RICH_TEXT = fields(COMMON | {"elements": array(_RICH_TEXT_PARTS, most=1000)})
+_TASK = fields(
+    COMMON
+    | {
+        "task_id": ID,
+        "title": string(TASK_TITLE),
+        "status": one_of("pending", "in_progress", "complete", "error"),
+    },
+    {"details": _RICH_TEXT, "output": _RICH_TEXT, "sources": array(anything, most=100)},
+)
+_COLUMNS = array(fields({}, {"align": one_of("left", "center", "right"), "is_wrapped": boolean}), most=TABLE_COLUMNS)
 MESSAGE_RULES: dict[str, SchemaRule] = {
     "section": _SECTION,
     "header": _block({"text": plain_text(150)}),
@@ -132,15 +161,20 @@ MESSAGE_RULES: dict[str, SchemaRule] = {
     ),
     "rich_text": _block({"elements": array(_RICH_TEXT_PARTS, most=1000)}),
     "markdown": _block({"text": string(MARKDOWN_TEXT)}),
+    "plan": _block({"title": string(TASK_TITLE), "tasks": also(array(_TASK, most=PLAN_TASKS), distinct("task_id"))}),
+    "table": also(
+        _block({"rows": array(array(_CELLS, most=TABLE_COLUMNS), most=TABLE_ROWS)}, {"column_settings": _COLUMNS}),
+        same_length("rows"),
+    ),
 }
 _INPUT = _block(
     {"label": plain_text(2000), "element": tagged({"plain_text_input": TEXT_INPUT} | CHOICES | MULTI)},
     {"hint": plain_text(2000), "optional": boolean, "dispatch_action": boolean},
 )
-# https://docs.slack.dev/reference/block-kit/blocks: markdown is allowed in messages only.
-VIEW_RULES: dict[str, SchemaRule] = {name: rule for name, rule in MESSAGE_RULES.items() if name != "markdown"} | {
-    "input": _INPUT
-}
+# https://docs.slack.dev/reference/block-kit/blocks: markdown, plan and table are allowed in messages only.
+VIEW_RULES: dict[str, SchemaRule] = {
+    name: rule for name, rule in MESSAGE_RULES.items() if name not in ("markdown", "plan", "table")
+} | {"input": _INPUT}
 MESSAGE_INPUT_RULES = MESSAGE_RULES | {"input": _INPUT}
 
 _VIEW_FIELDS: dict[str, SchemaRule] = {
@@ -192,6 +226,16 @@ def _problems(
                 f"markdown blocks must be less than {MARKDOWN_TEXT + 1} characters together [json-pointer:{pointer}]"
             )
     return found
+
+
+def table_problem(blocks: Iterable[JsonObject]) -> str:
+    """The reason why Slack refuses these valid blocks with `invalid_attachments`; or ""."""
+    tables = [block for block in blocks if block["type"] == "table"]
+    if len(tables) > 1:
+        return "only_one_table_allowed"
+    if sum(len(text) for text in texts_of(tables)) > TABLE_TEXT:
+        return "table_characters_exceeded"
+    return ""
 
 
 def is_too_long(blocks: Iterable[object]) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from bot.sandbox.model.block_rules import is_too_long, problems_of_message
+from bot.sandbox.model.block_rules import is_too_long, problems_of_message, table_problem
 from bot.sandbox.model.faults import Faults
+from bot.sandbox.model.functions import Execution
 from bot.sandbox.model.grants import Grants
-from bot.sandbox.model.state import App, Channel, JsonObject, StoredMessage
+from bot.sandbox.model.state import App, Canvas, Channel, StoredMessage
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import Workspace
 
 TEXT_LIMIT = 40_000
@@ -27,7 +29,10 @@ class ApiError(Exception):
 
 @dataclass(slots=True)
 class Core:
-    """The workspace with its faults, grants, tickets and uploads. `url` has no trailing slash."""
+    """The workspace with its faults, grants, tickets, uploads and workflow steps.
+
+    `url` has no trailing slash.
+    """
 
     app: App
     workspace: Workspace
@@ -36,6 +41,10 @@ class Core:
     url: str = ""
     tickets: set[str] = field(default_factory=set)
     uploads: dict[str, str] = field(default_factory=dict)
+    canvases: dict[str, Canvas] = field(default_factory=dict)
+    executions: dict[str, Execution] = field(default_factory=dict)
+    prompts: dict[tuple[str, str], tuple[JsonObject, ...]] = field(default_factory=dict)
+    """The prompts of each thread in the assistant view, by channel and thread."""
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -156,6 +165,8 @@ def checked_blocks(core: Core, blocks: list[JsonObject]) -> list[JsonObject]:
     if problems:
         messages = [f"[ERROR] {problem}" for problem in problems]
         raise ApiError("invalid_blocks", errors=problems, response_metadata={"messages": messages})
+    if problem := table_problem(blocks):
+        raise ApiError("invalid_attachments", response_metadata={"messages": [problem]})
     if is_too_long(blocks):
         raise ApiError("msg_blocks_too_long")
     return blocks

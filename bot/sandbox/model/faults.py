@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.sandbox.model.state import Channel, JsonObject
+from bot.sandbox.model.state import Channel
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import Workspace
 
 

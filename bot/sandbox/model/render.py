@@ -5,7 +5,8 @@ from __future__ import annotations
 import mimetypes
 
 from bot.sandbox.model.core import Core
-from bot.sandbox.model.state import Channel, JsonObject, StoredFile, StoredMessage, User, View
+from bot.sandbox.model.state import Channel, StoredFile, StoredMessage, User, View
+from bot.sandbox.model.texts import JsonObject
 from bot.sandbox.model.workspace import TEAM_ID
 
 

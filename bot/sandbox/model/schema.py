@@ -151,6 +151,17 @@ def needs_one(*names: str) -> SchemaRule:
     return rule
 
 
+def same_length(name: str) -> SchemaRule:
+    """An object in which the lists in the list `name` have the same length."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        rows = value.get(name) if isinstance(value, dict) else None
+        if len({len(row) for row in rows or ()}) > 1:
+            _problem(found, "all rows must have the same number of cells", f"{pointer}/{name}")
+
+    return rule
+
+
 def distinct(name: str) -> SchemaRule:
     """A list whose items have distinct values of this field."""
 

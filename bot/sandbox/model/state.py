@@ -6,14 +6,17 @@ All are immutable values. Only `Workspace`, which has the history of each messag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
-JsonObject: TypeAlias = dict[str, Any]
+from bot.sandbox.model.functions import DIAGNOSE_STEP, FunctionDefinition
+from bot.sandbox.model.texts import JsonObject, elements_of, texts_of
 
 # The scopes of the bot's manifest; `connections:write` belongs to the app-level token.
 DEFAULT_SCOPES = frozenset(
     {
         "app_mentions:read",
+        "assistant:write",
+        "canvases:write",
         "channels:history",
         "channels:read",
         "chat:write",
@@ -46,7 +49,12 @@ class App:
     app_token: str = "xapp-1-A0EGRESS-sandbox-app-token"
     signing_secret: str = "sandbox-signing-secret"
     scopes: frozenset[str] = DEFAULT_SCOPES
-    events: frozenset[str] = frozenset({"app_mention", "app_home_opened", "message.im"})
+    events: frozenset[str] = frozenset(
+        {"app_mention", "app_home_opened", "assistant_thread_started", "function_executed", "message.im"}
+    )
+    canvases: bool = False
+    """Whether the workspace offers canvases outside a channel's tab, as paid plans do."""
+    functions: tuple[FunctionDefinition, ...] = (DIAGNOSE_STEP,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,16 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Canvas:
+    """A document of the bot; the members of `channels` can read it."""
+
+    id: str
+    title: str
+    markdown: str
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceChange:
     """A change of a message, or of the view, channel or file with the id `subject`."""
 
@@ -201,38 +219,3 @@ class WorkspaceChange:
     kind: Literal["posted", "updated", "deleted", "view", "channel", "file", "notice"]
     message: StoredMessage | None = None
     subject: str = ""
-
-
-# Rich text splits a sentence into parts; a reader sees one text.
-_ONE_TEXT = {"rich_text_section", "rich_text_preformatted", "rich_text_quote"}
-
-
-def texts_of(value: object) -> list[str]:
-    """Every text in blocks, in reading order.
-
-    These are text objects, rich text, markdown and alternative texts.
-    """
-    found: list[str] = []
-    if isinstance(value, dict) and value.get("type") in _ONE_TEXT:
-        found.append("".join(text for part in value["elements"] for text in texts_of(part)))
-    elif isinstance(value, dict):
-        if isinstance(value.get("text"), str):
-            found.append(value["text"])
-        if isinstance(value.get("alt_text"), str):
-            found.append(value["alt_text"])
-        for key, part in value.items():
-            if key not in {"value", "metadata", "confirm"} and isinstance(part, dict | list | tuple):
-                found.extend(texts_of(part))
-    elif isinstance(value, list | tuple):
-        for part in value:
-            found.extend(texts_of(part))
-    return found
-
-
-def elements_of(blocks: tuple[JsonObject, ...]) -> list[tuple[JsonObject, JsonObject]]:
-    """Each interactive element with its block."""
-    pairs: list[tuple[JsonObject, JsonObject]] = []
-    for block in blocks:
-        candidates = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
-        pairs.extend((block, item) for item in candidates if isinstance(item, dict) and "action_id" in item)
-    return pairs

@@ -12,7 +12,6 @@ from bot.sandbox.model.clock import Clock
 from bot.sandbox.model.state import (
     App,
     Channel,
-    JsonObject,
     Revision,
     StoredFile,
     StoredMessage,
@@ -21,6 +20,7 @@ from bot.sandbox.model.state import (
     View,
     WorkspaceChange,
 )
+from bot.sandbox.model.texts import JsonObject
 
 SLACKBOT = "USLACKBOT"
 TEAM_ID = "T0SANDBOX"

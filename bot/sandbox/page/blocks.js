@@ -43,6 +43,8 @@ function elementItem(item, block, where, page) {
   return { key: item.action_id, shows: shown({ ...block, elements: [item] }, page), draw: () => element(item, block, where, page) };
 }
 
+const TASK_MARKS = { pending: "○", in_progress: "◐", complete: "✓", error: "✕" };
+
 const BLOCKS = {
   section: (block, where, page) =>
     h(
@@ -77,6 +79,21 @@ const BLOCKS = {
     ),
   markdown: (block) => h("div", { class: "block markdown" }, ...markdown(block.text)),
   rich_text: (block) => h("div", { class: "block rich-text" }, block.elements.map(richPart)),
+  plan: (block) => h(
+    "div",
+    { class: "block plan" },
+    h("b", {}, ...plainText(block.title)),
+    h("ol", {}, block.tasks.map((task) => h("li", { class: task.status },
+      h("span", { class: "task-mark", role: "img", "aria-label": task.status.replace("_", " ") }, TASK_MARKS[task.status]), " ", ...plainText(task.title)))),
+  ),
+  table: (block) => h(
+    "div",
+    { class: "block table-scroll", tabindex: 0 },
+    h("table", {}, block.rows.map((row) => h("tr", {}, row.map((cell, column) => {
+      const { align = "left", is_wrapped: wrapped = false } = block.column_settings?.[column] ?? {};
+      return h("td", { class: `${align}${wrapped ? " wrapped" : ""}` }, ...cellNodes(cell));
+    })))),
+  ),
   input: (block, where, page) => {
     const error = page.errors?.[block.block_id];
     const id = `field-${where.view_id ?? where.ts}-${block.block_id}`;
@@ -91,6 +108,10 @@ const BLOCKS = {
     );
   },
 };
+
+function cellNodes(cell) {
+  return cell.type === "raw_text" ? [...plainText(cell.text)] : cell.elements.map(richPart);
+}
 
 function element(item, block, where, page) {
   if (item.type === "image") return h("img", { class: "thumbnail", src: imageUrl(item, page), alt: item.alt_text });

@@ -37,11 +37,8 @@ FULL = [
     "parent",
     "verdict",
     "finding/gateway-pool-missing",
-    "finding/egress-prefix-unassigned",
-    "finding/gateway-pods-not-running",
     "finding/gateway-autoscaler-saturated",
-    "steps/provisioning",
-    "steps/routing",
+    "steps",
 ]
 
 
@@ -71,9 +68,9 @@ def test_a_broken_run_becomes_one_thread_with_its_root_cause_first(
     assert slots(thread) == FULL
 
 
-def test_a_healthy_run_is_at_most_four_messages(courier: Courier, slack: SandboxServer, client: Client) -> None:
+def test_a_healthy_run_is_two_messages(courier: Courier, slack: SandboxServer, client: Client) -> None:
     deliver(courier, finish(client, accepted(client), HEALTHY))
-    assert slots(whole_thread(slack)) == ["parent", "verdict", "steps/provisioning", "steps/routing"]
+    assert slots(whole_thread(slack)) == ["parent", "steps"]
 
 
 def test_a_second_delivery_changes_nothing(courier: Courier, slack: SandboxServer, broken: Run) -> None:
@@ -164,12 +161,12 @@ def test_the_verdict_is_delivered_before_remaining_progress(
     deliver(courier, run)
     thread = whole_thread(slack)
     assert slots(thread) == FULL
-    ends = [c for c in slack.changes() if c.message and slot(c.message) in ("parent", "verdict", "steps/provisioning")]
+    ends = [c for c in slack.changes() if c.message and slot(c.message) in ("parent", "verdict", "steps")]
     assert [(c.kind, slot(c.message)) for c in ends if c.message] == [
         ("posted", "parent"),
         ("updated", "parent"),
         ("posted", "verdict"),
-        ("posted", "steps/provisioning"),
+        ("posted", "steps"),
     ]
 
 
@@ -282,7 +279,7 @@ def test_a_deleted_message_is_posted_again(courier: Courier, client: Client, sla
     slack.workspace.delete(slack.messages()[0])
     finish(client, run, HEALTHY)
     deliver(courier, run)
-    assert slots(whole_thread(slack)) == ["parent", "verdict", "steps/provisioning", "steps/routing"]
+    assert slots(whole_thread(slack)) == ["parent", "steps"]
 
 
 @pytest.mark.parametrize("channel", ["C0RANDOM", "C0OLD"])

@@ -89,7 +89,7 @@ def test_an_answer_that_is_not_slacks_loses_no_step(
     deliver(courier, finish(client, run, BROKEN))
     thread = whole_thread(slack)
     assert complete(thread)
-    assert len(slots(thread)) == len(set(slots(thread))) == 8
+    assert len(slots(thread)) == len(set(slots(thread))) == 5
     assert not client.stores.failures.all()
 
 
@@ -102,9 +102,9 @@ def test_one_message_that_gets_unknown_answers_does_not_hold_up_the_others(
     slack.faults.refuse("a_code_of_next_year", 1, "chat.postMessage")
     outcome = courier.deliver(f"run/{run.id}")
     assert outcome.limited
-    assert len(slots(whole_thread(slack))) == 7
+    assert len(slots(whole_thread(slack))) == 4
     deliver(courier, run)
-    assert len(slots(whole_thread(slack))) == 8
+    assert len(slots(whole_thread(slack))) == 5
 
 
 def test_unknown_answers_are_reported_after_a_minute_and_given_up_after_an_hour(
@@ -269,7 +269,7 @@ def test_a_message_that_slack_never_accepts_holds_up_no_other(
     slack.faults.refuse(code, 2, "chat.postMessage")
     assert courier.deliver(f"run/{run.id}").label == "refused"
     thread = whole_thread(slack)
-    assert len(slots(thread)) == 7
+    assert len(slots(thread)) == 4
     calls = len(slack.calls("chat.postMessage"))
     client.stores.documents.changed(f"run/{run.id}")
     deliver(courier, run)
@@ -326,10 +326,10 @@ def test_a_reply_that_arrives_late_is_removed_again(
     deliver(courier, run)
     slack.wait_until(lambda: arrived(slack, "verdict") == 2, 60)
     until = time.monotonic() + 60
-    while len(whole_thread(slack)) > 8 and time.monotonic() < until:
+    while len(whole_thread(slack)) > 5 and time.monotonic() < until:
         courier.deliver(f"run/{run.id}")
         time.sleep(0.2)
-    assert len(slots(whole_thread(slack))) == len(set(slots(whole_thread(slack)))) == 8
+    assert len(slots(whole_thread(slack))) == len(set(slots(whole_thread(slack)))) == 5
 
 
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message"])
@@ -347,7 +347,7 @@ def test_a_card_that_can_no_longer_be_edited_stays_the_only_one(
     client.stores.documents.changed(f"run/{run.id}")
     deliver(courier, run)
     assert len(slack.messages()) == 1
-    assert len(slots(list(slack.thread(card)))) == 8
+    assert len(slots(list(slack.thread(card)))) == 5
 
 
 @pytest.mark.parametrize("stored", ["by this version", "by version 0.1"])

@@ -12,7 +12,7 @@ import pytest
 from bot.messages.step_forms import step_form
 from bot.messages.step_messages import step_message, step_not_posted
 from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
-from bot.sandbox.model.state import texts_of
+from bot.sandbox.model.texts import texts_of
 from checks.actions.plan import ActionKind, PlanRefusal, RefusalKind
 from checks.actions.results import ActionOutcome
 from tests.bot.messages.test_hostile_text import CONTROL, FORBIDDEN

@@ -95,7 +95,24 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "no more than 5 items allowed [json-pointer:/blocks/0/accessory/options]",
     ),
     ({"type": "image", "image_url": "https://x/a.png"}, "missing required field: alt_text [json-pointer:/blocks/0]"),
-    ({"type": "plan", "title": "x"}, "unsupported type: plan [json-pointer:/blocks/0/type]"),
+    ({"type": "carousel"}, "unsupported type: carousel [json-pointer:/blocks/0/type]"),
+    ({"type": "plan", "title": "x"}, "missing required field: tasks [json-pointer:/blocks/0]"),
+    (
+        {
+            "type": "plan",
+            "title": "x",
+            "tasks": [{"type": "task_card", "task_id": "a", "title": "A", "status": "completed"}],
+        },
+        "must be one of [pending, in_progress, complete, error] [json-pointer:/blocks/0/tasks/0/status]",
+    ),
+    (
+        {"type": "table", "rows": [[{"type": "raw_text", "text": ""}]]},
+        "must be more than 0 characters [json-pointer:/blocks/0/rows/0/0/text]",
+    ),
+    (
+        {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}], [{"type": "raw_text", "text": "a"}] * 2]},
+        "all rows must have the same number of cells [json-pointer:/blocks/0/rows]",
+    ),
     ({"type": "divider", "colour": "red"}, "invalid additional property: colour [json-pointer:/blocks/0]"),
 ]
 

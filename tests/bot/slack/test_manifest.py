@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 
 import bot
+from bot.listeners.workflow_steps import STEP
+from bot.sandbox.model.functions import DIAGNOSE_STEP, Parameter
+from bot.sandbox.model.state import App
 
 MANIFEST = Path(bot.__file__).parent / "manifest.yaml"
 
@@ -38,6 +41,18 @@ def test_every_request_url_is_the_bots_address() -> None:
         found["settings"]["interactivity"]["message_menu_options_url"],
     ]
     assert {address.partition(".org")[2] for address in addresses} == {"/slack/events"}
+
+
+def test_the_step_of_the_manifest_is_that_of_the_listener_and_of_the_stand_in() -> None:
+    functions = manifest()["functions"]
+    assert list(functions) == [STEP, *(each.callback_id for each in App().functions[1:])]
+    declared = functions[STEP]
+    assert DIAGNOSE_STEP.title == declared["title"]
+    for name, expected in (("input_parameters", DIAGNOSE_STEP.inputs), ("output_parameters", DIAGNOSE_STEP.outputs)):
+        found = declared[name]
+        assert {key: Parameter(each["type"], each["is_required"]) for key, each in found.items()} == expected
+        assert all(key == each["name"] for key, each in found.items())
+    assert set(manifest()["settings"]["event_subscriptions"]["bot_events"]) == App().events
 
 
 def test_the_command_has_a_listener() -> None:

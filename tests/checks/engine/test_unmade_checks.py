@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.messages.run import run_messages
-from bot.sandbox.model.state import texts_of
+from bot.sandbox.model.texts import texts_of
 from checks.catalogue import catalogue
 from checks.model.findings import Report, Status, Verdict
 from checks.reports import markdown, text
