@@ -228,7 +228,7 @@ def test_the_bot_uses_every_member_of_the_client_and_not_its_stores() -> None:
     unused = {
         f"conversations.{each}" for each in ("remember_thread", "remember_target", "note_presence", "last_target")
     }
-    # What a workspace refuses is a store of its own, as the conversations are.
+    # The refusals of a workspace are a store of their own, as the conversations are.
     offered |= {"client.refused_blocks", "refused_blocks.any_of", "refused_blocks.note"}
     unused |= {f"actions.{each}" for each in ("active", "request", "cancel")} | {"cards.begin_watch"}
     assert used == offered - unused
