@@ -4,16 +4,18 @@ The Istio add-on keeps istiod's Deployment and its autoscaler: titles say when i
 docs/domain/components.md#istiod.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from checks.azure.node_outbound import with_node_path
 from checks.facts.events import Event
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
+from checks.istio.istiod_exits import logged_exit
+from checks.istio.istiod_memory import USUAL_REPLICAS, restricted_discovery, scaler_of, shared_load
 from checks.knowledge.policy_denials import gatekeeper_constraint, kyverno_rule
 from checks.knowledge.refusals import refusal_reason
 from checks.kubernetes.namespace_fixes import ENFORCE
@@ -38,9 +40,6 @@ from checks.model.commands import (
 from checks.model.findings import Action, Evidence
 from checks.model.raw_values import text
 
-_USUAL = 2
-"""The replicas that the add-on keeps at least (docs/domain/components.md#istiod)."""
-
 
 @dataclass(frozen=True, slots=True)
 class IstiodFault:
@@ -58,8 +57,8 @@ class IstiodFault:
 def istiod_fault(facts: Facts, revision: str) -> IstiodFault:
     """The reason why a revision's istiod lacks ready pods.
 
-    Requires Deployment, HorizontalPodAutoscaler, Pod, Event, Node and AgentPool declared; kinds that could not be read show no
-    reason.
+    Requires NODE_PATH_READS, DISCOVERY_READS, Deployment, HorizontalPodAutoscaler, Pod, Event and IstiodLog declared; kinds
+    that could not be read show no reason.
     """
     deployment = next((e for e in facts.readable(Deployment, ROOT_NAMESPACE) if e.name == f"istiod-{revision}"), None)
     if deployment is None:
@@ -87,7 +86,7 @@ def _stopped(facts: Facts, deployment: Deployment) -> IstiodFault:
         for each in facts.readable(HorizontalPodAutoscaler, ROOT_NAMESPACE)
         if each.target == ("Deployment", deployment.name)
     ]
-    count = max(_USUAL, *(each.minimum for each in scalers)) if scalers else _USUAL
+    count = max(USUAL_REPLICAS, *(each.minimum for each in scalers)) if scalers else USUAL_REPLICAS
     scale = change(
         f"Scale {deployment.ref} to {count} replicas; running proxies keep their configuration meanwhile",
         kubectl("scale", "deployment", deployment.name, f"--replicas={count}", namespace=deployment.namespace),
@@ -161,9 +160,14 @@ def _unready(facts: Facts, deployment: Deployment, revision: str) -> IstiodFault
         return IstiodFault()
     first = faults[0]
     evidence = tuple(dict.fromkeys(line for each in faults for line in each.evidence))
-    fixes = tuple(_pod_fixes(facts, deployment, pods, faults))
+    fixes = tuple(_pod_fixes(facts, deployment, revision, pods, faults))
     if fixes or exited_container(first.pod) is None:
-        return IstiodFault(first.meaning, evidence, fixes, first.looks)
+        nodes = [each.node for each in pods]
+        return IstiodFault(first.meaning, evidence, tuple(with_node_path(facts, fixes, nodes)), first.looks)
+    if (logged := logged_exit(facts, pods, revision)) is not None:
+        meaning = f"{first.meaning}: {logged.meaning}" if logged.meaning else first.meaning
+        logged_fixes = logged.fixes or (restore_control_plane(facts),)
+        return IstiodFault(meaning, (*evidence, *logged.evidence), logged_fixes, first.looks)
     decides = tuple(replace(each, expect=_BY_THE_LOG) for each in first.looks)
     return IstiodFault(first.meaning, evidence, (*decides, restore_control_plane(facts)))
 
@@ -185,7 +189,7 @@ def restore_control_plane(facts: Facts) -> Action:
 
 
 def _pod_fixes(
-    facts: Facts, deployment: Deployment, pods: Sequence[Pod], faults: Sequence[PodFault]
+    facts: Facts, deployment: Deployment, revision: str, pods: Sequence[Pod], faults: Sequence[PodFault]
 ) -> Iterator[Action]:
     """The fixes of the pods' faults, each once."""
     for problem in pod_problems(pods, facts.now):
@@ -195,7 +199,7 @@ def _pod_fixes(
         if problem.reason == "NotReady":  # a process that runs and does not answer
             yield restart(deployment.name, deployment.namespace)
             return
-    scaler = _scaler(facts, deployment)
+    scaler = scaler_of(facts, deployment)
     for fix in dict.fromkeys(fix for each in faults for fix in each.fixes):
         vault = _VAULT.search(fix.title)
         if vault is not None and not fix.command:
@@ -206,33 +210,10 @@ def _pod_fixes(
             yield replace(
                 fix, title=title, url=SCALE, expect="a new pod is Ready, until the add-on sets the limit back"
             )
-            yield _shared_load(scaler)
+            yield shared_load(scaler)
+            yield from restricted_discovery(facts, revision)
         else:
             yield replace(fix, url=fix.url or (SCALE if fix.command else PLUGIN_CA), expect=_kept(fix))
-
-
-def _scaler(facts: Facts, deployment: Deployment) -> HorizontalPodAutoscaler | None:
-    """The autoscaler of istiod's Deployment, None if it has none or could not be read."""
-    found = facts.readable(HorizontalPodAutoscaler, ROOT_NAMESPACE)
-    return next((each for each in found if each.target == ("Deployment", deployment.name)), None)
-
-
-def _shared_load(scaler: HorizontalPodAutoscaler) -> Action:
-    """Share the proxies among more replicas.
-
-    AKS keeps the limits of this autoscaler, but not the resources of istiod.
-    """
-    least = max(_USUAL, scaler.minimum)
-    spec = {"minReplicas": 2 * least, "maxReplicas": max(2 * least, scaler.maximum)}
-    patch = ("patch", "horizontalpodautoscaler", scaler.name, "--type", "merge", "-p", json.dumps({"spec": spec}))
-    return change(
-        f"Raise the minimum of {scaler.ref} from {scaler.minimum} to {2 * least} replicas, which share the proxies: AKS keeps "
-        "this setting",
-        kubectl(*patch, namespace=scaler.namespace),
-        SCALE,
-        f"{2 * least} pods of istiod are Ready and stay so. If they are killed again, restrict istiod to the namespaces of the "
-        "mesh with discoverySelectors, or open a support request: AKS sets istiod's memory",
-    )
 
 
 def _kept(fix: Action) -> str:

@@ -20,6 +20,12 @@ Source: docs/domain/components.md#component-ports.
 WEB_PORTS = (443, 80)
 """TCP ports that a gateway needs when the question names no host."""
 
+NODES_PORT = 443
+"""The TCP port that every node needs to the Internet: Microsoft's registry, the API server and Azure's APIs.
+
+Source: AKS documentation, "Outbound network and FQDN rules for Azure Kubernetes Service (AKS) clusters".
+"""
+
 LOAD_BALANCER = IPv4Network("168.63.129.16/32")
 """The address of the service tag AzureLoadBalancer, from which Azure sends health probes."""
 

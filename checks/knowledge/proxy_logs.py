@@ -35,8 +35,7 @@ NOT_READY_REASONS: tuple[LogLine, ...] = (
     LogLine(
         re.compile(r"config not received from XDS server"),
         "no configuration has arrived from istiod",
-        "allow traffic from the pods to port 15012 of istiod: a network security group, or a default route that sends the "
-        "service CIDR through the static egress gateway, may block it",
+        "allow traffic from the pods to port 15012 of istiod",
         fault=ProxyFault.ISTIOD_UNHEALTHY,
     ),
     LogLine(

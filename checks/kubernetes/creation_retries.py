@@ -28,14 +28,23 @@ def retry_without_reason(facts: Facts, revision: str) -> list[Action]:
     return _attempts(facts, (revision,), f"{_CREATED}; otherwise a new event FailedCreate shows the reason")
 
 
+def retry_missing(facts: Facts, revision: str) -> list[Action]:
+    """Make the ReplicaSets of a revision that lack pods try again, when what refused them is fixed.
+
+    Requires ReplicaSet declared.
+    """
+    return _attempts(facts, (revision,), _CREATED, missing=True)
+
+
 _CREATED = "the ReplicaSet has its pods within seconds"
 
 
-def _attempts(facts: Facts, revisions: Iterable[str], expect: str) -> list[Action]:
+def _attempts(facts: Facts, revisions: Iterable[str], expect: str, *, missing: bool = False) -> list[Action]:
     namespace = facts.gateway.namespace
     owners = {("Deployment", f"{facts.gateway.name}-{revision}") for revision in revisions}
     known = facts.readable(ReplicaSet, namespace)
-    return [_annotate(each, expect) for each in known if each.replicas and owners & set(each.owners)]
+    wanted = (each for each in known if each.replicas and owners & set(each.owners))
+    return [_annotate(each, expect) for each in wanted if not missing or each.existing < each.replicas]
 
 
 def _annotate(each: ReplicaSet, expect: str) -> Action:

@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.node_states import NodeState, node_state
-from checks.model.commands import alternatives, az_aks, change, disrupt, inspect, quoted
+from checks.model.commands import alternatives, az_aks, change, disrupt, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence
 from checks.model.raw_values import text
 
+RUN_COMMAND = "https://learn.microsoft.com/azure/virtual-machines/run-command-overview"
 AUTO_REPAIR = "https://learn.microsoft.com/azure/aks/node-auto-repair"
 _SCALE_SET = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Compute/"
@@ -107,6 +109,44 @@ def replace_machines(
         AUTO_REPAIR,
         expect,
     )
+
+
+def move_pods(nodes: Sequence[str], pods: Sequence[Pod], url: str) -> Action:
+    """Cordon nodes on which pods serve nothing, and delete these pods: no connection is closed."""
+    names, where = " and ".join(each.name for each in pods), " and ".join(nodes)
+    delete = kubectl("delete", "pod", *(each.name for each in pods), namespace=pods[0].namespace)
+    get = "get" if len(nodes) > 1 else "gets"
+    one = len(pods) == 1
+    return change(
+        f"Move {names} to another node: {where} {get} no new pods meanwhile",
+        f"{kubectl('cordon', *nodes)} && {delete}",
+        url,
+        f"the new pod{' is' if one else 's are'} Ready on {'another node' if one else 'other nodes'}",
+    )
+
+
+def request_from_machine(node: Node, url: str, expect: str) -> list[Action]:
+    """Request a URL from the machine of a node, without a pod; no action if the machine is not known.
+
+    A node without its images cannot start a pod for the test.
+    """
+    sets, single = _machines([node])
+    kind, named = ("vm", ("--ids", *single)) if single else ("vmss", ())
+    for key, instances in sets.items():
+        named = (*_scale_set_options(key), "--instance-id", instances[0])
+    if not named:
+        return []
+    script = ("--command-id", "RunShellScript", "--scripts", f"curl -sSI -m 10 {url}")
+    answer = ("--query", "value[0].message", "--output", "tsv")
+    return [
+        change(
+            f"Request {url} from the machine of {node.name}, which shows the error",
+            quoted("az", kind, "run-command", "invoke", *named, *script, *answer),
+            RUN_COMMAND,
+            expect,
+            undo="nothing to take back: the script only reads",
+        )
+    ]
 
 
 def _machine_command(verb: str, nodes: Iterable[Node]) -> str:

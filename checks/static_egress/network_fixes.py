@@ -6,6 +6,7 @@ from checks.facts.nodes import Node
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import NodeStep, SandboxCause
+from checks.kubernetes.node_shell import on_node
 from checks.model.commands import KEGTS, SEGDOC, az_aks, change, disrupt, kubectl
 from checks.model.findings import Action
 from checks.static_egress.components import cni_manager_on
@@ -13,8 +14,6 @@ from checks.static_egress.machine_fixes import new_machines
 from checks.static_egress.network_failures import NetworkFailure
 from checks.static_egress.prefixes import parse_cidr
 from checks.static_egress.procedures import patch_spec
-
-_DEBUG_IMAGE = "mcr.microsoft.com/azurelinux/busybox:1.36"
 
 
 def network_fixes(facts: Facts, group: Sequence[NetworkFailure]) -> list[Action]:
@@ -111,12 +110,10 @@ def _newer_images(facts: Facts, nodes: Sequence[str]) -> list[Action]:
 
 def _enable_ipv6(node: str) -> Action:
     """Set the kernel's default again; a new machine of AKS has it."""
-    debug = ("debug", f"node/{node}", "-it", f"--image={_DEBUG_IMAGE}", "--profile=sysadmin", "--")
-    sysctl = ("chroot", "/host", "sysctl", "-w")
     settings = ("net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0")
     return change(
         f"Enable IPv6 in the kernel of {node}; the cluster itself stays IPv4",
-        kubectl(*debug, *sysctl, *settings),
+        on_node(node, "sysctl", "-w", *settings),
         SEGDOC,
         f"{_STARTS}. Remove the program that disables IPv6 on nodes",
         undo=f"the same command with disable_ipv6=1; then delete the pod node-debugger-{node}-… that each command leaves",

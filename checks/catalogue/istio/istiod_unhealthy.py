@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
+from checks.azure.node_outbound import NODE_PATH_READS
 from checks.engine.check import Because, check
-from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.istio_networking import ROOT_NAMESPACE
-from checks.facts.managed_cluster import ManagedCluster
-from checks.facts.nodes import Node
-from checks.facts.pods import Pod
+from checks.facts.logs import IstiodLog
 from checks.facts.view import Facts
-from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler, ReplicaSet
 from checks.istio.istiod_faults import IstiodFault, istiod_fault, roll_back
+from checks.istio.istiod_memory import DISCOVERY_READS
+from checks.kubernetes.creation_retries import retry_missing
 from checks.kubernetes.times_of_faults import condition_since
 from checks.model.commands import ADDON, SCALE, change, inspect, istiod_log, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
@@ -24,7 +24,15 @@ from checks.model.raw_values import text
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(ManagedCluster, AgentPool, Deployment, Node, Pod, HorizontalPodAutoscaler, Event),
+    reads=(
+        Deployment,
+        ReplicaSet,
+        HorizontalPodAutoscaler,
+        Event,
+        IstiodLog,
+        *NODE_PATH_READS,
+        *DISCOVERY_READS,
+    ),
     explains={
         "proxy-not-ready": Because(
             "without istiod a proxy gets neither configuration nor certificate", share="revision"
@@ -172,6 +180,7 @@ def _actions(facts: Facts, revision: str, fault: IstiodFault, exists: bool) -> l
     found = [
         *([listed] if exists else [inspect(others, kubectl("get", "deployments", namespace=ROOT_NAMESPACE))]),
         *fault.fixes,
+        *(retry_missing(facts, revision) if fault.fixes else []),
         *fault.looks,
     ]
     if exists and not fault.fixes:

@@ -9,6 +9,13 @@ from checks.facts.logs import LogText, ProxyLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.istio.istiod_connection import (
+    CONNECTION_READS,
+    IstiodConnection,
+    connection_evidence,
+    connection_steps,
+    istiod_connection,
+)
 from checks.knowledge.proxy_logs import LogLine, ProxyFault, Readiness, readiness, readiness_failures, why_not_ready
 from checks.kubernetes.times_of_faults import first_of, unready_since
 from checks.model.commands import TSG, change, disrupt, inspect, istiod_log, kubectl
@@ -53,7 +60,7 @@ class _Proxy:
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(Pod, Deployment, ProxyLog),
+    reads=(Pod, Deployment, ProxyLog, *CONNECTION_READS),
     explains={
         "gateway-pods-not-running": Because(
             "the kubelet does not mark a pod as ready while its proxy is not ready", share="pod"
@@ -134,6 +141,8 @@ def _finding(facts: Facts, group: list[_Proxy]) -> Observation:
     names = ", ".join(each.pod.key[0] + "/" + each.pod.name for each in group)
     what = f"Pod {names} is" if len(group) == 1 else f"Pods {names} are"
     evidence = [line for each in group for line in _evidence(each)]
+    between = _connection(facts, group, cause)
+    evidence += connection_evidence(facts, between) if between is not None else ()
     about = [Involved("pod", f"{each.pod.namespace}/{each.pod.name}") for each in group]
     about += [Involved("revision", each.pod.revision) for each in group if each.pod.revision]
     summary = f"{what} not ready: {cause.meaning}."
@@ -144,13 +153,13 @@ def _finding(facts: Facts, group: list[_Proxy]) -> Observation:
             f"{summary[:-1]}; the proxy started less than {_STARTING.seconds} seconds ago.",
             subject=subject,
             evidence=evidence,
-            actions=_actions([each.pod for each in group], cause)[:1],
+            actions=_actions(facts, group, cause, None)[:1],
             about=about,
             severity=Severity.DEGRADES,
             pending=not any(pod.ready for pod in facts.pods()),
             since=since,
         )
-    actions = _actions([each.pod for each in group], cause)
+    actions = _actions(facts, group, cause, between)
     return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about, since=since)
 
 
@@ -176,7 +185,15 @@ def _evidence(proxy: _Proxy) -> Iterator[Evidence]:
             yield Evidence(proxy.log.ref, row.meaning, line.message.replace("\t", " "))
 
 
-def _actions(pods: Sequence[Pod], cause: LogLine) -> list[Action]:
+def _connection(facts: Facts, group: Sequence[_Proxy], cause: LogLine) -> IstiodConnection | None:
+    """The connection to a ready istiod, if that is what the log lacks."""
+    if cause.fault is not ProxyFault.ISTIOD_UNHEALTHY or not group[0].pod.revision:
+        return None
+    return istiod_connection(facts, [each.pod for each in group], [each.log for each in group if each.log is not None])
+
+
+def _actions(facts: Facts, group: Sequence[_Proxy], cause: LogLine, between: IstiodConnection | None) -> list[Action]:
+    pods = [each.pod for each in group]
     pod = pods[0]
     found = [
         inspect(
@@ -200,6 +217,8 @@ def _actions(pods: Sequence[Pod], cause: LogLine) -> list[Action]:
         found.append(
             inspect("Show the configuration that the proxy rejected", istiod_log(rev, f"ACK ERROR|{pod.name}"))
         )
+    if between is not None:
+        return [*found, *connection_steps(facts, between)]
     if cause.fault is not None:  # a new pod has the same fault
         return [*found, *([change(cause.fix[0].upper() + cause.fix[1:])] if cause.fix else [])]
     log = kubectl("logs", pod.name, "-c", "istio-proxy", namespace=pod.namespace)
