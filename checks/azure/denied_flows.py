@@ -11,7 +11,7 @@ from itertools import chain
 from checks.azure.flow_ends import INTERNET, FlowEnd, Match, is_tag, prefixes_match, tag_match
 from checks.azure.network import allow_flow, flow_decision, list_rules, rule_evidence
 from checks.azure.outbound_destinations import OutboundDestination, names_of
-from checks.azure.security_rules import Flow, FlowDecision, unclear_value
+from checks.azure.security_rules import Flow, FlowDecision, decide, unclear_value
 from checks.azure.service_tag_actions import show_tags
 from checks.azure.used_addresses import egress_addresses
 from checks.facts.fact import Gap
@@ -19,6 +19,7 @@ from checks.facts.network_resources import Subnet
 from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.knowledge.network_requirements import NODES_PORT
 from checks.model.findings import Evidence, Observation, fail, unknown, warn
 
 
@@ -99,6 +100,21 @@ class DeniedFlows:
         return tuple(sorted({each.port for each in self.destinations}))
 
     @property
+    def _needed_by_nodes(self) -> str:
+        """The port of AKS itself, if the rule denies it to the Internet, too.
+
+        Source: https://learn.microsoft.com/azure/aks/outbound-rules-control-egress.
+        """
+        if NODES_PORT in self.ports or self.flow.destination != INTERNET:
+            return ""
+        found = decide(self.group, replace(self.flow, ports=range(NODES_PORT, NODES_PORT + 1)))
+        return (
+            str(NODES_PORT)
+            if (found.rule and found.rule.name) == self.rule.name and not (found.exceptions or found.unclear)
+            else ""
+        )
+
+    @property
     def _tags(self) -> tuple[str, ...]:
         """The service tags of the rule that can contain an address of the destinations."""
         hosts = [each.host for each in self.destinations if each.host]
@@ -119,6 +135,12 @@ class DeniedFlows:
         ]
         ports = " ".join(map(str, self.ports))
         allow = allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=ports)
+        if nodes := self._needed_by_nodes:
+            allow = replace(
+                allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=f"{ports} {nodes}"),
+                expect="the rule applies within a minute; diagnose again. The gateway nodes need TCP 443 "
+                "for Microsoft's registry and the API server",
+            )
         actions = [list_rules(self.group), allow]
         packets = f"TCP {shown} from the gateway nodes{self.source.share} to {names}"
         by = f"rule {self.rule.name} of {self.group.ref}, {self.owner.resource}"

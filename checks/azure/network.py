@@ -147,6 +147,26 @@ def allow_flow(
     )
 
 
+def remove_rule(group: NetworkSecurityGroup, rule: SecurityRule, expect: str) -> Action:
+    """The action that deletes a rule; its undo command creates the rule with the same values."""
+    named = (*_named(group), "--name", rule.name)
+    values = [
+        *("--priority", str(rule.priority), "--direction", rule.direction, "--access", rule.access),
+        *("--protocol", rule.protocol or "*"),
+        *("--source-address-prefixes", *(rule.sources or ("*",))),
+        *("--source-port-ranges", *(rule.source_ports or ("*",))),
+        *("--destination-address-prefixes", *(rule.destinations or ("*",))),
+        *("--destination-port-ranges", *(rule.destination_ports or ("*",))),
+    ]
+    return change(
+        f"Delete rule {rule.name} of {group.ref}",
+        quoted("az", "network", "nsg", "rule", "delete", *named),
+        FW,
+        expect,
+        undo=quoted("az", "network", "nsg", "rule", "create", *named, *values),
+    )
+
+
 def _rule_line(rule: SecurityRule) -> str:
     return (
         f"priority {rule.priority}: {rule.access} {rule.protocol or '*'} from {', '.join(rule.sources) or '*'} "

@@ -18,9 +18,11 @@ from checks.azure.used_addresses import RunningNodes, UsedAddress, node_addresse
 from checks.azure.user_routes import UserRoute, user_routes
 from checks.facts.fact import Gap
 from checks.facts.network_resources import RouteTable, Subnet
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import FW, change, quoted
+from checks.kubernetes.node_fixes import move_pods
+from checks.model.commands import FW, alternatives, change, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, unknown, warn
 
 
@@ -43,6 +45,8 @@ class TunnelRoute:
     """The only address to which the packets go, if it is known."""
     nodes: tuple[UsedAddress, ...] = ()
     """The affected nodes, unless all nodes of a subnet are."""
+    pods: tuple[Pod, ...] = ()
+    """The gateway's pods on these nodes, if others of its pods are on nodes that are not affected."""
     hidden: Gap | None = None
     """The failed read that hides whether tunnels of the gateway's pods are in this part."""
 
@@ -61,7 +65,8 @@ class TunnelRoute:
             return unknown(summary, subject=table.ref, evidence=evidence, actions=[route.show()], reason=reason)
         if route.drops and self.certain and not self.part:
             summary = f"{self.tunnels} are dropped: {by} ({self.source.ref})."
-            actions = [route.show(), route.removal(_EXPECT)]
+            moves = [move_pods(sorted({each.node for each in self.pods}), self.pods, FW)] if self.pods else []
+            actions = [route.show(), route.owner(), *alternatives(route.removal(_EXPECT), *moves)]
             if self.blocks:
                 return fail(summary, subject=table.ref, evidence=evidence, actions=actions)
             return warn(summary, subject=table.ref, evidence=evidence, actions=actions, severity=Severity.DEGRADES)
@@ -199,7 +204,9 @@ def _of_pods(
             yield replace(found, tunnels=where, blocks=False, nodes=nodes)
     elif names and (not whole or len(of_pods) < len(names)):
         where = packets.format(f"{len(of_pods)} of {len(names)} nodes with pods of the gateway")
-        yield replace(found, tunnels=where, nodes=of_pods)
+        concerned = {each.node for each in of_pods}
+        pods = tuple(each for each in running.pods if each.node in concerned) if concerned < names else ()
+        yield replace(found, tunnels=where, nodes=of_pods, pods=pods)
     elif whole:
         yield found
     else:

@@ -43,6 +43,8 @@ class RunningNodes:
 
     names: frozenset[str] = frozenset()
     gap: Gap | None = None
+    pods: tuple[Pod, ...] = ()
+    """The pods of the gateway that have a node."""
 
 
 def running_nodes(facts: Facts) -> RunningNodes:
@@ -50,7 +52,8 @@ def running_nodes(facts: Facts) -> RunningNodes:
     for kind in (Pod, Deployment):
         if (gap := facts.gap(kind, facts.gateway.namespace)) is not None:
             return RunningNodes(gap=gap)
-    return RunningNodes(frozenset(pod.node for pod in facts.pods() if pod.node))
+    pods = tuple(pod for pod in facts.pods() if pod.node)
+    return RunningNodes(frozenset(pod.node for pod in pods), pods=pods)
 
 
 def node_addresses(facts: Facts, subnet: Subnet) -> tuple[UsedAddress, ...] | Gap | None:

@@ -91,6 +91,19 @@ class UserRoute:
             expect,
         )
 
+    def owner(self) -> Action:
+        """The action that shows who set the route, and the tags of its table."""
+        where = ("--subscription", self.table.subscription) if self.table.subscription else ()
+        named = ("--resource-group", self.table.resource_group, "--name", self.table.name, *where)
+        tags = quoted("az", "network", "route-table", "show", *named, "--query", "tags", "-o", "json")
+        log = ("--resource-id", self.table.id, *where, "--offset", "90d", "--query", _CALLERS, "-o", "table")
+        return inspect(
+            f"Show the tags of {self.table.ref} and who changed it in the last 90 days",
+            f"{tags} && {quoted('az', 'monitor', 'activity-log', 'list', *log)}",
+            FW,
+            f"an owner, who must agree to the next step: route {self.name} may drop the packets on purpose",
+        )
+
     def removal(self, expect: str) -> Action:
         """The action that removes the route."""
         return change(
@@ -103,6 +116,10 @@ class UserRoute:
     def _named(self) -> tuple[str, ...]:
         where = ("--subscription", self.table.subscription) if self.table.subscription else ()
         return ("--resource-group", self.table.resource_group, "--route-table-name", self.table.name, *where)
+
+
+_CALLERS = "[].{time:eventTimestamp,caller:caller,operation:operationName.localizedValue}"
+"""The columns of the activity log that name a person or program."""
 
 
 def default_route(table: RouteTable) -> UserRoute | None:

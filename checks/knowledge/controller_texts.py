@@ -149,6 +149,13 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         "Fix the Azure error after the colon",
     ),
     _row(
+        r"failed to (parse/)?delete (managed )?public ip prefix.*(context deadline exceeded|timed? ?out)",
+        "Azure needs more time for the deletion of the prefix",
+        None,
+        "Wait until the deletion ends by itself: the controller repeats it",
+        waiting=True,
+    ),
+    _row(
         r"failed to (parse/)?delete (managed )?public ip prefix|failed to parse managed public ip prefix",
         "the prefix is still attached",
         None,

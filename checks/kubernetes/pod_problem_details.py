@@ -11,7 +11,7 @@ from checks.knowledge.pull_errors import NO_SUCH_IMAGE
 from checks.knowledge.sandbox_errors import sandbox_failure
 from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
-from checks.kubernetes.pod_problems import RESTARTS, PodProblem
+from checks.kubernetes.pod_problems import RESTARTS, PodProblem, awaits_network
 from checks.kubernetes.scheduling_fixes import scheduling_fixes
 from checks.model.commands import SCALE, TSG, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence
@@ -88,7 +88,7 @@ def _fixes(facts: Facts, problem: PodProblem, pod: Pod) -> list[Action]:
     """The fix of the reason that an event, the scheduler or a termination reports."""
     obstacle, _ = start_obstacle_of(facts, pod)
     if obstacle is not None:
-        return [*_newer_image(facts, pod, obstacle.meaning), change(obstacle.fix, expect=_AGAIN)]
+        return _newer_image(facts, problem, obstacle.meaning) or [change(obstacle.fix, expect=_AGAIN)]
     if problem.reason == "Unschedulable" and (fixes := scheduling_fixes(facts, problem)):
         return fixes
     if problem.reason == OUT_OF_MEMORY and pod.deployment:
@@ -98,10 +98,20 @@ def _fixes(facts: Facts, problem: PodProblem, pod: Pod) -> list[Action]:
     return [change(problem.fix, expect=_AGAIN)] if problem.fix else []
 
 
-def _newer_image(facts: Facts, pod: Pod, meaning: str) -> list[Action]:
-    """Let AKS set the image again, if its registry does not have the one that istiod injected."""
-    if meaning != NO_SUCH_IMAGE or not pod.deployment:
+def _newer_image(facts: Facts, problem: PodProblem, meaning: str) -> list[Action]:
+    """Let AKS set the image again, if its registry does not have the one that istiod injected.
+
+    The new pods must not be placed on a node on which pods of the gateway get no network.
+    """
+    pods = problem.pods
+    if meaning != NO_SUCH_IMAGE or not pods[0].deployment:
         return []
+    namespace, names = pods[0].namespace, [each.name for each in pods]
+    waiting = {each.node for each in facts.readable(Pod, namespace) if each.deployment and awaits_network(each)}
+    avoided = sorted(waiting - {each.node for each in pods})
+    delete = kubectl("delete", "pod", *names, namespace=namespace)
+    serve, its = ("serves", "its replacement gets") if len(names) == 1 else ("serve", "their replacements get")
+    meanwhile = f"; {' and '.join(avoided)}, where pods get no network, gets no new pods" if avoided else ""
     return [
         change(
             "Reconcile the cluster: AKS then sets an image of the add-on that its registry has",
@@ -109,10 +119,11 @@ def _newer_image(facts: Facts, pod: Pod, meaning: str) -> list[Action]:
             expect="the control plane of the mesh injects another image; the next step creates pods with it",
         ),
         change(
-            f"Delete {pod.name}, which serves nothing: its replacement gets the new image",
-            kubectl("delete", "pod", pod.name, namespace=pod.namespace),
+            f"Delete {' and '.join(names)}, which {serve} nothing: {its} the new image{meanwhile}",
+            f"{kubectl('cordon', *avoided)} && {delete}" if avoided else delete,
             TSG,
-            "the new pod is Ready within a minute",
+            "the new pods are Ready within a minute. If they have the same image, open a support request: AKS publishes and "
+            "sets it",
         ),
     ]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from checks.facts.namespaces import ResourceQuota
 from checks.facts.view import Facts
-from checks.facts.workloads import Deployment
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
 from checks.kubernetes.ownership import with_owner
 from checks.model.commands import change, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence
@@ -26,21 +26,24 @@ _SURGE = 4
 
 
 def raise_quotas(facts: Facts, message: str, deployments: Iterable[Deployment]) -> list[Action]:
-    """Patch each quota of the namespace to admit the missing pods, and one more for a rollout.
+    """Patch each quota of the namespace to admit the most pods that the autoscalers allow, and those of a rollout.
 
-    The numbers are those of the quotas' status, otherwise those of the refusal. Requires ResourceQuota declared.
+    The numbers are those of the quotas' status, otherwise those of the refusal. Requires ResourceQuota and
+    HorizontalPodAutoscaler declared.
     """
     wanted = tuple(deployments)
-    pods = room_needed(wanted)
+    pods = room_needed(wanted, facts.readable(HorizontalPodAutoscaler, facts.gateway.namespace))
     pod = pod_resources(wanted)
     quotas = facts.readable(ResourceQuota, facts.gateway.namespace)
     found = [fix for each in quotas if (fix := raise_quota(each, pod, pods)) is not None]
     return found or raise_from_message(facts.gateway.namespace, message, pods)
 
 
-def room_needed(deployments: Iterable[Deployment]) -> int:
-    """The number of missing pods, and of those that a rollout adds."""
-    return sum(max(each.replicas - each.existing, 0) - (-each.replicas // _SURGE) for each in deployments) or 1
+def room_needed(deployments: Iterable[Deployment], scalers: Iterable[HorizontalPodAutoscaler] = ()) -> int:
+    """The number of missing pods, up to the maximum of an autoscaler, and of those that a rollout adds."""
+    most = {each.target: each.maximum for each in scalers}
+    wanted = ((each, max(each.replicas, most.get(("Deployment", each.name), 0))) for each in deployments)
+    return sum(max(count - each.existing, 0) - (-count // _SURGE) for each, count in wanted) or 1
 
 
 def raise_quota(quota: ResourceQuota, pod: Mapping[str, Decimal], pods: int) -> Action | None:
@@ -75,7 +78,7 @@ def _patch(namespace: str, name: str, hard: Mapping[str, str], title: str) -> Ac
     patch = json.dumps({"spec": {"hard": dict(hard)}})
     command = kubectl("patch", "resourcequota", name, "--type", "merge", "-p", patch, namespace=namespace)
     expect = "the ReplicaSet creates the pods at its next attempt, within 17 minutes"
-    return change(f"{title} (room for the missing pods and a rollout)", command, expect=expect)
+    return change(f"{title} (room for all pods of the Deployment and a rollout)", command, expect=expect)
 
 
 def pod_resources(deployments: Iterable[Deployment]) -> dict[str, Decimal]:

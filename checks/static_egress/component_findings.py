@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from checks.azure.node_outbound import with_node_path
 from checks.facts.events import Event
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
@@ -140,6 +141,7 @@ def _actions(facts: Facts, component: Component, faults: list[NodeFault]) -> lis
     missing = all(each.pod is None for each in faults)
     refused, _ = _refusals(facts, component) if missing else ([], [])
     fixes = [] if refused else component_fixes(facts, component, faults)
+    fixes = with_node_path(facts, fixes, [each.node for each in faults])
     replaced = any("delete-machines" in each.command for each in fixes)
     back = returned_nodes(facts, component, down) if fixes and not replaced else []
     return [*moved_pods(facts, component, down), *fixes, *back, *looks]

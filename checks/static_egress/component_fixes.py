@@ -19,9 +19,7 @@ from checks.model.commands import (
     az_aks,
     change,
     disrupt,
-    inspect,
     kubectl,
-    quoted,
     restart,
 )
 from checks.model.findings import Action
@@ -31,6 +29,7 @@ from checks.static_egress.components import NAMESPACE, Component
 from checks.static_egress.egress_addresses import RESTORING_KUBERNETES
 from checks.static_egress.gateway_nodes import configure_again
 from checks.static_egress.machine_fixes import new_machines
+from checks.static_egress.metadata_service import IMDS, is_denied, metadata_steps
 from checks.static_egress.pool_fixes import node_image_fixes
 from checks.static_egress.prefixes import capacity
 
@@ -40,7 +39,8 @@ _READY = "its pods are Ready"
 def component_fixes(facts: Facts, component: Component, faults: Sequence[NodeFault]) -> list[Action]:
     """The steps for the faults of a component, each once.
 
-    Requires Node, Pod, Deployment, AgentPool, ManagedCluster and StaticGatewayConfiguration declared.
+    Requires Node, Pod, Deployment, AgentPool, ManagedCluster and StaticGatewayConfiguration declared; if no pod is ready, also
+    Subnet and NetworkSecurityGroup.
     """
     if component.namespace != NAMESPACE:
         return _sentences(component, [each for each in faults if each.fix])  # the open-source operator
@@ -74,7 +74,9 @@ def _steps(  # noqa: PLR0911 - one return for each kind
         case FixKind.RECONCILE:
             return reconcile_components(facts, component, faults)
         case FixKind.NEW_MACHINE:
-            return [*_shared_cause(facts, component, faults), *new_machines(facts, [each.node for each in faults])]
+            nodes = [each.node for each in faults]
+            first = metadata_steps(facts, nodes) if _is_shared(component, faults) else []
+            return first if first and is_denied(facts, nodes) else [*first, *new_machines(facts, nodes)]
         case FixKind.NEWER_OPERATOR:
             why = "whose operator supports a gateway node pool in another subnet"
             return [newer_components(facts, RESTORING_KUBERNETES, why, _READY)]
@@ -93,31 +95,9 @@ def _steps(  # noqa: PLR0911 - one return for each kind
             return _sentences(component, faults)
 
 
-_IMDS = "169.254.169.254"
-_DENIED_IMDS = (
-    "[].{nsg:name,group:resourceGroup,"
-    "rules:securityRules[?destinationAddressPrefix=='AzurePlatformIMDS' && access=='Deny'].name} | [?rules[0]]"
-)
-
-
-def _shared_cause(facts: Facts, component: Component, faults: Sequence[NodeFault]) -> list[Action]:
-    """The look for a cause that all nodes share, if none reaches the metadata service.
-
-    New machines do not end a cause that all of them share. A security group reaches this address only with the service tag
-    (https://learn.microsoft.com/azure/virtual-network/service-tags-overview).
-    """
-    if any(pod.ready for pod in component.pods.values()) or not any(_IMDS in each.fix for each in faults):
-        return []
-    subscription = f" {quoted('--subscription', facts.cluster.subscription)}" if facts.cluster.subscription else ""
-    return [
-        inspect(
-            "List the rules of network security groups that deny the metadata service to every node",
-            f"az network nsg list{subscription} {quoted('--query', _DENIED_IMDS)} -o json",
-            KEGTS,
-            "a rule: delete it instead of the next step (`az network nsg rule delete`), and the daemons start by themselves. "
-            "No rule: a program on the machines blocks the address, and the next step gives machines without its settings",
-        )
-    ]
+def _is_shared(component: Component, faults: Sequence[NodeFault]) -> bool:
+    """Whether no node reaches the metadata service, so that all of them may share the cause."""
+    return not any(pod.ready for pod in component.pods.values()) and any(IMDS in each.fix for each in faults)
 
 
 def reconcile_components(facts: Facts, component: Component, faults: Sequence[NodeFault]) -> list[Action]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.kubernetes.node_fixes import move_pods
 from checks.kubernetes.pod_problems import awaits_network
 from checks.model.commands import SEGDOC, change, kubectl
 from checks.model.findings import Action
@@ -16,7 +17,7 @@ def moved_pods(facts: Facts, component: Component, nodes: Iterable[str]) -> list
 
     They serve nothing, so no connection is closed. No action if no other node has a working cni-manager.
     """
-    return [_move(node, waiting) for node, waiting in _waiting(facts, component, nodes).items()]
+    return [move_pods([node], waiting, SEGDOC) for node, waiting in _waiting(facts, component, nodes).items()]
 
 
 def returned_nodes(facts: Facts, component: Component, nodes: Iterable[str]) -> list[Action]:
@@ -44,14 +45,3 @@ def _waiting(facts: Facts, component: Component, nodes: Iterable[str]) -> dict[s
 def _working(facts: Facts, component: Component) -> set[str]:
     ready = {node for node, pod in component.pods.items() if pod.ready}
     return {each.name for each in facts.all(Node) if each.name in ready and each.ready and each.mode != "gateway"}
-
-
-def _move(node: str, pods: list[Pod]) -> Action:
-    names = " and ".join(pod.name for pod in pods)
-    delete = kubectl("delete", "pod", *(pod.name for pod in pods), namespace=pods[0].namespace)
-    return change(
-        f"Move {names} to another node: {node} gets no new pods meanwhile",
-        f"{kubectl('cordon', node)} && {delete}",
-        SEGDOC,
-        "the new pod is Ready on another node",
-    )

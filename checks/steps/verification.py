@@ -80,6 +80,8 @@ def _azure(verbs: tuple[str, ...], parameters: Parameters) -> str:
         return az_command(("aks", "show"), parameters_of_cluster(parameters), "--query", "serviceMeshProfile")
     if verbs[:2] == ("aks", "nodepool"):
         return az_command(("aks", "nodepool", "show"), parameters, *_STATE)
+    if verbs[1:2] == ("run-command",):
+        return ""
     if verbs[0] == "aks":
         return az_command(("aks", "show"), parameters_of_cluster(parameters), *_STATE)
     if verbs[:2] == ("role", "assignment"):

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
+from checks.azure.node_outbound import NODE_PATH_READS, with_node_path
 from checks.engine.check import Because, check
-from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
-from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
@@ -32,7 +31,7 @@ from checks.static_egress.network_failures import network_causes
     title="Pods of the gateway are not running",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
-    reads=(Pod, Deployment, ReplicaSet, Event, Node, AgentPool),
+    reads=(Pod, Deployment, ReplicaSet, Event, *NODE_PATH_READS),
     explains={
         "deployment-not-available": Because("a Deployment counts only pods that are ready", share="revision"),
         "service-not-provisioned": Because("only ready pods are endpoints of the Service", share="revision"),
@@ -104,7 +103,8 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
         *network_causes(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
-    actions, since = problem_actions(facts, problem), first_of(map(unready_since, pods))
+    actions = with_node_path(facts, problem_actions(facts, problem), [pod.node for pod in pods])
+    since = first_of(map(unready_since, pods))
     if serves or problem.starting:
         return warn(
             summary,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from checks.azure.node_outbound import NODE_PATH_READS
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
@@ -30,12 +31,10 @@ from checks.static_egress.components import Component, cni_manager, daemon
     reads=(
         DaemonSet,
         Pod,
-        Node,
+        *NODE_PATH_READS,
         Deployment,
         Event,
         StaticGatewayConfiguration,
-        AgentPool,
-        ManagedCluster,
         CniManagerLog,
         GatewayDaemonLog,
     ),
