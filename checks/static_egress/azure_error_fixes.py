@@ -111,13 +111,14 @@ def _exempt(facts: Facts, assignment: PolicyAssignment) -> Action:
     )
 
 
-def exempt_listed_assignment(facts: Facts) -> Action:
-    """Exempt the node resource group from an assignment that its reader has found."""
+def exempt_listed_assignment(facts: Facts, listed: str) -> Action:
+    """Exempt the node resource group from the assignment that a command prints."""
     return exempt_node_resources(
         facts,
-        "from that assignment (only if one is listed)",
-        '"${ASSIGNMENT:?ID of the policy assignment}"',
-        f"the policy changes no resource of the cluster's nodes any more. {_owner_agrees('')}",
+        "from the first listed assignment (only if one is listed)",
+        f'"$({listed})"',
+        "within 30 minutes the policy changes no resource of the cluster's nodes any more; wait that long before the next "
+        f"step. {_owner_agrees('')}",
     )
 
 

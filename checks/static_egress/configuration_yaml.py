@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import REPLACES, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.model.commands import quoted
 from checks.static_egress.prefixes import parse_cidr
 
 POOL_PLACEHOLDER = "GATEWAY_POOL"
@@ -72,17 +74,23 @@ def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
     ]
 
 
-OWN_RANGES = "Add the ranges of your virtual network to excludeCidrs, unless traffic to them has to use the gateway"
-"""The sentence about ranges that `new_manifest` does not know."""
+def own_ranges(facts: Facts) -> str:
+    """The sentence about ranges that `new_manifest` does not know. Requires AgentPool declared."""
+    networks = {each.subnet_id.rsplit("/", 2)[0] for each in facts.readable(AgentPool) if each.subnet_id}
+    show = ("--query", "addressSpace.addressPrefixes", "--output", "tsv")
+    shown = [quoted("az", "network", "vnet", "show", "--ids", each, *show) for each in sorted(networks)[:1]]
+    where = f" (`{shown[0]}`)" if shown else ""
+    return f"Add the other ranges of your virtual network{where} to excludeCidrs, unless traffic to them has to use the gateway"
 
 
 def new_manifest(facts: Facts, namespace: str, name: str, pool: str) -> str:
     """The YAML of a StaticGatewayConfiguration whose earlier fields are not known.
 
-    Its fields are written out, and it excludes the cluster's own pod and Service ranges. Requires ManagedCluster declared.
+    Its fields are written out, and it excludes the cluster's own pod and Service ranges, and the subnets of its nodes.
+    Requires ManagedCluster, AgentPool and Subnet declared.
     """
     lines = [*manifest_head(namespace, name, pool), "  defaultRoute: staticEgressGateway"]
-    if own := cluster_ranges(facts):
+    if own := list(dict.fromkeys([*cluster_ranges(facts), *_node_ranges(facts)])):
         lines += ["  excludeCidrs:", *(f"    - {yaml_string(each)}" for each in own)]
     return "\n".join(lines)
 
@@ -93,6 +101,12 @@ def cluster_ranges(facts: Facts) -> list[str]:
     given = (*cluster.pod_cidrs, *cluster.service_cidrs) if cluster is not None else ()
     own = (each for each in given if (found := parse_cidr(each)) is not None and found.version == 4)
     return list(dict.fromkeys(own))
+
+
+def _node_ranges(facts: Facts) -> list[str]:
+    """The address prefixes of the node pools' subnets, [] in a network that AKS manages."""
+    used = {each.subnet_id.lower() for each in facts.readable(AgentPool) if each.subnet_id}
+    return [prefix for each in facts.readable(Subnet) if each.id.lower() in used for prefix in each.prefixes]
 
 
 def pool_for(facts: Facts, named: str) -> str:

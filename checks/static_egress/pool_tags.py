@@ -65,6 +65,7 @@ _CHANGING = "policyDefinitionAction eq 'modify' or policyDefinitionAction eq 'ap
 Source: https://learn.microsoft.com/azure/governance/policy/concepts/effect-basics.
 """
 _ASSIGNED = "[].{assignment:policyAssignmentId,resource:resourceId}"
+_FIRST_ASSIGNED = "[0].policyAssignmentId"
 
 
 def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
@@ -72,6 +73,7 @@ def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
     group = cluster.node_resource_group if cluster is not None else ""
     where = quoted("--resource-group", group) if group else '--resource-group "$NODE_RESOURCE_GROUP"'
     subscription = f" {quoted('--subscription', facts.cluster.subscription)}" if facts.cluster.subscription else ""
+    listed = f"az policy state list {where}{subscription} {quoted('--filter', _CHANGING)}"
     query = f'[?tags."{POOL_TAG}"==\'{pool.name}\'].{{name:name,type:type,prefixSize:tags."{SIZE_TAG}"}}'
     return [
         inspect(
@@ -81,16 +83,33 @@ def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
         ),
         inspect(
             "List the policy assignments that change resources of the node resource group, such as their tags",
-            f"az policy state list {where}{subscription} {quoted('--filter', _CHANGING)} {quoted('--query', _ASSIGNED)} -o tsv",
+            f"{listed} {quoted('--query', _ASSIGNED)} -o tsv",
             KEGTS,
             "an assignment about tags removes the tag again after each update: exempt the node resource group from it first. "
             "If none is listed, only the update of the node pool is needed",
         ),
-        exempt_listed_assignment(facts),
+        exempt_listed_assignment(facts, f"{listed} {quoted('--query', _FIRST_ASSIGNED)} -o tsv"),
         change(
             f"Run an empty update of node pool {pool.name}, so that AKS writes its tags again",
             az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
             SEGDOC,
             f"the scale set or the VMs of {pool.name} have tag {SIZE_TAG}, and the controller assigns a prefix within minutes",
         ),
+        *_write_tag(pool, f"az resource list {where}{subscription}"),
+    ]
+
+
+def _write_tag(pool: AgentPool, listing: str) -> list[Action]:
+    """Write the tag of AKS by hand, if the update of the node pool has not."""
+    if pool.prefix_size is None:
+        return []
+    ids = quoted("--query", f"[?tags.\"{POOL_TAG}\"=='{pool.name}'].id")
+    return [
+        change(
+            f"Write tag {SIZE_TAG}={pool.prefix_size} on the resources of {pool.name}, if the update has not",
+            f"az resource tag --ids $({listing} {ids} -o tsv) --is-incremental --tags {SIZE_TAG}={pool.prefix_size}",
+            KEGTS,
+            "the resources have the tag with the node pool's prefix size, and the controller assigns a prefix within minutes",
+            undo="nothing to take back: AKS itself writes this tag with this value",
+        )
     ]

@@ -29,10 +29,10 @@ from checks.model.commands import (
 )
 from checks.model.findings import Action
 from checks.static_egress.configuration_yaml import (
-    OWN_RANGES,
     free_name,
     manifest_like,
     new_manifest,
+    own_ranges,
     pool_for,
     pool_note,
 )
@@ -284,14 +284,14 @@ def create_configuration(
     """Create a StaticGatewayConfiguration, and wait for its prefix.
 
     It is in the namespace of the gateway if none is given, and has the fields of `model`. If no node pool is in Gateway
-    mode, one is created first. A check that offers this reads StaticGatewayConfiguration, AgentPool and ManagedCluster.
+    mode, one is created first. A check that offers this reads StaticGatewayConfiguration, AgentPool, Subnet and ManagedCluster.
     """
     namespace = namespace or facts.gateway.namespace
     new = free_pool_name(facts, model.pool if model else "") if lacks_gateway_pool(facts) else ""
     pool = new or pool_for(facts, model.pool if model else "")
     copied = f" with the fields of {model.namespace}/{model.name}" if model else ""
     lines = manifest_like(model, name, pool, namespace) if model else new_manifest(facts, namespace, name, pool)
-    ranges = "" if model else f". {OWN_RANGES}"
+    ranges = "" if model else f". {own_ranges(facts)}"
     return (
         *((create_pool(facts, new),) if new else ()),
         change(

@@ -1,8 +1,18 @@
-"""The step that creates the objects of a gateway again, or writes its pod template again."""
+"""The steps that create the objects of a gateway again, or write its pod template again."""
+
+from dataclasses import replace
 
 from checks.facts.view import Facts
-from checks.model.commands import AZ_VERSION, change, enable_gateway, reconcile
-from checks.model.findings import Action
+from checks.model.commands import (
+    AZ_VERSION,
+    alternatives,
+    az_accepts,
+    change,
+    disable_gateway,
+    enable_gateway,
+    reconcile,
+)
+from checks.model.findings import Action, Effect
 
 
 def restore_gateway(facts: Facts, title: str, restores: str, url: str, expect: str) -> Action:
@@ -14,8 +24,34 @@ def restore_gateway(facts: Facts, title: str, restores: str, url: str, expect: s
     one of the profile. `title` is that of the first, `restores` says what AKS does in the second.
     """
     gateway = facts.gateway
-    if gateway.known and gateway.enabled and gateway.configuration:
-        otherwise = ". If this does not follow, disable the gateway and enable it again, which closes open connections"
-        return reconcile(facts.cluster, restores, url, f"{expect}{otherwise}")
+    if _is_enabled(facts):
+        return reconcile(facts.cluster, restores, url, expect)
     command = enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration)
     return change(f"{title} ({AZ_VERSION})", command, url, expect)
+
+
+def restore_objects(
+    facts: Facts, title: str, restores: str, url: str, expect: str, *, running: bool = False
+) -> list[Action]:
+    """`restore_gateway`, and instead of a reconcile without effect: disable the gateway and enable it again.
+
+    `running`: whether pods of the gateway run, whose connections that closes.
+    """
+    first = restore_gateway(facts, title, restores, url, expect)
+    gateway = facts.gateway
+    if not _is_enabled(facts) or not az_accepts(gateway.name):
+        return [first]
+    named = (facts.cluster, gateway.namespace, gateway.name)
+    closed = "; open connections are closed" if running else ""
+    anew = change(
+        f"Disable the gateway and enable it again, if they are still missing after that{closed} ({AZ_VERSION})",
+        f"{disable_gateway(*named)} && {enable_gateway(*named, gateway.configuration)}",
+        url,
+        expect,
+    )
+    return alternatives(first, replace(anew, effect=Effect.DISRUPTS) if running else anew)
+
+
+def _is_enabled(facts: Facts) -> bool:
+    gateway = facts.gateway
+    return gateway.known and gateway.enabled and bool(gateway.configuration)

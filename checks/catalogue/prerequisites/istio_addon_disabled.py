@@ -9,7 +9,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import ADDON, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
-from checks.static_egress.restored_gateways import restore_gateway
+from checks.static_egress.restored_gateways import restore_objects
 
 
 @check(
@@ -91,15 +91,13 @@ def _enable_gateway(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     if not gateway.configuration:
         return []
-    return [
-        restore_gateway(
-            facts,
-            f"Enable {gateway.ref} again",
-            f"restores the objects of {gateway.ref}",
-            ADDON,
-            "its Deployment and Service exist after a few minutes",
-        )
-    ]
+    return restore_objects(
+        facts,
+        f"Enable {gateway.ref} again",
+        f"restores the objects of {gateway.ref}",
+        ADDON,
+        "its Deployment and Service exist after a few minutes",
+    )
 
 
 def _listed(revisions: tuple[str, ...]) -> str:

@@ -6,13 +6,14 @@ from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
-from checks.static_egress.configuration_yaml import OWN_RANGES, new_manifest, pool_for, pool_note
+from checks.static_egress.configuration_yaml import new_manifest, own_ranges, pool_for, pool_note
 from checks.static_egress.new_pools import create_pool
 
 _DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
@@ -27,7 +28,7 @@ _PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
     hop="static egress",
     article=("PRE-2",),
     scope=Scope.CLUSTER,
-    reads=(ManagedCluster, StaticGatewayConfiguration, DaemonSet, AgentPool),
+    reads=(ManagedCluster, StaticGatewayConfiguration, DaemonSet, AgentPool, Subnet),
     explains={
         "static-egress-components-unhealthy": "AKS installs the DaemonSets with the feature, and removes them with it",
         "gateway-configuration-missing": "without the feature the StaticGatewayConfiguration CRD is not installed",
@@ -170,5 +171,5 @@ def _configurations(facts: Facts, cluster: ManagedCluster | None) -> Iterator[Ac
             kubectl_apply(new_manifest(facts, namespace, name, pool)),
             SEGDOC,
             "it gets a new egress IP prefix within five minutes, which every allow-list needs; then the pods start. "
-            + OWN_RANGES,
+            + own_ranges(facts),
         )

@@ -17,7 +17,7 @@ from checks.kubernetes.times_of_faults import condition_since
 from checks.model.commands import HOWTO, TSG, az_accepts, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
-from checks.static_egress.restored_gateways import restore_gateway
+from checks.static_egress.restored_gateways import restore_objects
 
 
 @check(
@@ -152,7 +152,7 @@ def _about(each: GatewayRevision) -> list[Involved]:
 def _provision(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
-    restore = restore_gateway(
+    restore = restore_objects(
         facts,
         "Enable the gateway again; the add-on then creates its Deployment",
         "creates the gateway's Deployment again",
@@ -160,7 +160,7 @@ def _provision(facts: Facts) -> list[Action]:
         "the Deployment exists after a few minutes",
     )
     return [
-        *([restore] if az_accepts(gateway.name) else []),
+        *(restore if az_accepts(gateway.name) else []),
         inspect(
             "List the Deployments of the namespace",
             kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),

@@ -6,13 +6,14 @@ from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
+from checks.facts.network_resources import Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import HOWTO, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
 from checks.model.raw_values import text
 from checks.static_egress.procedures import create_configuration
-from checks.static_egress.restored_gateways import restore_gateway
+from checks.static_egress.restored_gateways import restore_objects
 
 
 @check(
@@ -20,7 +21,7 @@ from checks.static_egress.restored_gateways import restore_gateway
     title="The gateway's namespace cannot be used",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
-    reads=(Namespace, AgentPool, StaticGatewayConfiguration, ManagedCluster),
+    reads=(Namespace, AgentPool, Subnet, StaticGatewayConfiguration, ManagedCluster),
     explains={
         "deployment-not-available": "the Deployment belongs in this namespace",
         "service-not-provisioned": "the Service belongs in this namespace",
@@ -72,7 +73,7 @@ def _create(facts: Facts) -> list[Action]:
             f"`{kubectl('get', 'namespace', name)}` lists it",
         ),
         *(create_configuration(facts, gateway.configuration) if gateway.configuration else ()),
-        restore_gateway(
+        *restore_objects(
             facts,
             "Enable the gateway again; the add-on then creates its Deployment and Service",
             "creates the gateway's Deployment and Service again",

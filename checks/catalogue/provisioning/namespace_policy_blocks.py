@@ -11,7 +11,7 @@ from checks.facts.events import Event
 from checks.facts.namespaces import Namespace, ResourceQuota
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.facts.workloads import Deployment, ReplicaSet
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler, ReplicaSet
 from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.knowledge.webhook_owners import GENERATED_POLICY
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
@@ -36,7 +36,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     title="A policy of the namespace blocks the gateway's pods",
     severity=Severity.BLOCKS,
     article=("PROV-2",),
-    reads=(Deployment, ReplicaSet, Pod, Event, Namespace, ResourceQuota),
+    reads=(Deployment, ReplicaSet, HorizontalPodAutoscaler, Pod, Event, Namespace, ResourceQuota),
     explains={
         "deployment-not-available": Because(
             "pods that the namespace does not admit are never created", share="revision"
@@ -153,7 +153,8 @@ def _used_up(facts: Facts) -> Iterator[Observation]:
     for quota in facts.in_namespace(ResourceQuota, facts.gateway.namespace):
         if evidence := spent_evidence(quota, pod):
             spent = ", ".join(each.field.removeprefix("status.used[").removesuffix("]") for each in evidence)
-            fix = raise_quota(quota, pod, room_needed(wanted))
+            scalers = facts.readable(HorizontalPodAutoscaler, quota.namespace)
+            fix = raise_quota(quota, pod, room_needed(wanted, scalers))
             yield warn(
                 f"{quota.ref} has no {spent} left for another gateway pod.",
                 subject=quota.ref,

@@ -11,7 +11,7 @@ from checks.kubernetes.service_endpoints import endpoint_actions, ready_endpoint
 from checks.kubernetes.service_selectors import patch_selector
 from checks.model.commands import HOWTO, TSG, az_accepts, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
-from checks.static_egress.restored_gateways import restore_gateway
+from checks.static_egress.restored_gateways import restore_objects
 
 PORTS = (80, 443, 15021)
 """The ports of the add-on's chart: HTTP, TLS and the status port.
@@ -129,14 +129,15 @@ def _selector_fixes(facts: Facts, service: Service) -> list[Action]:
 
 def _actions(facts: Facts) -> list[Action]:
     gateway = facts.gateway
-    restore = restore_gateway(
+    restore = restore_objects(
         facts,
         "Enable the gateway again; the add-on then restores its Service",
         "restores the gateway's Service",
         HOWTO,
         "the Service has a cluster IP and two ready endpoints after a few minutes",
+        running=True,
     )
-    return [*([restore] if az_accepts(gateway.name) else []), _show_service(facts)]
+    return [*(restore if az_accepts(gateway.name) else []), _show_service(facts)]
 
 
 def _show_service(facts: Facts) -> Action:

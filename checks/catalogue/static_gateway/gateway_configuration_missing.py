@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import Subnet
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
@@ -35,7 +36,7 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
     severity=Severity.BLOCKS,
     article=("SEG-1",),
     partly=("PRE-2",),
-    reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Pod),
+    reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Subnet, Pod),
     explains={
         "pod-network-setup-fails": Because(
             "the network of an annotated pod is set up from its StaticGatewayConfiguration", share="sandbox"

@@ -97,9 +97,9 @@ def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator
     if facts.gap(Event, configuration.namespace) is not None:
         return
     for event in current_errors(facts.events_on(configuration))[:3]:
-        yield Evidence(
-            configuration.ref, f"event {event.reason}", event_line(event.message), event_cause(event.message).meaning
-        )
+        meaning = event_cause(event.message).meaning
+        field = f"event {event.reason}" + (f" ({meaning})" if meaning else "")
+        yield Evidence(configuration.ref, field, event_line(event.message))
 
 
 def _actions(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:

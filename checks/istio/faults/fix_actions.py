@@ -23,7 +23,7 @@ def fix_actions(facts: Facts, host: str, proved: Proved) -> list[Action]:
         return shown
     expect = f"the route of requests to {host} leads through the gateway{f'; {fix.rest}' if fix.rest else ''}"
     url, title = fix.url or HOWTO, as_written(fix.title)
-    if fix.steps:
+    if fix.steps and not fix.changes:
         return [*shown, *fix.steps]
     if not fix.changes:
         return [*shown, change(title, "", url)]
@@ -39,7 +39,7 @@ def fix_actions(facts: Facts, host: str, proved: Proved) -> list[Action]:
         for each in proved.others
         for one in each.changes
     )
-    return [*shown, *alternatives(owned, *others, *fix.instead)]
+    return [*shown, *alternatives(owned, *others, *fix.instead), *fix.steps]
 
 
 def _changed_object(facts: Facts, changed: ObjectChange) -> KubernetesObject | None:

@@ -27,13 +27,13 @@ _MOST_HOSTS = 30
 def others_with_sidecars(facts: Facts, namespace: str, workload: str) -> str:
     """The clause about the other workloads of a namespace whose new pods get a sidecar too.
 
-    It is "" if there are none. Requires Pod declared.
+    Requires Pod declared.
     """
     if facts.gap(Pod, namespace):
         return "whether the namespace has other workloads without a sidecar is not checked"
     names = sorted({workload_of(each) for each in facts.in_namespace(Pod, namespace) if _gets_one(each)} - {workload})
     if not names:
-        return ""
+        return "no other workload of the namespace gets one"
     return f"new pods of {few_of(names)} get a sidecar too, at their next start"
 
 

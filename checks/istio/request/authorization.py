@@ -110,10 +110,7 @@ def matches_rule(rule: Raw, peer: DownstreamPeer, *, deny: bool) -> bool:
     operations = [mapping(each, "operation") for each in items(rule, "to")] or [{}]
     conditions = list(items(rule, "when"))
     if peer.request is None:
-        http = [_http_fields(each, _HTTP_SOURCES) for each in sources]
-        http += [_http_fields(each, _HTTP_OPERATIONS) for each in operations]
-        http += [[text(each, "key")] for each in conditions if text(each, "key").startswith("request.")]
-        if not deny and any(http):
+        if not deny and has_http_fields(rule):
             return False  # istiod drops an ALLOW rule that TCP cannot express
         sources = [_without(each, _HTTP_SOURCES) for each in sources]
         operations = [_without(each, _HTTP_OPERATIONS) for each in operations]
@@ -122,6 +119,15 @@ def matches_rule(rule: Raw, peer: DownstreamPeer, *, deny: bool) -> bool:
         any(all(_source(each, peer)) for each in sources)
         and any(all(_operation(each, peer)) for each in operations)
         and all(_condition(each, peer) for each in conditions)
+    )
+
+
+def has_http_fields(rule: Raw) -> bool:
+    """Whether a rule has fields that only HTTP requests have: istiod drops them on a TCP port."""
+    return (
+        any(_http_fields(mapping(each, "source"), _HTTP_SOURCES) for each in items(rule, "from"))
+        or any(_http_fields(mapping(each, "operation"), _HTTP_OPERATIONS) for each in items(rule, "to"))
+        or any(text(each, "key").startswith("request.") for each in items(rule, "when"))
     )
 
 

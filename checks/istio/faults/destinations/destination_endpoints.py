@@ -3,6 +3,7 @@
 Source: docs/domain/istio.md#serviceentry-resolution.
 """
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.destinations.entry_hop import EntryHop, entry_hop
 from checks.istio.fixes.entries import entry_for
 from checks.istio.fixes.fields import remove_field
+from checks.istio.fixes.gateways import pod_label
 from checks.istio.fixes.rules import server_for, virtual_service_for
 from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.request.outcome import Ending
-from checks.model.commands import ISTIO_WILDCARD
-from checks.model.findings import Evidence
+from checks.model.commands import ISTIO_LOG, ISTIO_WILDCARD, inspect, kubectl, quoted
+from checks.model.findings import Action, Evidence
 from checks.model.raw_values import labels, mapping, text
 from checks.model.route import HopName
 
@@ -112,8 +114,10 @@ class NotResolved(RouteFault):
                 route["destination"]["host"] = request.host
         own = Apply({**routes.manifest, "spec": spec})
         title = f"Declare {request.host} with DNS resolution, and route it by its own name"
-        rest = f"repeat the steps for every other name of {self.at.name.host} that clients call, which fails until then"
-        yield Fix(title, (entry_for(broken), own), rest=rest)
+        rest = (
+            f"repeat the steps for every other name of {self.at.name.host} that clients call (the last step lists them)"
+        )
+        yield Fix(title, (entry_for(broken), own), steps=(_called_names(broken, self.at.name.host),), rest=rest)
 
     def _endpoint(self) -> Iterator[Fix]:
         """One name that answers for all names, as Istio's page on wildcard hosts has it."""
@@ -127,6 +131,20 @@ class NotResolved(RouteFault):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.entry,)
+
+
+def _called_names(broken: BrokenRequest, wildcard: str) -> Action:
+    """List the names of a wildcard in the access logs of the gateway's pods."""
+    selector = ",".join(f"{key}={value}" for key, value in pod_label([e.proxy.labels for e in broken.gateways]).items())
+    words = ("logs", "-l", selector, "-c", "istio-proxy", "--tail=5000")
+    names = rf"[a-z0-9-]+(\.[a-z0-9-]+)*{re.escape(wildcard.removeprefix('*'))}\b"
+    logs = kubectl(*words, namespace=broken.facts.gateway.namespace)
+    return inspect(
+        f"List the names of {wildcard} that clients called, from the gateway's access log",
+        f"{logs} | grep -oE {quoted(names)} | sort | uniq -c",
+        ISTIO_LOG,
+        "each listed name needs the steps above; no line: the access log is off, or no client called since the last rotation",
+    )
 
 
 @dataclass(frozen=True, slots=True)

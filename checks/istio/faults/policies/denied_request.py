@@ -14,7 +14,7 @@ from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.gateway.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.policies.allowing_rules import allowing_rule, limits_requests
-from checks.istio.faults.policies.policy_changes import excluding, with_identities
+from checks.istio.faults.policies.policy_changes import excluding, has_no_effect_on_port, with_identities
 from checks.istio.faults.policies.policy_rules import needs_identity, unmatched
 from checks.istio.fixes.fields import name_for_host
 from checks.istio.fixes.gateways import owners_of, pod_label
@@ -208,6 +208,12 @@ class DeniedByRule(_Denied):
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         matching = [index for index, rule in enumerate(self.policy.rules) if self._matches(rule)]
         host, others = as_written(self.at.host), owners_of(self.policy, broken.facts.gateway.namespace)
+        if has_no_effect_on_port(self.policy, matching, self.at, self.peer):
+            change = excluding(self.policy, matching, self.at.host, self.peer, by_port=True)
+            title = (
+                f"Exclude port {self.peer.port} from {self.policy.ref}, on which its HTTP fields have no effect{others}"
+            )
+            yield Fix(title, (change,), ISTIO_EGW, rest="it also ends the denial of the other hosts of this port")
         change = excluding(self.policy, matching, self.at.host, self.peer)
         title = f"Exclude {host} from {self.policy.ref}, which still denies the rest{others}"
         yield Fix(title, (change,), ISTIO_EGW)

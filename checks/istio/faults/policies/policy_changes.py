@@ -12,28 +12,40 @@ from checks.istio.fixes.fields import json_pointer
 from checks.istio.fixes.rules import gateway_servers, name_in
 from checks.istio.mesh.objects.routing_rules import MESH, gateway_name
 from checks.istio.proxy.gateway_servers import GatewayServer
-from checks.istio.request.authorization import DownstreamPeer
+from checks.istio.request.authorization import DownstreamPeer, has_http_fields
 from checks.istio.request.client_request import as_written
 from checks.model.json_patches import unchanged
 from checks.model.raw_values import Raw, items, mapping, texts
 
 
-def excluding(policy: AuthorizationPolicy, matching: Iterable[int], host: str, peer: DownstreamPeer) -> MergePatch:
-    """A DENY policy whose rules at these positions do not match the host.
+def excluding(
+    policy: AuthorizationPolicy, matching: Iterable[int], host: str, peer: DownstreamPeer, *, by_port: bool = False
+) -> MergePatch:
+    """A DENY policy whose rules at these positions do not match the host, or nothing on the request's port.
 
     They deny the rest as before.
     """
     positions = set(matching)
     rules = [
-        _excluded(rule, as_written(host), peer) if at in positions else dict(rule)
+        _excluded(rule, as_written(host), peer, by_port) if at in positions else dict(rule)
         for at, rule in enumerate(policy.rules)
     ]
     return MergePatch(policy, {"spec": {"rules": rules}})
 
 
-def _excluded(rule: Raw, host: str, peer: DownstreamPeer) -> dict[str, Any]:
+def has_no_effect_on_port(
+    policy: AuthorizationPolicy, matching: Iterable[int], hop: GatewayHop, peer: DownstreamPeer
+) -> bool:
+    """Whether these rules are about HTTP requests, which the port of the connection never gets."""
+    servers = (each for each in gateway_servers(hop.broken) if _port(each) == hop.name.port)
+    if peer.request is not None or any(each.is_http for each in servers):
+        return False
+    return all(has_http_fields(policy.rules[index]) for index in matching)
+
+
+def _excluded(rule: Raw, host: str, peer: DownstreamPeer, by_port: bool) -> dict[str, Any]:
     """The rule with an exception: by authority, by SNI, or for plain TCP by port."""
-    if peer.request is None and peer.server_name:
+    if peer.request is None and peer.server_name and not by_port:
         exception = {"key": "connection.sni", "notValues": [as_written(peer.server_name)]}
         return {**rule, "when": [*items(rule, "when"), exception]}
     field, values = ("notPorts", [str(peer.port)]) if peer.request is None else ("notHosts", authorities(host))
