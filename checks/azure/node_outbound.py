@@ -1,4 +1,4 @@
-"""The steps that let nodes reach a host outside the cluster, with the nodes' subnet and next hop.
+"""The steps that let nodes reach a host, with their subnet and next hop.
 
 A rule of a security group that denies the connections is changed; what else blocks them is outside the facts.
 """
@@ -36,7 +36,7 @@ _TITLE = "Allow the nodes to reach "
 
 
 def with_node_path(facts: Facts, actions: Sequence[Action], names: Sequence[str]) -> list[Action]:
-    """The actions, of which those that let nodes reach hosts name the addresses and the next hop of these nodes.
+    """The actions, with the addresses and the next hop of nodes that do not reach a host.
 
     Requires NODE_PATH_READS declared; what was not read is left out.
     """
@@ -93,7 +93,7 @@ def _routes(facts: Facts, subnets: Sequence[Subnet]) -> Iterator[UserRoute]:
 
 
 def _path(facts: Facts, subnets: Sequence[Subnet]) -> Iterator[str]:
-    """Sentences about the way of connections out of the subnets: what decides, and what does not deny them."""
+    """The rules and routes that apply to connections out of the subnets, in sentences."""
     for subnet in subnets:
         table, group = route_table_of(facts, subnet), security_group_of(facts, subnet)
         routes = list(_routes(facts, [subnet]))

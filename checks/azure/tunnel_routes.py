@@ -46,7 +46,7 @@ class TunnelRoute:
     nodes: tuple[UsedAddress, ...] = ()
     """The affected nodes, unless all nodes of a subnet are."""
     pods: tuple[Pod, ...] = ()
-    """The gateway's pods on these nodes, if others of its pods are on nodes that are not affected."""
+    """The gateway's pods on these nodes, () if none of its pods is on another node."""
     hidden: Gap | None = None
     """The failed read that hides whether tunnels of the gateway's pods are in this part."""
 

@@ -1,4 +1,4 @@
-"""What lies between a gateway's proxies and istiod, which they do not reach on port 15012.
+"""The connection of a gateway's proxies to port 15012 of istiod, which does not answer.
 
 The facts exclude causes: NetworkPolicies, the security groups of the nodes' subnets, and the ranges outside the tunnel. What is
 left is shown by tests from the pod and from its node.
@@ -59,7 +59,9 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class IstiodConnection:
-    """The pods that do not reach istiod, istiod's pods, and the address that a proxy's log names ("" if none)."""
+    """The pods that do not reach istiod, and istiod's pods.
+
+    `service` is the address that a proxy's log names, "" if none."""
 
     pods: tuple[Pod, ...]
     istiods: tuple[Pod, ...]
@@ -72,7 +74,7 @@ class IstiodConnection:
 
 
 def istiod_connection(facts: Facts, pods: Sequence[Pod], logs: Iterable[LogText]) -> IstiodConnection | None:
-    """The connection of these pods to the ready istiod pods of their revision; None without one."""
+    """The connection of these pods to the ready istiods of their revision, None without one."""
     known = facts.readable(Pod, ROOT_NAMESPACE)
     of_revision = (each for each in known if each.labels.get("app") == "istiod" and each.revision == pods[0].revision)
     istiods = tuple(each for each in of_revision if each.ready and each.ip)
@@ -113,7 +115,7 @@ def connection_steps(facts: Facts, connection: IstiodConnection) -> list[Action]
 
 
 def _tests(connection: IstiodConnection) -> list[Action]:
-    """Connect from the network of a pod, then from its node; the answers name the part that drops packets."""
+    """Connect from the network of a pod, then from its node, and fix what drops packets."""
     pod, addresses = connection.pods[0], " ".join(connection.addresses)
     each = f"for each in {addresses}; do"
     ask = f"{each} nc -w 5 $each {ISTIOD_PORT} </dev/null && echo $each answers || echo $each: no answer; done"
@@ -194,7 +196,7 @@ def _configuration(facts: Facts) -> StaticGatewayConfiguration | None:
 
 
 def _outside(facts: Facts, connection: IstiodConnection, configuration: StaticGatewayConfiguration) -> list[str]:
-    """The ranges that keep all of istiod's addresses out of the tunnel; [] if one of them is in it."""
+    """The ranges that keep all of istiod's addresses out of the tunnel, [] if one is in it."""
     ranges = (*configuration.exclude_cidrs, *(_exceptions(facts) or ()))
     found = [containing(ranges, each) for each in connection.addresses]
     return list(dict.fromkeys(found)) if all(found) else []
@@ -209,7 +211,7 @@ def _exceptions(facts: Facts) -> tuple[str, ...] | None:
 
 
 def _exclude(facts: Facts, connection: IstiodConnection) -> list[Action]:
-    """Keep istiod's addresses out of the tunnel, in new pods; [] if they are, or if that is not known."""
+    """Keep istiod's addresses out of the tunnel, unless they are or that is not known."""
     configuration = _configuration(facts)
     if configuration is None or _exceptions(facts) is None or _outside(facts, connection, configuration):
         return []

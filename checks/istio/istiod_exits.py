@@ -15,7 +15,10 @@ from checks.model.findings import Action, Evidence
 
 @dataclass(frozen=True, slots=True)
 class LoggedExit:
-    """The error with which istiod exits: its meaning and fixes, "" and () if the error is not known."""
+    """The error with which istiod exits: its meaning and fixes.
+
+    They are "" and () if the error is not known.
+    """
 
     meaning: str
     evidence: tuple[Evidence, ...]

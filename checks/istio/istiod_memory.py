@@ -71,7 +71,7 @@ def shared_load(scaler: HorizontalPodAutoscaler) -> Action:
 
 
 def restricted_discovery(facts: Facts, revision: str) -> Iterator[Action]:
-    """Let istiod discover only the namespaces of the mesh; no action if it does, or if they are not known.
+    """Let istiod discover only the namespaces of the mesh, if they are known.
 
     Requires DISCOVERY_READS declared.
     """

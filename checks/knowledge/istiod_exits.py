@@ -23,7 +23,7 @@ class ExitFix(Enum):
 
 @dataclass(frozen=True, slots=True)
 class IstiodExit:
-    """An error, its meaning (after "the container exits repeatedly: "), and the kind of its fix."""
+    """An error, its meaning (after "the container exits repeatedly: "), and its fix."""
 
     pattern: re.Pattern[str]
     meaning: str
@@ -66,7 +66,7 @@ def exit_errors(log: LogText) -> tuple[Line, ...]:
 
 
 def istiod_exit(errors: tuple[Line, ...]) -> tuple[IstiodExit | None, Line]:
-    """The known exit of the most specific error, otherwise None and the last error. Requires an error."""
+    """The known exit with its error, otherwise None and the last error. Requires an error."""
     for row in _EXITS:
         for line in reversed(errors):
             if row.pattern.search(line.message):

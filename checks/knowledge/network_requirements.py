@@ -21,7 +21,9 @@ WEB_PORTS = (443, 80)
 """TCP ports that a gateway needs when the question names no host."""
 
 NODES_PORT = 443
-"""The TCP port that every node needs to the Internet: Microsoft's registry, the API server and Azure's APIs.
+"""The TCP port of the Internet that every node needs.
+
+It reaches Microsoft's registry, the API server and Azure's APIs.
 
 Source: AKS documentation, "Outbound network and FQDN rules for Azure Kubernetes Service (AKS) clusters".
 """

@@ -29,7 +29,7 @@ def retry_without_reason(facts: Facts, revision: str) -> list[Action]:
 
 
 def retry_missing(facts: Facts, revision: str) -> list[Action]:
-    """Make the ReplicaSets of a revision that lack pods try again, when what refused them is fixed.
+    """Make the ReplicaSets of a revision that lack pods try again, after the fix.
 
     Requires ReplicaSet declared.
     """

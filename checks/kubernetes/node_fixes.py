@@ -126,7 +126,7 @@ def move_pods(nodes: Sequence[str], pods: Sequence[Pod], url: str) -> Action:
 
 
 def request_from_machine(node: Node, url: str, expect: str) -> list[Action]:
-    """Request a URL from the machine of a node, without a pod; no action if the machine is not known.
+    """Request a URL from the machine of a node, without a pod, if the machine is known.
 
     A node without its images cannot start a pod for the test.
     """
@@ -144,7 +144,7 @@ def request_from_machine(node: Node, url: str, expect: str) -> list[Action]:
             quoted("az", kind, "run-command", "invoke", *named, *script, *answer),
             RUN_COMMAND,
             expect,
-            undo="nothing to take back: the script only reads",
+            undo="nothing to take back: the script changes nothing",
         )
     ]
 

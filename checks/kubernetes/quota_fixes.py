@@ -26,7 +26,7 @@ _SURGE = 4
 
 
 def raise_quotas(facts: Facts, message: str, deployments: Iterable[Deployment]) -> list[Action]:
-    """Patch each quota of the namespace to admit the most pods that the autoscalers allow, and those of a rollout.
+    """Patch each quota to admit the autoscalers' most pods, and those of a rollout.
 
     The numbers are those of the quotas' status, otherwise those of the refusal. Requires ResourceQuota and
     HorizontalPodAutoscaler declared.
@@ -40,7 +40,7 @@ def raise_quotas(facts: Facts, message: str, deployments: Iterable[Deployment]) 
 
 
 def room_needed(deployments: Iterable[Deployment], scalers: Iterable[HorizontalPodAutoscaler] = ()) -> int:
-    """The number of missing pods, up to the maximum of an autoscaler, and of those that a rollout adds."""
+    """The number of pods that are missing to the autoscaler's maximum, and of a rollout."""
     most = {each.target: each.maximum for each in scalers}
     wanted = ((each, max(each.replicas, most.get(("Deployment", each.name), 0))) for each in deployments)
     return sum(max(count - each.existing, 0) - (-count // _SURGE) for each, count in wanted) or 1

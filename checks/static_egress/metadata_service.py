@@ -1,4 +1,4 @@
-"""Why machines do not reach Azure's instance metadata service, and the steps before they are replaced.
+"""The steps for machines that do not reach Azure's metadata service, before new machines.
 
 New machines do not end a cause that all of them share. A security group denies this address only with the service tag
 AzurePlatformIMDS (https://learn.microsoft.com/azure/virtual-network/service-tags-overview).
@@ -62,7 +62,7 @@ def _denying_rules(facts: Facts, nodes: Sequence[str]) -> Iterator[tuple[Network
 
 
 def _unread_rules(facts: Facts) -> list[Action]:
-    """The look for such a rule in every group of the subscription, such as those of network interfaces."""
+    """List such rules in every group of the subscription, such as those of network interfaces."""
     where = ("--subscription", facts.cluster.subscription) if facts.cluster.subscription else ()
     query = f"[].securityRules[?destinationAddressPrefix=='{_TAG}' && access=='Deny'][].id"
     listed = quoted("az", "network", "nsg", "list", *where, "--query", query, "-o", "tsv")

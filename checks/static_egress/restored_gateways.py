@@ -33,7 +33,7 @@ def restore_gateway(facts: Facts, title: str, restores: str, url: str, expect: s
 def restore_objects(
     facts: Facts, title: str, restores: str, url: str, expect: str, *, running: bool = False
 ) -> list[Action]:
-    """`restore_gateway`, and instead of a reconcile without effect: disable the gateway and enable it again.
+    """`restore_gateway`, or instead disable the gateway and enable it again.
 
     `running`: whether pods of the gateway run, whose connections that closes.
     """

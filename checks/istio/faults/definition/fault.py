@@ -26,7 +26,7 @@ class Fix:
     changes: tuple[ObjectChange, ...] = ()
     url: str = ""
     steps: tuple[Action, ...] = ()
-    """Steps that no trial can prove, such as labels, restarts and Secrets, in their order, after the changes."""
+    """Steps after the changes that no trial can prove, such as labels, restarts and Secrets."""
     rest: str = ""
     """The clause about the work that the changes leave, "" if none."""
     instead: tuple[Action, ...] = ()

@@ -21,9 +21,9 @@ from checks.model.raw_values import Raw, items, mapping, texts
 def excluding(
     policy: AuthorizationPolicy, matching: Iterable[int], host: str, peer: DownstreamPeer, *, by_port: bool = False
 ) -> MergePatch:
-    """A DENY policy whose rules at these positions do not match the host, or nothing on the request's port.
+    """A DENY policy whose rules at these positions do not match the host.
 
-    They deny the rest as before.
+    `by_port`: they match nothing on the request's port. They deny the rest as before.
     """
     positions = set(matching)
     rules = [
@@ -36,7 +36,7 @@ def excluding(
 def has_no_effect_on_port(
     policy: AuthorizationPolicy, matching: Iterable[int], hop: GatewayHop, peer: DownstreamPeer
 ) -> bool:
-    """Whether these rules are about HTTP requests, which the port of the connection never gets."""
+    """Whether these rules match only HTTP requests, which the port never gets."""
     servers = (each for each in gateway_servers(hop.broken) if _port(each) == hop.name.port)
     if peer.request is not None or any(each.is_http for each in servers):
         return False
