@@ -24,7 +24,6 @@ _SECOND_CLUSTER = (
     "Create the workloads in aks1-overlay",
 )
 STEPS = {
-    "02": ["Declare www.github.com with DNS resolution", "Declare www.github.com with DNS resolution"],
     "07": [
         *["Route the TLS of applications for api.x.example through the gateway"] * 4,
         "Change the application to call",
@@ -66,6 +65,12 @@ STEPS = {
         "Wait until sgc has its egress IP prefix",
         "Delete node pool gwpool",
     ],
+    "02": [*["Declare www.github.com with DNS resolution"] * 2, "List the names of *.com that clients called"],
+    "03": [
+        *["Declare en.wikipedia.org with DNS resolution"] * 2,
+        "List the names of *.wikipedia.org that clients called",
+    ],
+    "15": ["Exclude port 443 from AuthorizationPolicy team-egress/deny-post"],
     "019": [
         "Patch the webhook to exclude namespace team-egress until",
         "Make ReplicaSet",
@@ -74,12 +79,33 @@ STEPS = {
     "52": ["Exempt the cluster's node resource group from policy assignment"],
     "60": [
         "List the policy assignments that change resources",
-        "Exempt the cluster's node resource group from that assignment (only if one is listed)",
+        "Exempt the cluster's node resource group from the first listed assignment (only if one is listed)",
         "Run an empty update of node pool gwpool",
+        "Write tag aks-managed-gatewayIPPrefixSize=30 on the resources of gwpool",
     ],
-    "124": ["List the rules of network security groups that deny the metadata service", "Replace aks-gwpool-0"],
-    "140": ["Raise the memory limit of container discovery", "Raise the minimum of HorizontalPodAutoscaler"],
-    "141": ["Show why discovery of Pod", "Reconcile the cluster: AKS restores istiod"],
+    "112": ["Allow TCP 80 and 443 before rule DenyInternet"],
+    "120": ["Reconcile the cluster: AKS restores the gateway's Service", "Disable the gateway and enable it again"],
+    "124": [
+        "Request the metadata service from aks-gwpool-0",
+        "List the rules of network security groups that deny the metadata service",
+        "Delete the listed rules (only if one is listed)",
+        "Replace aks-gwpool-0",
+    ],
+    "140": [
+        "Raise the memory limit of container discovery",
+        "Raise the minimum of HorizontalPodAutoscaler",
+        "Limit istiod to the 5 namespaces of the mesh with discoverySelectors",
+    ],
+    "141": [
+        "Reconcile the cluster: AKS restores istiod's roles",
+        "Make ReplicaSet team-egress/egw-asm-1-30-6d9f7c8b5 create",
+    ],
+    "142": [
+        "Request istiod's addresses from the network of egw-asm-1-30-abc",
+        "Request them from node aks-system-0",
+        "Delete egw-asm-1-30-abc and egw-asm-1-30-def, which get no traffic, if only the node gets answers",
+        "Allow TCP 15012 from 10.244.0.5 and 10.244.1.5 to istiod at 10.244.0.17 and 10.244.1.17",
+    ],
     "153": [
         *["Route the TLS of applications for edition.cnn.com through the gateway"] * 4,
         "Change the application to call",
@@ -87,6 +113,19 @@ STEPS = {
     "154": [
         *["Route the TLS of applications for edition.cnn.com through the gateway"] * 4,
         "Change the application to call",
+    ],
+    "204": ["Raise ResourceQuota team-egress/compute: pods from 0 to 7", "Make ReplicaSet"],
+    "208": ["Request https://mcr.microsoft.com/ from the machine of aks-system-0", "Allow the nodes in 10.224.1.0/24"],
+    "211": [
+        "Reconcile the cluster",
+        "Delete egw-asm-1-30-def, which serves nothing: its replacement gets the new image; aks-system-0, where pods get",
+        "Move egw-asm-1-30-abc to another node",
+        "Replace aks-system-0",
+    ],
+    "221": [
+        "Show the tags of route table rt-gw and who changed it",
+        "Remove route quarantine",
+        "Move egw-asm-1-30-def to another node",
     ],
     "159": ["Create a NetworkPolicy that allows"] * 3,
     "128": ["Show the power state of the machines", "Restart the machines", "Replace aks-gwpool-0"],
@@ -114,7 +153,28 @@ def test_the_steps_end_the_cause(number: str) -> None:
 
 
 def test_other_names_of_a_wildcard_are_not_forgotten() -> None:
-    assert {"repeat the steps for every other name of *.com" in each.expect for each in steps_of("02")} == {True}
+    *declared, listed = steps_of("02")
+    assert {"repeat the steps for every other name of *.com" in each.expect for each in declared} == {True}
+    assert "grep -oE" in listed.command
+    assert "each listed name needs the steps above" in listed.expect
+
+
+def test_a_proxy_that_does_not_reach_istiod_shows_both_ends_and_what_does_not_block_them() -> None:
+    incident = next(each for each in incidents() if each.name.startswith("142-"))
+    report = diagnosed(incident.cluster, question(incident.cluster, incident.expect["gateway"])).finish(0.0)
+    shown = {f"{each.resource}: {each.observed}" for cause in roots_of(report) for each in cause.evidence}
+    assert shown >= {
+        "Pod team-egress/egw-asm-1-30-abc: 10.244.0.5 on node aks-system-0",
+        "Pod aks-istio-system/istiod-asm-1-30-7b9c6d5f48-k2x9p: 10.244.0.17 on node aks-system-0",
+        "NetworkPolicies: no engine enforces them",
+        "network security group nsg-nodes: allow it",
+        "StaticGatewayConfiguration team-egress/sgc: 10.0.0.0/8: outside the tunnel",
+    }
+
+
+def test_the_list_and_the_deletion_of_a_rule_name_the_same_rules() -> None:
+    _, listed, deleted, _ = steps_of("124")
+    assert deleted.command == f"az network nsg rule delete --ids $({listed.command})"
 
 
 def test_each_blocked_namespace_has_its_policy_also_for_istiod() -> None:
