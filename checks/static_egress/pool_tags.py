@@ -103,13 +103,13 @@ def _write_tag(pool: AgentPool, listing: str) -> list[Action]:
     """Write the tag of AKS by hand, if the update of the node pool has not."""
     if pool.prefix_size is None:
         return []
-    ids = quoted("--query", f"[?tags.\"{POOL_TAG}\"=='{pool.name}'].id")
+    first = quoted("--query", f"[?tags.\"{POOL_TAG}\"=='{pool.name}'].id | [0]")
     return [
         change(
-            f"Write tag {SIZE_TAG}={pool.prefix_size} on the resources of {pool.name}, if the update has not",
-            f"az resource tag --ids $({listing} {ids} -o tsv) --is-incremental --tags {SIZE_TAG}={pool.prefix_size}",
+            f"Write tag {SIZE_TAG}={pool.prefix_size} on the scale set of {pool.name}, if the update has not",
+            f'az tag update --resource-id "$({listing} {first} -o tsv)" --operation Merge --tags {SIZE_TAG}={pool.prefix_size}',
             KEGTS,
-            "the resources have the tag with the node pool's prefix size, and the controller assigns a prefix within minutes",
+            "the scale set has the tag with the node pool's prefix size, and the controller assigns a prefix within minutes",
             undo="nothing to take back: AKS itself writes this tag with this value",
         )
     ]

@@ -81,7 +81,7 @@ STEPS = {
         "List the policy assignments that change resources",
         "Exempt the cluster's node resource group from the first listed assignment (only if one is listed)",
         "Run an empty update of node pool gwpool",
-        "Write tag aks-managed-gatewayIPPrefixSize=30 on the resources of gwpool",
+        "Write tag aks-managed-gatewayIPPrefixSize=30 on the scale set of gwpool",
     ],
     "112": ["Allow TCP 80 and 443 before rule DenyInternet"],
     "120": ["Reconcile the cluster: AKS restores the gateway's Service", "Disable the gateway and enable it again"],

@@ -38,7 +38,7 @@ CHANGING = {
     "kubectl": {"apply", "patch", "edit", "label", "annotate", "create", "delete", "scale", "rollout", "debug",
                 "cordon", "uncordon"},
     "az": {
-        *("start", "stop", "add", "update", "update-credentials", "scale", "create", "enable", "enable-egress-gateway", "tag"),
+        *("start", "stop", "add", "update", "update-credentials", "scale", "create", "enable", "enable-egress-gateway"),
         *("disable-egress-gateway", "upgrade", "rollback", "complete", "invoke", "delete"),
         *("delete-machines", "restart"),
     },
