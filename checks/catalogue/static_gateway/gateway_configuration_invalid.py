@@ -26,7 +26,7 @@ from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, alternatives, change, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.static_egress.configuration_spec import AZURE_NETWORKING, SpecFault, spec_faults
-from checks.static_egress.configuration_yaml import OWN_RANGES, POOL_PLACEHOLDER, cluster_ranges, pool_for, pool_note
+from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, cluster_ranges, own_ranges, pool_for, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_gateway_pool
 from checks.static_egress.prefixes import containing
@@ -134,7 +134,7 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
         fix["excludeCidrs"] = _inside(facts)
         inside = ", ".join(_inside(facts))
         title += f" and spec.excludeCidrs{f', to keep {inside} outside the gateway' if inside else ''}"
-        expect += f". {OWN_RANGES}"
+        expect += f". {own_ranges(facts)}"
     patched = patch_spec(configuration, title, fix, expect)
     listed = [] if configuration.exclude_cidrs or "excludeCidrs" not in fix else [_LIST_DESTINATIONS]
     actions = [describe(configuration), *first, *alternatives(patched, *listed)]
