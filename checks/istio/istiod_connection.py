@@ -1,7 +1,7 @@
 """The connection of a gateway's proxies to port 15012 of istiod, which does not answer.
 
-The facts exclude causes: NetworkPolicies, the security groups of the nodes' subnets, and the ranges outside the tunnel. What is
-left is shown by tests from the pod and from its node.
+The facts exclude causes: NetworkPolicies, the security groups of the nodes' subnets, and the ranges outside the tunnel. Tests
+from the pod and from its node show the rest.
 """
 
 import re
