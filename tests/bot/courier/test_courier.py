@@ -19,11 +19,15 @@ from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_w
 from bot.sandbox.model.faults import Faults
 from bot.slack.settings import SlackSettings
 from bot.slack.web_api import Slack
+from checks.config.configuration import AccessRule, Config
+from checks.config.probe_configuration import ProbeConfig
+from checks.model.findings import Status, Verdict
 from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, shows_verdict, slot, slots, whole_thread
 from workers.client import ConnectedClient as Client
-from workers.client import HeldDocument
+from workers.client import HeldDocument, connect
+from workers.queue.settings import WorkerSettings
 from workers.records.delivered import Delivered, DeliveryOutcome, PostAttempt
 from workers.records.listing import Listing, ListingState
 from workers.records.run import Order, Run, Target
@@ -247,6 +251,38 @@ def test_an_active_run_edits_its_parent_at_most_once_a_second(
     finish(client, run, HEALTHY)
     courier.deliver(f"run/{run.id}")
     assert shows_verdict(slack.messages()[0]), "the end of a run is delivered at once"
+
+
+def test_the_memory_of_the_courier_does_not_grow_with_the_runs(courier: Courier, client: Client) -> None:
+    for number in range(3):
+        run = accepted(client, replace(stories.ORDER, key=f"command/{number}"))
+        courier.deliver(f"run/{run.id}")
+        finish(client, run, HEALTHY)
+        courier.deliver(f"run/{run.id}")
+    assert not courier.runs.thread._edited  # noqa: SLF001 - what it holds shows nowhere else
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_a_card_offers_a_probe_where_active_steps_are_enabled(
+    redis_url: str, config: Config, slack: SandboxServer, enabled: bool
+) -> None:
+    live = {"bundle": None, "kubeconfig": "in-cluster", "azure": "none"}
+    steps = {
+        "clusters": tuple(each.model_copy(update=live) for each in config.clusters),
+        "probe": ProbeConfig(namespaces=("payments",)),
+        "access": (AccessRule(allow=("diagnose", "probe"), users=("*",)),),
+    }
+    client = connect(
+        WorkerSettings(REDIS_URL=redis_url), config.model_copy(update=steps) if enabled else config, retry=True
+    )
+    unprobed = replace(stories.passed("EG414", "Does not apply: no probe result."), status=Status.SKIPPED)
+    settings = SlackSettings(SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url, SLACK_SIGNING_SECRET="s")
+    try:
+        ended = stories.report(Verdict.BROKEN, (*PASSES, POOL, unprobed), ("gateway-pool-missing",))
+        deliver(Courier(client, Slack(settings)), finish(client, accepted(client), ended))
+    finally:
+        client.close()
+    assert ("step/probe-pod" in str(whole_thread(slack)[0].blocks)) is enabled
 
 
 def test_findings_of_an_active_run_wait_briefly_for_their_root_cause(

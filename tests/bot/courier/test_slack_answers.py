@@ -13,6 +13,7 @@ from bot.courier.courier import GIVE_UP_SECONDS, INFORM_SECONDS, Courier
 from bot.sandbox import SandboxServer, StoredMessage
 from bot.sandbox.model.faults import Faults
 from bot.slack.web_api import METADATA_EVENT
+from checks.model.recurrence import recurrence
 from tests.bot.stories import BROKEN, accepted, finish
 from tests.system import complete, slot, slots, whole_thread
 from workers.client import ConnectedClient as Client
@@ -20,6 +21,7 @@ from workers.records.delivered import DoubtfulPost, PostAttempt
 from workers.records.digest import DigestOrder
 from workers.records.handoff import HandoffOrder
 from workers.records.run import Order, Run, Target
+from workers.records.schedule import Schedule
 
 pytestmark = pytest.mark.slow
 
@@ -232,6 +234,33 @@ def test_who_waits_for_another_document_is_informed_too(
     (notice,) = slack.ephemerals(user="U0ALICE")
     assert kind == "handoff" or "read-only" in notice.shown
     assert client.stores.failures.all()[document].code == "restricted_action_read_only_channel"
+
+
+def test_who_added_a_schedule_is_informed_that_its_digest_cannot_be_posted(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    now = datetime.now(UTC)
+    added = Schedule("s1", "C0OPS", ("prod-weu",), recurrence("09:00", "weekdays", "UTC"), user="U0ALICE")
+    client.stores.fleet.schedules.add(added, client.stores.config, now)
+    client.stores.fleet.digests.compose(DigestOrder("d1", "C0OPS", ("prod-weu",), now, schedule="s1"), None, now)
+    slack.faults.refuse("restricted_action_read_only_channel", 9, "chat.postMessage")
+    assert courier.deliver("digest/d1").label == "refused"
+    (notice,) = slack.ephemerals(user="U0ALICE")
+    assert "read-only" in notice.shown
+
+
+def test_nobody_is_informed_twice_that_a_file_cannot_be_posted(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = finish(client, accepted(client), BROKEN)
+    deliver(courier, run)
+    client.request_file(run, "report")
+    (document,) = [each for each in client.stores.documents.due(0) if each.startswith("file")]
+    slack.faults.refuse("restricted_action_read_only_channel", 9, "files.completeUploadExternal")
+    for _ in range(2):
+        courier.deliver(document)
+        client.stores.documents.changed(document)
+    assert len(slack.ephemerals(user="U0ALICE")) == 1
 
 
 def test_informing_is_repeated_while_the_other_methods_fail_temporarily(

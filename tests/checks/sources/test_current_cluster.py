@@ -94,6 +94,11 @@ def test_nobody_is_signed_in_to_azure(kube: KubeServer, tmp_path: Path, monkeypa
     pools = cluster.source.azure(AzureCall("agentPools", ""), monotonic() + 10)
     assert isinstance(pools, Gap)
     assert pools.verb == "list"
+    # Subnets, route tables and network security groups are unknown for the same reason.
+    group = "/subscriptions/s/resourceGroups/rg1/providers/Microsoft.Network/networkSecurityGroups/nsg"
+    rules = cluster.source.arm(group, monotonic() + 10)
+    assert isinstance(rules, Gap)
+    assert (rules.status, rules.message) == (answer.status, answer.message)
 
 
 def test_the_nodes_may_not_be_read(tmp_path: Path) -> None:
