@@ -13,10 +13,13 @@ PROGRAMS = ("kubectl", "az", "egress-diag", "istioctl", "helm", "jq", "curl")
 _NEXT = "next-text"
 _OUTPUT = "/subscriptions/0/resourceGroups/rg1/providers/Microsoft.Network/publicIPAddresses/one"
 """The output of az, where another command uses it: the ID of a resource."""
+_RULE = "/subscriptions/0/resourceGroups/rg1/providers/Microsoft.Network/networkSecurityGroups/nsg/securityRules/one"
+"""The output of a list of security rules, by the IDs of which another command deletes them."""
 VALUES = {
     "ADDRESS": "20.81.113.9",
     "CONFIGURATION": "sgc",
     "GATEWAY": "egw",
+    "LOCK_LEVEL": "CanNotDelete",
     "NAMESPACE": "team-egress",
     "PREFIX_ID": "/subscriptions/0/resourceGroups/rg1/providers/Microsoft.Network/publicIPPrefixes/prefix",
     "RESOURCE_GROUP": "rg1",
@@ -35,7 +38,7 @@ def calls_of(texts: Iterable[str], folder: Path) -> dict[str, tuple[Call, ...]]:
         pasted += [_NEXT, text]
     stand_ins(folder, (*PROGRAMS, _NEXT))
     with (folder / "az").open("a", encoding="utf-8") as az:
-        az.write(f"echo {_OUTPUT}\n")
+        az.write(f'case "$*" in *securityRules*) echo {_RULE} ;; *) echo {_OUTPUT} ;; esac\n')
     done = paste(["/bin/bash", "--norc", "--noprofile"], pasted, folder)
     found: list[list[Call]] = []
     for call in done.calls:
