@@ -8,6 +8,7 @@ from bot.messages.blocks import (
     Escaped,
     Message,
     actions,
+    as_code,
     button,
     context,
     fallback,
@@ -26,10 +27,11 @@ from bot.messages.gateway_lines import (
     prefix_line,
     unchecked_line,
 )
-from bot.messages.phrases import DATE_AND_TIME, local_time, since_when
-from checks.reports.wording import plural
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, since_when
+from bot.messages.recipe_progress import tried_line
+from checks.reports.wording import VERDICTS, plural
 from workers.records.digest import GatewayLine
-from workers.records.handoff import Fixed, Handoff, Watching
+from workers.records.handoff import Fixed, Handoff, Watching, Work
 
 TAKE_HANDOFF = "take_handoff"
 
@@ -85,9 +87,14 @@ def _parent(shift: Handoff, links: Mapping[str, str], canvas: str) -> Message:
 
 def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
     """The content of the handoff, most urgent first."""
-    yield from listed("❌ *Open*", shift.open, lambda line: _open(line, links))
-    yield from listed("⏳ *Starting*", shift.starting, lambda line: _open(line, links))
-    yield from listed("⚠️ *Warnings*", shift.warned, lambda line: _open(line, links), 6)
+
+    def item(line: GatewayLine) -> str:
+        work = (shift.work or {}).get(f"{line.cluster} {line.gateway}")
+        return "\n   ".join([_open(line, links), *(_work(line, work) if work is not None else ())])
+
+    yield from listed("❌ *Open*", shift.open, item)
+    yield from listed("⏳ *Starting*", shift.starting, item)
+    yield from listed("⚠️ *Warnings*", shift.warned, item, 6)
     yield from listed("✅ *Fixed this shift*", shift.fixed, _fixed)
     yield from listed("👀 *Active watches*", shift.watching, _watching)
     yield from listed(
@@ -118,6 +125,23 @@ def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
     unsure = " · last known state, not checked now" if line.uncertain else ""
     seen = since_when(line.beginning)
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{owner_of(line)}{unsure}{thread}\n   {cause_of(line)}"
+
+
+def _work(line: GatewayLine, work: Work) -> Iterator[Escaped]:
+    """The steps and checks of a gateway with their results, and the next step."""
+    yield from map(tried_line, work.tried[-_MOST_TRIED:])
+    if work.last is not None and work.verdict is not None:
+        verdict = f"{VERDICT_MARKS[work.verdict]} {VERDICTS[work.verdict].lower()}"
+        last = f"the last at {local_time(work.last, DATE_AND_TIME)}: {verdict}"
+        yield raw(f"🔄 {plural(work.checks, 'check')} in this channel, {last}")
+    elif not work.tried:
+        yield raw("Not tried in this channel: no step, no check")
+    check = as_code(f"/egress-diag {line.cluster} {line.gateway}")
+    yield raw(f"👉 Next: {plain(work.next)}") if work.next else raw(f"👉 Next: check it here with {check}")
+
+
+_MOST_TRIED = 2
+"""Tried steps of a gateway that a handoff lists, the latest ones: it is read in a minute."""
 
 
 def _fixed(each: Fixed) -> str:

@@ -23,6 +23,7 @@ from bot.slack.metrics import COMMANDS
 from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.access_rules import Requester, is_permitted_somewhere
 from checks.config.configuration import Config, Permission
+from checks.reports.ran_steps import RanStep
 from workers.client import AuditEntry, Client, Unavailable, redis_problem
 from workers.records.action import ActionRecord
 from workers.records.handoff import Handoff
@@ -133,10 +134,12 @@ class InteractionHandler:
         """The clusters that suggestions may name to the person."""
         return known_clusters(self.config, self.requester(interaction))
 
-    def diagnose(self, command: Diagnose, interaction: Interaction, after: str | None = None) -> Message | None:
+    def diagnose(
+        self, command: Diagnose, interaction: Interaction, after: str | None = None, ran: RanStep | None = None
+    ) -> Message | None:
         """Start a run or join one; None if its thread in the channel is the answer.
 
-        `after` is the run that this one re-checks.
+        `after` is the run that this one re-checks, `ran` the step that it verifies.
         """
         target = command.target
         decision = self.access(interaction, target.cluster, target.gateway)
@@ -152,6 +155,7 @@ class InteractionHandler:
             after,
             interaction.response_url,
             groups=tuple(self.requester(interaction).groups),
+            ran=ran,
         )
         try:
             accepted = self.client.start(order)

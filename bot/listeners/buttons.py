@@ -17,8 +17,10 @@ from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from bot.messages.card import RELEASE
 from bot.messages.findings import finding_details, findings_explained_by
-from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOption
+from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOption, RanValue
+from bot.messages.recipe_progress import RAN
 from checks.catalogue import catalogue
+from checks.reports.ran_steps import ran_step
 from workers.records.run import Run
 from workers.records.watch import Watch
 
@@ -32,6 +34,20 @@ def check_again(handler: InteractionHandler, run_id: str, interaction: Interacti
         return run
     return handler.diagnose(
         Diagnose(run.order.target), in_thread_of(handler, run, interaction), after=_repeated(run, interaction)
+    )
+
+
+def step_ran(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
+    """Verify a step that the person has carried out, by a check in the same thread."""
+    pressed = RanValue.decode(value)
+    run = permitted_run(handler, pressed.run, interaction)
+    if not isinstance(run, Run):
+        return run
+    step = ran_step(run.report, pressed.step) if run.report is not None else None
+    if step is None:
+        return answers.run_expired()
+    return handler.diagnose(
+        Diagnose(run.order.target), in_thread_of(handler, run, interaction), _repeated(run, interaction), step
     )
 
 
@@ -179,6 +195,7 @@ def permitted_run(handler: InteractionHandler, run_id: str, interaction: Interac
 
 BUTTON_ACTIONS: dict[str, ButtonAction] = {
     "check_again": check_again,
+    RAN: step_ran,
     "stop": stop,
     "watch": watch,
     "unwatch": stop_watch,

@@ -29,7 +29,9 @@ from bot.messages.phrases import (
     long_duration,
     short_duration,
 )
-from checks.model.findings import Verdict
+from bot.messages.recipe_progress import others_tried
+from checks.model.findings import Report, Verdict
+from checks.reports.impact import impact_of_checks
 from checks.reports.wording import VERDICTS
 from workers.records.alert import ThreadAlerts
 from workers.records.card import Card, OwnerChange
@@ -82,7 +84,12 @@ def card_message(run: Run, view: CardView, offered: Collection[str] = ()) -> Mes
         return _message(run, words, [section(headline), context(*_lines(view, None))], row)
     headline, words = headline_of(shown)
     path = [section(path_of(shown))] if shows_path(shown) else []
-    blocks = [section(headline), *path, *next_actions(shown.report), context(*_lines(view, shown))]
+    blocks = [
+        section(headline),
+        *path,
+        *next_actions(shown.id, shown.report, card.tried),
+        context(*_lines(view, shown)),
+    ]
     *row, menu = buttons_of(run, shown, offered)
     if view.watch is not None:
         row = [each for each in row if each["action_id"] != "watch"]
@@ -157,11 +164,14 @@ def _end_word(card: Card) -> str:
 def _seen_elsewhere(card: Card) -> tuple[Escaped, str]:
     """The result of a check outside this channel, of which the card has no report."""
     word, mark = VERDICTS[card.verdict], VERDICT_MARKS[card.verdict]
-    causes = "; ".join(check_title(each) for each in card.causes[:3])
-    rest = f"\n{causes}" if causes else ""
-    first = f"{check_title(card.causes[0])}. " if card.causes else ""
-    line = raw(f"{mark} *{word}:* {_gateway(card)}{rest}\nRe-check to see the next steps.")
-    return line, f"{word}: {first}{card.gateway} on {card.cluster}"
+    impact = impact_of_checks(card.verdict, card.causes)
+    first, *more = [
+        f"{impact}: {check_title(card.causes[0])}" if card.causes else impact,
+        *map(check_title, card.causes[1:3]),
+    ]
+    rest = f"\n{'; '.join(more)}" if more else ""
+    line = raw(f"{mark} *{first}*\n*{word}:* {_gateway(card)}{rest}\nRe-check to see the next steps.")
+    return line, f"{first}. {card.gateway} on {card.cluster}"
 
 
 def _lines(view: CardView, shown: Run | None) -> Iterator[Escaped]:
@@ -169,11 +179,8 @@ def _lines(view: CardView, shown: Run | None) -> Iterator[Escaped]:
     card = view.card
     if shown is not None:
         yield progress_line(shown)
-        if shown.report is not None and (times := since_line(shown, shown.report)):
-            yield times
-        if shown.report is not None:
-            yield from traffic_lines(shown.report)
-            yield from reasons_not_to_check(shown.report)
+    if shown is not None and shown.report is not None:
+        yield from _result(card, shown, shown.report)
     if shown is None or shown.ended is None or shown.ended < card.at:
         yield raw(f"Last check {local_time(card.at, DATE_AND_TIME)}")
     yield from _incident(card)
@@ -187,6 +194,16 @@ def _lines(view: CardView, shown: Run | None) -> Iterator[Escaped]:
         yield raw(f"↩️ Follows <{view.earlier}|an earlier message>")
     elif view.replaced:
         yield raw("↩️ The earlier message was deleted")
+
+
+def _result(card: Card, shown: Run, report: Report) -> Iterator[Escaped]:
+    """The context of a result: times, traffic, checks not made, and further steps."""
+    if times := since_line(shown, report):
+        yield times
+    yield from traffic_lines(report)
+    yield from reasons_not_to_check(report)
+    if card.open:
+        yield from list(others_tried(report, card.tried))[-3:]
 
 
 def _incident(card: Card) -> Iterator[Escaped]:

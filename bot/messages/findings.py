@@ -22,6 +22,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
+from bot.messages.recipe_progress import Progress
 from bot.messages.recipes import recipe
 from bot.messages.step_offers import steps_for
 from checks.model.findings import Finding, Report, Status, Verdict
@@ -74,7 +75,7 @@ def finding_messages(
     yield from (message for _, message in sorted(replies, key=lambda each: each[0]))
     if run.report is not None:
         unknown = {f.check for f in found if f.status is Status.UNKNOWN and (wanted is None or id(f) in wanted)}
-        yield from _not_checked(run.report, unknown)
+        yield from _not_checked(run.id, run.report, unknown)
 
 
 def _depths(found: Sequence[Finding]) -> dict[str, int]:
@@ -92,11 +93,12 @@ def _reply(run: Run, finding: Finding, name: str, offered: Collection[str]) -> M
         row = actions([button("Details", "open", FindingValue(run=run.id, finding=name).encode())])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
     steps = list(steps_for(run, finding, offered))
+    progress = Progress(run.id) if run.report is not None else None
     closing = [actions(steps)] if steps else []
     report = run.report
     if report is not None and not (report.verdict is Verdict.BROKEN and finding in roots_of(report)):
         closing += symptoms_of(run, report, finding)  # the verdict message has those of root causes
-    return Message(slot, text, fitting(_finding_blocks(run, finding), closing))
+    return Message(slot, text, fitting(_finding_blocks(run, finding, progress), closing))
 
 
 def _folded(report: Report) -> frozenset[str]:
@@ -127,11 +129,11 @@ def finding_details(run: Run, names: Iterable[str]) -> Message | None:
     return Message("opened", notification_of(chosen[0]), fitting(blocks[:-1]), thread=False)
 
 
-def _finding_blocks(run: Run, finding: Finding) -> Iterator[Block]:
+def _finding_blocks(run: Run, finding: Finding, progress: Progress | None = None) -> Iterator[Block]:
     yield _heading(finding)
     yield from _evidence(finding)
     yield from _origin(run, finding)
-    yield from recipe(finding.actions)
+    yield from recipe(finding.actions, (finding.check, finding.subject), progress)
     steps = f" · AKS article, step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
     severity = SEVERITY_WORDS[finding.severity]
     since = f"since {local_time(finding.since, DATE_AND_TIME)} · " if finding.since is not None else ""
@@ -179,7 +181,7 @@ def _named(run: Run, slugs: Iterable[str]) -> Escaped:
     return raw("; ".join(titles.get(slug, as_code(slug)) for slug in slugs))
 
 
-def _not_checked(report: Report, wanted: Collection[str]) -> Iterator[Message]:
+def _not_checked(run: str, report: Report, wanted: Collection[str]) -> Iterator[Message]:
     """A reply for each reason why some of these checks were not made.
 
     It has their codes: a title names a fault, and none was found.
@@ -191,7 +193,7 @@ def _not_checked(report: Report, wanted: Collection[str]) -> Iterator[Message]:
         blocks = [
             section(raw(f"❔ *Not checked:* {plain(each.reason)}")),
             context(raw(f"{not_made}: {codes_of(report, each.checks)}")),
-            *recipe(each.actions),
+            *recipe(each.actions, (each.checks[0], ""), Progress(run)),
         ]
         slot = hashlib.sha256(each.reason.encode()).hexdigest()[:8]
         yield Message(f"{UNKNOWN}{slot}", fallback(f"Not checked: {each.reason}; {not_made}"), fitting(blocks))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from bot.messages.blocks import Block, Escaped, as_code, plain, raw, section
+from bot.messages.blocks import SECTION_TEXT, Block, Escaped, as_code, plain, raw, section
 from bot.messages.phrases import DATE_AND_TIME, check_title, local_time
 from checks.reports.wording import plural
 from workers.records.digest import DriftedGateway, GatewayLine, Limit, Unchecked
@@ -17,13 +17,22 @@ MAX_LINES = 12
 
 
 def listed(heading: str, items: Sequence[_T], line: Callable[[_T], str], most: int = MAX_LINES) -> Iterator[Block]:
-    """A section with a heading and one line for each item; no section without items."""
+    """A heading and one line for each item, in sections within Slack's limit.
+
+    There is none without items.
+    """
     if not items:
         return
-    lines = [line(each) for each in items[:most]]
+    lines = [heading, *(line(each) for each in items[:most])]
     if len(items) > most:
         lines.append(f"… and {len(items) - most} more")
-    yield section(raw("\n".join([heading, *lines])))
+    kept: list[str] = []
+    for each in lines:
+        if kept and sum(map(len, kept)) + len(kept) + len(each) > SECTION_TEXT:
+            yield section(raw("\n".join(kept)))
+            kept = []
+        kept.append(each)
+    yield section(raw("\n".join(kept)))
 
 
 def gateway_on(cluster: str, gateway: str) -> Escaped:

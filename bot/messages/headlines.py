@@ -4,6 +4,7 @@ from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.host_words import host_outcome, is_about_host, is_through, verdict_of_gateway
+from checks.reports.impact import impact_of, short_impact_of
 from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of, why_inconclusive
 from workers.records.run import Run, RunState
 
@@ -45,18 +46,24 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
     if report is None:
         # The report expires before the record of the run does.
         return raw(f"▫️ *Checked* {where}"), f"Checked: {name}"
-    mark = VERDICT_MARKS[report.verdict]
     sentence = sentence_of(report)
     if is_about_host(report):
         return _host_line(report, where, name, sentence)
-    word = VERDICTS[report.verdict]
-    fault = fault_of(report) or (f"{sentence} " if report.verdict is Verdict.INCONCLUSIVE else "")
-    rest = "" if report.verdict is Verdict.INCONCLUSIVE else f" {sentence}"
-    shown = not_checked_lines(report) if report.verdict is Verdict.INCONCLUSIVE else ()
-    return (
-        raw("\n".join([f"{mark} *{word}:* {where}", *(shown or (plain(sentence),))])),
-        f"{word}: {fault}{name} on {report.cluster}.{rest}",
-    )
+    mark, word, on = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict], f"{name} on {report.cluster}"
+    match report.verdict:
+        case Verdict.HEALTHY:
+            return raw(f"{mark} *{word}:* {where}\n{plain(sentence)}"), f"{word}: {on}. {sentence}"
+        case Verdict.INCONCLUSIVE:
+            lines = not_checked_lines(report) or (plain(sentence),)
+            unsure = f"{mark} *{impact_of(report)}*"
+            return raw("\n".join([unsure, *lines, f"*{word}:* {where}"])), f"{word}: {sentence} {on}."
+        case _:
+            impact, fault = impact_of(report), fault_of(report)
+            first = f"{impact}: {fault.removesuffix('. ')}" if fault else impact
+            return (
+                raw(f"{mark} *{plain(first)}*\n*{word}:* {where}\n{plain(sentence)}"),
+                f"{short_impact_of(report)}: {fault}{on}. {sentence}",
+            )
 
 
 def not_checked_lines(report: Report) -> tuple[Escaped, ...]:

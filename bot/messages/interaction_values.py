@@ -54,6 +54,13 @@ class ChoiceValue(InteractionValue):
     choice: int
 
 
+class RanValue(InteractionValue):
+    """A step of the recipes of a run, by its digest."""
+
+    run: str
+    step: str
+
+
 class StepValue(InteractionValue):
     """An active step for the gateway of a run."""
 

@@ -1,6 +1,6 @@
 """The parent message of a run in the channel: enough to act on without opening the thread."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from bot.messages.alert_lines import alert_line
@@ -25,6 +25,7 @@ from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_duration, since_when
 from bot.messages.plan import plan
+from bot.messages.recipe_progress import progress_of
 from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
@@ -32,6 +33,7 @@ from checks.reports.traffic_words import traffic_line
 from checks.reports.wording import VERDICTS, acting_causes
 from workers.records.alert import ThreadAlerts
 from workers.records.run import Run, RunState
+from workers.records.tried import TriedStep
 
 EDIT_INTERVALS = (1.0, 3.0)
 """Seconds between two edits of a parent while its run is active: at first, and later.
@@ -69,7 +71,7 @@ def parent_message(
     if begun and shows_path(shown):
         blocks.append(section(path_of(shown)))
     if shown.report is not None:
-        blocks += next_actions(shown.report)
+        blocks += next_actions(shown.id, shown.report)
     blocks.append(context(*_lines(run, shown), *(alert_line(alerts) if alerts is not None else ())))
     buttons = buttons_of(run, shown, offered)
     closing = [actions(buttons)] if buttons else []
@@ -155,14 +157,16 @@ def progress_line(run: Run) -> Escaped:
     return raw(" · ".join(parts))
 
 
-def next_actions(report: Report) -> Iterator[Block]:
-    """The recipe of each cause.
+def next_actions(run: str, report: Report, tried: Sequence[TriedStep] = ()) -> Iterator[Block]:
+    """The recipe of each cause, with a button for each step of the run with this ID.
 
-    If the run is inconclusive, the first action for each reason not to check precedes them.
+    If the run is inconclusive, the first action for each reason not to check precedes them. `tried` are the steps of the
+    incident that were carried out.
     """
+    progress = progress_of(run, report, tried)
     reasons = report.not_checked if report.verdict is Verdict.INCONCLUSIVE else ()
-    yield from card_steps(dict.fromkeys(each.actions[0] for each in reasons if each.actions))
-    yield from card_recipes(acting_causes(report))
+    yield from card_steps([(each.checks[0], each.actions[0]) for each in reasons if each.actions], progress)
+    yield from card_recipes(acting_causes(report), progress)
 
 
 def buttons_of(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:

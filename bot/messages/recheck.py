@@ -20,9 +20,11 @@ from bot.messages.findings import code_and_title, finding_messages
 from bot.messages.headlines import fault_of, name_of, sentence_of
 from bot.messages.parent import parent_message, progress_line
 from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of
+from bot.messages.recipe_progress import next_line, tried_line
 from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
 from workers.records.run import Run
+from workers.records.tried import tried_step
 
 _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 
@@ -40,9 +42,10 @@ def recheck_messages(
     where = f"{name_of(run)} on {run.report.cluster}"
     still, change = _change_plain(run.report, before)
     text = fallback(f"{still}: {fault_of(run.report)}{where}, {change}. {sentence_of(run.report)}")
+    ran = tuple(ran_blocks(run, run.report))
     if _is_unchanged(run.report, before):
-        return (replace(parent, text=text, blocks=(context(_unchanged(run, run.report, at)),)),)
-    changes = tuple(change_blocks(run.report, before, at))
+        return (replace(parent, text=text, blocks=(*ran, context(_unchanged(run, run.report, at)))),)
+    changes = (*ran, *change_blocks(run.report, before, at))
     if run.order.card:
         # The parent message of the thread has the next actions and the buttons of this result.
         blocks = [parent.blocks[0], *changes, context(progress_line(run))]
@@ -51,6 +54,14 @@ def recheck_messages(
     else:
         parent = replace(parent, text=text, blocks=(parent.blocks[0], *changes, *parent.blocks[1:]))
     return (parent, *finding_messages(run, new_findings(run.report, before), offered))
+
+
+def ran_blocks(run: Run, report: Report) -> Iterator[Block]:
+    """The result of the step that the run verifies, and the next step."""
+    tried = tried_step(run.order.ran, run.order.user, report, run.ended or report.started_at)
+    if tried is not None:
+        following = next_line(report, [tried])
+        yield section(raw("\n".join([tried_line(tried), *([following] if following is not None else [])])))
 
 
 def _is_unchanged(report: Report, before: Report) -> bool:

@@ -6,29 +6,49 @@ Source: docs/slack.md#4-verdict.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.messages.blocks import SECTION_TEXT, Block, Escaped, code_block, context, plain, prose, raw, section, text_size
+from bot.messages.blocks import (
+    SECTION_TEXT,
+    Block,
+    Escaped,
+    code_block,
+    context,
+    plain,
+    prose,
+    raw,
+    section,
+    text_size,
+)
 from bot.messages.phrases import EFFECT_WORDS
+from bot.messages.recipe_progress import Progress
 from checks.model.commands import is_command
 from checks.model.findings import Action, Effect, Finding
+from checks.reports.ran_steps import step_digest
 from checks.reports.recipes import fix_first, labeled
 
 CARD_TEXT = 3000
 """Characters of the recipes in a card; a phone shows little more."""
+CARD_BLOCKS = 30
+"""Blocks of the recipes in a card, within Slack's 50 of a message."""
 LONGEST_COMMAND = 6
 """Lines of the longest command that a card shows."""
 _TITLE = 90
 """Characters of a title in the shortest form."""
 
 
-def recipe(steps: Iterable[Action]) -> Iterator[Block]:
-    """The numbered actions of a finding or reason."""
+def recipe(
+    steps: Iterable[Action], of: tuple[str, str] = ("", ""), progress: Progress | None = None
+) -> Iterator[Block]:
+    """The numbered actions of a finding or reason.
+
+    With `progress`, each has its button and its result. `of` are the slug and the subject of the finding.
+    """
     for label, each in labeled(steps):
-        yield from _sections(label, each)
+        yield from _sections(label, each, step_digest(*of, each), progress)
 
 
-def _sections(label: str, step: Action) -> Iterator[Block]:
+def _sections(label: str, step: Action, digest: str = "", progress: Progress | None = None) -> Iterator[Block]:
     """A step in one section, or in several if its commands are long; a command is never cut."""
-    kept = ""
+    kept = progress.note(digest) if progress is not None else ""
     for part in _parts(step):
         words = part if kept else f"*{label}* {part}"
         if kept and len(kept) + len(words) + 1 > SECTION_TEXT:
@@ -37,6 +57,8 @@ def _sections(label: str, step: Action) -> Iterator[Block]:
         else:
             kept = f"{kept}\n{words}" if kept else words
     yield section(raw(kept))
+    if progress is not None:
+        yield from progress.row([("I ran it", digest)])
 
 
 def action_text(step: Action) -> Escaped:
@@ -78,21 +100,22 @@ class _Form:
     """Whether the steps of a cause are lines of one section."""
 
 
-def card_steps(steps: Iterable[Action]) -> Iterator[Block]:
-    """Numbered steps without commands that are too long for a card."""
-    for label, each in labeled(steps):
-        yield from _sections(label, _short(each))
+def card_steps(steps: Iterable[tuple[str, Action]], progress: Progress | None = None) -> Iterator[Block]:
+    """Numbered steps, each of a check, without commands that are too long for a card."""
+    checks = {action: check for check, action in reversed(list(steps))}
+    for label, each in labeled(reversed(checks)):
+        yield from _sections(label, _short(each), step_digest(checks[each], "", each), progress)
 
 
-def card_recipes(causes: Sequence[Finding]) -> list[Block]:
+def card_recipes(causes: Sequence[Finding], progress: Progress | None = None) -> list[Block]:
     """The steps of every cause, in the longest form that fits into a card.
 
     Each form has every step that changes something: a change without the restart that it needs has no effect.
     """
     blocks: list[Block] = []
     for form in _FORMS:
-        blocks = [block for each in causes for block in _of_cause(each, form, headed=len(causes) > 1)]
-        if sum(map(text_size, blocks)) <= CARD_TEXT:
+        blocks = [block for each in causes for block in _of_cause(each, form, progress, headed=len(causes) > 1)]
+        if sum(map(text_size, blocks)) <= CARD_TEXT and len(blocks) <= CARD_BLOCKS:
             return [*blocks, *([] if form is _FORMS[0] else [_POINTER])]
     return [*blocks, _POINTER]
 
@@ -100,15 +123,25 @@ def card_recipes(causes: Sequence[Finding]) -> list[Block]:
 _POINTER = context(raw("Every step with its commands, how to verify and how to undo it: in the thread"))
 
 
-def _of_cause(cause: Finding, form: _Form, *, headed: bool) -> Iterator[Block]:
+def _of_cause(cause: Finding, form: _Form, progress: Progress | None, *, headed: bool) -> Iterator[Block]:
     heading = [raw(f"*{plain(f'{cause.code} {cause.title}')}*")] if headed else []
-    steps = [(label, form.shown(each)) for label, each in labeled(form.steps(cause))]
+    steps = [
+        (label, form.shown(each), step_digest(cause.check, cause.subject, each))
+        for label, each in labeled(form.steps(cause))
+    ]
     if form.titles:
-        yield section(raw("\n".join([*heading, *(f"*{label}* {plain(each.title)}" for label, each in steps)])))
+        lines = [f"*{label}* {plain(each.title)}" for label, each, _ in steps]
+        yield section(raw("\n".join([*heading, *lines])))
+        if progress is not None:
+            yield from progress.row([(_ran_label(label), digest) for label, _, digest in steps])
         return
     yield from map(section, heading)
-    for label, each in steps:
-        yield from _sections(label, each)
+    for label, each, digest in steps:
+        yield from _sections(label, each, digest, progress)
+
+
+def _ran_label(label: str) -> str:
+    return f"I ran step {label.removesuffix('.')}" if label[:1].isdigit() else "I ran the alternative"
 
 
 def _whole_steps(cause: Finding) -> list[Action]:

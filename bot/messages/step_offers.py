@@ -1,4 +1,4 @@
-"""The buttons that request the plan of an active step, and the button "I ran it".
+"""The buttons that request the plan of an active step.
 
 They are on the parent message, and on the findings that a step is about."""
 
@@ -8,14 +8,11 @@ from collections.abc import Collection, Iterator
 from bot.messages.blocks import Block, button
 from bot.messages.interaction_values import StepValue
 from checks.actions.plan import ActionKind
-from checks.catalogue.static_gateway.configuration_move_unfinished import configuration_move_unfinished
-from checks.facts.static_egress import REPLACES
 from checks.model.findings import Finding, Report, Stage, Status, Verdict
 from checks.model.kubectl_context import without_context
 from workers.records.run import Run
 
 REQUEST_STEP = "step"
-CHECK_AGAIN = "check_again"
 
 
 _PROBES = {each.check: each for each in ActionKind if each.check}
@@ -33,15 +30,9 @@ def next_probe(run: Run, offered: Collection[str]) -> Iterator[Block]:
 
 
 def steps_for(run: Run, finding: Finding, offered: Collection[str]) -> Iterator[Block]:
-    """The buttons on a finding that no other explains; none while the gateway is starting.
-
-    "I ran it" is on findings with a step of a move to a new StaticGatewayConfiguration (SEG-7).
-    """
+    """The buttons on a finding that no other explains; none while the gateway is starting."""
     if run.report is None or run.report.verdict is Verdict.STARTING:
         return
-    if finding.check == configuration_move_unfinished.slug or any(REPLACES in each.command for each in finding.actions):
-        # The next run reads from the cluster which step of the move is done.
-        yield button("I ran it", f"{CHECK_AGAIN}/ran", run.id)
     kind = _PROBES.get(finding.check)
     if kind is not None and "probe" in offered:
         yield _button("Probe again…", run, kind)

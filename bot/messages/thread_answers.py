@@ -95,7 +95,7 @@ def what_changed(run: Run, report: Report, before: Run | None, state: GatewaySta
 def next_steps(run: Run, report: Report) -> Message:
     """The steps of each cause, as the card shows them."""
     name = as_code(name_of(run))
-    steps = list(next_actions(report))
+    steps = list(next_actions(run.id, report))
     if not steps:
         words = "No next step" if report.verdict is not Verdict.HEALTHY else "Nothing to do"
         return _answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {name} is {_verdict(report)}."))])

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import yaml
 
-from checks.actions.plan import ACTION_PLAN, ActionPlan
+from checks.actions.plan import ACTION_PLAN, ActionKind, ActionPlan
 from checks.actions.results import ACTION_RESULT, ActionOutcome, ActionResult
 
 ACTION_SCHEMA = "egress-diag/action/v1"
@@ -22,6 +22,11 @@ OUTCOME_WORDS = {
     ActionOutcome.REFUSED: "refused",
     ActionOutcome.NOT_COMPLETED: "not completed",
 }
+
+
+def step_name(kind: ActionKind) -> str:
+    """The name of an active step, for example "Restart of the gateway"."""
+    return _NAMES[kind.value]
 
 
 def plan_title(plan: ActionPlan) -> str:

@@ -212,9 +212,11 @@ def test_a_watch_reports_recovery_once_after_a_flapping_gateway_is_stable(
         _swap(tmp_path, fixed=True)
         _until(talk, lambda: _watch(talk).state is WatchState.FIXED)
         talk.play()
-        shown = [m for m in slack.messages() if slot(m)]
-        found = sorted(slot(m) for m in shown)
-        assert found == ["change/1", "change/2", "change/3", "end", "watch"]
+        (card,) = talk.parents
+        assert "Recovered" in card.shown, "the failed check has opened a card, and the watch belongs to it"
+        shown = list(slack.thread(card))
+        assert {"change/1", "change/2", "change/3", "end", "watch"} <= {slot(m) for m in shown}
+        assert [slot(m) for m in slack.messages("C0OPS") if slot(m)] == ["parent"]
         end = next(m for m in shown if slot(m) == "end")
         assert "<@U0ALICE>" in end.shown
         assert "Recovered" in end.shown
@@ -233,6 +235,40 @@ def test_a_watch_of_a_healthy_gateway_posts_nothing_in_the_channel(talk: Convers
     assert not [m for m in talk.slack.messages() if slot(m)]
     ends = [m for m in talk.slack.ephemerals(user="U0ALICE") if "Healthy throughout the watch" in m.shown]
     assert len(ends) == 1
+
+
+@pytest.mark.slow
+def test_a_watch_without_a_card_opens_one_when_a_check_fails(
+    slack: SandboxServer, redis_url: str, tmp_path: Path
+) -> None:
+    """It posted its changes in the channel, where no card showed the incident."""
+    config = load(write_config(tmp_path))
+    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config, retry=True)
+    with conversation(slack, client, config) as talk:
+        _swap(tmp_path, fixed=True)
+        talk.slack.say("/egress-diag watch weu egw 10m")
+        _until(talk, lambda: _watch(talk).checks == 1)
+        assert not talk.parents, "a check that passes posts nothing in the channel"
+        _swap(tmp_path, fixed=False)
+        _until(talk, lambda: bool(_watch(talk).card))
+        checks = _watch(talk).checks
+        _until(talk, partial(_checked_more_often, talk, checks))
+        talk.step()
+        (card,) = talk.parents
+        assert "*Broken:*" in card.shown
+        assert "👀 Watched for <@U0ALICE>" in card.shown
+        assert {"watch", "change/1"} <= {slot(m) for m in slack.thread(card)}
+        assert "is already being watched" in str(talk.slack.say("/egress-diag watch weu egw").message)
+        talk.slack.say("/egress-diag weu egw", user="U0BOB")
+        _until(talk, lambda: any("<@U0BOB>" in m.shown for m in slack.thread(card)))
+        assert len(talk.parents) == 1, "a command is answered in the thread of that card"
+        _swap(tmp_path, fixed=True)
+        _until(talk, lambda: _watch(talk).state is WatchState.FIXED)
+        talk.play()
+        latest = slack.latest(card)
+        assert latest is not None
+        assert "Recovered" in latest.shown
+    client.close()
 
 
 def test_an_expired_watch_ends_with_the_last_state(broken: Conversation) -> None:

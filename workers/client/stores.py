@@ -8,6 +8,7 @@ from celery import Celery
 from redis import Redis
 
 from checks.config.configuration import Config
+from workers.fleet.handoff_work import WorkReader
 from workers.fleet.service import Fleet
 from workers.queue.connection import Unavailable, redis_problem
 from workers.queue.presence import Presence
@@ -55,7 +56,7 @@ class Stores:
         self.history = History(connection, prefix, keep)
         self.actions = Actions(connection, prefix, config.retention.runs)
         self.canaries = Canaries(connection, prefix, keep, config.probe.canary if config.probe else timedelta(0))
-        self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
+        self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run, self._head_of_card)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
         self.memory = MemoryBudget(connection, prefix, self.evidence)
         self.conversations = Conversations(connection, prefix, keep)
@@ -69,7 +70,8 @@ class Stores:
         self.presence = Presence(connection, prefix)
         self.rounds = Rounds(connection, prefix)
         self.cards = self.runs.cards
-        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access, self.canaries)
+        work = WorkReader(self.cards.find, self.history.past_runs, self.runs.get)
+        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access, self.canaries, work)
 
     def action_changed(self, action: ActionRecord, *, urgent: bool = False) -> None:
         """Notifies the courier of a changed action; no message shows a scheduled probe."""
@@ -104,11 +106,16 @@ class Stores:
         """Deletes a run with its evidence, unless a user has commented on it or a card shows it."""
         run = self.runs.get(run_id)
         card = self.cards.find(run.order.channel, run.order.target) if run is not None else None
-        if card is not None and card.latest == run_id:
+        if card is not None and run_id in (card.latest, card.run):
             return
         if self.runs.discard(run_id):
             self.evidence.discard(run_id)
             self.history.forget_recorded(run_id)
+
+    def _head_of_card(self, run: Run) -> str:
+        """The run whose parent message is the card of a run that has ended; "" without one."""
+        card = self.runs.cards.of_run(run)
+        return card.run if card is not None else ""
 
     def thread_changed(self, run: Run) -> None:
         """Shows the end of a run in the parent message of its thread, if that is of another run."""

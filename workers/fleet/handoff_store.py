@@ -12,6 +12,7 @@ from redis import Redis
 
 from checks.config.configuration import AccessRule
 from workers.fleet.handoff_composition import RECURRENCE_SPAN, compose_handoff
+from workers.fleet.handoff_work import WorkReader
 from workers.fleet.owners import Owners
 from workers.fleet.stored_state import StoredStates
 from workers.fleet.visibility import visibility, visible_state
@@ -29,7 +30,7 @@ REMIND_AFTER = timedelta(minutes=30)
 class Handoffs:
     """Handoffs over the stored states. Every method may raise `connection.Unavailable`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each store that it uses
         self,
         redis: Redis,
         prefix: str,
@@ -38,6 +39,7 @@ class Handoffs:
         states: StoredStates,
         access: Sequence[AccessRule],
         owners: Owners,
+        work: WorkReader,
     ) -> None:
         self.redis = redis
         self.prefix = prefix
@@ -46,6 +48,7 @@ class Handoffs:
         self.states = states
         self.access = access
         self.owners = owners
+        self.work = work
         self._transitions = Transitions(redis, prefix)
         self._unreadable = UnreadableRecords(redis, prefix)
 
@@ -71,7 +74,20 @@ class Handoffs:
             for each in watches
             if each.channel == order.channel and visible(each.target.cluster, each.target.gateway)
         ]
-        return compose_handoff(order, known, mutes, here, sweeps, runs)
+        return self._with_work(compose_handoff(order, known, mutes, here, sweeps, runs))
+
+    def _with_work(self, shift: Handoff) -> Handoff:
+        """The handoff with what was tried in its channel."""
+        lines = (*shift.open, *shift.starting, *shift.warned)
+        return replace(
+            shift,
+            work={
+                f"{each.cluster} {each.gateway}": self.work.work(
+                    each.cluster, each.gateway, shift.order.channel, each.beginning.known
+                )
+                for each in lines
+            },
+        )
 
     def hand_over(self, order: HandoffOrder, watches: Sequence[Watch]) -> bool:
         """Make a handoff, which the courier posts. False if this same handoff was made before."""

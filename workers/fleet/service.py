@@ -11,6 +11,7 @@ from redis import Redis
 from checks.config.configuration import AccessRule, Config
 from workers.fleet.digest_store import Digests
 from workers.fleet.handoff_store import Handoffs
+from workers.fleet.handoff_work import WorkReader
 from workers.fleet.ledger import Ledger
 from workers.fleet.owners import Owners
 from workers.fleet.schedules import Schedules
@@ -42,7 +43,7 @@ class Fleet:
     Every method may raise `connection.Unavailable`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each store that it uses
         self,
         redis: Redis,
         prefix: str,
@@ -51,6 +52,7 @@ class Fleet:
         history: History,
         access: Sequence[AccessRule],
         canaries: Canaries,
+        work: WorkReader,
     ) -> None:
         self.redis = redis
         self.prefix = prefix
@@ -61,7 +63,7 @@ class Fleet:
         self.owners = Owners(redis, prefix, keep, history, self.ledger)
         states = StoredStates(self.ledger, history, canaries, self.owners)
         self.digests = Digests(redis, prefix, keep, documents, states, self.schedules, access)
-        self.handoffs = Handoffs(redis, prefix, keep, documents, states, access, self.owners)
+        self.handoffs = Handoffs(redis, prefix, keep, documents, states, access, self.owners, work)
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
         """Begin due digests, send parts of fleet checks, compose complete digests, and remind.

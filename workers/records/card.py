@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from checks.model.findings import Verdict
 from checks.model.raw_values import Moment
 from workers.records.run import Target
+from workers.records.tried import TriedStep
 
 QUIET = timedelta(days=1)
 """The time without activity after which a new card follows (docs/slack.md#card-followed)."""
@@ -77,6 +78,8 @@ class Card:
     """The latest changes of the owner."""
     gone: Moment | None = None
     """When a check found that the gateway no longer exists."""
+    tried: tuple[TriedStep, ...] = ()
+    """The steps that were carried out in this incident, oldest first."""
 
     @property
     def key(self) -> str:

@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, with_config
 
 from checks.config.access_rules import Requester
+from checks.model.findings import Verdict
 from checks.model.raw_values import Moment
 from workers.records.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.records.mute import Mute
+from workers.records.tried import TriedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,21 @@ class Fixed:
         return self.week > 1
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The steps and checks of a gateway in the channel of the handoff, and the next step.
+
+    `checks` is the number of its checks there since the incident began, `last` and `verdict` are those of the latest one.
+    """
+
+    tried: tuple[TriedStep, ...] = ()
+    checks: int = 0
+    last: Moment | None = None
+    verdict: Verdict | None = None
+    next: str = ""
+    """The title of the next step, empty if no check in the channel shows it."""
+
+
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Handoff:
@@ -100,6 +117,8 @@ class Handoff:
     starting: tuple[GatewayLine, ...] = ()
     warned: tuple[GatewayLine, ...] = ()
     """Gateways that serve and have warnings."""
+    work: Mapping[str, Work] | None = None
+    """The work at each gateway with a line, by `cluster namespace/name`."""
 
     @property
     def owned(self) -> tuple[GatewayLine, ...]:

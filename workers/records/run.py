@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter
 
 from checks.model.findings import Finding, Report
 from checks.model.raw_values import Moment
+from checks.reports.ran_steps import RanStep
 from workers.records.beginnings import Beginning, FirstSeen
 
 
@@ -75,15 +76,18 @@ class Order:
     """The user groups of the access rules that the user was in, for what the answer may name."""
     card: str = ""
     """The run whose parent message heads the thread of the answer; empty for its own."""
+    ran: RanStep | None = None
+    """The step that the user has carried out, and that the run verifies."""
 
     @property
     def lane(self) -> str:
         """Requests of one lane can share a run: the same question in the same channel.
 
         What is posted in a channel is for its members, so no other channel joins the run. A user's request never joins
-        a run that is not shown.
+        a run that is not shown. A run that began before a step was carried out does not verify it.
         """
-        return "|".join(("watch" if self.watch else "run", self.channel, self.target.key))
+        what = "watch" if self.watch else f"ran {self.ran.digest or self.ran.title}" if self.ran else "run"
+        return f"{what}|{self.channel}|{self.target.key}"
 
 
 @dataclass(frozen=True, slots=True)

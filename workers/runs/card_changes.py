@@ -9,6 +9,7 @@ from checks.reports.wording import pending_of, roots_of, warnings_of
 from workers.records.card import Card, OwnedBy, OwnerChange
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run
+from workers.records.tried import TriedStep, tried_step, with_tried
 
 MOST_OWNER_CHANGES = 50
 """Changes of the owner that a card lists; the oldest are removed first."""
@@ -35,6 +36,8 @@ class SeenCheck:
     causes: tuple[str, ...]
     run: str = ""
     of_watch: bool = False
+    tried: TriedStep | None = None
+    """The step that it verifies."""
 
 
 def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
@@ -43,7 +46,13 @@ def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
     ended = replace(run, ended=at)
     began = min((begun.known for each in causes if (begun := ended.beginning(each)) is not None), default=at)
     return SeenCheck(
-        report.verdict, at, min(began, at), _distinct([each.check for each in causes]), run.id, bool(run.order.watch)
+        report.verdict,
+        at,
+        min(began, at),
+        _distinct([each.check for each in causes]),
+        run.id,
+        bool(run.order.watch),
+        tried_step(run.order.ran, run.order.user, report, at),
     )
 
 
@@ -74,6 +83,7 @@ def after_check(card: Card, check: SeenCheck) -> Card:
         elsewhere=not check.run and (differs or card.elsewhere),
         gone=None,
         was=check.causes if check.verdict is not Verdict.HEALTHY and check.causes else card.was,
+        tried=with_tried(card.tried, check.tried),
     )
     if check.verdict is not Verdict.INCONCLUSIVE:
         after = replace(after, certain=check.verdict, certain_at=check.at)
@@ -82,7 +92,8 @@ def after_check(card: Card, check: SeenCheck) -> Card:
         return replace(after, ended=card.ended or check.at) if ends else after
     if card.ended is not None:
         began = max(check.began, card.ended)
-        return replace(after, began=began, worst=check.verdict, ended=None, times=card.times + 1)
+        tried = with_tried((), check.tried)
+        return replace(after, began=began, worst=check.verdict, ended=None, times=card.times + 1, tried=tried)
     worst = min(card.worst, check.verdict, key=_WORST_FIRST.index)
     return replace(after, worst=worst)
 

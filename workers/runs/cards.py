@@ -17,6 +17,7 @@ from checks.model.findings import Report, Verdict
 from workers.records.card import CARD_JSON, Card, OwnedBy, card_key
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run, Target
+from workers.records.tried import with_tried
 from workers.runs.bounded import surplus_fields
 from workers.runs.card_changes import (
     SeenCheck,
@@ -118,7 +119,7 @@ class Cards:
             card = None
         change = CardChange([Expected(("HGET", self._key(target.cluster), key), raw)])
         check = seen_run(run, report, at)
-        head = self._head(run)
+        head = self._head(run, report.verdict)
         healthy = check.verdict is Verdict.HEALTHY
         if card is not None and (card.is_current(at) or card.run == head or (healthy and card.open)):
             if (after := after_check(card, check)) is not card:
@@ -135,11 +136,15 @@ class Cards:
             change.writes.append(("HSET", named, "card", key))
         return change
 
-    def _head(self, run: Run) -> str:
-        """The run whose parent message heads the thread; empty if no message of a run does."""
+    def _head(self, run: Run, verdict: Verdict) -> str:
+        """The run whose parent message heads the thread; empty if no message of a run does.
+
+        A watch without a card is quiet until a check does not pass: that check opens the card.
+        """
         if run.order.card and self._is_kept(run.order.card):
             return run.order.card
-        return "" if run.order.watch else run.id
+        passed = verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+        return "" if run.order.watch and passed else run.id
 
     def _heads_another(self, head: str, key: str) -> bool:
         """Whether the parent message of a run is the card of another question."""
@@ -166,6 +171,7 @@ class Cards:
             earlier=before.run if before is not None and before.run != head else "",
             host=target.host,
             client=target.client,
+            tried=with_tried((), check.tried),
         )
 
     def after_checks(self, cluster: str, checks: Sequence[GatewayCheck]) -> CardChange:

@@ -41,12 +41,20 @@ class Watches:
     """All watches. Every method may raise `connection.Unavailable`."""
 
     def __init__(
-        self, redis: Redis, prefix: str, keep: int, interval: float, discard_run: Callable[[str], None]
+        self,
+        redis: Redis,
+        prefix: str,
+        keep: int,
+        interval: float,
+        discard_run: Callable[[str], None],
+        head_of_card: Callable[[Run], str],
     ) -> None:
+        """`head_of_card` returns the run that heads the card of another run, or ""."""
         self.redis = redis
         self._transitions = Transitions(redis, prefix)
         self._unreadable = UnreadableRecords(redis, prefix)
         self.discard_run = discard_run
+        self._head_of_card = head_of_card
         self.prefix = prefix
         self.keep = keep
         self.interval = timedelta(seconds=interval)
@@ -184,13 +192,16 @@ class Watches:
             last=check,
             changes=_with_change(watch.changes, check) if changed else watch.changes,
             run="",
+            # A watch without a card belongs to the one that its first failed check has opened.
+            card=watch.card or self._head_of_card(run),
         )
         if judged.passed >= PASSES_TO_FIX:
-            after = self._end(raw, judged, WatchState.FIXED)
+            after = self._end(raw, judged, WatchState.FIXED, self._place(watch))
         elif now >= watch.until:
-            after = self._end(raw, judged, WatchState.EXPIRED)
+            after = self._end(raw, judged, WatchState.EXPIRED, self._place(watch))
         else:
-            after = judged if self._write(raw, judged, due=min(now + self.interval, watch.until)) else None
+            due = min(now + self.interval, watch.until)
+            after = judged if self._write(raw, judged, due=due, moved=self._moved(watch, judged)) else None
         if after is not None:
             for surplus in sorted(_needed_runs(watch) - _needed_runs(after)):
                 self.discard_run(surplus)
@@ -201,19 +212,27 @@ class Watches:
         raw = self.redis.get(self._key("watch", watch_id))
         return raw, read_record(WATCH_JSON, raw, id=watch_id) if raw is not None else None
 
-    def _end(self, raw: _Raw, watch: Watch, state: WatchState) -> Watch | None:
-        """End a watch. None if another process has changed it since it was read."""
+    def _end(self, raw: _Raw, watch: Watch, state: WatchState, place: str = "") -> Watch | None:
+        """End a watch, which had this place.
+
+        None if another process has changed it since it was read.
+        """
         ended = replace(watch, state=state, ended=datetime.now(UTC))
         writes = [
             *self._kept(ended, None),
             ("ZREM", self._key("watches"), watch.id),
-            ("DEL", self._place(watch)),
+            ("DEL", place or self._place(watch)),
             *self._shown(watch),
         ]
         return ended if self._transitions.apply([self._unchanged(raw, watch)], writes) else None
 
-    def _write(self, raw: _Raw, watch: Watch, due: datetime | None = None) -> bool:
-        return self._transitions.apply([self._unchanged(raw, watch)], self._kept(watch, due))
+    def _write(self, raw: _Raw, watch: Watch, due: datetime | None = None, moved: Sequence[Write] = ()) -> bool:
+        return self._transitions.apply([self._unchanged(raw, watch)], [*self._kept(watch, due), *moved])
+
+    def _moved(self, before: Watch, after: Watch) -> list[Write]:
+        """The writes by which the watch is found in the thread of its card."""
+        old, new = self._place(before), self._place(after)
+        return [] if old == new else [("DEL", old), ("SET", new, after.id, "EX", self.keep), *self._shown(after)]
 
     def _unchanged(self, raw: _Raw, watch: Watch) -> Expected:
         return Expected(("GET", self._key("watch", watch.id)), raw)

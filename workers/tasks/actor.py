@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from checks.actions.plan import ActionPlan, PlanRefusal, RefusalKind
 from checks.actions.planning import PlanRequest, plan_action
+from checks.actions.rendering import step_name
 from checks.actions.results import ActionOutcome
 from checks.config.access_rules import Requester, nameable_gateways
 from checks.config.configuration import ClusterConfig, UnknownCluster
 from checks.config.probe_configuration import ProbeConfig
 from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
 from checks.model.question import Question
+from checks.reports.ran_steps import RanStep
 from checks.sources.action_api import ActionApi
 from checks.sources.action_facts import read_action_facts, recheck_now
 from checks.sources.active_steps import ActiveSteps, Pace
@@ -145,6 +147,7 @@ class Actor:
                 thread=order.thread or (posted.ts if posted is not None else None),
                 after=order.run or None,
                 groups=order.groups,
+                ran=RanStep(step_name(order.kind), outcome=action.result.summary if action.result else ""),
             )
         )
 

@@ -178,6 +178,27 @@ def test_a_handoff_is_drafted_posted_and_taken_over(talk: Conversation) -> None:
     assert talk.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
 
 
+def test_a_handoff_says_what_was_tried_and_the_next_step(talk: Conversation) -> None:
+    """Its items had a cause and an owner, and the next person began again."""
+    talk.say("/egress-diag weu egw")
+    card = next(m for m in talk.slack.messages() if slot(m) == "parent")
+    talk.press(card, "own", user="U0ALICE")
+    talk.press(card, next(each for each in card.buttons if each.startswith("ran/")), user="U0BOB")
+    talk.say("/egress-diag weu egw", user="U0CAROL", channel="C0OLD")
+    talk.say("/egress-diag handoff 8h @bob")
+    assert talk.slack.submit_view(form(talk, "1 open"), {"next": "U0BOB"}).ok
+    talk.play()
+    shift = next(m for m in talk.slack.messages() if "Handoff" in m.text).shown.replace("\u2060", "")
+    item = shift[shift.index("❌ *Open*") :].splitlines()
+    assert "owner <@U0ALICE>" in item[1]
+    assert "❌ Patch" in item[3]
+    assert "(EG407): no effect yet: EG407 still fails · <@U0BOB>" in item[3]
+    assert "🔄 2 checks in this channel, the last at" in item[4], "checks of other channels are not counted"
+    assert item[4].endswith("❌ broken")
+    assert item[5].strip().startswith("👉 Next: Patch")
+    assert "U0CAROL" not in shift
+
+
 def test_taking_a_handoff_is_shown_in_its_lines_and_on_the_card(talk: Conversation) -> None:
     """The lines of a handoff that was taken said "no owner", and the card showed none."""
     talk.say("/egress-diag weu egw")

@@ -6,13 +6,19 @@ from functools import cache
 import pytest
 
 from bot.messages.blocks import Block, plain, text_size
+from bot.messages.findings import finding_messages
+from bot.messages.headlines import headline_of
 from bot.messages.parent import next_actions
 from bot.messages.private_answers import command_list
 from bot.messages.recipes import CARD_TEXT, card_recipes, recipe
 from bot.messages.run import run_messages
 from bot.sandbox.model.block_rules import problems_of_message
+from bot.sandbox.model.texts import elements_of
 from checks.model.commands import change, disrupt, inspect
-from checks.model.findings import Action, Effect, Finding, Report
+from checks.model.findings import Action, Effect, Finding, Report, Verdict
+from checks.reports.host_words import is_about_host
+from checks.reports.impact import LONGEST_IMPACT, impact_of, short_impact_of
+from checks.reports.ran_steps import ran_step, step_digest
 from checks.reports.wording import acting_causes, roots_of
 from tests.bot import stories
 from tests.incidents.incidents import incidents
@@ -45,7 +51,7 @@ def test_a_card_has_every_change_of_every_root_cause() -> None:
     """
     several = 0
     for report in reports():
-        card, roots = text_of(list(next_actions(report))), roots_of(report)
+        card, roots = text_of(list(next_actions("4f5a6b7c8d9e", report))), roots_of(report)
         several += len(roots) > 1
         missing = [a.title for f in roots for a in changes(f) if str(plain(a.title))[:80] not in card]
         assert missing == [], report.gateway
@@ -57,6 +63,35 @@ def test_cards_and_threads_are_within_slack_s_limits() -> None:
         messages = list(run_messages(stories.done(report), stories.BEGAN))
         assert [problem for each in messages for problem in problems_of_message(list(each.blocks))] == []
         assert all("(cut; see the full report)" not in str(each.blocks) for each in messages)
+
+
+def test_each_step_of_each_cause_has_a_button_that_verifies_it() -> None:
+    """Only the steps of a move to a new configuration had one."""
+    for report in reports():
+        thread = finding_messages(stories.done(report))
+        found = [each["action_id"] for m in thread for _, each in elements_of(m.blocks) if "ran/" in each["action_id"]]
+        digests = [step_digest(f.check, f.subject, a) for f in acting_causes(report) for a in f.actions]
+        assert {f"ran/{each}" for each in digests} <= set(found)
+        assert all(ran_step(report, each) is not None for each in digests)
+        card = list(next_actions("4f5a6b7c8d9e", report))
+        shown = {each["action_id"] for _, each in elements_of(tuple(card)) if "ran/" in each["action_id"]}
+        changing = [step_digest(f.check, f.subject, a) for f in acting_causes(report) for a in changes(f)]
+        assert {f"ran/{each}" for each in changing} <= shown
+
+
+def test_the_first_line_is_the_impact_and_has_no_name_of_the_gateway() -> None:
+    """It began with "Broken:" and the gateway."""
+    for report in reports():
+        headline, lock_screen = headline_of(stories.done(report))
+        first = headline.replace("\u2060", "").splitlines()[0]
+        if report.verdict is Verdict.HEALTHY or is_about_host(report):
+            continue
+        impact = impact_of(report)
+        assert first[2:].lstrip("\ufe0f ").startswith(f"*{impact}")
+        assert 0 < len(impact) <= LONGEST_IMPACT
+        assert f"{report.namespace}/{report.gateway}" not in first[:60]
+        word = "Inconclusive" if report.verdict is Verdict.INCONCLUSIVE else short_impact_of(report)
+        assert lock_screen.startswith(word)
 
 
 def test_commands_to_copy_are_those_of_the_causes() -> None:

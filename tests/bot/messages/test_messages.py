@@ -372,10 +372,10 @@ def test_no_more_than_three_messages_and_one_for_each_finding() -> None:
 def test_a_lock_screen_names_the_fault_before_any_object() -> None:
     first = {name: {m.slot: m.text[:90] for m in run_messages(make(), NOW)} for name, make in RUNS.items()}
     pool = f"{stories.POOL.title}."
-    assert first["broken"]["parent"].startswith(f"Broken: {pool} payments/egress")
+    assert first["broken"]["parent"].startswith(f"No egress: {pool} payments/egress")
     assert first["broken"]["verdict"].startswith(f"Root cause: {pool}")
     assert first["broken"]["finding/gateway-pool-missing"].startswith(f"EG407 {pool}")
-    assert first["degraded"]["parent"].startswith(f"Degraded: {stories.LIMIT.title}.")
+    assert first["degraded"]["parent"].startswith(f"At risk: {stories.LIMIT.title}.")
     assert first["healthy"]["parent"].startswith("Healthy: payments/egress on prod-weu")
     assert first["failed"]["parent"].startswith("Failed: ")
     assert first["inconclusive"]["parent"].startswith("Inconclusive: The identity of the diagnosis has no permission")
