@@ -106,7 +106,8 @@ def cluster_ranges(facts: Facts) -> list[str]:
 def _node_ranges(facts: Facts) -> list[str]:
     """The address prefixes of the node pools' subnets, [] in a network that AKS manages."""
     used = {each.subnet_id.lower() for each in facts.readable(AgentPool) if each.subnet_id}
-    prefixes = [each for subnet in facts.readable(Subnet) if subnet.id.lower() in used for each in subnet.prefixes]
+    subnets = sorted(facts.readable(Subnet), key=lambda each: each.id.lower())  # they are read in any order
+    prefixes = [each for subnet in subnets if subnet.id.lower() in used for each in subnet.prefixes]
     return [each for each in prefixes if (found := parse_cidr(each)) is not None and found.version == 4]
 
 
