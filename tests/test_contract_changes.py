@@ -112,7 +112,7 @@ def test_the_gateway_can_follow_the_files(tmp_path: Path) -> None:
 
 def test_the_document_is_that_of_the_state_now(tmp_path: Path) -> None:
     plain = proposed("--output", "json").document
-    document = proposed("--with", file(tmp_path, DENY), "--output", "json", "--host", "edition.cnn.com").document
+    document = proposed("--with", file(tmp_path, DENY), "--output", "json", "--host", "http://edition.cnn.com").document
     assert document["verdict"] == plain["verdict"] == "healthy"
     assert [each["check"] for each in document["findings"]] == [each["check"] for each in plain["findings"]]
     applied = document["if_applied"]

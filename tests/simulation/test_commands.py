@@ -71,7 +71,7 @@ def test_the_recorded_cluster_stays_as_it_is(copy: ClusterCopy) -> None:
 
 
 def test_a_command_with_a_context_changes_the_same_object(copy: ClusterCopy) -> None:
-    execute("kubectl --context prod-weu label namespace team-a istio.io/rev=asm-1-30 team- --overwrite", copy)
+    execute("kubectl --context aks1 label namespace team-a istio.io/rev=asm-1-30 team- --overwrite", copy)
     found = copy.get("Namespace", "", "team-a")
     assert found is not None
     assert found["metadata"]["labels"]["istio.io/rev"] == "asm-1-30"
