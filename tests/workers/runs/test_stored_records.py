@@ -223,7 +223,12 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
     run = client.get(Run, RUN)
     assert run is not None
     assert run.report is not None
-    assert json.loads(ORDER_JSON.dump_json(run.order)) == {**stored(f"run:{RUN}", "order"), "groups": [], "card": ""}
+    assert json.loads(ORDER_JSON.dump_json(run.order)) == {
+        **stored(f"run:{RUN}", "order"),
+        "groups": [],
+        "card": "",
+        "ran": None,
+    }
     findings = [_with_new_fields(each) for each in stored(f"run:{RUN}:findings", FINDING.check)]
     assert json.loads(FINDINGS.dump_json(run.findings)) == findings
     report = stored(f"run:{RUN}", "report")
