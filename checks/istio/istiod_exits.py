@@ -8,7 +8,7 @@ from checks.facts.logs import IstiodLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.shared_settings import shared_settings
-from checks.knowledge.istiod_exits import ExitFix, exit_errors, istiod_exit
+from checks.knowledge.istiod_errors import ExitFix, exit_errors, istiod_exit
 from checks.model.commands import ADDON, MESHCFG, PLUGIN_CA, change, kubectl, reconcile
 from checks.model.findings import Action, Evidence
 

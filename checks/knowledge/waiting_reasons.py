@@ -30,8 +30,7 @@ class WaitingReason:
 
 
 _IMAGE = (
-    "Allow the nodes to reach mcr.microsoft.com and *.data.mcr.microsoft.com on port 443 (firewall, proxy, private DNS); a "
-    "cluster with restricted egress allows neither by default"
+    "Allow the nodes to reach mcr.microsoft.com and *.data.mcr.microsoft.com on port 443 (firewall, proxy, private DNS)"
 )
 
 _REASONS: tuple[WaitingReason, ...] = (
