@@ -185,8 +185,8 @@ def joined(run: Run, link: str) -> Message:
 def on_card(run: Run, link: str) -> Message:
     """The check of a gateway that has a card in the channel, at the address `link`, if known."""
     where = f"<{link}|its message in this channel>" if link else "its message in this channel"
-    words = f"{as_code(name_of(run))} has an incident. The check runs in the thread of {where}."
-    return _answer("on-card", "This gateway has an incident; the check runs in its thread.", [section(raw(words))])
+    words = f"The check of {as_code(name_of(run))} runs in the thread of {where}."
+    return _answer("on-card", "The check runs in the thread of the gateway's message.", [section(raw(words))])
 
 
 def watch_on_card(watch: Watch, link: str) -> Message:

@@ -35,7 +35,7 @@ def _markdown(mrkdwn: str) -> str:
     heading = re.fullmatch(r"([^*\n]*)\*([^*\n]+)\*(\n.*)?", mrkdwn, re.DOTALL)
     if heading is not None and heading[3]:
         # A heading of its own before the list.
-        return f"### {_inline(f'{heading[1]}{heading[2]}')}\n{_lines(heading[3].strip(chr(10)))}"
+        return f"## {_inline(f'{heading[1]}{heading[2]}')}\n{_lines(heading[3].strip(chr(10)))}"
     return _lines(mrkdwn)
 
 

@@ -49,7 +49,7 @@ def _as_table(seen: Sequence[Finding], stages: Sequence[Stage], passed: int) -> 
     """The same as a table with a row for each check; empty if it exceeds a limit."""
     rows: list[Sequence[Block]] = []
     for stage in stages:
-        rows.append((bold_cell(STAGES[stage]), text_cell("")))
+        rows.append((text_cell(""), bold_cell(STAGES[stage])))
         ordered = sorted(_of_stage(seen, stage), key=lambda f: f.status is Status.SKIPPED)
         rows += [(text_cell(f"{STATUS_MARKS[each.status]} {each.code}"), text_cell(each.summary)) for each in ordered]
     found = table(("Check", "Result"), rows, wrapped=(1,))

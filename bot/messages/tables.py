@@ -22,7 +22,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029
 
 def text_cell(text: str) -> Block:
     """A cell with this text; Slack accepts no empty cell."""
-    return {"type": "raw_text", "text": _CONTROL.sub("", " ".join(text.split())) or "–"}
+    return {"type": "raw_text", "text": _CONTROL.sub("", " ".join(text.split())) or " "}
 
 
 def bold_cell(text: str) -> Block:

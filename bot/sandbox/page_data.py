@@ -21,7 +21,7 @@ def page_state(core: Core, user: str) -> JsonObject:
             {"id": u.id, "name": u.name, "real_name": u.real_name, "is_bot": u.is_bot} for u in workspace.users.values()
         ],
         "groups": [{"id": group.id, "handle": group.handle} for group in workspace.groups.values()],
-        "channels": [_channel_json(channel) for channel in workspace.channels.values()],
+        "channels": [_channel_json(core, channel) for channel in workspace.channels.values()],
         "messages": [_message_json(m) for m in workspace.all_messages() if _sees(core, user, m)],
         "files": _files_json(core),
         **_views_json(core, user),
@@ -39,7 +39,7 @@ def change_json(core: Core, change: WorkspaceChange, user: str) -> JsonObject | 
         case "view":
             return {"kind": "view", **_views_json(core, user)} if change.subject == user else None
         case "channel":
-            return {"kind": "channel", "channel": _channel_json(core.workspace.channels[change.subject])}
+            return {"kind": "channel", "channel": _channel_json(core, core.workspace.channels[change.subject])}
         case _:
             return {"kind": "file", "files": _files_json(core)}
 
@@ -49,8 +49,9 @@ def _sees(core: Core, user: str, message: StoredMessage) -> bool:
     return user in channel.members and message.only_for in {None, user}
 
 
-def _channel_json(channel: Channel) -> JsonObject:
+def _channel_json(core: Core, channel: Channel) -> JsonObject:
     return {
+        "prompts": {ts: list(prompts) for (place, ts), prompts in core.prompts.items() if place == channel.id},
         "id": channel.id,
         "name": channel.name,
         "topic": channel.topic,
@@ -68,6 +69,7 @@ def _message_json(message: StoredMessage) -> JsonObject:
         "author": message.author,
         "text": message.text,
         "blocks": list(message.blocks),
+        "attachments": list(message.attachments),
         "thread_ts": message.thread_ts if message.is_reply else None,
         "only_for": message.only_for,
         "edited": message.edited_ts is not None,

@@ -215,7 +215,7 @@ def test_a_second_command_during_an_incident_updates_the_card(stage: Stage, kill
     stage.kube.faults.faults[:] = [Fault("virtualservices", hang=8, times=1)]
     answer = stage.slack.say("/egress-diag live team-egress/egw", user="U0BOB")
     assert answer.message is not None
-    assert "has an incident" in answer.message.shown
+    assert "runs in the thread of" in answer.message.shown
 
     def second() -> StoredMessage | None:
         return next((m for m in stage.thread[1:] if slot(m) == "parent"), None)

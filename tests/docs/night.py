@@ -28,6 +28,7 @@ from tests.system import PATIENT, slot
 from workers.client import connect
 from workers.fleet.service import current_time
 from workers.queue.settings import WorkerSettings
+from workers.records.listing import Listing, ListingState
 from workers.records.run import Target
 
 WIDTHS = {"1400": {}, "390": {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}}
@@ -42,12 +43,15 @@ def warning() -> Cluster:
     return next(each.cluster for each in incidents() if each.name.startswith("053-"))
 
 
+_LABELS = "cluster: prod-par\nnamespace: team-egress\nservice: egw"
+
 BUNDLES: dict[str, Callable[[], Cluster]] = {
     "prod-weu": CLUSTERS["broken"],
     "prod-neu": lambda: named("base"),
     "prod-fra": CLUSTERS["starting"],
     "prod-sea": CLUSTERS["unreachable"],
     "prod-mad": warning,
+    "prod-par": CLUSTERS["broken"],
 }
 
 
@@ -180,13 +184,12 @@ def mistakes(night: Night) -> None:
         f"prod-neu {GATEWAY} --from nosuch/app",
     ):
         night.talk.say(f"/egress-diag {words}", user="U0CAROL")
-    night.talk.say("/egress-diag list prod-neu", user="U0CAROL")
     night.picture("21-mistakes", user="U0CAROL")
 
 
 def under_an_alert(night: Night) -> None:
-    """A mention in a reply under an alert's message."""
-    above = posted(night.talk, "", ATTACHMENT)
+    """A mention in a reply under an alert's message, about a gateway without a card."""
+    above = posted(night.talk, "", {**ATTACHMENT, "fields": [{"title": "Labels", "value": _LABELS}]})
     night.talk.say("@egress-diag why?", thread=above)
     night.thread("22-under-an-alert", above)
 
@@ -196,6 +199,7 @@ def shift(night: Night) -> None:
     talk = night.talk
     tick(talk, current_time())
     talk.say("/egress-diag digest now")
+    tick(talk, current_time())
     night.picture("31-digest")
     talk.say("/egress-diag handoff 8h @bob the pool of prod-fra is with Azure")
     view = form(talk, "starting")
@@ -239,15 +243,19 @@ def classic(night: Night) -> None:
             talk.slack.faults.refuse_blocks(*NEW)
         order = replace(ORDER, target=Target("prod-neu", "egw", "team-egress"), channel="C0PAY", key=name)
         run = accepted(talk.client, order)
-        append(talk.client, run, *report.findings[:20])
+        append(talk.client, run, *report.findings[:10])
         talk.courier.deliver(f"run/{run.id}")
         night.picture(f"51-live-run-{name}", "C0PAY")
         finish(talk.client, run, report)
         talk.play()
         parent = next(m for m in reversed(talk.slack.messages("C0PAY")) if slot(m) == "parent")
         night.thread(f"52-steps-{name}", parent, to="top")
-        talk.say("/egress-diag list prod-neu", channel="C0PAY")
+        gateways = ((GATEWAY, True), ("team-egress/old", False))
+        listing = Listing(name, "prod-neu", "U0ALICE", "C0PAY", state=ListingState.DONE, gateways=gateways)
+        talk.client.stores.listings.request(listing)
+        talk.client.stores.documents.changed(f"listing/{name}")
         talk.say("/egress-diag digest now", channel="C0PAY")
+        tick(talk, current_time())
         night.picture(f"53-list-and-digest-{name}", "C0PAY")
 
 

@@ -46,11 +46,18 @@ function contentOf(message, user, { compact, replies, failure, threaded }) {
     message.broadcast && !threaded && { key: "broadcast", draw: () => h("div", { class: "only-you" }, "replied to a thread") },
     !compact && { key: "by", draw: () => h("div", { class: "by" }, h("b", {}, user.is_bot ? user.name : user.real_name), user.is_bot && h("span", { class: "badge" }, "APP"), stampOf(message)) },
     (message.text || message.blocks.length > 0) && { key: "body", shows: {}, draw: () => h("div", { class: "body" }), update: (body) => keepBody(body, message) },
+    message.attachments.length > 0 && { key: "attachments", shows: JSON.stringify(message.attachments), draw: () => h("div", {}, message.attachments.map(attachmentNode)) },
     ...message.files.map((id) => store.files.find((file) => file.id === id) ?? { id }).map((file) => ({ key: file.id, shows: JSON.stringify(file), draw: () => fileCard(file.url_private && file) })),
     message.reactions.length > 0 && { key: "reactions", shows: JSON.stringify(message.reactions), draw: () => h("div", { class: "reactions" }, message.reactions.map((r) => h("span", { class: "reaction" }, emojiNode(r.name) ?? `:${r.name}:`, ` ${r.count}`))) },
     failure && { key: "failure", shows: failure, draw: () => h("div", { class: "failure", role: "alert" }, `⚠ This action failed (${failure}). Try again.`) },
     replies.length > 0 && { key: "replies", draw: () => h("button", { type: "button", class: "replies", onclick: () => go(store.place, { thread: message.ts, tab: store.tab }) }), shows: {}, update: (bar) => bar.replaceChildren(...repliesOf(replies)) },
   ];
+}
+
+/** A secondary attachment, as older apps post them. */
+function attachmentNode({ title, text, fields = [] }) {
+  const lines = [title && h("b", {}, title), text && h("div", {}, ...mrkdwn(text)), ...fields.map((field) => h("div", {}, h("b", {}, field.title), h("div", { class: "lines" }, field.value.split("\n").flatMap((line, index) => (index ? [h("br"), line] : [line])))))];
+  return h("div", { class: "attachment" }, lines.filter(Boolean));
 }
 
 function keepBody(body, message) {

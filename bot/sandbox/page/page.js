@@ -295,6 +295,7 @@ function drawThread() {
     pane.replaceChildren(
       h("header", {}, h("button", { type: "button", class: "icon back", "aria-label": "Back", onclick: close }, "‹"), h("h1", {}, "Thread"), h("span", { class: "topic" }, titleOf(channel)), h("button", { type: "button", class: "icon close", "aria-label": "Close thread", onclick: close }, "×")),
       h("div", { class: "scroll", role: "log" }),
+      h("div", { class: "prompts" }),
       composer({ label: "Reply…", store, send: (text) => ask("say", { user: store.me, channel, thread_ts: ts, text }) }),
     );
   }
@@ -305,6 +306,9 @@ function drawThread() {
   if (counted) items.push({ key: "count", shows: counted, draw: () => h("div", { class: "count" }, h("span", {}, `${counted} ${counted === 1 ? "reply" : "replies"}`)) });
   replies.forEach((reply, index) => items.push(itemOf(reply, index ? replies[index - 1] : null, true)));
   drawMessages(pane.querySelector(".scroll"), items);
+  const prompts = store.channels.get(channel)?.prompts?.[ts] ?? [];
+  const send = (text) => ask("say", { user: store.me, channel, thread_ts: ts, text });
+  keep(pane.querySelector(".prompts"), prompts.map((each) => ({ key: each.title, shows: each.message, draw: () => h("button", { type: "button", onclick: () => send(each.message) }, each.title) })));
 }
 
 // -- start ------------------------------------------------------------------------------------------------------------

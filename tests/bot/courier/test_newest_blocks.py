@@ -155,7 +155,7 @@ def test_a_handoff_is_a_canvas_that_the_channel_can_read(with_canvases: Conversa
     (canvas,) = talk.slack.canvases()
     assert canvas.title == "Handoff: 1 open, 1 not checked"
     assert canvas.channels == ("C0OPS",)
-    assert "### ❌ Open\n- `team-egress/egw` on `prod-weu`" in canvas.markdown
+    assert "## ❌ Open\n- `team-egress/egw` on `prod-weu`" in canvas.markdown
     assert "gwpol" in canvas.markdown
     assert "[thread](" in canvas.markdown
     assert f"/docs/T0SANDBOX/{canvas.id}|Read the handoff>" in shift.shown

@@ -31,4 +31,4 @@ def test_a_list_has_a_heading_and_one_line_for_each_item() -> None:
         divider(),
         context(raw("The rest.")),
     ]
-    assert canvas_markdown(blocks) == "### ❌ Open\n- one · no owner · EG407 the cause\n- two\n\nThe rest."
+    assert canvas_markdown(blocks) == "## ❌ Open\n- one · no owner · EG407 the cause\n- two\n\nThe rest."
