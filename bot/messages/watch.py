@@ -97,7 +97,8 @@ def watch_end(watch: Watch) -> Message:
             result, head = _recovery(watch, at)
             passed = f"passed {plural(PASSES_TO_FIX, 'check')} in a row"
             warnings = " Warnings remain." if last is not None and last.verdict is Verdict.DEGRADED else ""
-            line = raw(f"✅ *{head}:* {where} {passed}.{warnings} {who}")
+            traffic = f" {last.traffic}." if last is not None and last.traffic else ""
+            line = raw(f"✅ *{head}:* {where} {passed}.{warnings}{plain(traffic)} {who}")
             text = f"{result}: {name} {passed}"
         case WatchState.STOPPED:
             line = raw(f"▫️ <@{watch.stopped_by}> stopped the watch of {where}. {_last(last)}")
@@ -138,7 +139,8 @@ def _causes(check: WatchCheck) -> list[Block]:
 
 def _outcome(check: WatchCheck) -> Escaped:
     mark = VERDICT_MARKS[check.verdict] if check.verdict is not None else "❔"
-    return raw(f"{mark} {_verdict(check)}")
+    traffic = f" ({plain(check.traffic)})" if check.traffic_fails else ""
+    return raw(f"{mark} {_verdict(check)}{traffic}")
 
 
 def _verdict(check: WatchCheck) -> str:

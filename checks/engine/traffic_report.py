@@ -70,7 +70,7 @@ def _summary(hosts: Sequence[HostTraffic], found: GatewayTraffic) -> str:
     noun = f"{nouns.pop()}{'' if total == 1 else 's'}" if len(nouns) == 1 else "requests and connections"
     period = next((each.period for each in hosts if each.period), "in the access logs")
     failing = sorted((each for each in hosts if each.failed), key=lambda each: -each.failed)
-    whole = f"{total:,} {noun} {period}"
+    whole = f"{total:,} {noun} {period}" + (" (counters not checked)" if found.unusable else "")
     if not failing:
         last = max((each.last_failed for each in hosts if each.last_failed), default=None)
         return f"{whole}, none failed" + (f" since {last:%H:%M}Z" if last is not None else "")

@@ -9,9 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from checks.facts.fact import ProxyRole
-from checks.facts.proxy_traffic import OPENED, REQUESTS, CounterWindow, Increase, ProxyTraffic
+from checks.facts.proxy_traffic import CounterWindow, ProxyTraffic
 from checks.facts.view import Facts
-from checks.knowledge.response_flags import ResponseFlag, failed_response
+from checks.istio.counted_outcomes import (
+    Outcome,
+    duration_of_failures,
+    failing_since,
+    failure_shown_by,
+    host_of_cluster,
+    outcomes_by_host,
+)
+from checks.knowledge.response_flags import ResponseFlag
 
 SHORT_WINDOW = timedelta(minutes=5)
 LONG_WINDOW = timedelta(minutes=15)
@@ -22,11 +30,6 @@ STALE = timedelta(minutes=3)
 Scrapes of a Prometheus are usually at most a minute apart.
 """
 _CLOCKS = timedelta(minutes=5)
-_DURATION = "istio_request_duration_milliseconds"
-_NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
-
-_Outcome = tuple[str, str]
-"""Response code ("0" for a connection) and response flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class CountedHost:
 
     host: str
     connections: bool
-    counts: tuple[tuple[_Outcome, int], ...]
+    counts: tuple[tuple[Outcome, int], ...]
     """By outcome, the most frequent first."""
     seconds: float
     failed_milliseconds: float | None = None
@@ -55,7 +58,7 @@ class CountedHost:
         return sum(count for _, count in self.counts)
 
     @property
-    def failures(self) -> tuple[tuple[_Outcome, ResponseFlag, int], ...]:
+    def failures(self) -> tuple[tuple[Outcome, ResponseFlag, int], ...]:
         """The outcomes that are failures, the most frequent first."""
         return tuple((of, flag, count) for of, count in self.counts if (flag := failure_shown_by(of)) is not None)
 
@@ -79,12 +82,6 @@ class CountedTraffic:
     """By host, Envoy's counters of failed connections, if `proxyStatsMatcher` includes them."""
     left_out: int = 0
     """The pods that were not read, to limit the load."""
-
-
-def failure_shown_by(outcome: _Outcome) -> ResponseFlag | None:
-    """The failure that a code and flags show, None if they show none."""
-    code, flags = outcome
-    return failed_response(int(code) if code.isdigit() else 0, tuple(flags.split(",")), "")
 
 
 def counted_traffic(facts: Facts) -> CountedTraffic:
@@ -116,10 +113,10 @@ def _counted(facts: Facts) -> CountedTraffic:
     found.from_prometheus = any(each.from_prometheus for each in proxies)
     long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
     found.seconds = max((each.seconds for each in long), default=0.0)
-    found.hosts = tuple(_hosts(short, long, _steps(proxies)))
+    found.hosts = tuple(_hosts(short, long, _steps(proxies), _first_step(proxies)))
     for window in short:
         for grown in window.increases:
-            if grown.metric.startswith("envoy_cluster_") and (host := _cluster_host(grown)):
+            if grown.metric.startswith("envoy_cluster_") and (host := host_of_cluster(grown)):
                 found.connection_failures.setdefault(host, Counter())[grown.metric] += round(grown.amount)
     return found
 
@@ -157,17 +154,22 @@ def _steps(proxies: Iterable[ProxyTraffic]) -> dict[tuple[str, bool], dict[datet
     found: dict[tuple[str, bool], dict[datetime, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for proxy in proxies:
         for step in proxy.steps():
-            for (host, connections), counts in _by_host(step.increases).items():
+            for (host, connections), counts in outcomes_by_host(step.increases).items():
                 here = found[(host, connections)][step.ends]
                 here[0] += sum(counts.values())
                 here[1] += sum(count for outcome, count in counts.items() if failure_shown_by(outcome))
     return found
 
 
+def _first_step(proxies: Iterable[ProxyTraffic]) -> datetime | None:
+    return min((step.ends for proxy in proxies for step in proxy.steps()), default=None)
+
+
 def _hosts(
     short: list[CounterWindow],
     long: list[CounterWindow],
     steps: dict[tuple[str, bool], dict[datetime, list[int]]],
+    first: datetime | None,
 ) -> Iterator[CountedHost]:
     now, before = _summed(short), _summed(long)
     for key in sorted({*now, *before}):
@@ -181,68 +183,15 @@ def _hosts(
             connections=key[1],
             counts=most,
             seconds=max(each.seconds for each in windows),
-            failed_milliseconds=_duration(windows, key[0]),
-            fails_since=_since(steps.get(key, {})),
+            failed_milliseconds=duration_of_failures(windows, key[0]),
+            fails_since=failing_since(steps.get(key, {}), first),
             last_failed=max((at for at, (_, failed) in steps.get(key, {}).items() if failed), default=None),
         )
 
 
-def _summed(windows: Iterable[CounterWindow]) -> dict[tuple[str, bool], Counter[_Outcome]]:
-    found: dict[tuple[str, bool], Counter[_Outcome]] = defaultdict(Counter)
+def _summed(windows: Iterable[CounterWindow]) -> dict[tuple[str, bool], Counter[Outcome]]:
+    found: dict[tuple[str, bool], Counter[Outcome]] = defaultdict(Counter)
     for window in windows:
-        for key, counts in _by_host(window.increases).items():
+        for key, counts in outcomes_by_host(window.increases).items():
             found[key].update(counts)
     return found
-
-
-def _by_host(increases: Iterable[Increase]) -> dict[tuple[str, bool], Counter[_Outcome]]:
-    found: dict[tuple[str, bool], Counter[_Outcome]] = defaultdict(Counter)
-    for each in increases:
-        if each.metric in (REQUESTS, OPENED):
-            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
-            found[(_host(each), each.metric == OPENED)][outcome] += round(each.amount)
-    return found
-
-
-def _host(increase: Increase) -> str:
-    """The destination, "" if there was none.
-
-    The request matched no route then, or was passed through.
-    """
-    if increase.labels.get("destination_service_name", "-") in _NO_DESTINATION:
-        return ""
-    host = increase.labels.get("destination_service", "").lower()
-    return "" if host in _NO_DESTINATION else host.partition(":")[0]
-
-
-def _duration(windows: Iterable[CounterWindow], host: str) -> float | None:
-    """The mean duration of the failed requests in milliseconds."""
-    total = number = 0.0
-    for window in windows:
-        for each in window.increases:
-            if not each.metric.startswith(_DURATION) or _host(each) != host:
-                continue
-            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
-            if failure_shown_by(outcome) is None:
-                continue
-            total += each.amount if each.metric.endswith("_sum") else 0.0
-            number += each.amount if each.metric.endswith("_count") else 0.0
-    return total / number if number else None
-
-
-def _since(steps: dict[datetime, list[int]]) -> datetime | None:
-    """The end of the last step before which most requests did not fail; None if there is none."""
-    begin: datetime | None = None
-    for at in sorted(steps, reverse=True):
-        total, failed = steps[at]
-        if total and failed * 2 <= total:
-            return begin
-        if total:
-            begin = at
-    return None
-
-
-def _cluster_host(increase: Increase) -> str:
-    """The host of the cluster `outbound|PORT|SUBSET|HOST`."""
-    parts = increase.labels.get("cluster_name", "").split("|")
-    return parts[3].lower() if len(parts) == 4 and parts[0] == "outbound" else ""

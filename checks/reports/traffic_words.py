@@ -29,7 +29,8 @@ def failing_location(report: Report) -> str:
         return ""
     sides = {each.location for each in failing}
     if len(sides) > 1:
-        return "Traffic fails at several places: " + "; ".join(_of_host(each) for each in failing[:3])
+        places = "; ".join(f"{_of_host(each)} {each.location}" for each in failing[:3])
+        return f"Traffic fails at several places: {places}"
     match sides.pop():
         case FailureSide.DESTINATION:
             return f"It is the destination, not the gateway: {_of_host(failing[0])}"
@@ -37,6 +38,11 @@ def failing_location(report: Report) -> str:
             return f"It is the network between the gateway and the destination: {_of_host(failing[0])}"
         case _:
             return f"It is the gateway: {_of_host(failing[0])}"
+
+
+def mostly_fails(report: Report) -> bool:
+    """Whether most requests or connections to a host fail; False if that is not known."""
+    return report.traffic is not None and any(each.failed * 2 > each.total for each in report.traffic.hosts)
 
 
 def flows(report: Report) -> str:
@@ -56,4 +62,4 @@ def objects_at_fault(report: Report) -> tuple[Finding, ...]:
 
 def _of_host(each: TrafficOfHost) -> str:
     to = f" to {each.host}" if each.host else ""
-    return f"{each.failed:,} of {each.total:,} {each.unit}{to} failed ({each.failure}) {each.location}"
+    return f"{each.failed:,} of {each.total:,} {each.unit}{to} failed ({each.failure})"

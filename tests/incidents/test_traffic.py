@@ -17,6 +17,14 @@ from tests.recordings import diagnosed, question
 CASES = read_yaml(Path(__file__).parent / "traffic.yaml")
 FLOWS = {"http": {"edition.cnn.com": {"200 -": 1204}}}
 TRAFFIC = "traffic-failing"
+WORDS = {
+    "in the cluster": "It is the gateway",
+    "in the network between the gateway nodes and the destination": (
+        "It is the network between the gateway and the destination"
+    ),
+    "at the destination": "It is the destination, not the gateway",
+}
+"""The answer to "is it the gateway or the host?" by location."""
 
 
 def with_traffic(cluster: Cluster, *counted: Mapping[str, Any], **patch: Any) -> Cluster:
@@ -50,7 +58,7 @@ def test_with_sound_objects_the_traffic_shows_where_it_fails(case: Mapping[str, 
     assert f"The failure is {case['location']}" in found.summary
     assert report.verdict == case["verdict"]
     assert report.root_causes == ((TRAFFIC,) if case["verdict"] == Verdict.BROKEN else ())
-    assert failing_location(report).rpartition(") ")[2] == case["location"]
+    assert failing_location(report).partition(":")[0] == WORDS[case["location"]]
 
 
 @cache

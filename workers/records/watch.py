@@ -46,16 +46,20 @@ class WatchCheck:
     causes: tuple[str, ...]
     run: str
     beginnings: tuple[Beginning, ...] = ()
+    traffic: str = ""
+    """The traffic that the proxies counted, in one line; "" if no counters are read."""
+    traffic_fails: bool = False
+    """Whether most requests to a host fail, also if the destination is what fails."""
 
     @property
     def passed(self) -> bool:
-        """Whether the gateway serves: one that is starting does not yet."""
-        return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+        """Whether the gateway serves: one that is starting, or whose traffic fails, does not."""
+        return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED) and not self.traffic_fails
 
     @property
     def result(self) -> tuple[object, ...]:
         """Equal for checks with the same result."""
-        return (self.verdict, self.causes)
+        return (self.verdict, self.causes, self.traffic_fails)
 
 
 @with_config(serialize_by_alias=True)

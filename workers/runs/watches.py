@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
+from checks.reports.traffic_words import mostly_fails, traffic_line
 from checks.reports.wording import pending_of, roots_of
 from workers.records.run import Accepted, Order, Run, Target
 from workers.records.stored import read_record
@@ -183,7 +184,8 @@ class Watches:
             causes = roots_of(report) or pending_of(report)
             beginnings = tuple(begun for each in causes if (begun := run.beginning(each)) is not None)
             titles = tuple(each.title for each in causes)
-            check = WatchCheck(ended, report.verdict, titles, run.id, beginnings)
+            traffic = traffic_line(report)
+            check = WatchCheck(ended, report.verdict, titles, run.id, beginnings, traffic, mostly_fails(report))
         changed = watch.last is None or watch.last.result != check.result
         judged = replace(
             watch,

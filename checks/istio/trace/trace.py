@@ -14,6 +14,7 @@ from checks.facts.fact import Fact
 from checks.facts.logs import ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import RouteTable, Subnet
+from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPPrefix
 from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
@@ -31,6 +32,7 @@ from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing, routing
 from checks.istio.trace.access_log_lines import NO_ANSWER, newest_access
 from checks.istio.trace.corrections import corrections_of
+from checks.istio.trace.counted_hops import counted_hops
 from checks.istio.trace.described_hops import broken_hop, passed_hops
 from checks.istio.trace.request_view import RequestView
 from checks.istio.trace.source_address import SourceAddress, client_address
@@ -55,6 +57,7 @@ TRACE_READS: tuple[type[Fact], ...] = (
     PublicIPAddress,
     PublicIPPrefix,
     ProxyLog,
+    ProxyTraffic,
 )
 """The kinds that tracing a route reads."""
 
@@ -99,7 +102,7 @@ def _traced(facts: Facts, over: Routing, route: ResolvedRoute, codes: Mapping[st
     reached = _reached(view, _OUTCOMES[outcome.result], codes)
     inside = cluster_host(facts)
     result, seen = reached.outcome, "" if inside is not None else str(reached.address or "")
-    kept = _completed(reached.hops, result)
+    kept = counted_hops(facts, _completed(reached.hops, result), view.end.service or view.end.destination)
     reply = _answer(view, result, kept)
     summary = request_summary(facts, request, result, kept, reply, seen, meant=route.meant)
     if inside is not None:

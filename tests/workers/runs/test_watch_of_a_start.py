@@ -13,6 +13,7 @@ from bot.messages.watch import watch_messages
 from checks.model.findings import Verdict
 from tests.clusters.compose import named
 from tests.incidents.incidents import incidents
+from tests.incidents.test_traffic import FLOWS, with_traffic
 from tests.workers.runs.test_storage import Storage
 from workers.records.watch import Watch, WatchState
 
@@ -67,3 +68,18 @@ def test_the_metrics_count_a_start_as_its_own_outcome(storage: Storage) -> None:
     storage.set_cluster(WAITING)
     storage.look(storage.watch())
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [1.0, 0.0, 0.0]
+
+
+def test_a_watch_goes_on_while_the_traffic_fails_and_ends_when_it_flows(storage: Storage) -> None:
+    refused = {"http": {"edition.cnn.com": {"503 UF,URX": 40}}, "milliseconds": {"edition.cnn.com": 9}}
+    storage.set_cluster(with_traffic(named("base"), refused))
+    watch = storage.watch()
+    failing = [storage.look(watch) for _ in range(4)][-1]
+    assert failing.last is not None
+    assert (failing.state, failing.passed, failing.last.verdict) == (WatchState.ACTIVE, 0, Verdict.DEGRADED)
+    assert failing.last.traffic.startswith("Traffic: 40 requests in 5 min, 100 % 503 UF,URX")
+    storage.set_cluster(with_traffic(named("base"), FLOWS))
+    judged = [storage.look(watch) for _ in range(3)][-1]
+    assert judged.state is WatchState.FIXED
+    (end,) = [each for each in watch_messages(judged, timedelta(seconds=30)) if each.slot == "end"]
+    assert "Traffic: 1,204 requests in 5 min, none failed." in str(end.blocks)

@@ -1,0 +1,86 @@
+"""The outcomes of requests and connections by host, from the increase of counters."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from checks.facts.proxy_traffic import OPENED, REQUESTS, CounterWindow, Increase
+from checks.knowledge.response_flags import ResponseFlag, failed_response
+
+_METRIC_OF_DURATION = "istio_request_duration_milliseconds"
+_NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
+
+Outcome = tuple[str, str]
+"""Response code ("0" for a connection) and response flags."""
+
+
+def failure_shown_by(outcome: Outcome) -> ResponseFlag | None:
+    """The failure that a code and flags show, None if they show none."""
+    code, flags = outcome
+    return failed_response(int(code) if code.isdigit() else 0, tuple(flags.split(",")), "")
+
+
+def outcomes_to(window: CounterWindow, host: str) -> Counter[tuple[str, str]]:
+    """The requests and connections to a host, by response code and flags."""
+    found: Counter[tuple[str, str]] = Counter()
+    for (name, _), counts in outcomes_by_host(window.increases).items():
+        if name == host:
+            found.update(counts)
+    return found
+
+
+def outcomes_by_host(increases: Iterable[Increase]) -> dict[tuple[str, bool], Counter[Outcome]]:
+    """The outcomes by host, and whether they are those of TCP connections."""
+    found: dict[tuple[str, bool], Counter[Outcome]] = defaultdict(Counter)
+    for each in increases:
+        if each.metric in (REQUESTS, OPENED):
+            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
+            found[(_host(each), each.metric == OPENED)][outcome] += round(each.amount)
+    return found
+
+
+def _host(increase: Increase) -> str:
+    """The destination, "" if there was none.
+
+    The request matched no route then, or was passed through.
+    """
+    if increase.labels.get("destination_service_name", "-") in _NO_DESTINATION:
+        return ""
+    host = increase.labels.get("destination_service", "").lower()
+    return "" if host in _NO_DESTINATION else host.partition(":")[0]
+
+
+def duration_of_failures(windows: Iterable[CounterWindow], host: str) -> float | None:
+    """The mean duration of the failed requests in milliseconds."""
+    total = number = 0.0
+    for window in windows:
+        for each in window.increases:
+            if not each.metric.startswith(_METRIC_OF_DURATION) or _host(each) != host:
+                continue
+            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
+            if failure_shown_by(outcome) is None:
+                continue
+            total += each.amount if each.metric.endswith("_sum") else 0.0
+            number += each.amount if each.metric.endswith("_count") else 0.0
+    return total / number if number else None
+
+
+def host_of_cluster(increase: Increase) -> str:
+    """The host of the cluster `outbound|PORT|SUBSET|HOST`."""
+    parts = increase.labels.get("cluster_name", "").split("|")
+    return parts[3].lower() if len(parts) == 4 and parts[0] == "outbound" else ""
+
+
+def failing_since(steps: dict[datetime, list[int]], first: datetime | None) -> datetime | None:
+    """The end of the first step of the latest time in which most requests failed.
+
+    `steps` has [all, failed] by the end of each step with requests. None if the newest did not fail, and if it failed from
+    `first` on, the end of the first step that is known: then it began before.
+    """
+    begin: datetime | None = None
+    for at in sorted(steps, reverse=True):
+        total, failed = steps[at]
+        if failed * 2 <= total:
+            break
+        begin = at
+    return begin if begin != first else None
