@@ -13,7 +13,7 @@ from checks.facts.pods import Pod
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.host_traffic import GatewayTraffic, HostTraffic, gateway_traffic
+from checks.istio.traffic.host_traffic import GatewayTraffic, HostTraffic, gateway_traffic
 from checks.model.findings import Finding, Status
 from checks.model.requested_host import requested_host
 from checks.model.traffic import TRAFFIC_FAILING, Traffic, TrafficOfHost

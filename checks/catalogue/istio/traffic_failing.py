@@ -9,7 +9,7 @@ from checks.facts.pods import Pod
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.host_traffic import NO_ROUTE, GatewayTraffic, HostTraffic, failing_together, gateway_traffic
+from checks.istio.traffic.host_traffic import NO_ROUTE, GatewayTraffic, HostTraffic, failing_together, gateway_traffic
 from checks.istio.traffic_objects import TRAFFIC_OBJECT_READS, objects_of_failure
 from checks.knowledge.response_flags import FailureSide
 from checks.model.commands import HOWTO, ISTIO_LOG, change, inspect, kubectl, quoted

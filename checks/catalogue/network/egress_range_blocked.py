@@ -25,7 +25,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.faults.reached_addresses import reached_destinations
 from checks.istio.faults.resolved_routes import ROUTER_READS
-from checks.istio.recent_access import recent_upstreams
+from checks.istio.traffic.recent_access import recent_upstreams
 from checks.model.commands import FW
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration

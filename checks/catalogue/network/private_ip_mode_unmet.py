@@ -16,7 +16,7 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.recent_access import no_request_succeeds
+from checks.istio.traffic.recent_access import no_request_succeeds
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL, USER_ROUTES
 from checks.model.commands import alternatives, az_aks, inspect

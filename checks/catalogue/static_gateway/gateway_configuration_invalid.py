@@ -18,8 +18,8 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.istio.configured.configured_hosts import examined_hosts
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
-from checks.istio.recent_access import no_request_succeeds
 from checks.istio.request.destinations import fixed_addresses
+from checks.istio.traffic.recent_access import no_request_succeeds
 from checks.knowledge.controller_events import current_errors
 from checks.knowledge.controller_texts import event_cause
 from checks.knowledge.sandbox_errors import sandbox

@@ -1,4 +1,4 @@
-"""What the proxies counted, on the hops of a route: at the gateway's Service, and at the destination."""
+"""The counts of requests on the hops of a route: at the Service and at the destination."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -7,9 +7,9 @@ from dataclasses import replace
 from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.counted_outcomes import failure_shown_by, outcomes_to
-from checks.istio.counted_traffic import LONG_WINDOW
-from checks.istio.host_traffic import HostTraffic, gateway_traffic
+from checks.istio.traffic.counted_outcomes import failure_shown_by, outcomes_to
+from checks.istio.traffic.counted_traffic import LONG_WINDOW
+from checks.istio.traffic.host_traffic import HostTraffic, gateway_traffic
 from checks.model.route import Decision, Hop, HopName, Mark
 
 _FIELD = "requests"

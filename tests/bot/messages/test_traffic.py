@@ -1,4 +1,4 @@
-"""The counted traffic in Slack: the card, the verdict, the answer in a thread, and the fleet."""
+"""The counted traffic in Slack: card, verdict, the answer in a thread, and the fleet."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from checks.facts.proxy_traffic import OPENED, REQUESTS, ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.counted_traffic import CountedHost, CountedTraffic, counted_traffic
-from checks.istio.recent_access import HostRequests, recent_requests
+from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic, counted_traffic
+from checks.istio.traffic.recent_access import HostRequests, recent_requests
 from checks.knowledge.response_flags import FailureSide, ResponseFlag
 from checks.model.durations import span
 from checks.model.findings import Evidence

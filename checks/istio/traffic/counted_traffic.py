@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import CounterWindow, ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.counted_outcomes import (
-    Outcome,
+from checks.istio.traffic.counted_outcomes import (
+    CountedOutcome,
     duration_of_failures,
     failing_since,
     failure_shown_by,
@@ -41,7 +41,7 @@ class CountedHost:
 
     host: str
     connections: bool
-    counts: tuple[tuple[Outcome, int], ...]
+    counts: tuple[tuple[CountedOutcome, int], ...]
     """By outcome, the most frequent first."""
     seconds: float
     failed_milliseconds: float | None = None
@@ -58,7 +58,7 @@ class CountedHost:
         return sum(count for _, count in self.counts)
 
     @property
-    def failures(self) -> tuple[tuple[Outcome, ResponseFlag, int], ...]:
+    def failures(self) -> tuple[tuple[CountedOutcome, ResponseFlag, int], ...]:
         """The outcomes that are failures, the most frequent first."""
         return tuple((of, flag, count) for of, count in self.counts if (flag := failure_shown_by(of)) is not None)
 
@@ -189,8 +189,8 @@ def _hosts(
         )
 
 
-def _summed(windows: Iterable[CounterWindow]) -> dict[tuple[str, bool], Counter[Outcome]]:
-    found: dict[tuple[str, bool], Counter[Outcome]] = defaultdict(Counter)
+def _summed(windows: Iterable[CounterWindow]) -> dict[tuple[str, bool], Counter[CountedOutcome]]:
+    found: dict[tuple[str, bool], Counter[CountedOutcome]] = defaultdict(Counter)
     for window in windows:
         for key, counts in outcomes_by_host(window.increases).items():
             found[key].update(counts)

@@ -10,11 +10,11 @@ from checks.knowledge.response_flags import ResponseFlag, failed_response
 _METRIC_OF_DURATION = "istio_request_duration_milliseconds"
 _NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
 
-Outcome = tuple[str, str]
+CountedOutcome = tuple[str, str]
 """Response code ("0" for a connection) and response flags."""
 
 
-def failure_shown_by(outcome: Outcome) -> ResponseFlag | None:
+def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
     """The failure that a code and flags show, None if they show none."""
     code, flags = outcome
     return failed_response(int(code) if code.isdigit() else 0, tuple(flags.split(",")), "")
@@ -29,9 +29,9 @@ def outcomes_to(window: CounterWindow, host: str) -> Counter[tuple[str, str]]:
     return found
 
 
-def outcomes_by_host(increases: Iterable[Increase]) -> dict[tuple[str, bool], Counter[Outcome]]:
+def outcomes_by_host(increases: Iterable[Increase]) -> dict[tuple[str, bool], Counter[CountedOutcome]]:
     """The outcomes by host, and whether they are those of TCP connections."""
-    found: dict[tuple[str, bool], Counter[Outcome]] = defaultdict(Counter)
+    found: dict[tuple[str, bool], Counter[CountedOutcome]] = defaultdict(Counter)
     for each in increases:
         if each.metric in (REQUESTS, OPENED):
             outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
