@@ -9,6 +9,7 @@ from checks.config.configuration import ClusterConfig, Config
 from checks.config.configuration_file import ConfigError, NoConfiguration, load
 from checks.config.settings import PodSettings, Settings
 from checks.doctor.azure import azure_lines
+from checks.doctor.counters import counters_lines
 from checks.doctor.kubernetes import kubernetes_lines
 from checks.doctor.own_traffic import own_traffic_lines
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
@@ -77,6 +78,7 @@ def _cluster(
     lines = list(kubernetes_lines(entry, source, options, clock, deadline))
     yield from lines
     yield own_traffic_lines(entry, source, own_pod, deadline)
+    yield from counters_lines(entry, source, deadline)
 
 
 def _configured(options: DoctorOptions) -> Config:

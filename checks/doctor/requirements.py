@@ -104,6 +104,14 @@ OWN_TRAFFIC = Requirement(
     "cannot post when the gateway fails.",
 )
 
+COUNTERS = Requirement(
+    _CLUSTERS,
+    "counters-readable",
+    "The source of the proxies' counters answers",
+    "For metrics: pods, set rbac.readProxyCounters=true in the chart. For a Prometheus, correct its URL and auth, let this pod "
+    "reach its port (networkPolicy.egressPorts), and for Azure Monitor assign the role Monitoring Data Reader.",
+)
+
 ACTION_RIGHT = Requirement(
     _ACTIONS,
     "action-right",
@@ -131,6 +139,7 @@ CLUSTERS = (
     RIGHT,
     CLOCK,
     OWN_TRAFFIC,
+    COUNTERS,
 )
 ACTION_REQUIREMENTS = (ACTION_REACHABLE, ACTION_RIGHT)
 REQUIREMENTS = (*CONFIGURATION, *CLUSTERS)

@@ -22,7 +22,7 @@ from checks.sources.stats_pages import MAX_PAGE, page_sample
 
 PAUSE = 5.0
 """Seconds between two samples of a pod without an earlier one."""
-_LONG_ENOUGH = timedelta(seconds=30)
+_LONG_ENOUGH = timedelta(seconds=PAUSE)
 """The age from which an earlier sample makes a second one unnecessary."""
 _KEPT = timedelta(minutes=15)
 _MOST_KEPT = 4

@@ -13,7 +13,7 @@ from bot.messages.parent import parent_message
 from bot.messages.thread_answers import gateway_or_host
 from bot.messages.verdict import verdict_message
 from bot.sandbox.model.block_rules import problems_of_message
-from bot.sandbox.model.state import texts_of
+from bot.sandbox.model.texts import texts_of
 from checks.model.findings import Report
 from tests.bot import stories
 from tests.clusters.compose import Cluster, named

@@ -23,6 +23,7 @@ from tests.clusters.compose import Cluster, compose, named
 from tests.loopback.azure import ARM, GOVERNMENT, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
+from tests.loopback.prometheus import PrometheusServer
 
 pytestmark = pytest.mark.slow  # too slow for make check
 
@@ -404,6 +405,26 @@ def test_a_pod_of_another_cluster_passes(tmp_path: Path, monkeypatch: pytest.Mon
     in_pod(monkeypatch, "somewhere-else")
     with KubeServer(compose(named("base"), {"add": [TO_SLACK]})) as server:
         assert "does not run in this cluster" in one(seen(tmp_path, server), "own-traffic", State.PASSED).observed
+
+
+def with_counters(folder: Path, server: KubeServer, metrics: object) -> list[DoctorLine]:
+    entry = {"name": "prod", "kubeconfig": str(server.kubeconfig(folder)), "azure": "none", "metrics": metrics}
+    return list(clusters(write(folder, entry), lambda: datetime.now(UTC)))
+
+
+def test_the_permission_for_the_counters_of_pods_is_tried(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        one(with_counters(tmp_path, server, "pods"), "counters-readable", State.PASSED)
+    with KubeServer(named("base"), denied=["pods/proxy"]) as server:
+        assert one(with_counters(tmp_path, server, "pods"), "counters-readable").observed == "forbidden"
+
+
+def test_a_prometheus_is_asked(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server, PrometheusServer() as metrics:
+        one(with_counters(tmp_path, server, {"prometheus": metrics.url}), "counters-readable", State.PASSED)
+    with KubeServer(named("base")) as server, PrometheusServer(require="x") as metrics:
+        refused = one(with_counters(tmp_path, server, {"prometheus": metrics.url}), "counters-readable")
+    assert "401" in refused.observed
 
 
 def test_every_requirement_has_a_test_here() -> None:
