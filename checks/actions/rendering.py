@@ -7,6 +7,7 @@ import yaml
 
 from checks.actions.plan import ACTION_PLAN, ActionKind, ActionPlan
 from checks.actions.results import ACTION_RESULT, ActionOutcome, ActionResult
+from checks.model.columns import COLUMNS, narrow, wrapped
 
 ACTION_SCHEMA = "egress-diag/action/v1"
 
@@ -37,27 +38,29 @@ def plan_title(plan: ActionPlan) -> str:
 def plan_lines(plan: ActionPlan) -> tuple[str, ...]:
     """A plan as text, with the requests that it sends and their bodies."""
     effect = _EFFECT_WORDS[plan.effect.value]
-    lines = [plan_title(plan), f"  Effect: {effect}", f"  {plan.does}", f"  {plan.interrupts}"]
-    lines += [f"  Undo: {plan.undo}", f"  Takes at most {plan.seconds} s."]
-    lines += [f"  Note: {each}" for each in plan.notes]
+    sentences = [f"Effect: {effect}", plan.does, plan.interrupts, f"Undo: {plan.undo}"]
+    sentences += [f"Takes at most {plan.seconds} s.", *(f"Note: {each}" for each in plan.notes)]
+    lines = narrow(plan_title(plan))
+    lines += [line for each in sentences for line in wrapped(each, "  ", "    ")]
     lines += ["  Requests to the API server:"]
     for call in plan.calls:
         lines.append(f"    {call.method} {call.path}")
         if call.body is not None:
-            written = yaml.safe_dump(dict(call.body), sort_keys=False, default_flow_style=False, width=110)
+            written = yaml.safe_dump(dict(call.body), sort_keys=False, default_flow_style=False, width=COLUMNS - 6)
             lines += [f"      {line}" for line in written.splitlines()]
     lines.append("  Checked again just before the change:")
-    lines += [f"    {each.resource}: {each.field} is {each.value or 'empty'}" for each in plan.preconditions]
+    for each in plan.preconditions:
+        lines += wrapped(f"{each.resource}: {each.field} is {each.value or 'empty'}", "    ", "      ")
     return tuple(lines)
 
 
 def result_lines(result: ActionResult) -> tuple[str, ...]:
     """A result as text."""
-    lines = [f"{OUTCOME_WORDS[result.outcome].capitalize()}: {result.summary}"]
+    lines = narrow(f"{OUTCOME_WORDS[result.outcome].capitalize()}: {result.summary}")
     if result.left_over:
-        lines.append(result.left_over)
+        lines += narrow(result.left_over)
     if result.refusal is not None and result.refusal.choices:
-        lines.append(f"Choose one of: {', '.join(result.refusal.choices)}")
+        lines += narrow(f"Choose one of: {', '.join(result.refusal.choices)}")
     return tuple(lines)
 
 

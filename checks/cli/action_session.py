@@ -162,8 +162,8 @@ class ActionSession:
         else:
             lines = list(result_lines(result))
             if report is not None:
-                lines += list(closing_lines(report))
-            write_out("\n".join(lines))
+                lines += ["", *closing_lines(report)]
+            write_out("\n".join(lines), colour=True)
 
     def _diagnosed(self, result: ActionResult) -> Report:
         """A new diagnosis over the result of the step."""

@@ -1,32 +1,35 @@
-"""Output of a run: each finding to standard output immediately, progress to standard error."""
+"""Output of a run: the report to standard output, progress to standard error."""
 
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
 import click
 
+from checks.config.settings import TerminalSettings
 from checks.engine.diagnosis import Evaluated
-from checks.model.findings import Report, Status
+from checks.model.findings import Report
 from checks.model.inert_text import inert
 from checks.reports import document, markdown, text
-from checks.reports.wording import STAGES, STATUSES
+from checks.reports.wording import STAGES
 
 
 class Unwritable(Exception):
     """Standard output cannot be written, for example because the disk is full."""
 
 
-def write_out(content: str, *, newline: bool = True) -> None:
+def write_out(content: str, *, newline: bool = True, colour: bool = False) -> None:
     """Write to standard output, without control characters from the cluster.
 
-    A closed pipe (`| head`) is ignored, so that the run ends with its exit code.
+    With `colour`, a terminal shows failures in red, unless NO_COLOR is set. A closed pipe (`| head`) is ignored, so that the
+    run ends with its exit code.
 
     Raises Unwritable.
     """
     try:
-        click.echo(inert(content), nl=newline)
+        click.echo(_coloured(inert(content)) if colour and shows_colour() else inert(content), nl=newline)
     except BrokenPipeError:
         # Python would print an error at exit if it could not flush the buffer.
         sys.stdout = None
@@ -35,12 +38,42 @@ def write_out(content: str, *, newline: bool = True) -> None:
         raise Unwritable(f"standard output cannot be written: {error.strerror or error}") from None
 
 
+def shows_colour() -> bool:
+    """Whether standard output is a terminal that shows colours: https://no-color.org."""
+    terminal = TerminalSettings()
+    wanted = not terminal.no_color and terminal.kind != "dumb"
+    return wanted and sys.stdout is not None and sys.stdout.isatty()
+
+
+_COLOURS = (
+    (re.compile(r"(fail|broken|not met|refused)\b|Broken:|Root cause\b|This change breaks egress", re.ASCII), "red"),
+    (
+        re.compile(
+            r"(warning|degraded|starting|inconclusive|not checked)\b|(Degraded|Starting|Inconclusive):|Warning\b"
+        ),
+        "yellow",
+    ),
+    (re.compile(r"(pass|healthy)\b|Healthy:"), "green"),
+)
+"""The colour of the word that begins a line."""
+
+
+def _coloured(content: str) -> str:
+    return "\n".join(map(_coloured_line, content.split("\n")))
+
+
+def _coloured_line(line: str) -> str:
+    for pattern, colour in _COLOURS:
+        if (found := pattern.match(line)) is not None:
+            return click.style(found[0], fg=colour, bold=True) + line[found.end() :]
+    return line
+
+
 class Console:
     """Writes one run as `text`, `quiet`, `json`, `markdown` or `none`."""
 
     def __init__(self, form: str) -> None:
         self.form = form
-        self.shown: dict[tuple[str, str, str], Status] = {}
 
     def follow(self, steps: Iterable[Evaluated | Report], total: int) -> Report:
         """Write the run while it goes on, and return its report."""
@@ -52,8 +85,6 @@ class Console:
                     self._finish(step)
                     return step
                 done += 1
-                self._close(show)
-                self._found(step)
                 if show is not None:
                     show.update(f"{done}/{total} checks · {STAGES[step.check.stage]}")
         raise AssertionError("a run ends with its report")
@@ -67,45 +98,18 @@ class Console:
         if show is not None:
             show.clear()
 
-    def _found(self, step: Evaluated) -> None:
-        if self.form == "text":
-            for finding in step.findings:
-                self.shown[finding.check, finding.subject, finding.summary] = finding.status
-                # Checks that were not made are reported at the end, each reason once.
-                if finding.status not in (Status.SKIPPED, Status.UNKNOWN):
-                    write_out(text.line(finding))
-
-    def _corrected(self, report: Report) -> None:
-        """Lines for findings whose status changed after they were written.
-
-        These are failures explained by a fault that was pending.
-        """
-        for finding in report.findings:
-            before = self.shown.get((finding.check, finding.subject, finding.summary), finding.status)
-            if before is not finding.status:
-                status = STATUSES[finding.status]
-                pending = f": {_pending(finding.explained_by)}" if finding.explained_by else ""
-                write_out(f"{status:<11}  {finding.code}  {status}, not {STATUSES[before]}{pending}")
-
     def _finish(self, report: Report) -> None:
         match self.form:
             case "text":
-                self._corrected(report)
-                write_out("\n".join(text.closing_lines(report)))
+                write_out("\n".join(text.report_lines(report)), colour=True)
             case "quiet":
-                write_out("\n".join(text.quiet_lines(report)))
+                write_out("\n".join(text.quiet_lines(report)), colour=True)
             case "json":
                 write_out(document.REPORT.dump_json(report, indent=2).decode())
             case "markdown":
                 write_out(markdown.markdown(report), newline=False)
             case _:
                 return
-
-
-def _pending(causes: Sequence[str]) -> str:
-    """Which causes are pending: "a is pending", "a, b and c are pending"."""
-    *others, last = causes
-    return f"{', '.join(others)} and {last} are pending" if others else f"{last} is pending"
 
 
 class _Line:

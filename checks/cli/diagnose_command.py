@@ -34,7 +34,7 @@ class DiagnoseArguments(GatewayArguments, ChangeArguments):
 @click.option("--quiet", is_flag=True, help="Print only the verdict and the root cause.")
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 def diagnose_command(output: str, only: str | None, quiet: bool, **arguments: Unpack[DiagnoseArguments]) -> None:
-    """Check one egress gateway and print each finding immediately.
+    """Check one egress gateway and print the verdict and its cause first and last.
 
     GATEWAY is `name` or `namespace/name`. CLUSTER is a name of the configuration; without one, the current context of
     the kubeconfig is used, or --context.
@@ -99,11 +99,11 @@ def _exit_if_applied(
         if form == "json":
             write_out(change_document.change_as_json(found, indent=True))
         elif form == "quiet":
-            write_out("\n".join(change_text.quiet_change_lines(found)))
+            write_out("\n".join(change_text.quiet_change_lines(found)), colour=True)
         elif form == "markdown":
             write_out(change_markdown.change_markdown(found), newline=False)
         else:
-            write_out("\n".join(change_text.change_lines(found)))
+            write_out("\n".join(change_text.change_lines(found)), colour=True)
     except AmbiguousGateway as several:
         refuse(f"{several}. Give the full name of one of them.")
     except (UnknownGateway, BadChange, Unwritable) as wrong:

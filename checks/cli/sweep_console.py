@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 import click
 import orjson
 
+from checks.cli.console import write_out
 from checks.engine.sweep import ClusterSweep
 from checks.model.inert_text import inert
 from checks.reports import change_document, change_fleet, document, fleet
@@ -16,7 +17,7 @@ def follow(
 ) -> tuple[ClusterSweep, ...]:
     """Return all clusters, and write them as `text` or `json`.
 
-    JSON is written when a cluster is done; text at the end, the worst gateway last, where a terminal shows it. With a change
+    JSON is written when a cluster is done; text at the end, the worst gateway first. With a change
     that is `proposed`, also as `markdown`. `clock` returns monotonic seconds.
     """
     began = clock()
@@ -37,10 +38,10 @@ def follow(
     if form == "markdown":
         click.echo(change_fleet.fleet_markdown(done), nl=False)
     elif form == "text" and proposed:
-        click.echo(inert("\n".join(change_fleet.fleet_lines(done, clock() - began))))
+        write_out("\n".join(change_fleet.fleet_lines(done, clock() - began)), colour=True)
     elif form == "text":
         lines = [*fleet.sweep_lines(done), *fleet.sweep_summary(done, clock() - began)]
-        click.echo(inert("\n".join(lines)))
+        write_out("\n".join(lines), colour=True)
     return tuple(done)
 
 

@@ -21,6 +21,13 @@ class KubectlSettings(EnvironmentSettings):
     kubeconfig: str = Field("", validation_alias="KUBECONFIG", description="the kubeconfigs of kubectl")
 
 
+class TerminalSettings(EnvironmentSettings):
+    """`$NO_COLOR` (https://no-color.org) and `$TERM`: whether the terminal shows colours."""
+
+    no_color: str = Field("", validation_alias="NO_COLOR", description="any text: output without colours")
+    kind: str = Field("", validation_alias="TERM", description="the type of the terminal")
+
+
 class PodSettings(EnvironmentSettings):
     """The pod of this process, if it runs in one.
 

@@ -13,6 +13,7 @@ from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights, cluster_role, kubernetes_rights
 from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ProxyCounters, ServerVersion
+from checks.model.columns import after, paragraphs, wrapped
 from checks.model.findings import Stage
 from checks.reports.wording import STAGES
 
@@ -45,11 +46,13 @@ _DOCUMENT = re.compile(r"docs/([\w/-]+\.md(?:#[\w-]+)?)")
 
 
 def listing(checks: Sequence[Check]) -> str:
-    """All checks, one per line."""
+    """All checks: code, severity and title, and below it the slug."""
     lines: list[str] = []
     for stage in Stage:
         lines.append(STAGES[stage])
-        lines += [f"  {c.code}  {c.slug:<36} {c.severity:<9} {c.title}" for c in checks if c.stage is stage]
+        for each in (each for each in checks if each.stage is stage):
+            lines += after(f"  {each.code}  {each.severity:<8}  ", each.title)
+            lines.append(f"  {'':<5}  {'':<8}  {each.slug}")
         lines.append("")
     return "\n".join([*lines, "`egress-diag checks CHECK` prints the page of a check, by slug or code."])
 
@@ -65,22 +68,25 @@ def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
     yield ""
     yield f"stage     {STAGES[check.stage]}"
     yield f"severity  {check.severity} (the highest severity of its findings)"
-    yield f"article   {steps(check) or '–'}"
-    yield f"reads     {', '.join(source(kind) for kind in check.reads) or 'the gateway in the mesh profile'}"
+    yield from after("article   ", steps(check) or "–")
+    reads = ", ".join(source(kind) for kind in check.reads)
+    yield from after("reads     ", reads or "the gateway in the mesh profile")
     yield f"rules     {rules(check)}"
     yield ""
-    yield check.page
+    yield from paragraphs(check.page)
     if check.explains:
         yield ""
         yield "If it fails, it can explain:"
-        yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in check.explains.items())
+        for slug, why in check.explains.items():
+            yield from wrapped(f"{slug}{_shared(why.share)}: {why.sentence}", "  ", "    ")
     causes = [(c.slug, c.explains[check.slug]) for c in checks if check.slug in c.explains]
     if causes:
         yield ""
         yield "It can be explained by:"
-        yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in causes)
+        for slug, why in causes:
+            yield from wrapped(f"{slug}{_shared(why.share)}: {why.sentence}", "  ", "    ")
     yield ""
-    yield "Outcomes: pass, warning, fail, does not apply, or, if a read failed, not checked."
+    yield from wrapped("Outcomes: pass, warning, fail, does not apply, or, if a read failed, not checked.", "")
 
 
 def steps(check: Check) -> str:

@@ -6,7 +6,6 @@ The parts are entry points (group `egress_diag.doctor`): no process loads anothe
 from `DoctorOptions` to lines; its module also has the tuple `REQUIREMENTS` of all that it checks.
 """
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,8 @@ from itertools import groupby
 from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer, with_config
+
+from checks.model.columns import after, wrapped
 
 _SCHEMA = "egress-diag/doctor/v1"
 
@@ -135,18 +136,16 @@ def doctor_text(lines: Sequence[DoctorLine]) -> Iterator[str]:
 def _lines_of(lines: list[DoctorLine]) -> Iterator[str]:
     if lines[0].state is State.PASSED and len(lines) > 1:
         names = ", ".join(dict.fromkeys(line.subject for line in lines if line.subject))
-        yield _head(lines[0], f"{len(lines)} ({_cut(names)})" if names else str(len(lines)))
+        yield from _head(lines[0], f"{len(lines)} ({_cut(names)})" if names else str(len(lines)))
         return
     for line in lines:
-        yield _head(line, f"{line.subject}: {line.observed}" if line.subject else line.observed)
+        yield from _head(line, f"{line.subject}: {line.observed}" if line.subject else line.observed)
         if line.fix:
-            yield from textwrap.wrap(
-                line.fix, 110, initial_indent=" " * 14 + "fix: ", subsequent_indent=" " * 19, break_long_words=False
-            )
+            yield from wrapped(line.fix, " " * 14 + "fix: ", " " * 19)
 
 
-def _head(line: DoctorLine, rest: str) -> str:
-    return f"  {MARKS[line.state]:<11} {line.requirement.title}: {rest}"
+def _head(line: DoctorLine, rest: str) -> list[str]:
+    return after(f"  {MARKS[line.state]:<11} ", f"{line.requirement.title}: {rest}")
 
 
 def _cut(names: str) -> str:

@@ -1,12 +1,13 @@
 """The effect of a proposed change on every gateway of clusters, as text and as Markdown.
 
-Only gateways that change are reported in full, the worst last in a terminal and first in Markdown.
+Only gateways that change are reported in full, the worst first.
 """
 
 from collections.abc import Iterator, Sequence
 
 from checks.engine.if_applied import IfApplied
 from checks.engine.sweep import ClusterSweep
+from checks.model.columns import after, narrow
 from checks.model.findings import Verdict
 from checks.model.inert_text import inert
 from checks.reports.change_markdown import change_markdown
@@ -18,21 +19,25 @@ from checks.reports.wording import plural
 
 
 def fleet_lines(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
-    """Each unchanged gateway in a line, then the reports of the others, then the summary."""
+    """The reports of the gateways that change, then the others, then the summary."""
+    same, different = _split(swept)
+    for cluster, found in reversed(different):
+        yield from narrow(f"{cluster}  {_name(found)}")
+        yield from change_lines(found)
+        yield ""
     for each in swept:
         if each.problem:
-            yield f"{'not checked':<12}  {each.cluster}  {each.problem}"
+            yield from _row("not checked", f"{each.cluster}  {each.problem}")
         elif not each.applied:
-            yield f"{'':<12}  {each.cluster}  No egress gateway is enabled."
-    same, different = _split(swept)
+            yield from _row("", f"{each.cluster}  No egress gateway is enabled.")
     for cluster, found in same:
-        yield f"{'no change':<12}  {cluster}  {_name(found)}  {headline_if_applied(found)}"
-    for cluster, found in different:
-        yield ""
-        yield f"{cluster}  {_name(found)}"
-        yield from (f"  {line}" if line else "" for line in change_lines(found))
+        yield from _row("no change", f"{cluster}  {_name(found)}  {headline_if_applied(found)}")
     yield ""
-    yield f"{_summary(swept)}; {seconds:.1f} s"
+    yield from narrow(f"{_summary(swept)}; {seconds:.1f} s")
+
+
+def _row(result: str, words: str) -> Iterator[str]:
+    yield from after(f"{result:<12}  ", words)
 
 
 def fleet_markdown(swept: Sequence[ClusterSweep]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from checks.engine.if_applied import FindingChange, FindingEffect, IfApplied
 from checks.facts.laying import Laying
+from checks.model.columns import after, narrow, wrapped
 from checks.model.findings import Finding
 from checks.reports.change_wording import (
     EFFECT_TITLES,
@@ -15,7 +16,7 @@ from checks.reports.change_wording import (
     request_line,
     state_line,
 )
-from checks.reports.text import narrow, wrapped
+from checks.reports.text import evidence_lines
 from checks.reports.wording import STATUSES, coverage, headline
 
 
@@ -42,19 +43,18 @@ def change_lines(found: IfApplied) -> Iterator[str]:
 
 
 def quiet_change_lines(found: IfApplied) -> Iterator[str]:
-    """The conclusion and the verdict if applied alone, in lines of at most 80 characters."""
+    """The conclusion and the verdict if applied alone."""
     yield from narrow(conclusion(found))
     yield from narrow(f"If applied: {headline_if_applied(found)}")
 
 
 def _labelled(label: str, sentence: str, pad: str) -> Iterator[str]:
-    head = f"{pad}{label:<12}"
-    yield from wrapped(sentence, head, " " * len(head))
+    yield from after(f"{pad}{label:<12}", sentence)
 
 
 def _objects(found: IfApplied) -> Iterator[str]:
     yield ""
-    yield f"Objects: {objects_line(found)}"
+    yield from narrow(f"Objects: {objects_line(found)}")
     for each in found.objects:
         if each.result is not Laying.UNCHANGED:
             where = f"  ({each.place})" if each.place else ""
@@ -91,5 +91,4 @@ def _findings(title: str, changes: list[FindingChange]) -> Iterator[str]:
 
 def _evidence(finding: Finding) -> Iterator[str]:
     for each in finding.evidence:
-        expected = f"   expected: {each.expected}" if each.expected else ""
-        yield f"{'':<14}{each.resource}  {each.field} = {each.observed or '(empty)'}{expected}"
+        yield from evidence_lines(each, " " * 14)

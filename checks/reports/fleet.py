@@ -1,10 +1,11 @@
-"""A fleet check for a terminal: one line per gateway, then a summary."""
+"""A fleet check for a terminal: each gateway, the worst first, then a summary."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from checks.engine.sweep import ClusterSweep
+from checks.model.columns import after, narrow
 from checks.model.findings import Verdict
 from checks.reports.document import SCHEMA, stamp
 from checks.reports.wording import coverage, headline, plural
@@ -14,21 +15,22 @@ BEST_FIRST = (Verdict.HEALTHY, Verdict.DEGRADED, Verdict.STARTING, Verdict.INCON
 
 
 def sweep_lines(swept: Sequence[ClusterSweep]) -> Iterator[str]:
-    """A line per gateway of each cluster, the worst last.
+    """Each gateway of each cluster, the worst first, in lines of at most 80 characters.
 
-    A cluster without a known gateway has one line.
+    A cluster without a known gateway has an entry of its own.
     """
-    rows: list[tuple[int, str, str]] = []
+    rows: list[tuple[int, str, str, str]] = []
     for each in swept:
         if each.problem:
             rank = BEST_FIRST.index(Verdict.INCONCLUSIVE)
-            rows.append((rank, each.cluster, f"{'not checked':<12}  {each.cluster}  {each.problem}"))
+            rows.append((-rank, each.cluster, "not checked", each.problem))
         elif not each.reports:
-            rows.append((0, each.cluster, f"{'':<12}  {each.cluster}  No egress gateway is enabled."))
+            rows.append((0, each.cluster, "", "No egress gateway is enabled."))
         for report in each.reports:
             name = f"{each.cluster}  {report.namespace}/{report.gateway}"
-            rows.append((BEST_FIRST.index(report.verdict), name, f"{report.verdict:<12}  {name}  {headline(report)}"))
-    yield from (line for _, _, line in sorted(rows))
+            rows.append((-BEST_FIRST.index(report.verdict), name, report.verdict, headline(report)))
+    for _, name, result, words in sorted(rows):
+        yield from after(f"{result:<12}  ", f"{name}  {words}")
 
 
 def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
@@ -37,18 +39,19 @@ def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str
     counts = Counter(report.verdict for report in reports)
     unchecked = [each for each in swept if each.problem]
     yield ""
-    yield (
+    yield from narrow(
         f"{plural(len(reports), 'gateway')} in {plural(len(swept), 'cluster')}: "
         f"{counts[Verdict.BROKEN]} broken, {counts[Verdict.INCONCLUSIVE]} inconclusive, "
         f"{counts[Verdict.STARTING]} starting, {counts[Verdict.DEGRADED]} degraded, "
         f"{counts[Verdict.HEALTHY]} healthy; {seconds:.1f} s"
     )
     if unchecked:
-        yield f"Not checked: {', '.join(each.cluster for each in unchecked)}"
+        yield from narrow(f"Not checked: {', '.join(each.cluster for each in unchecked)}")
     for each in (each for each in swept if each.late):
-        yield f"{each.cluster}: some reads did not answer in time; their checks count as not checked."
+        yield from narrow(f"{each.cluster}: some reads did not answer in time; their checks count as not checked.")
     for each in (each for each in swept if each.unread_logs):
-        yield f"{each.cluster}: {plural(each.unread_logs, 'log')} of ready pods not read, to limit the load on its API server."
+        logs = f"{plural(each.unread_logs, 'log')} of ready pods not read, to limit the load on its API server"
+        yield from narrow(f"{each.cluster}: {logs}.")
     if len(reports) == 1:
         yield coverage(reports[0])
     worst = max(reports, key=lambda report: BEST_FIRST.index(report.verdict), default=None)

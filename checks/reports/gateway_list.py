@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from checks.facts.egress_gateway import EgressGateway
+from checks.model.columns import table
 
 ReadyPods = Mapping[str, tuple[int, int]]
 """Ready and wanted pods by `NAMESPACE/NAME` of the Deployment."""
@@ -14,14 +15,12 @@ def gateway_lines(gateways: Sequence[EgressGateway], ready: ReadyPods) -> Iterat
     if not gateways:
         yield "No egress gateway is enabled."
         return
-    rows = [("GATEWAY", "PODS READY", "REVISIONS", "STATICGATEWAYCONFIGURATION")]
+    rows: list[tuple[str, ...]] = [("GATEWAY", "PODS READY", "REVISIONS", "STATICGATEWAYCONFIGURATION")]
     rows += [
         (str(each), _pods(each, ready), ", ".join(each.revisions) or "not known", each.configuration or "not known")
         for each in gateways
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    yield from table(rows)
 
 
 def gateway_documents(gateways: Sequence[EgressGateway], ready: ReadyPods) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ closing mark of a here-document there, and an indented manifest is another manif
 
 from collections.abc import Iterator
 
+from checks.model.columns import wrapped
 from checks.model.commands import is_command
 from checks.reports.markdown_text import escaped, fence_of
 
@@ -30,7 +31,7 @@ def labeled_text(label: str, words: str, pad: str) -> Iterator[str]:
     if not words:
         return
     if not is_command(words):
-        yield f"{pad}{label}: {words}"
+        yield from wrapped(f"{label}: {words}", pad, f"{pad}  ")
         return
     yield f"{pad}{label}:"
     yield from text_lines(words, f"{pad}  ")

@@ -1,8 +1,8 @@
 """A route for a terminal: the outcome of each kind of request, and its hops, indented."""
 
-import textwrap
 from collections.abc import Iterator
 
+from checks.model.columns import wrapped
 from checks.model.route import Correction, Hop, Mark, Outcome, Route, TracedRequest
 from checks.reports.pasted import labeled_text, text_lines
 
@@ -14,7 +14,6 @@ _MARKS = {
     Mark.UNKNOWN: "unknown",
     Mark.BEYOND: "",
 }
-_WIDTH = 118
 
 
 def route_lines(route: Route) -> Iterator[str]:
@@ -33,8 +32,8 @@ def _request(request: TracedRequest) -> Iterator[str]:
     )
     where = f", for gateway pods of {request.revision}" if request.revision else ""
     yield ""
-    yield f"  {request.scheme}://, port {request.port}, from {named}{where}"
-    yield from _wrapped(request.summary, 4)
+    yield from wrapped(f"{request.scheme}://, port {request.port}, from {named}{where}", "  ", "    ")
+    yield from wrapped(request.summary)
     if not request.meant and request.broken is not None:
         # Requests for which the gateway is not configured are shown only with the hop that shows it.
         yield from _hop(request.broken, 0)
@@ -44,38 +43,32 @@ def _request(request: TracedRequest) -> Iterator[str]:
     for depth, hop in enumerate(reached):
         yield from _hop(hop, depth)
     if beyond and request.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
-        yield from _wrapped(f"not reached: {', '.join(beyond)}", 12 + 2 * len(reached))
+        yield from wrapped(f"not reached: {', '.join(beyond)}", " " * _indent(len(reached) - 1))
     for correction in request.corrections:
         yield from _correction(correction)
 
 
 def _hop(hop: Hop, depth: int) -> Iterator[str]:
-    pad = "  " * depth
     arrow = "-> " if depth else ""
-    head = f"  {_MARKS[hop.mark]:<7}  {pad}{arrow}{hop.name}: "
-    yield from textwrap.wrap(
-        hop.result, _WIDTH, initial_indent=head, subsequent_indent=" " * (14 + 2 * depth), break_long_words=False
-    ) or [head]
-    inner = " " * (14 + 2 * depth)
+    inner = " " * _indent(depth)
+    yield from wrapped(f"{arrow}{hop.name}: {hop.result}", f"  {_MARKS[hop.mark]:<7}  {inner[14:]}", inner)
     for each in hop.decided:
         why = f"  ({each.why})" if each.why else ""
-        yield f"{inner}{each.resource}  {each.field}: {each.chosen or '(empty)'}{why}"
+        yield from wrapped(f"{each.resource}  {each.field}: {each.chosen or '(empty)'}{why}", inner, f"{inner}  ")
     for rival in hop.rivals:
-        yield f"{inner}not used: {rival.resource}, {rival.why}"
+        yield from wrapped(f"not used: {rival.resource}, {rival.why}", inner, f"{inner}  ")
     for doubt in hop.doubts:
-        yield f"{inner}! {doubt}"
+        yield from wrapped(f"! {doubt}", inner, f"{inner}  ")
     if hop.finding and hop.mark in (Mark.BREAKS, Mark.LEAVES):
         yield f"{inner}see {hop.finding}"
 
 
+def _indent(depth: int) -> int:
+    """The columns before what a hop decided; deep hops do not leave less than half a line."""
+    return 14 + 2 * min(depth, 10)
+
+
 def _correction(each: Correction) -> Iterator[str]:
-    yield f"    > {each.title}: {each.resource}. Effect on other hosts: {each.elsewhere}."
+    yield from wrapped(f"> {each.title}: {each.resource}. Effect on other hosts: {each.elsewhere}.", "    ", "      ")
     yield from text_lines(each.command, "        ")
     yield from labeled_text("undo", each.undo, "      ")
-
-
-def _wrapped(sentence: str, indent: int) -> list[str]:
-    pad = " " * indent
-    return textwrap.wrap(
-        sentence, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
-    )

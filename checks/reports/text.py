@@ -1,12 +1,12 @@
-"""A report for a terminal.
+"""A report for a terminal, in lines of at most 80 characters.
 
-Each finding is printed immediately, then the verdict, root causes and actions.
+The verdict and the root causes are first and last; between them are causes, actions, the route and every finding.
 """
 
-import textwrap
 from collections.abc import Iterator
 
-from checks.model.findings import Action, Finding, Report, Verdict
+from checks.model.columns import COLUMNS, after, narrow, wrapped
+from checks.model.findings import Action, Evidence, Finding, Report, Status, Verdict
 from checks.reports import route_text
 from checks.reports.pasted import labeled_text, text_lines
 from checks.reports.recipes import labeled
@@ -18,6 +18,7 @@ from checks.reports.wording import (
     coverage,
     explains,
     headline,
+    in_order,
     offered,
     plural,
     roots_of,
@@ -26,25 +27,34 @@ from checks.reports.wording import (
 )
 
 
-def line(finding: Finding) -> str:
-    """A finding in one line."""
-    return f"{STATUSES[finding.status]:<11}  {finding.code}  {finding.summary}"
+def report_lines(report: Report) -> Iterator[str]:
+    """The verdict with causes and actions, every finding, and the verdict again."""
+    yield from closing_lines(report)
+    # Checks that were not made are reported above, each reason once.
+    listed = [each for each in in_order(report.findings) if each.status not in (Status.SKIPPED, Status.UNKNOWN)]
+    if listed:
+        yield ""
+    for finding in listed:
+        yield from finding_lines(finding)
+    yield ""
+    yield from quiet_lines(report)
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding: its status, its code and its summary."""
+    yield from after(f"{STATUSES[finding.status]:<11}  {finding.code}  ", finding.summary)
 
 
 def closing_lines(report: Report) -> Iterator[str]:
-    """The lines after the findings.
-
-    Verdict, root causes, warnings, route, checks not made, recent changes, coverage.
-    """
-    yield ""
+    """Verdict, root causes, warnings, route, checks not made, recent changes, coverage."""
     yield from _headline(report)
     route = report.route
     if route is not None:
-        yield from wrapped(f"Route: {route.summary}", "")
+        yield from narrow(f"Route: {route.summary}")
     if traffic := traffic_line(report):
-        yield from wrapped(f"{traffic}.", "")
+        yield from narrow(f"{traffic}.")
     if location := failing_location(report):
-        yield from wrapped(f"{location}.", "")
+        yield from narrow(f"{location}.")
     for cause in roots_of(report):
         yield from _cause(report, cause)
     for warning in warnings_of(report):
@@ -57,25 +67,20 @@ def closing_lines(report: Report) -> Iterator[str]:
         yield "Recent changes, newest first:"
         for change in report.changes[:10]:
             who = f" by {change.who}" if change.who else ""
-            yield f"  {change.at:%Y-%m-%d %H:%M}Z  {change.resource}: {change.what}{who}"
+            yield from after(f"  {change.at:%Y-%m-%d %H:%M}Z  ", f"{change.resource}: {change.what}{who}")
     yield ""
     yield f"{coverage(report)}; {report.duration_seconds:.1f} s"
 
 
 def quiet_lines(report: Report) -> Iterator[str]:
-    """The verdict and the root causes alone, in lines of at most 80 characters."""
+    """The verdict and the root causes alone."""
     yield from narrow(headline(report))
     for cause in roots_of(report):
         yield from narrow(f"Root cause  {cause.code} {cause.title}")
 
 
-def narrow(sentence: str) -> list[str]:
-    """The lines of a sentence, of at most 80 characters; long names are not cut."""
-    return textwrap.wrap(sentence, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-
-
 def _headline(report: Report) -> Iterator[str]:
-    yield headline(report)
+    yield from narrow(headline(report))
     if report.verdict is Verdict.STARTING:
         yield "The gateway does not serve yet. Wait and check again."
 
@@ -87,7 +92,7 @@ def _not_made(report: Report) -> Iterator[str]:
         if number == 0 and report.verdict is Verdict.INCONCLUSIVE:  # the headline is about this reason
             yield "Not checked:"
         else:
-            yield from wrapped(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made", "")
+            yield from narrow(f"Not checked: {each.reason}; {plural(len(each.checks), 'check')} not made")
         yield from wrapped(codes_of(report, each.checks))
         yield from _actions(each.actions)
     for finding in offered(report):
@@ -99,29 +104,36 @@ def _not_made(report: Report) -> Iterator[str]:
 
 def _cause(report: Report, cause: Finding) -> Iterator[str]:
     yield ""
-    yield f"Root cause  {cause.code} {cause.title}"
+    yield from narrow(f"Root cause  {cause.code} {cause.title}")
     yield from wrapped(cause.summary)
     if cause.doubt:
         yield from wrapped(cause.doubt)
     yield from _since(cause)
     for each in cause.evidence:
-        expected = f"   expected: {each.expected}" if each.expected else ""
-        yield f"    {each.resource}  {each.field} = {each.observed or '(empty)'}{expected}"
+        yield from evidence_lines(each, "    ")
     if cause.possible_causes:
-        yield f"    possible causes that were not checked: {', '.join(cause.possible_causes)}"
+        yield from wrapped(f"possible causes that were not checked: {', '.join(cause.possible_causes)}")
     if effects := explains(report, cause.check):
-        yield f"    explains {plural(len(effects), 'other finding')}: {', '.join(dict.fromkeys(f.code for f in effects))}"
+        codes = ", ".join(dict.fromkeys(f.code for f in effects))
+        yield from wrapped(f"explains {plural(len(effects), 'other finding')}: {codes}")
     yield from _actions(cause.actions)
 
 
 def _warning(warning: Finding) -> Iterator[str]:
     because = f" (because of {', '.join(warning.explained_by)})" if warning.explained_by else ""
     yield ""
-    yield f"Warning  {warning.code} {warning.title}{because}"
+    yield from narrow(f"Warning  {warning.code} {warning.title}{because}")
     yield from wrapped(warning.summary)
     yield from _since(warning)
     if not warning.explained_by:
         yield from _actions(warning.actions)
+
+
+def evidence_lines(evidence: Evidence, pad: str) -> Iterator[str]:
+    """An observed field and its expected value."""
+    expected = f"   expected: {evidence.expected}" if evidence.expected else ""
+    observed = f"{evidence.resource}  {evidence.field} = {evidence.observed or '(empty)'}{expected}"
+    yield from [f"{pad}{observed}"] if len(pad) + len(observed) <= COLUMNS else wrapped(observed, pad, f"{pad}  ")
 
 
 def _since(finding: Finding) -> Iterator[str]:
@@ -131,22 +143,10 @@ def _since(finding: Finding) -> Iterator[str]:
 
 def _actions(actions: tuple[Action, ...]) -> Iterator[str]:
     for label, action in labeled(actions):
-        yield f"    {label} {action.title} ({EFFECTS[action.effect]})"
+        yield from wrapped(f"{label} {action.title} ({EFFECTS[action.effect]})", "    ", "       ")
         yield from text_lines(action.command, "        ")
         yield from labeled_text("expect", action.expect, "      ")
         yield from labeled_text("verify", action.verify, "      ")
         yield from labeled_text("undo", action.undo, "      ")
         if action.url:
             yield f"      {action.url}"
-
-
-def wrapped(sentence: str, pad: str = "    ", further: str | None = None) -> list[str]:
-    """The lines of a sentence after `pad`; `further` is before all lines but the first."""
-    return textwrap.wrap(
-        sentence,
-        110,
-        initial_indent=pad,
-        subsequent_indent=pad if further is None else further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

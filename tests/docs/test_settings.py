@@ -8,7 +8,7 @@ import pytest
 
 from bot.slack.settings import SlackSettings
 from checks.config.environment import EnvironmentSettings
-from checks.config.settings import KubectlSettings, PodSettings, Settings
+from checks.config.settings import KubectlSettings, PodSettings, Settings, TerminalSettings
 from workers.queue.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -16,10 +16,19 @@ MODELS: tuple[type[EnvironmentSettings], ...] = (
     Settings,
     KubectlSettings,
     PodSettings,
+    TerminalSettings,
     WorkerSettings,
     SlackSettings,
 )
-SHOWN_OTHERWISE = {"EGRESS_DIAG_CONFIG", "EGRESS_DIAG_LOG", "KUBECONFIG", "HOSTNAME", "KUBERNETES_SERVICE_HOST"}
+SHOWN_OTHERWISE = {
+    "EGRESS_DIAG_CONFIG",
+    "EGRESS_DIAG_LOG",
+    "KUBECONFIG",
+    "HOSTNAME",
+    "KUBERNETES_SERVICE_HOST",
+    "NO_COLOR",
+    "TERM",
+}
 """Variables whose default depends on the process."""
 
 

@@ -76,6 +76,7 @@ def test_every_format_prints_or_between_alternatives() -> None:
     report = diagnosed(*case.asked).finish(0.0)
     finding = next(each for each in report.findings if each.check == case.check.slug)
     choice = next(each for each in finding.actions if each.alternative_to)
-    assert f"    or: {choice.title} (changes the cluster)" in list(closing_lines(report))
+    text = " ".join(" ".join(closing_lines(report)).split())
+    assert f" or: {choice.title} (changes the cluster)" in text
     assert "\n**or:** " in markdown(report)
     assert any(block["text"]["text"].startswith("*or:* ") for block in recipe(finding.actions))
