@@ -4,7 +4,7 @@ import logging
 
 from bot.courier.run_documents import AWAITED_SECONDS
 from bot.delivery.links import card_link
-from bot.messages.workflow_outputs import outputs_of, problem_of
+from bot.messages.workflow_outputs import outputs_of, reason_without_result
 from bot.slack.web_api import MessageRefused, Slack
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
@@ -43,7 +43,7 @@ class WorkflowDocuments:
                 link = card_link(self.client, self.slack, head)
                 self.slack.complete_step(execution, outputs_of(run.report, link))
             else:
-                self.slack.fail_step(execution, found.problem or problem_of(run))
+                self.slack.fail_step(execution, found.problem or reason_without_result(run))
         except MessageRefused as refused:
             # The step has ended: an earlier answer was lost, or a person has stopped the workflow.
             log.warning("the workflow step %s takes no result: %s", execution, refused)

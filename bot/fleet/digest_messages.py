@@ -18,7 +18,7 @@ from bot.messages.gateway_lines import (
     unchecked_line,
 )
 from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration, since_when
-from bot.messages.tables import person_cell, table, text_cell, time_cell
+from bot.messages.tables import data_table, person_cell, text_cell, time_cell
 from checks.reports.wording import plural
 from workers.records.digest import Counts, Digest, GatewayLine
 
@@ -64,7 +64,7 @@ def _as_table(digest: Digest) -> Block | None:
         ("⚠️ warnings", digest.warned),
     )
     rows = [_row(state, line) for state, lines in states for line in lines]
-    return table(("State", "Gateway", "Since", "Cause", "Owner"), rows, wrapped=(1, 3)) if rows else None
+    return data_table(("State", "Gateway", "Since", "Cause", "Owner"), rows, wrapped=(1, 3)) if rows else None
 
 
 def _row(state: str, line: GatewayLine) -> Sequence[Block]:

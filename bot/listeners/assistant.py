@@ -7,6 +7,7 @@ Source: docs/slack.md#assistant-view.
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import App
@@ -66,7 +67,7 @@ def _checks(handler: InteractionHandler, interaction: Interaction, viewed: str) 
     Raises Unavailable.
     """
     places = dict.fromkeys(each for each in (viewed, interaction.channel) if each)
-    targets = (handler.client.get(Target, f"{place}/{interaction.user}") for place in places)
+    targets = (handler.last_target(replace(interaction, channel=place)) for place in places)
     for target in dict.fromkeys(each for each in targets if each is not None):
         if handler.access(interaction, target.cluster, target.gateway).allowed:
             yield _prompt(target)

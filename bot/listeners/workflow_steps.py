@@ -26,7 +26,7 @@ from workers.records.run import Order, Target
 
 log = logging.getLogger(__name__)
 
-STEP = "diagnose_egress_gateway"
+WORKFLOW_STEP = "diagnose_egress_gateway"
 """The `callback_id` of the step in the manifest."""
 
 
@@ -45,7 +45,7 @@ class _Refused(Exception):
 def register_workflow_steps(app: App, handler: InteractionHandler) -> None:
     """Register the listener for the custom step."""
 
-    @app.function(STEP)
+    @app.function(WORKFLOW_STEP)
     def executed(inputs: dict[str, Any], body: dict[str, Any], context: BoltContext) -> None:
         execution = str(context.function_execution_id)
         typed = {name: str(inputs.get(name) or "").strip() for name in ("cluster", "gateway", "host", "channel")}

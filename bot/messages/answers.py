@@ -28,7 +28,7 @@ from bot.messages.phrases import (
     local_time,
     requester_of,
 )
-from bot.messages.tables import table, text_cell, time_cell
+from bot.messages.tables import data_table, text_cell, time_cell
 from checks.config.configuration import Config
 from checks.model.findings import Status
 from checks.reports.wording import VERDICTS, plural
@@ -136,7 +136,7 @@ def gateway_list(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Me
     blocks += [section(raw("\n".join(lines[start : start + 15]))) for start in range(0, len(lines), 15)]
     answer = _answer("listing", f"{plural(len(lines), 'egress gateway')} on {listing.cluster}", blocks)
     rows = (_gateway_row(name, enabled, verdicts.get(name)) for name, enabled in listing.gateways)
-    found = table(("Gateway", "Verdict", "Cause", "Last check"), rows, wrapped=(0, 2))
+    found = data_table(("Gateway", "Verdict", "Cause", "Last check"), rows, wrapped=(0, 2))
     return replace(answer, newest=fitting([*heading, found])) if found is not None else answer
 
 

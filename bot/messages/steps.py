@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from bot.messages.blocks import Block, Message, context, divider, fallback, fitting, plain, raw, section
 from bot.messages.findings import UNKNOWN
 from bot.messages.phrases import STATUS_MARKS
-from bot.messages.tables import bold_cell, table, text_cell
+from bot.messages.tables import bold_cell, data_table, text_cell
 from checks.model.findings import Finding, Stage, Status
 from checks.reports.wording import STAGES, plural
 
@@ -52,7 +52,7 @@ def _as_table(seen: Sequence[Finding], stages: Sequence[Stage], passed: int) -> 
         rows.append((text_cell(""), bold_cell(STAGES[stage])))
         ordered = sorted(_of_stage(seen, stage), key=lambda f: f.status is Status.SKIPPED)
         rows += [(text_cell(f"{STATUS_MARKS[each.status]} {each.code}"), text_cell(each.summary)) for each in ordered]
-    found = table(("Check", "Result"), rows, wrapped=(1,))
+    found = data_table(("Check", "Result"), rows, wrapped=(1,))
     return [section(raw(f"*{plural(passed, 'check')} passed*")), found] if found is not None else []
 
 

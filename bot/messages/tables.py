@@ -50,7 +50,7 @@ def person_cell(user: str) -> Block:
     return _rich({"type": "user", "user_id": user})
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Block]], wrapped: Sequence[int]) -> Block | None:
+def data_table(header: Sequence[str], rows: Iterable[Sequence[Block]], wrapped: Sequence[int]) -> Block | None:
     """A table, or None if it exceeds a limit of Slack.
 
     `wrapped` are the columns whose text is wrapped.

@@ -26,7 +26,7 @@ def outputs_of(report: Report, link: str) -> Mapping[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-def problem_of(run: Run | None) -> str:
+def reason_without_result(run: Run | None) -> str:
     """The reason why a check has no result."""
     if run is None:
         return "The check has expired."

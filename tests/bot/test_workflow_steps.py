@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from bot.listeners.workflow_steps import STEP
+from bot.listeners.workflow_steps import WORKFLOW_STEP
 from bot.sandbox import SandboxServer, signed_headers
 from bot.sandbox.event_delivery import http_body
 from bot.sandbox.model.functions import Execution
@@ -40,7 +40,7 @@ def talk(slack: SandboxServer, client: Client, tmp_path: Path) -> Iterator[Conve
 
 def run_step(talk: Conversation, inputs: dict[str, str]) -> Execution:
     """The end of a step in a workflow."""
-    ack, execution = talk.slack.run_step(STEP, inputs)
+    ack, execution = talk.slack.run_step(WORKFLOW_STEP, inputs)
     assert ack.ok
     assert ack.seconds < 3
     until = time.monotonic() + 60
@@ -78,7 +78,7 @@ def test_the_host_of_a_step_is_checked(talk: Conversation) -> None:
 
 
 def test_two_steps_at_once_share_a_check_and_both_end(talk: Conversation) -> None:
-    first, second = (talk.slack.run_step(STEP, BROKEN)[1] for _ in range(2))
+    first, second = (talk.slack.run_step(WORKFLOW_STEP, BROKEN)[1] for _ in range(2))
     talk.play()
     assert len(runs(talk)) == 1
     ends = [talk.slack.execution(each) for each in (first, second)]
@@ -124,7 +124,7 @@ def test_a_rule_for_everyone_permits_workflows_nothing(slack: SandboxServer, cli
 
 
 def test_workflows_start_a_limited_number_of_checks_in_a_minute(talk: Conversation) -> None:
-    started = [talk.slack.run_step(STEP, HEALTHY)[1] for _ in range(2 * STARTS_PER_MINUTE + 1)]
+    started = [talk.slack.run_step(WORKFLOW_STEP, HEALTHY)[1] for _ in range(2 * STARTS_PER_MINUTE + 1)]
     talk.play()
     ends = [talk.slack.execution(each) for each in started]
     failed = [each.error for each in ends if each.state == "failed"]
@@ -177,7 +177,7 @@ def test_a_redelivered_event_starts_nothing_more(talk: Conversation) -> None:
 
 
 def test_a_stopped_check_fails_its_step(talk: Conversation) -> None:
-    _, execution = talk.slack.run_step(STEP, BROKEN)
+    _, execution = talk.slack.run_step(WORKFLOW_STEP, BROKEN)
     talk.slack.wait_until(lambda: talk.client.active(Run))
     (run,) = talk.client.active(Run)
     assert talk.client.stop(run, "U0ALICE")

@@ -11,7 +11,7 @@ import pytest
 
 from bot.courier.courier import Courier
 from bot.messages.steps import step_messages
-from bot.messages.tables import MOST_CHARACTERS, MOST_ROWS, cell_size, table, text_cell
+from bot.messages.tables import MOST_CHARACTERS, MOST_ROWS, cell_size, data_table, text_cell
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
@@ -106,9 +106,9 @@ def test_a_list_is_a_table_where_the_workspace_takes_one(
 
 def test_a_table_beyond_a_limit_is_no_table() -> None:
     row = (text_cell("a"), text_cell("b"))
-    assert table(("A", "B"), [row] * (MOST_ROWS - 1), ()) is not None
-    assert table(("A", "B"), [row] * MOST_ROWS, ()) is None
-    assert table(("A", "B"), [(text_cell("x" * MOST_CHARACTERS), text_cell("b"))], ()) is None
+    assert data_table(("A", "B"), [row] * (MOST_ROWS - 1), ()) is not None
+    assert data_table(("A", "B"), [row] * MOST_ROWS, ()) is None
+    assert data_table(("A", "B"), [(text_cell("x" * MOST_CHARACTERS), text_cell("b"))], ()) is None
     (message,) = step_messages([replace(each, summary="x" * 3000) for each in PASSES], 0.0)
     assert message.newest == ()
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 import bot
-from bot.listeners.workflow_steps import STEP
+from bot.listeners.workflow_steps import WORKFLOW_STEP
 from bot.sandbox.model.functions import DIAGNOSE_STEP, Parameter
 from bot.sandbox.model.state import App
 
@@ -45,8 +45,8 @@ def test_every_request_url_is_the_bots_address() -> None:
 
 def test_the_step_of_the_manifest_is_that_of_the_listener_and_of_the_stand_in() -> None:
     functions = manifest()["functions"]
-    assert list(functions) == [STEP, *(each.callback_id for each in App().functions[1:])]
-    declared = functions[STEP]
+    assert list(functions) == [WORKFLOW_STEP, *(each.callback_id for each in App().functions[1:])]
+    declared = functions[WORKFLOW_STEP]
     assert DIAGNOSE_STEP.title == declared["title"]
     for name, expected in (("input_parameters", DIAGNOSE_STEP.inputs), ("output_parameters", DIAGNOSE_STEP.outputs)):
         found = declared[name]
