@@ -47,7 +47,7 @@ _EXPECT_KEYS = {
     *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "changes", "ambiguous"),
     *("headline", "first_change", "route", "why"),
 }
-_SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
+_SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs", "prometheus": "metrics"}
 
 
 @dataclass(frozen=True)

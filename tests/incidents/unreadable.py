@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 from checks.catalogue import catalogue
-from checks.facts.fact import ArmResource, AzureCall, Origin, PodLog
+from checks.facts.fact import ArmResource, AzureCall, Origin, PodLog, ProxyCounters
 from checks.model.findings import Report, Status, Verdict
 from checks.sources.source import TOO_LATE
 from tests.clusters.compose import Cluster, Manifest
@@ -61,6 +61,8 @@ def _errors(cluster: Cluster, origin: Origin) -> Iterator[Manifest]:
             yield {"source": "azure", "resource": resource, "namespace": None}
         case PodLog():
             yield {"source": "logs", "resource": "pods/log", "namespace": None}
+        case ProxyCounters():
+            yield {"source": "metrics", "resource": "prometheus", "namespace": None}
         case _:
             yield {"source": "kubernetes", "resource": origin.resource, "namespace": None}
 

@@ -24,7 +24,7 @@ from checks.sources.live import open_source
 from checks.sources.source import Answer, NotCovered, Objects, SourceError
 from tests.checks.conftest import UseAzure
 from tests.clusters.compose import compose, named
-from tests.loopback.azure import ARM, LOGIN, AzureServer
+from tests.loopback.azure import ARM, ARM_TOKEN, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 
@@ -55,6 +55,16 @@ def soon(seconds: float = 10) -> float:
 
 def cluster_answer(account: AzureAccount, seconds: float = 10) -> Answer:
     return reader(account).azure(ManagedCluster.origin, soon(seconds))
+
+
+def test_a_token_of_another_scope_is_kept_beside_that_of_the_cluster(
+    use_azure: UseAzure, account: AzureAccount
+) -> None:
+    scope = "https://prometheus.monitor.azure.com/.default"
+    with AzureServer(named("base")) as server:
+        use_azure(server)
+        assert account.token(scope) == account.token(scope) == ARM_TOKEN
+        assert account.kubernetes_token()
 
 
 def test_the_cluster_and_its_pools_are_as_azure_returns_them(use_azure: UseAzure, account: AzureAccount) -> None:
