@@ -22,7 +22,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.interaction_values import FindingValue
 from bot.messages.phrases import DATE_AND_TIME, RUNNING_MARK, SEVERITY_WORDS, STATUS_MARKS, local_time
-from bot.messages.recipe_progress import Progress
+from bot.messages.recipe_progress import RecipeProgress
 from bot.messages.recipes import recipe
 from bot.messages.step_offers import steps_for
 from checks.model.findings import Finding, Report, Status, Verdict
@@ -93,7 +93,7 @@ def _reply(run: Run, finding: Finding, name: str, offered: Collection[str]) -> M
         row = actions([button("Details", "open", FindingValue(run=run.id, finding=name).encode())])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
     steps = list(steps_for(run, finding, offered))
-    progress = Progress(run.id) if run.report is not None else None
+    progress = RecipeProgress(run.id) if run.report is not None else None
     closing = [actions(steps)] if steps else []
     report = run.report
     if report is not None and not (report.verdict is Verdict.BROKEN and finding in roots_of(report)):
@@ -129,7 +129,7 @@ def finding_details(run: Run, names: Iterable[str]) -> Message | None:
     return Message("opened", notification_of(chosen[0]), fitting(blocks[:-1]), thread=False)
 
 
-def _finding_blocks(run: Run, finding: Finding, progress: Progress | None = None) -> Iterator[Block]:
+def _finding_blocks(run: Run, finding: Finding, progress: RecipeProgress | None = None) -> Iterator[Block]:
     yield _heading(finding)
     yield from _evidence(finding)
     yield from _origin(run, finding)
@@ -193,7 +193,7 @@ def _not_checked(run: str, report: Report, wanted: Collection[str]) -> Iterator[
         blocks = [
             section(raw(f"❔ *Not checked:* {plain(each.reason)}")),
             context(raw(f"{not_made}: {codes_of(report, each.checks)}")),
-            *recipe(each.actions, (each.checks[0], ""), Progress(run)),
+            *recipe(each.actions, (each.checks[0], ""), RecipeProgress(run)),
         ]
         slot = hashlib.sha256(each.reason.encode()).hexdigest()[:8]
         yield Message(f"{UNKNOWN}{slot}", fallback(f"Not checked: {each.reason}; {not_made}"), fitting(blocks))

@@ -35,7 +35,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RecipeProgress:
     """The progress of the recipes of one run.
 
     `run` is its ID, for the buttons; `tried` are the steps of the incident that were carried out.
@@ -60,11 +60,11 @@ class Progress:
         return raw("👉 *Next*") if self.next == digest else raw("")
 
 
-def progress_of(run: str, report: Report, tried: Sequence[TriedStep]) -> Progress:
+def progress_of(run: str, report: Report, tried: Sequence[TriedStep]) -> RecipeProgress:
     """The progress of the recipes of a report."""
     mine = [each for each in tried if each.step.digest]
     found = next_step(report, steps_over(mine)) if mine else None
-    return Progress(run, tried, found[0] if found is not None else "")
+    return RecipeProgress(run, tried, found[0] if found is not None else "")
 
 
 def tried_line(tried: TriedStep) -> Escaped:

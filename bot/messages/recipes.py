@@ -19,7 +19,7 @@ from bot.messages.blocks import (
     text_size,
 )
 from bot.messages.phrases import EFFECT_WORDS
-from bot.messages.recipe_progress import Progress
+from bot.messages.recipe_progress import RecipeProgress
 from checks.model.commands import is_command
 from checks.model.findings import Action, Effect, Finding
 from checks.reports.ran_steps import step_digest
@@ -36,7 +36,7 @@ _TITLE = 90
 
 
 def recipe(
-    steps: Iterable[Action], of: tuple[str, str] = ("", ""), progress: Progress | None = None
+    steps: Iterable[Action], of: tuple[str, str] = ("", ""), progress: RecipeProgress | None = None
 ) -> Iterator[Block]:
     """The numbered actions of a finding or reason.
 
@@ -46,7 +46,7 @@ def recipe(
         yield from _sections(label, each, step_digest(*of, each), progress)
 
 
-def _sections(label: str, step: Action, digest: str = "", progress: Progress | None = None) -> Iterator[Block]:
+def _sections(label: str, step: Action, digest: str = "", progress: RecipeProgress | None = None) -> Iterator[Block]:
     """A step in one section, or in several if its commands are long; a command is never cut."""
     kept = progress.note(digest) if progress is not None else ""
     for part in _parts(step):
@@ -100,14 +100,14 @@ class _Form:
     """Whether the steps of a cause are lines of one section."""
 
 
-def card_steps(steps: Iterable[tuple[str, Action]], progress: Progress | None = None) -> Iterator[Block]:
+def card_steps(steps: Iterable[tuple[str, Action]], progress: RecipeProgress | None = None) -> Iterator[Block]:
     """Numbered steps, each of a check, without commands that are too long for a card."""
     checks = {action: check for check, action in reversed(list(steps))}
     for label, each in labeled(reversed(checks)):
         yield from _sections(label, _short(each), step_digest(checks[each], "", each), progress)
 
 
-def card_recipes(causes: Sequence[Finding], progress: Progress | None = None) -> list[Block]:
+def card_recipes(causes: Sequence[Finding], progress: RecipeProgress | None = None) -> list[Block]:
     """The steps of every cause, in the longest form that fits into a card.
 
     Each form has every step that changes something: a change without the restart that it needs has no effect.
@@ -123,7 +123,7 @@ def card_recipes(causes: Sequence[Finding], progress: Progress | None = None) ->
 _POINTER = context(raw("Every step with its commands, how to verify and how to undo it: in the thread"))
 
 
-def _of_cause(cause: Finding, form: _Form, progress: Progress | None, *, headed: bool) -> Iterator[Block]:
+def _of_cause(cause: Finding, form: _Form, progress: RecipeProgress | None, *, headed: bool) -> Iterator[Block]:
     heading = [raw(f"*{plain(f'{cause.code} {cause.title}')}*")] if headed else []
     steps = [
         (label, form.shown(each), step_digest(cause.check, cause.subject, each))

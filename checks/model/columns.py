@@ -39,7 +39,7 @@ def paragraphs(text: str) -> Iterator[str]:
         yield from wrapped(" ".join(each.split()), "")
 
 
-def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def lines_of_table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Rows in columns: the first row has the titles.
 
     If they are wider, each row is a list of its titles and values.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from checks.facts.egress_gateway import EgressGateway
-from checks.model.columns import table
+from checks.model.columns import lines_of_table
 
 ReadyPods = Mapping[str, tuple[int, int]]
 """Ready and wanted pods by `NAMESPACE/NAME` of the Deployment."""
@@ -20,7 +20,7 @@ def gateway_lines(gateways: Sequence[EgressGateway], ready: ReadyPods) -> Iterat
         (str(each), _pods(each, ready), ", ".join(each.revisions) or "not known", each.configuration or "not known")
         for each in gateways
     ]
-    yield from table(rows)
+    yield from lines_of_table(rows)
 
 
 def gateway_documents(gateways: Sequence[EgressGateway], ready: ReadyPods) -> list[dict[str, Any]]:

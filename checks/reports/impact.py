@@ -12,7 +12,7 @@ from checks.reports.wording import plural, roots_of
 LONGEST_IMPACT = 58
 """Characters of the longest effect, which is within the first 60 of a line."""
 
-_NOTHING_PASSES = frozenset(
+CHECKS_OF_ALL_TRAFFIC = frozenset(
     {
         "cluster-not-running",
         "istio-addon-disabled",
@@ -29,7 +29,7 @@ _NOTHING_PASSES = frozenset(
 Source: docs/domain/decision-tables.md.
 """
 
-_OTHER_ADDRESS = frozenset({"annotation-mismatch"})
+CHECKS_OF_THE_ADDRESS = frozenset({"annotation-mismatch"})
 """Checks that fail only if traffic leaves from another address."""
 
 _PROBED = "source-address-wrong"
@@ -96,9 +96,9 @@ def _hosts_of(report: Report) -> list[str]:
 
 def _by_checks(failing: Iterable[str]) -> str:
     found = set(failing)
-    if found & _NOTHING_PASSES:
+    if found & CHECKS_OF_ALL_TRAFFIC:
         return "No egress"
-    return _WRONG_ADDRESS if found & _OTHER_ADDRESS else ""
+    return _WRONG_ADDRESS if found & CHECKS_OF_THE_ADDRESS else ""
 
 
 def _shows_address(finding: Finding) -> bool:

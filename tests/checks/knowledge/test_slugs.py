@@ -12,6 +12,7 @@ from checks.knowledge.controller_texts import CONTROLLER_TEXTS, ControllerFault
 from checks.knowledge.proxy_logs import NOT_READY_REASONS, READINESS_FAILURES, ProxyFault
 from checks.knowledge.sandbox_errors import SandboxCause
 from checks.model.findings import Status
+from checks.reports.impact import CHECKS_OF_ALL_TRAFFIC, CHECKS_OF_THE_ADDRESS
 from checks.static_egress.gateway_configuration import EarlierFault
 from tests.scenarios.cases import cases_of
 from tests.sources import modules_below, nodes_of
@@ -27,6 +28,7 @@ REFERENCES = {
     "checks/knowledge/sandbox_errors.py",
     "checks/model/traffic.py",
     "checks/reports/host_words.py",
+    "checks/reports/impact.py",
     "checks/static_egress/gateway_configuration.py",
 }
 """The modules with typed references to checks.
@@ -58,6 +60,7 @@ def test_the_typed_references_are_slugs_of_checks() -> None:
         assert {each.value for each in faults} <= SLUGS, faults.__name__
     assert {each.check for each in EgressFault} <= SLUGS
     assert {each.check for each in ActionKind} - {""} <= SLUGS
+    assert {*CHECKS_OF_ALL_TRAFFIC, *CHECKS_OF_THE_ADDRESS} <= SLUGS
 
 
 def test_every_typed_reference_is_used_in_its_table() -> None:
