@@ -66,11 +66,17 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
             )
 
 
-def not_checked_lines(report: Report) -> tuple[Escaped, ...]:
-    """A line for each reason why checks were not made, with their number."""
+def not_checked_lines(report: Report, *, with_step: bool = False) -> tuple[Escaped, ...]:
+    """A line for each reason why checks were not made, with their number.
+
+    `with_step` adds the title of its first action, if no recipe shows it.
+    """
     reasons = report.not_checked
     found = [
-        raw(f"❔ {plain(each.reason)}: {plural(len(each.checks), 'check')} not made")
+        raw(
+            f"❔ {plain(each.reason)}: {plural(len(each.checks), 'check')} not made"
+            + (f" · 👉 {plain(each.actions[0].title)}" if with_step and each.actions else "")
+        )
         for each in reasons[:_MOST_REASONS]
     ]
     if len(reasons) > _MOST_REASONS:

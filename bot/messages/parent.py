@@ -122,7 +122,7 @@ def reasons_not_to_check(report: Report) -> Iterator[Escaped]:
     Those of an inconclusive run are in its headline.
     """
     if report.verdict is not Verdict.INCONCLUSIVE:
-        yield from not_checked_lines(report)[:2]
+        yield from not_checked_lines(report, with_step=True)[:2]
 
 
 def since_line(run: Run, report: Report) -> Escaped | None:

@@ -8,14 +8,14 @@ import pytest
 from bot.messages.blocks import Block, plain, text_size
 from bot.messages.findings import finding_messages
 from bot.messages.headlines import headline_of
-from bot.messages.parent import next_actions
+from bot.messages.parent import next_actions, reasons_not_to_check
 from bot.messages.private_answers import command_list
 from bot.messages.recipes import CARD_TEXT, card_recipes, recipe
 from bot.messages.run import run_messages
 from bot.sandbox.model.block_rules import problems_of_message
 from bot.sandbox.model.texts import elements_of
 from checks.model.commands import change, disrupt, inspect
-from checks.model.findings import Action, Effect, Finding, Report, Verdict
+from checks.model.findings import Action, Effect, Finding, NotChecked, Report, Verdict
 from checks.reports.host_words import is_about_host
 from checks.reports.impact import LONGEST_IMPACT, impact_of, short_impact_of
 from checks.reports.ran_steps import ran_step, step_digest
@@ -152,3 +152,9 @@ def test_a_step_whose_commands_do_not_fit_into_one_section_has_two() -> None:
     assert first["text"]["text"].startswith("*1.* Patch it")
     assert second["text"]["text"].startswith("_Undo:_\n```\nkubectl patch")
     assert second["text"]["text"].endswith("\n```")
+
+
+def test_a_reason_not_to_check_is_one_line_with_its_action() -> None:
+    reason = NotChecked("The API server did not answer", ("gateway-pool-missing",), (stories.GRANT,))
+    (line,) = reasons_not_to_check(replace(stories.BROKEN, not_checked=(reason,)))
+    assert line == f"❔ The API server did not answer: 1 check not made · 👉 {stories.GRANT.title}"
