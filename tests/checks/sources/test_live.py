@@ -35,7 +35,15 @@ from tests.recordings import question, recording
 
 pytestmark = pytest.mark.slow
 
-INCIDENTS = {each.name: each for each in incidents() if "ambiguous" not in each.expect}
+INCIDENTS = {
+    each.name: each
+    for each in incidents()
+    if "ambiguous" not in each.expect and not any(error["source"] == "metrics" for error in each.cluster.errors)
+}
+"""Those with failed reads of counters are in test_live_counters.py.
+
+The servers here have no Prometheus.
+"""
 TYPICAL = ("001-", "008-", "011-", "017-", "019-", "031-", "054-", "103-")
 OTHERS = {
     name
