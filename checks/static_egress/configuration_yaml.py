@@ -6,7 +6,7 @@ Its name, its node pool, and the fields that it takes from an existing one.
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
@@ -89,8 +89,13 @@ def new_manifest(facts: Facts, namespace: str, name: str, pool: str) -> str:
     Its fields are written out, and it excludes the cluster's own pod and Service ranges, and the subnets of its nodes.
     Requires ManagedCluster, AgentPool and Subnet declared.
     """
+    return manifest_excluding([*cluster_ranges(facts), *_node_ranges(facts)], namespace, name, pool)
+
+
+def manifest_excluding(ranges: Iterable[str], namespace: str, name: str, pool: str) -> str:
+    """The YAML of a StaticGatewayConfiguration with the default route, and these ranges excluded."""
     lines = [*manifest_head(namespace, name, pool), "  defaultRoute: staticEgressGateway"]
-    if own := list(dict.fromkeys([*cluster_ranges(facts), *_node_ranges(facts)])):
+    if own := list(dict.fromkeys(ranges)):
         lines += ["  excludeCidrs:", *(f"    - {yaml_string(each)}" for each in own)]
     return "\n".join(lines)
 

@@ -21,7 +21,13 @@ from checks.model.commands import (
 )
 from checks.model.findings import Action
 from checks.model.kubectl_context import command_in_context
-from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, manifest_like, new_manifest, pool_note
+from checks.static_egress.configuration_yaml import (
+    POOL_PLACEHOLDER,
+    cluster_ranges,
+    manifest_excluding,
+    manifest_like,
+    pool_note,
+)
 from checks.static_egress.procedures import wait_for_prefix
 
 _MESH_KINDS = (
@@ -94,7 +100,8 @@ def _configuration(facts: Facts, namespace: str, name: str) -> Iterator[Action]:
     manifest = (
         manifest_like(old, name, pool, replaces=False)
         if old is not None
-        else new_manifest(facts, namespace, name, pool)
+        # Pods and Services have the usual ranges in both clusters, unless one was created with others; nodes have own subnets.
+        else manifest_excluding(cluster_ranges(facts), namespace, name, pool)
     )
     wait = wait_for_prefix(namespace, name, old.egress_prefix if old is not None else "")
     resource = ("staticgatewayconfiguration", name)

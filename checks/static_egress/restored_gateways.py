@@ -48,6 +48,7 @@ def restore_objects(
         f"{disable_gateway(*named)} && {enable_gateway(*named, gateway.configuration)}",
         url,
         expect,
+        undo="nothing to take back: the gateway has the settings of before",
     )
     return alternatives(first, replace(anew, effect=Effect.DISRUPTS) if running else anew)
 
