@@ -8,7 +8,6 @@ from typing import Self
 
 import click
 
-from checks.config.settings import TerminalSettings
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report
 from checks.model.inert_text import inert
@@ -40,9 +39,12 @@ def write_out(content: str, *, newline: bool = True, colour: bool = False) -> No
 
 def shows_colour() -> bool:
     """Whether standard output is a terminal that shows colours: https://no-color.org."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    from checks.config.settings import TerminalSettings  # a pipe needs no settings
+
     terminal = TerminalSettings()
-    wanted = not terminal.no_color and terminal.kind != "dumb"
-    return wanted and sys.stdout is not None and sys.stdout.isatty()
+    return not terminal.no_color and terminal.kind != "dumb"
 
 
 _COLOURS = (

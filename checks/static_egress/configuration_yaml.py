@@ -93,7 +93,10 @@ def new_manifest(facts: Facts, namespace: str, name: str, pool: str) -> str:
 
 
 def manifest_excluding(ranges: Iterable[str], namespace: str, name: str, pool: str) -> str:
-    """The YAML of a StaticGatewayConfiguration with the default route, and these ranges excluded."""
+    """The YAML of a StaticGatewayConfiguration with the default route.
+
+    `ranges` are excluded from it.
+    """
     lines = [*manifest_head(namespace, name, pool), "  defaultRoute: staticEgressGateway"]
     if own := list(dict.fromkeys(ranges)):
         lines += ["  excludeCidrs:", *(f"    - {yaml_string(each)}" for each in own)]
