@@ -9,6 +9,7 @@ minutes, so a repetition of a transition that was made is answered with True and
 """
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -93,9 +94,11 @@ def until_applied(attempt: Callable[[], _T | None]) -> _T:
 
     Each attempt reads the record again and tries its transition. Raises Contended if others change the record each time.
     """
-    for _ in range(_MOST_LOST_RACES):
+    for lost in range(_MOST_LOST_RACES):
         if (found := attempt()) is not None:
             return found
+        # Of several writers that read at the same time one wins: the others read again at different times.
+        time.sleep(secrets.randbelow(1 + 1000 * lost) / 1_000_000)
     raise Contended(f"the record was changed by others {_MOST_LOST_RACES} times")
 
 

@@ -3,6 +3,7 @@
 tests/simulation carries out every undo command on a copy of the facts.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from checks.facts.fact import Gap
 from checks.facts.namespaces import Namespace, Secret
 from checks.facts.network_resources import RouteTable
 from checks.facts.store import FactStore
+from checks.facts.workloads import Deployment
 from checks.model.commands import alternatives, change, disrupt, inspect, is_command, kubectl
 from checks.model.findings import Action, Effect, Finding
 from checks.steps.recipe import Recipe
@@ -234,6 +236,43 @@ def test_the_undo_of_a_route_gives_back_the_route_of_its_name() -> None:
     changed = f"az network route-table route update {table} partner --next-hop-type None"
     assert undo(there, changed) == f"az network route-table route update {again} --next-hop-type Internet"
     assert undo(there, f"az network route-table route delete {table} other") == "not known: the route was not read"
+
+
+def _deployment(**spec: object) -> FactStore:
+    """Facts with one Deployment."""
+    found = FactStore(datetime(2026, 7, 1, tzinfo=UTC))
+    raw = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "team-a"},
+        "spec": spec,
+    }
+    found.add(Deployment, [Deployment(raw)])
+    found.close(Deployment)
+    return found
+
+
+def test_a_deployment_without_a_number_of_replicas_has_one() -> None:
+    assert undo(_deployment(), "kubectl scale deployment web --replicas=3 -n team-a") == (
+        "kubectl scale deployment web --replicas=1 -n team-a"
+    )
+
+
+def test_a_container_is_found_by_its_name_to_take_its_change_back() -> None:
+    """`kubectl patch` merges lists of containers by name."""
+    containers = [{"name": "proxy", "image": "p:1"}, {"name": "web", "image": "w:1"}]
+    store = _deployment(template={"spec": {"containers": containers}})
+
+    def patch(name: str, image: str) -> str:
+        pods = {"spec": {"containers": [{"name": name, "image": image}]}}
+        body = json.dumps({"spec": {"template": pods}})
+        return kubectl("patch", "deployment", "web", "-p", body, namespace="team-a")
+
+    taken_back = undo(store, patch("web", "w:2"))
+    assert '"image": "w:1"' in taken_back
+    assert '"name": "web"' in taken_back
+    assert "p:1" not in taken_back
+    assert not is_command(undo(store, patch("new", "n:1")))
 
 
 def test_a_second_patch_of_an_object_is_taken_back_to_its_state_after_the_first(store: FactStore) -> None:
