@@ -20,7 +20,8 @@ from checks.facts.security_groups import NetworkSecurityGroup, SecurityRule
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.network_requirements import NODES_PORT
-from checks.model.findings import Evidence, Observation, fail, unknown, warn
+from checks.model.commands import PRIVATE_ENDPOINT, alternatives, change
+from checks.model.findings import Action, Evidence, Observation, fail, unknown, warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,37 @@ class DeniedFlows:
         hosts = [each.host for each in self.destinations if each.host]
         return tuple(tag for tag in self.rule.destinations if any(can_contain(tag, host) for host in hosts))
 
+    @property
+    def _opened(self) -> tuple[str, ...]:
+        """The denied tags to allow, if they contain every destination.
+
+        Empty if the destinations' addresses are known, or the rule denies more than service tags.
+        """
+        if self.flow.destination != INTERNET or self._needed_by_nodes:
+            return ()
+        if not all(is_tag(each) and each.lower() not in ("*", "any") for each in self.rule.destinations):
+            return ()
+        covered = all(
+            each.host and any(can_contain(tag, each.host) for tag in self.rule.destinations)
+            for each in self.destinations
+        )
+        return self._tags if covered else ()
+
+    def _private_endpoint(self) -> Iterator[Action]:
+        """A private address for a service whose public addresses are denied."""
+        if not self._opened or self.source.decision.allowed:
+            return
+        names = names_of(self.destinations)
+        yield change(
+            f"Create a private endpoint for {names} in the virtual network, with its private DNS zone, if the owner of rule "
+            f"{self.rule.name} does not agree",
+            "",
+            PRIVATE_ENDPOINT,
+            f"{names} resolves to a private address, to which no rule for a service tag applies. Destinations then see the "
+            "private addresses of the nodes",
+            undo="delete the private endpoint and the record of the private DNS zone",
+        )
+
     def observation(self, seen: Evidence, unused: str = "") -> Observation:
         """The finding, with `seen` as evidence.
 
@@ -134,14 +166,20 @@ class DeniedFlows:
             *used,
         ]
         ports = " ".join(map(str, self.ports))
-        allow = allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=ports)
+        allow = allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=ports, tags=self._opened)
+        if self._opened:
+            allow = replace(
+                allow,
+                expect=f"the rule applies within a minute; diagnose again. The owner of rule {self.rule.name} must agree: it "
+                f"opens all of {' and '.join(self._opened)} on this port",
+            )
         if nodes := self._needed_by_nodes:
             allow = replace(
                 allow_flow(self.group, self.rule, self.flow, "allow-egress-gateway", ports=f"{ports} {nodes}"),
                 expect="the rule applies within a minute; diagnose again. The gateway nodes need TCP 443 "
                 "for Microsoft's registry and the API server",
             )
-        actions = [list_rules(self.group), allow]
+        actions = [list_rules(self.group), *alternatives(allow, *self._private_endpoint())]
         packets = f"TCP {shown} from the gateway nodes{self.source.share} to {names}"
         by = f"rule {self.rule.name} of {self.group.ref}, {self.owner.resource}"
         decision, subject = self.source.decision, self.group.ref

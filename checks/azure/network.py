@@ -3,6 +3,7 @@
 The module also has the az commands that show or change them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -117,12 +118,20 @@ def list_rules(group: NetworkSecurityGroup) -> Action:
 
 
 def allow_flow(
-    group: NetworkSecurityGroup, rule: SecurityRule, flow: Flow, name: str, *, ports: str = "", after: int = 0
+    group: NetworkSecurityGroup,
+    rule: SecurityRule,
+    flow: Flow,
+    name: str,
+    *,
+    ports: str = "",
+    after: int = 0,
+    tags: Sequence[str] = (),
 ) -> Action:
     """The action that allows a flow, or these `ports` of it.
 
     It adds a rule before the one that denies the flow. If no priority is free before that rule, the action moves the
-    rule instead. `after` is the number of actions for the same group that come before this one.
+    rule instead. `after` is the number of actions for the same group that come before this one. `tags` are the service tags
+    that contain the destination, if fewer than the whole Internet are needed.
     """
     priority = free_priority(group, rule, after)
     moved, later = "", 0
@@ -135,7 +144,7 @@ def allow_flow(
     words = [
         *("--name", name, "--priority", str(priority), "--direction", flow.direction, "--access", "Allow"),
         *("--protocol", flow.protocol.capitalize(), "--source-address-prefixes", *_prefixes(flow.source)),
-        *("--destination-address-prefixes", *_prefixes(flow.destination)),
+        *("--destination-address-prefixes", *(tags or _prefixes(flow.destination))),
         *("--destination-port-ranges", *(ports or flow.port_range).split()),
     ]
     shown = f"TCP {' and '.join(ports.split())}" if ports else flow.shown

@@ -8,7 +8,7 @@ from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.pool_settings import add_pool, taken_over
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
-from checks.model.commands import FW, SEGDOC, az_aks, change, inspect, kubectl, quoted
+from checks.model.commands import FW, SEGDOC, az_aks, change, disrupt, inspect, kubectl, quoted
 from checks.model.findings import Action
 
 
@@ -68,16 +68,36 @@ def route_actions(facts: Facts, subnet: Subnet) -> list[Action]:
     found = next((each for each in facts.readable(RouteTable) if _firewall_of(each)), None)
     allow = _allowed(subnet)
     if found is not None and not subnet.route_table_id:
-        title = f"Associate {found.ref} with {subnet.ref}: it sends 0.0.0.0/0 to {_firewall_of(found)}"
-        step = change(title, _associate(subnet, found.id), SEGDOC, allow, undo=_dissociate(subnet))
+        title = f"Associate {found.ref} with {subnet.ref}: it sends 0.0.0.0/0 to {_firewall_of(found)}; {_CLOSED}"
+        step = disrupt(title, _associate(subnet, found.id), SEGDOC, allow, undo=_dissociate(subnet))
         return [show_subnet(subnet.id), _allow_required(subnet), step]
     steps = [_allow_required(subnet), *([] if subnet.route_table_id else [_new_table(facts, subnet)])]
     table = subnet.route_table_id.rpartition("/")[2] or _TABLE
-    steps.append(_default_route(facts, subnet, table))
+    steps += [_show_firewalls(facts), _default_route(facts, subnet, table)]
     if not subnet.route_table_id:
-        title = f"Associate route table {table} with {subnet.ref}"
-        steps.append(change(title, _associate(subnet, table), SEGDOC, allow, undo=_dissociate(subnet)))
+        title = f"Associate route table {table} with {subnet.ref}; {_CLOSED}"
+        steps.append(disrupt(title, _associate(subnet, table), SEGDOC, allow, undo=_dissociate(subnet)))
     return [show_subnet(subnet.id), *steps]
+
+
+_CLOSED = "open connections of its nodes to the Internet are closed"
+
+_ADDRESS = "to_array(@)[].{name:name,address:properties.ipConfigurations[0].properties.privateIPAddress}"
+"""Name and private address of one or several firewalls, in the answer of Azure."""
+
+
+def _show_firewalls(facts: Facts) -> Action:
+    """Show the private addresses of the firewalls, without an extension of the Azure CLI."""
+    subscription = ("--subscription", facts.cluster.subscription) if facts.cluster.subscription else ()
+    kind = ("--resource-type", "Microsoft.Network/azureFirewalls")
+    listed = quoted("az", "resource", "list", *kind, *subscription, "--query", "[].id", "-o", "tsv")
+    return inspect(
+        "Show the private IP address of each Azure Firewall in the subscription",
+        f"az resource show --ids $({listed}) {quoted('--query', _ADDRESS)} -o table",
+        FW,
+        "the value for FIREWALL_IP. An error without IDs: the firewall is in another subscription (use its ID), or is another "
+        "product, whose owner knows the address",
+    )
 
 
 def _default_route(facts: Facts, subnet: Subnet, table: str) -> Action:
@@ -96,8 +116,10 @@ def _default_route(facts: Facts, subnet: Subnet, table: str) -> Action:
     hop = ("--next-hop-type", "VirtualAppliance")
     command = quoted("az", "network", "route-table", "route", verb, *named, *prefix, *hop)
     done = f"{'Change' if present else 'Create'} the route for 0.0.0.0/0 in route table {table} so that it leads to"
-    return change(
-        f"{done} your firewall; first set FIREWALL_IP to its private IP address",
+    # Without an association the table changes no traffic yet.
+    used = bool(subnet.route_table_id)
+    return (disrupt if used else change)(
+        f"{done} your firewall{f'; {_CLOSED}' if used else ''}; first set FIREWALL_IP to its private IP address",
         f"{command} --next-hop-ip-address {_FIREWALL}",
         SEGDOC,
         _allowed(subnet) if subnet.route_table_id else "the table sends traffic to the Internet to the firewall",

@@ -92,6 +92,9 @@ CERTIFICATE_MADE = re.compile(
 )
 """Lines that follow a success: a proxy is ready only after it has its certificate."""
 
+_EXPIRED = re.compile(r"certificate has expired", re.IGNORECASE)
+"""The CA's own certificate is not valid now: the words of Go's crypto/x509."""
+
 _READY = re.compile(r"Envoy proxy is ready")
 _NOT_READY = re.compile(r"Envoy proxy is NOT ready: (?P<reason>.*?)(?:: cds updates: .*)?$")
 
@@ -109,6 +112,11 @@ class Readiness:
     @property
     def ready(self) -> bool:
         return not self.reason
+
+
+def certificate_expired(line: str) -> bool:
+    """Whether a line about certificates names an expired certificate of the CA."""
+    return _EXPIRED.search(line) is not None
 
 
 def readiness(log: LogText) -> Readiness | None:

@@ -42,18 +42,13 @@ def not_ready_evidence(node: Node) -> Evidence:
 def restart_machines(facts: Facts, pool: str, nodes: Sequence[Node], wanted: int) -> list[Action]:
     """Start or restart the machines; then replace them, if that does not help.
 
-    They run nothing, so no connection is closed. `wanted` is the node count of the pool.
+    Their pods serve nothing. `wanted` is the node count of the pool.
     """
     stopped = [each for each in nodes if state_of_node(each).stopped]
     running = [each for each in nodes if each not in stopped]
     commands = (("start", "Start", stopped), ("restart", "Restart", running))
     first = [
-        change(
-            f"{title} the machine{'s' if len(some) > 1 else ''} of {' and '.join(each.name for each in some)}",
-            command,
-            AUTO_REPAIR,
-            "Ready within five minutes; AKS tries the same by itself when a node is not ready for longer",
-        )
+        _power(verb, title, some, command)
         for verb, title, some in commands
         if (command := _machine_command(verb, some))
     ]
@@ -61,6 +56,24 @@ def restart_machines(facts: Facts, pool: str, nodes: Sequence[Node], wanted: int
     after = f" if {are} still not ready after ten minutes" if first else ""
     replaced = replace_machines(facts, pool, nodes, wanted, after=after)
     return [*_power_state(running), *alternatives(first, replaced)]
+
+
+def _power(verb: str, title: str, nodes: Sequence[Node], command: str) -> Action:
+    """Start or restart machines.
+
+    A running gateway node can still forward connections although its kubelet does not report.
+    """
+    named = f"{title} the machine{'s' if len(nodes) > 1 else ''} of {' and '.join(each.name for each in nodes)}"
+    expect = "Ready within five minutes; AKS tries the same by itself when a node is not ready for longer"
+    if verb == "restart" and all(each.mode == "gateway" for each in nodes):
+        through = "they" if len(nodes) > 1 else "it"
+        return disrupt(
+            f"{named}; connections that {through} still forward{'' if len(nodes) > 1 else 's'} are closed",
+            command,
+            AUTO_REPAIR,
+            expect,
+        )
+    return change(named, command, AUTO_REPAIR, expect)
 
 
 _POWER = "[].{instance:instanceId,state:instanceView.statuses[?starts_with(code, 'PowerState')].displayStatus | [0]}"
@@ -78,7 +91,8 @@ def _power_state(nodes: Sequence[Node]) -> list[Action]:
         commands.append(quoted("az", "vm", "show", "--show-details", "--ids", *single, "-o", "table"))
     if not commands:
         return []
-    expect = "running: the next step; stopped or deallocated: the next step with `start` instead of `restart`"
+    start = _machine_command("start", nodes)
+    expect = f"running: the next step; stopped or deallocated, instead of the next step: `{start}`"
     return [inspect("Show the power state of the machines", " && ".join(commands), AUTO_REPAIR, expect)]
 
 

@@ -82,19 +82,38 @@ def _unlock(facts: Facts, message: str) -> Action | None:
         return None
     subscription = ("--subscription", facts.cluster.subscription) if facts.cluster.subscription else ()
     given = ("--resource-group", group, *subscription) if group else subscription
-    chosen = f"[?starts_with(id, '{where}/providers/Microsoft.Authorization/locks/')].id" if where else "[].id"
+    chosen = (
+        f"[?starts_with(id, '{where}/providers/Microsoft.Authorization/locks/')].id"
+        if where
+        else _concerned(group, message)
+    )
     listed = quoted("az", "lock", "list", *given, "--query", chosen, "-o", "tsv")
-    place = given if group and where.lower().endswith(f"/resourcegroups/{group.lower()}") else ()
+    of_group = group and (not where or where.lower().endswith(f"/resourcegroups/{group.lower()}"))
+    place = given if of_group or not group else ("--resource", where)
     return Action(
         f"Remove the lock on {scope}",
         f"az lock delete --ids $({listed})",
         Effect.CHANGES,
         LOCKS,
         "the controller's next attempt, within minutes, is not refused. The owner of the lock must agree; a lock that returns "
-        "stops the next change of the gateway nodes too",
+        "stops the next change of the gateway nodes too"
+        + ("" if where else ". For a lock on a resource, the undo command takes --resource with its ID"),
         undo=f"{quoted('az', 'lock', 'create', *place)} {_LOCK}" if place else "",
     )
 
+
+def _concerned(group: str, message: str) -> str:
+    """The query for the locks of a group itself and of the resources that the message names.
+
+    Locks on other resources of the group do not stop the change.
+    """
+    locks = [f"contains(id, '/resourceGroups/{group}/providers/Microsoft.Authorization/locks/')"]
+    locks += [f"contains(id, '/{name}/providers/')" for name in dict.fromkeys(_RESOURCE_NAME.findall(message))]
+    return f"[?{' || '.join(locks)}].id"
+
+
+_RESOURCE_NAME = re.compile(r"(?:public ip prefix|vmss|vm|lb|load balancer)\(([\w.-]+)\)", re.IGNORECASE)
+"""A resource as the controller's errors name it."""
 
 _LOCK = '--name "${LOCK_NAME:?name of the lock}" --lock-type "${LOCK_LEVEL:?CanNotDelete or ReadOnly}"'
 """The values that the list of locks shows."""

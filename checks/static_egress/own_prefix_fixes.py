@@ -1,5 +1,7 @@
 """Fixes for a customer's own public IP prefix that cannot be used."""
 
+from collections.abc import Sequence
+
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -96,7 +98,7 @@ def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Ac
     managed = next(iter(facts.readable(ManagedCluster)), None)
     location = managed.location if managed else ""
     where = ("--location", location) if location else ()
-    zones = pool.zones if isinstance(pool, AgentPool) else ()
+    zones = prefix_zones(pool.zones) if isinstance(pool, AgentPool) else ()
     zoned = f", in zone{'' if len(zones) == 1 else 's'} {', '.join(zones)}," if zones else ""
     zone_words = ("--zone", *zones) if zones else ()
     return change(
@@ -110,6 +112,14 @@ def create_prefix(facts: Facts, configuration: StaticGatewayConfiguration) -> Ac
         "the command prints the id for spec.publicIpPrefixId of the new StaticGatewayConfiguration; without that field, Azure "
         "assigns a prefix itself",
     )
+
+
+def prefix_zones(zones: Sequence[str]) -> tuple[str, ...]:
+    """The zones of a prefix for nodes in these zones: one, or all three of a region.
+
+    Source: https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-address-prefix (availability zone).
+    """
+    return tuple(zones) if len(zones) < 2 else ("1", "2", "3")
 
 
 def _new_name(configuration: StaticGatewayConfiguration) -> str:

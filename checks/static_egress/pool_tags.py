@@ -59,13 +59,14 @@ def prefix_size_finding(facts: Facts, configuration: StaticGatewayConfiguration,
     )
 
 
-_CHANGING = "policyDefinitionAction eq 'modify' or policyDefinitionAction eq 'append'"
-"""The effects of a policy that change a resource.
+_CHANGING = (
+    "(policyDefinitionAction eq 'modify' or policyDefinitionAction eq 'append') and "
+    "(resourceType eq 'Microsoft.Compute/virtualMachineScaleSets' or resourceType eq 'Microsoft.Compute/virtualMachines')"
+)
+"""The effects of a policy that change a resource, for the types of a node pool.
 
 Source: https://learn.microsoft.com/azure/governance/policy/concepts/effect-basics.
 """
-_ASSIGNED = "[].{assignment:policyAssignmentId,resource:resourceId}"
-_FIRST_ASSIGNED = "[0].policyAssignmentId"
 
 
 def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
@@ -73,6 +74,8 @@ def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
     group = cluster.node_resource_group if cluster is not None else ""
     where = quoted("--resource-group", group) if group else '--resource-group "$NODE_RESOURCE_GROUP"'
     subscription = f" {quoted('--subscription', facts.cluster.subscription)}" if facts.cluster.subscription else ""
+    of_pool = f"[?contains(resourceId, '-{pool.name}-')]"
+    assigned = f"{of_pool}.{{assignment:policyAssignmentId,resource:resourceId}}"
     listed = f"az policy state list {where}{subscription} {quoted('--filter', _CHANGING)}"
     query = f'[?tags."{POOL_TAG}"==\'{pool.name}\'].{{name:name,type:type,prefixSize:tags."{SIZE_TAG}"}}'
     return [
@@ -82,15 +85,16 @@ def _fixes(facts: Facts, pool: AgentPool) -> list[Action]:
             KEGTS,
         ),
         inspect(
-            "List the policy assignments that change resources of the node resource group, such as their tags",
-            f"{listed} {quoted('--query', _ASSIGNED)} -o tsv",
+            f"List the policy assignments that change the scale set or the VMs of {pool.name}, such as their tags",
+            f"{listed} {quoted('--query', assigned)} -o tsv",
             KEGTS,
             "an assignment about tags removes the tag again after each update: exempt the node resource group from it first. "
             "If none is listed, only the update of the node pool is needed",
         ),
-        exempt_listed_assignment(facts, f"{listed} {quoted('--query', _FIRST_ASSIGNED)} -o tsv"),
+        exempt_listed_assignment(facts, f"{listed} {quoted('--query', f'{of_pool}.policyAssignmentId | [0]')} -o tsv"),
         change(
-            f"Run an empty update of node pool {pool.name}, so that AKS writes its tags again",
+            f"Run an empty update of node pool {pool.name}, so that AKS writes its tags again (the command asks for "
+            "confirmation)",
             az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
             SEGDOC,
             f"the scale set or the VMs of {pool.name} have tag {SIZE_TAG}, and the controller assigns a prefix within minutes",

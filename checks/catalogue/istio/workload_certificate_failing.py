@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.logs import LogText, ProxyLog
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.proxy_logs import certificate_failure
+from checks.istio.plugged_ca_fixes import renew_plugged_ca
+from checks.knowledge.proxy_logs import certificate_expired, certificate_failure
 from checks.model.commands import PLUGIN_CA, az_aks, change, inspect, istiod_log, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
@@ -19,7 +21,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
-    reads=(Pod, Deployment, ProxyLog),
+    reads=(Pod, Deployment, ProxyLog, ManagedCluster),
     explains={
         "proxy-not-ready": Because("a proxy is not ready before it has its certificate", share="pod"),
     },
@@ -93,7 +95,7 @@ def _failing(facts: Facts, alike: Sequence[tuple[Pod, LogText, str]]) -> Observa
             f"{refs} failed to renew {certificates} and still {uses}.",
             subject=first.ref,
             evidence=evidence,
-            actions=_actions(facts, first),
+            actions=_actions(facts, alike),
             about=about,
         )
     state = (
@@ -101,10 +103,26 @@ def _failing(facts: Facts, alike: Sequence[tuple[Pod, LogText, str]]) -> Observa
         if several
         else "does not get its workload certificate and is not ready"
     )
-    return fail(f"{refs} {state}.", subject=first.ref, evidence=evidence, actions=_actions(facts, first), about=about)
+    return fail(f"{refs} {state}.", subject=first.ref, evidence=evidence, actions=_actions(facts, alike), about=about)
 
 
-def _actions(facts: Facts, pod: Pod) -> list[Action]:
+def _actions(facts: Facts, alike: Sequence[tuple[Pod, LogText, str]]) -> list[Action]:
+    """The steps for an expired CA, otherwise those that find the reason."""
+    pod = alike[0][0]
+    renewed: list[Action] = []
+    if any(certificate_expired(line) for _, _, line in alike):
+        renewed = list(renew_plugged_ca(facts, [each for each, _, _ in alike], pod.revision))
+    return [*renewed, *_lookups(facts, pod), *([] if renewed else [_renew()])]
+
+
+def _renew() -> Action:
+    return change(
+        "Renew the CA's certificates, or the add-on's access to the key vault; if both are valid, compare the nodes' clocks",
+        url=PLUGIN_CA,
+    )
+
+
+def _lookups(facts: Facts, pod: Pod) -> list[Action]:
     return [
         inspect(
             "Show the proxy's log lines about certificates",
@@ -130,10 +148,5 @@ def _actions(facts: Facts, pod: Pod) -> list[Action]:
             "Show the age and the labels of a plugged-in CA's Secret",
             kubectl("get", "secret", "cacerts", "--ignore-not-found", "--show-labels", namespace=ROOT_NAMESPACE),
             PLUGIN_CA,
-        ),
-        change(
-            "Renew the CA's certificates, or the add-on's access to the key vault; if both are valid, compare the nodes' "
-            "clocks",
-            url=PLUGIN_CA,
         ),
     ]

@@ -139,7 +139,10 @@ def valid_name(name: str) -> str:
 
 
 def _actions(facts: Facts) -> list[Action]:
-    """Enable a gateway with the nearest valid name, then disable this one."""
+    """Enable a gateway with the nearest valid name, and disable this one.
+
+    A gateway that serves is disabled last.
+    """
     gateway = facts.gateway
     disable = disable_gateway(facts.cluster, gateway.namespace, gateway.name)
     version = f" ({AZ_VERSION})" if az_accepts(gateway.name) else ""
@@ -156,20 +159,20 @@ def _actions(facts: Facts) -> list[Action]:
     if az_accepts(gateway.name):
         selector = f"istio={gateway.name}"
         listed = kubectl("get", "deployment,service", "-l", selector, namespace=gateway.namespace)
-    return [
-        change(
-            f"Enable a gateway with the valid name {name} ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, name, gateway.configuration),
-            HOWTO,
-            f"Deployment and Service {name} exist after a few minutes. Gateways then select istio={name}, and VirtualServices "
-            f"route to {name}.{gateway.namespace}.svc.cluster.local",
-        ),
-        Action(
-            last,
-            disable,
-            Effect.DISRUPTS if serves else Effect.CHANGES,
-            HOWTO,
-            "its entry, and its Deployment and Service if they exist, are deleted",
-        ),
-        inspect("List the Deployment and Service of this name", listed, TSG),
-    ]
+    enable = change(
+        f"Enable a gateway with the valid name {name} ({AZ_VERSION})",
+        enable_gateway(facts.cluster, gateway.namespace, name, gateway.configuration),
+        HOWTO,
+        f"Deployment and Service {name} exist after a few minutes. Gateways then select istio={name}, and VirtualServices "
+        f"route to {name}.{gateway.namespace}.svc.cluster.local",
+    )
+    removed = Action(
+        last,
+        disable,
+        Effect.DISRUPTS if serves else Effect.CHANGES,
+        HOWTO,
+        "its entry, and its Deployment and Service if they exist, are deleted",
+    )
+    # Azure validates the whole profile at each update: a name that it refuses would stop the new gateway too.
+    changes = [enable, removed] if serves else [removed, enable]
+    return [*changes, inspect("List the Deployment and Service of this name", listed, TSG)]
