@@ -7,7 +7,7 @@ import re
 
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.model.commands import az_aks, change
+from checks.model.commands import az_aks, change, update_without_value
 from checks.model.findings import Action
 
 UPGRADES = "https://learn.microsoft.com/azure/aks/upgrade-aks-cluster"
@@ -23,8 +23,7 @@ def newer_components(facts: Facts, minor: tuple[int, int], why: str, expect: str
     """
     steps = missing_versions(facts, minor)
     if not steps:
-        command = az_aks(facts.cluster, "update")
-        return change(f"Reconcile the cluster, {why}", command, UPGRADES, expect)
+        return update_without_value(facts.cluster, f"Reconcile the cluster, {why}", UPGRADES, expect)
     commands = (
         az_aks(facts.cluster, "upgrade", "--control-plane-only", "--yes", "--kubernetes-version", each)
         for each in steps

@@ -4,16 +4,17 @@ If the addresses are not known, a rule for a part of a subnet only warns (docs/r
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checks.azure.network import allow_flow, flow_decision, list_rules, rule_evidence
-from checks.azure.security_rules import FlowDecision, unclear_value
+from checks.azure.security_rules import Flow, FlowDecision, unclear_value
 from checks.azure.tunnel_flows import NodeFlow, RequiredFlow, node_flows
 from checks.azure.used_addresses import RunningNodes
 from checks.facts.fact import Gap
 from checks.facts.security_groups import SecurityRule
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.knowledge.network_requirements import TUNNEL_PORTS
 from checks.model.findings import Evidence, Observation, Severity, fail, unknown, warn
 
 
@@ -145,7 +146,7 @@ def _denial(denials: Sequence[_Denial]) -> Observation:
     evidence += dict.fromkeys(line for each in denials for line in each.nodes)
     actions = [list_rules(group)]
     wanted = list(dict.fromkeys((each.required.flow, each.required.name) for each in denials))
-    actions += [allow_flow(group, rule, flow, name, after=n) for n, (flow, name) in enumerate(wanted)]
+    actions += [allow_flow(group, rule, _with_future(flow), name, after=n) for n, (flow, name) in enumerate(wanted)]
     by = f"rule {rule.name} of {group.ref}"
     if any(each.blocks and not each.exceptions for each in denials):
         return fail(f"An NSG denies {flows} ({by}).", subject=group.ref, evidence=evidence, actions=actions)
@@ -154,13 +155,21 @@ def _denial(denials: Sequence[_Denial]) -> Observation:
     return warn(summary, subject=group.ref, evidence=evidence, actions=actions, severity=Severity.DEGRADES)
 
 
+def _with_future(flow: Flow) -> Flow:
+    """The flow with the ports of all tunnels: the next StaticGatewayConfiguration of the pool gets another port."""
+    return replace(flow, ports=TUNNEL_PORTS) if flow.protocol.upper() == "UDP" else flow
+
+
 def _part_denied(required: RequiredFlow, decided: FlowDecision) -> Observation:
     rules = decided.exceptions
     return warn(
         f"Part of {required.flow.shown} is denied (rule {rules[0].name} of {required.group.ref}).",
         subject=required.group.ref,
         evidence=[rule_evidence(required.group, rule, f"{required.flow.shown} allowed") for rule in rules],
-        actions=[list_rules(required.group), allow_flow(required.group, rules[0], required.flow, required.name)],
+        actions=[
+            list_rules(required.group),
+            allow_flow(required.group, rules[0], _with_future(required.flow), required.name),
+        ],
         severity=Severity.DEGRADES,
     )
 
@@ -171,7 +180,10 @@ def _hidden(required: RequiredFlow, rule: SecurityRule, gap: Gap) -> Observation
         f"gateway are in it is not checked: {gap}.",
         subject=required.group.ref,
         evidence=[rule_evidence(required.group, rule, f"{required.flow.shown} allowed")],
-        actions=[list_rules(required.group), allow_flow(required.group, rule, required.flow, required.name)],
+        actions=[
+            list_rules(required.group),
+            allow_flow(required.group, rule, _with_future(required.flow), required.name),
+        ],
         reason=str(gap),
     )
 

@@ -27,6 +27,7 @@ from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
+from checks.istio.istiod_node_network import between_nodes
 from checks.istio.required_connections import ISTIOD_PORT
 from checks.kubernetes.node_shell import in_pod_network, on_node
 from checks.kubernetes.pod_connections import PodConnection, blocked_connection
@@ -52,9 +53,6 @@ CONNECTION_READS: tuple[type[Fact], ...] = (
 """The kinds that exclude causes; without them the tests have to."""
 
 _DIALED = re.compile(rf"dial tcp (?P<address>[\d.]+):{ISTIOD_PORT}: ")
-
-
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +109,10 @@ def connection_steps(facts: Facts, connection: IstiodConnection) -> list[Action]
         rule = flow_decision(facts, group, flow).rule
         if rule is not None:
             found.append(allow_flow(group, rule, flow, f"allow-istiod-{flow.direction.lower()}", after=len(found)))
-    return found or _exclude(facts, connection) or _tests(connection)
+    return found or _exclude(facts, connection) or _tests(facts, connection)
 
 
-def _tests(connection: IstiodConnection) -> list[Action]:
+def _tests(facts: Facts, connection: IstiodConnection) -> list[Action]:
     """Connect from the network of a pod, then from its node, and fix what drops packets."""
     pod, addresses = connection.pods[0], " ".join(connection.addresses)
     each = f"for each in {addresses}; do"
@@ -127,8 +125,6 @@ def _tests(connection: IstiodConnection) -> list[Action]:
     only_service = (
         f" Only {connection.service} does not answer: kube-proxy of the node (`{proxy}`)." if connection.service else ""
     )
-    sources = " and ".join(one.ip for one in connection.pods[:_NAMED])
-    targets = " and ".join(one.ip for one in connection.istiods[:_NAMED])
     return [
         change(
             f"Request istiod's addresses from the network of {pod.name}; the command leaves a container in the pod",
@@ -149,12 +145,7 @@ def _tests(connection: IstiodConnection) -> list[Action]:
             TSG,
             "the new pods are Ready within a minute",
         ),
-        change(
-            f"Allow TCP {ISTIOD_PORT} from {sources} to istiod at {targets} between their nodes, if neither test gets answers",
-            url=TSG,
-            expect="the tests get answers, and the proxies are ready within a minute. Not read: policies of Calico or Cilium "
-            "themselves, firewalls on the nodes, peerings and appliances between subnets",
-        ),
+        *between_nodes(facts, connection.pods, connection.istiods),
     ]
 
 

@@ -44,6 +44,8 @@ DISCOVERY_READS: tuple[type[Fact], ...] = (Namespace, ConfigMap, Pod, *_ISTIO)
 
 _NAME = "kubernetes.io/metadata.name"
 _MOST_NAMED = 5
+_CALLED = frozenset({"default", "kube-system", "aks-static-egress-gateway"})
+"""Namespaces whose Services sidecars call without an Istio object: the API server, DNS, and static egress."""
 
 
 def scaler_of(facts: Facts, deployment: Deployment) -> HorizontalPodAutoscaler | None:
@@ -99,11 +101,12 @@ def restricted_discovery(facts: Facts, revision: str) -> Iterator[Action]:
 
 
 def _namespaces_of_mesh(facts: Facts) -> list[str]:
-    """The namespaces with injection, sidecars or Istio objects, and the gateway's own."""
+    """The namespaces with injection, sidecars or Istio objects, the gateway's own, and those whose Services all may call."""
     labeled = {e.name for e in facts.readable(Namespace) if REVISION in e.labels or PLAIN in e.labels}
     injected = {each.namespace for each in facts.readable(Pod) if each.proxy is not None}
     objects = {each.namespace for kind in _ISTIO for each in facts.readable(kind)}
-    return sorted({*labeled, *injected, *objects, facts.gateway.namespace, ROOT_NAMESPACE})
+    existing = {each.name for each in facts.readable(Namespace)}
+    return sorted({*labeled, *injected, *objects, facts.gateway.namespace, ROOT_NAMESPACE, *(_CALLED & existing)})
 
 
 def _mesh_patch(facts: Facts, revision: str, added: dict[str, object]) -> str:

@@ -13,7 +13,7 @@ from checks.kubernetes.pod_faults import exit_of, exited_container
 from checks.kubernetes.pod_obstacles import start_obstacle_of
 from checks.kubernetes.pod_problems import RESTARTS, PodProblem, awaits_network
 from checks.kubernetes.scheduling_fixes import scheduling_fixes
-from checks.model.commands import SCALE, TSG, az_aks, change, inspect, kubectl
+from checks.model.commands import SCALE, TSG, change, inspect, kubectl, update_without_value
 from checks.model.findings import Action, Evidence
 
 _AGAIN = "the kubelet tries again within 5 minutes; no restart is needed"
@@ -113,9 +113,9 @@ def _newer_image(facts: Facts, problem: PodProblem, meaning: str) -> list[Action
     serve, its = ("serves", "its replacement gets") if len(names) == 1 else ("serve", "their replacements get")
     meanwhile = f"; {' and '.join(avoided)}, where pods get no network, gets no new pods" if avoided else ""
     return [
-        change(
+        update_without_value(
+            facts.cluster,
             "Reconcile the cluster: AKS then sets an image of the add-on that its registry has",
-            az_aks(facts.cluster, "update"),
             expect="the control plane of the mesh injects another image; the next step creates pods with it",
         ),
         change(

@@ -108,8 +108,16 @@ def reconcile(cluster: ClusterIdentity, restores: str, url: str, expect: str) ->
 
     `restores`: the part of the title that says what AKS does.
     """
-    title = f"Reconcile the cluster: AKS {restores} (the command asks for confirmation)"
-    return change(title, az_aks(cluster, "update"), url, expect)
+    return update_without_value(cluster, f"Reconcile the cluster: AKS {restores}", url, expect)
+
+
+def update_without_value(cluster: ClusterIdentity, title: str, url: str = "", expect: str = "") -> Action:
+    """`az aks update` without a value, by which AKS writes its components again.
+
+    The Azure CLI asks whether to reconcile to the current settings; no option answers this
+    (docs/domain/azure.md#azure-cli).
+    """
+    return change(f"{title} (the command asks for confirmation)", az_aks(cluster, "update"), url, expect)
 
 
 def inspect(title: str, command: str, url: str = "", expect: str = "") -> Action:

@@ -16,11 +16,11 @@ from checks.model.commands import (
     KEGTS,
     SEGDOC,
     alternatives,
-    az_aks,
     change,
     disrupt,
     kubectl,
     restart,
+    update_without_value,
 )
 from checks.model.findings import Action
 from checks.static_egress.component_programs import excluded_programs
@@ -112,7 +112,7 @@ def reconcile_components(facts: Facts, component: Component, faults: Sequence[No
     )
     fixed = next((each.fix for each in faults if each.fix), "")
     title = f"Reconcile the cluster: {what}" if limit or not fixed else fixed
-    first = change(title, az_aks(facts.cluster, "update"), KEGTS, _READY)
+    first = update_without_value(facts.cluster, title, KEGTS, _READY)
     if not limit:
         return [first]
     later = newer_components(

@@ -15,7 +15,7 @@ from checks.model.raw_values import number, text
 from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER
 from checks.static_egress.prefixes import covers_everything, parse_cidr
 
-_GATEWAY, AZURE_NETWORKING = "staticEgressGateway", "azureNetworking"
+STATIC_EGRESS, AZURE_NETWORKING = "staticEgressGateway", "azureNetworking"
 _PREFIX_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/publicIPPrefixes/[^/]+", re.IGNORECASE
 )
@@ -103,16 +103,16 @@ def _ranges(configuration: StaticGatewayConfiguration) -> Iterator[SpecFault]:
 
 def _default_route(configuration: StaticGatewayConfiguration) -> Iterator[SpecFault]:
     path, route, cidrs = "spec.defaultRoute", configuration.default_route, configuration.exclude_cidrs
-    fix = {"defaultRoute": _GATEWAY}
+    fix = {"defaultRoute": STATIC_EGRESS}
     networks = [found for cidr in cidrs if (found := parse_cidr(cidr)) is not None]
-    if route not in (_GATEWAY, AZURE_NETWORKING):
-        yield SpecFault(f"has the unknown default route {route}", path, route, _GATEWAY, fix, routes=True)
+    if route not in (STATIC_EGRESS, AZURE_NETWORKING):
+        yield SpecFault(f"has the unknown default route {route}", path, route, STATIC_EGRESS, fix, routes=True)
     elif route == AZURE_NETWORKING and not cidrs:
         what = "sends no traffic through the gateway: defaultRoute is azureNetworking and excludeCidrs is empty"
-        yield SpecFault(what, path, route, _GATEWAY, fix, routes=True)
+        yield SpecFault(what, path, route, STATIC_EGRESS, fix, routes=True)
     elif route == AZURE_NETWORKING:
         what = f"sends only {', '.join(cidrs)} through the gateway: defaultRoute is azureNetworking"
-        yield SpecFault(what, path, route, _GATEWAY, fix, routes=True, works=True)
+        yield SpecFault(what, path, route, STATIC_EGRESS, fix, routes=True, works=True)
     elif covers_everything(networks):
         kept = [cidr for cidr in cidrs if (found := parse_cidr(cidr)) is not None and found.prefixlen > 1]
         what = "excludes the whole Internet: all traffic bypasses the gateway"

@@ -7,7 +7,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import NodeStep, SandboxCause
 from checks.kubernetes.node_shell import on_node
-from checks.model.commands import KEGTS, SEGDOC, az_aks, change, disrupt, kubectl
+from checks.model.commands import KEGTS, SEGDOC, az_aks, change, disrupt, kubectl, update_without_value
 from checks.model.findings import Action
 from checks.static_egress.components import cni_manager_on
 from checks.static_egress.machine_fixes import new_machines
@@ -41,7 +41,7 @@ def _steps(facts: Facts, step: NodeStep, group: Sequence[NetworkFailure], nodes:
         case NodeStep.ENABLE_IPV6:
             return [_enable_ipv6(each) for each in nodes]
         case NodeStep.RECONCILE:
-            return [change(group[0].failure.fix, az_aks(facts.cluster, "update"), KEGTS, _STARTS)]
+            return [update_without_value(facts.cluster, group[0].failure.fix, KEGTS, _STARTS)]
         case NodeStep.CORRECT_RANGES:
             return _correct_ranges(facts)
 

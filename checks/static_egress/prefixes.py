@@ -43,6 +43,13 @@ def containing(written: Iterable[str], address: str) -> str:
     return next((each for each in written if (found := parse_cidr(each)) is not None and wanted in found), "")
 
 
+def is_within(written: str, others: Iterable[str]) -> bool:
+    """Whether an IPv4 range is part of one of the other ranges; False if it is not a CIDR."""
+    own = parse_cidr(written)
+    networks = (found for each in others if isinstance(found := parse_cidr(each), IPv4Network))
+    return isinstance(own, IPv4Network) and any(own.subnet_of(each) for each in networks)
+
+
 def parse_egress_prefix(written: str) -> tuple[Network, ...]:
     """`status.egressIpPrefix`: one CIDR, or in private IP mode addresses separated by commas.
 

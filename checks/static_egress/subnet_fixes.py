@@ -77,7 +77,7 @@ def _move(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPo
         f"{nodes} nodes are Ready",
     )
     return [
-        _show(facts, other, 2 * nodes),
+        _show(facts, other, 2 * nodes + 1),  # two of each node, and the frontend of the load balancer
         *alternatives(create, *_in_new_subnet(facts, pool, name, given)),
         patch_spec(
             configuration,

@@ -10,7 +10,7 @@ from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.knowledge.azure_errors import reported_error
 from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, error_subject
-from checks.model.commands import TSG, az_aks, change, inspect, quoted
+from checks.model.commands import TSG, az_aks, change, inspect, quoted, update_without_value
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 from checks.static_egress.azure_error_fixes import fix_error, show_obstacle
 
@@ -150,9 +150,9 @@ def _failed(facts: Facts, cluster: ManagedCluster) -> Observation:
             _failures(cluster) if cluster.id else _show(facts),
             *(show_obstacle(facts, reported) if reported is not None else ()),
             *([fix] if fix is not None else []),
-            change(
+            update_without_value(
+                facts.cluster,
                 "Reconcile the cluster after the cause of the error is fixed",
-                az_aks(facts.cluster, "update"),
                 TSG,
                 "provisioningState becomes Succeeded",
             ),

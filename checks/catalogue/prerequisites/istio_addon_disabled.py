@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import ADDON, az_aks, change, inspect
+from checks.model.commands import ADDON, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
 from checks.static_egress.restored_gateways import restore_objects
 
@@ -18,7 +19,7 @@ from checks.static_egress.restored_gateways import restore_objects
     severity=Severity.BLOCKS,
     article=("overview",),
     scope=Scope.AZURE,
-    reads=(ManagedCluster, Deployment),
+    reads=(ManagedCluster, Deployment, Pod),
 )
 def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
     """What it checks: `serviceMeshProfile.mode` and the installed revisions. Mode `Disabled` or none, or no revision,
@@ -66,6 +67,7 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
                     "serviceMeshProfile.mode is Istio and istiod runs in aks-istio-system",
                 ),
                 *_enable_gateway(facts),
+                *_restart_clients(facts),
                 show,
             ],
             stops=Scope.GATEWAY,
@@ -98,6 +100,29 @@ def _enable_gateway(facts: Facts) -> list[Action]:
         ADDON,
         "its Deployment and Service exist after a few minutes",
     )
+
+
+def _restart_clients(facts: Facts) -> Iterator[Action]:
+    """Restart the Deployments with sidecars: a new control plane has a new CA, which their proxies do not trust."""
+    with_sidecar = [each for each in facts.readable(Pod) if each.proxy is not None and each.deployment]
+    gateways = {(facts.gateway.namespace, each) for each in facts.gateway.deployments}
+    clients = {
+        (each.namespace, each.deployment) for each in with_sidecar if not each.namespace.startswith("aks-istio-")
+    }
+    found = sorted(clients - gateways)
+    for namespace in sorted({each for each, _ in found}):
+        names = [name for each, name in found if each == namespace]
+        yield disrupt(
+            f"Restart {', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''} of "
+            f"{namespace}, whose sidecars then get certificates of the new control plane; open connections are closed",
+            kubectl("rollout", "restart", "deployment", *names, namespace=namespace),
+            ADDON,
+            "new pods are Ready, and their sidecars have the configuration of istiod",
+            undo="nothing to take back: the new pods have the specification of the old ones",
+        )
+
+
+_NAMED = 3
 
 
 def _listed(revisions: tuple[str, ...]) -> str:

@@ -13,7 +13,17 @@ from checks.istio.mesh.configuration import MeshSettings
 from checks.istio.shared_settings import copy_settings, shared_settings, show_settings
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
-from checks.model.commands import MESHCFG, UPG, alternatives, az_aks, change, inspect, kubectl, reconcile
+from checks.model.commands import (
+    MESHCFG,
+    UPG,
+    alternatives,
+    az_aks,
+    change,
+    inspect,
+    kubectl,
+    reconcile,
+    update_without_value,
+)
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -82,9 +92,7 @@ def _left_behind(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observati
                 inspect(
                     "List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)
                 ),
-                change(
-                    "Reconcile the cluster, so that AKS removes the Deployment", az_aks(facts.cluster, "update"), UPG
-                ),
+                update_without_value(facts.cluster, "Reconcile the cluster, so that AKS removes the Deployment", UPG),
             ],
         )
 

@@ -11,10 +11,11 @@ from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl, kubectl_apply
+from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl, kubectl_apply, update_without_value
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 from checks.static_egress.configuration_yaml import new_manifest, own_ranges, pool_for, pool_note
 from checks.static_egress.new_pools import create_pool
+from checks.static_egress.procedures import wait_for_prefix
 
 _DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
 _SHOWN = 3
@@ -80,9 +81,9 @@ def _enabled(facts: Facts, cluster: ManagedCluster) -> Observation:
         evidence=[on, Evidence(_DEFINITION, "", "not installed", "installed")],
         actions=[
             *_show(facts),
-            change(
+            update_without_value(
+                facts.cluster,
                 "Reconcile the cluster if the CRDs are still missing after ten minutes",
-                az_aks(facts.cluster, "update"),
                 SEGDOC,
                 f"`kubectl get crd staticgatewayconfigurations.{GROUP}` lists it",
             ),
@@ -173,3 +174,4 @@ def _configurations(facts: Facts, cluster: ManagedCluster | None) -> Iterator[Ac
             "it gets a new egress IP prefix within five minutes, which every allow-list needs; then the pods start. "
             + own_ranges(facts),
         )
+        yield wait_for_prefix(namespace, name, used=True)

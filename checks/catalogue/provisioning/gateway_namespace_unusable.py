@@ -67,12 +67,21 @@ def _create(facts: Facts) -> list[Action]:
     name = gateway.namespace
     return [
         change(
-            f"Create namespace {name}, with its labels and Istio objects from your own manifests",
+            f"Create namespace {name}",
             kubectl("create", "namespace", name),
             HOWTO,
             f"`{kubectl('get', 'namespace', name)}` lists it",
         ),
         *(create_configuration(facts, gateway.configuration) if gateway.configuration else ()),
+        change(
+            f"Apply your own manifests of namespace {name}: its labels, and Gateways, VirtualServices, ServiceEntries, "
+            "DestinationRules, policies and Secrets",
+            f'{kubectl("apply", "-f")} "${{MANIFESTS:?directory of the manifests}}"',
+            HOWTO,
+            "each object is listed as created or configured. A StaticGatewayConfiguration in them replaces that of the "
+            "step before",
+            undo=f'{kubectl("delete", "-f")} "${{MANIFESTS:?directory of the manifests}}"',
+        ),
         *restore_objects(
             facts,
             "Enable the gateway again; the add-on then creates its Deployment and Service",

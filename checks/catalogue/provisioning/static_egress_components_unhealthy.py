@@ -8,6 +8,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.events import Event
 from checks.facts.logs import CniManagerLog, GatewayDaemonLog
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_interfaces import NetworkInterface
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
@@ -32,6 +33,7 @@ from checks.static_egress.components import Component, cni_manager, daemon
         DaemonSet,
         Pod,
         *NODE_PATH_READS,
+        NetworkInterface,
         Deployment,
         Event,
         StaticGatewayConfiguration,

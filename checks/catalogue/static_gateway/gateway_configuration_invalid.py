@@ -25,11 +25,11 @@ from checks.knowledge.controller_texts import event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, alternatives, change, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
-from checks.static_egress.configuration_spec import AZURE_NETWORKING, SpecFault, spec_faults
+from checks.static_egress.configuration_spec import AZURE_NETWORKING, STATIC_EGRESS, SpecFault, spec_faults
 from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, cluster_ranges, own_ranges, pool_for, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.new_pools import create_pool, free_pool_name, lacks_gateway_pool
-from checks.static_egress.prefixes import containing
+from checks.static_egress.prefixes import containing, is_within
 from checks.static_egress.procedures import describe, patch_spec
 from checks.static_egress.tunnel_findings import tunnel_findings
 
@@ -135,9 +135,20 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
         inside = ", ".join(_inside(facts))
         title += f" and spec.excludeCidrs{f', to keep {inside} outside the gateway' if inside else ''}"
         expect += f". {own_ranges(facts)}"
+    elif (
+        configuration.default_route == STATIC_EGRESS
+        and not fault.works
+        and isinstance(listed := fix.get("excludeCidrs"), list)
+    ):
+        kept = [str(each) for each in listed]
+        if lacking := [each for each in _inside(facts) if not is_within(each, kept)]:
+            fix["excludeCidrs"] = [*kept, *lacking]
+            title += (
+                f", and add the cluster's own ranges {', '.join(lacking)}: the gateway must not get traffic to them"
+            )
     patched = patch_spec(configuration, title, fix, expect)
-    listed = [] if configuration.exclude_cidrs or "excludeCidrs" not in fix else [_LIST_DESTINATIONS]
-    actions = [describe(configuration), *first, *alternatives(patched, *listed)]
+    others = [] if configuration.exclude_cidrs or "excludeCidrs" not in fix else [_LIST_DESTINATIONS]
+    actions = [describe(configuration), *first, *alternatives(patched, *others)]
     if fault.routes:
         actions += [restart(name, facts.gateway.namespace) for name in facts.gateway.deployments]
     if fault.works:

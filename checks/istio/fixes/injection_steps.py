@@ -43,7 +43,8 @@ def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> li
     if deployment:
         command = kubectl("rollout", "restart", "deployment", deployment, namespace=name)
         title = f"Restart {deployment}: new pods get a sidecar, open connections are closed"
-        found.append(disrupt(title, command, ADDON, _after_injection(facts, pod)))
+        undo = f"after the label is taken back, restart {deployment} again: `{command}`"
+        found.append(disrupt(title, command, ADDON, _after_injection(facts, pod), undo=undo))
     return found
 
 

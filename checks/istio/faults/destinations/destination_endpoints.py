@@ -114,9 +114,7 @@ class NotResolved(RouteFault):
                 route["destination"]["host"] = request.host
         own = Apply({**routes.manifest, "spec": spec})
         title = f"Declare {request.host} with DNS resolution, and route it by its own name"
-        rest = (
-            f"repeat the steps for every other name of {self.at.name.host} that clients call (the last step lists them)"
-        )
+        rest = f"repeat the steps for every other name of {self.at.name.host} that clients call (the access log lists them)"
         yield Fix(title, (entry_for(broken), own), steps=(_called_names(broken, self.at.name.host),), rest=rest)
 
     def _endpoint(self) -> Iterator[Fix]:
