@@ -58,7 +58,7 @@ STEPS = {
     ],
     "59": ["Allow 10.224.0.0/26 in your firewall", "Create route table", "Create the route for 0.0.0.0/0", "Associate"],
     "65": [
-        "Show the used addresses of subnet nodes, of which 4 must be free",
+        "Show the used addresses of subnet nodes, of which 5 must be free",
         "Create gateway node pool gwpool2 in subnet nodes",
         "Create subnet gw-2 and gateway node pool gwpool2 in it",
         "Patch spec.gatewayNodepoolName",
@@ -87,14 +87,13 @@ STEPS = {
     "120": ["Reconcile the cluster: AKS restores the gateway's Service", "Disable the gateway and enable it again"],
     "124": [
         "Request the metadata service from aks-gwpool-0",
-        "List the rules of network security groups that deny the metadata service",
-        "Delete the listed rules (only if one is listed)",
+        "Show the network security groups of the nodes' subnets and network interfaces",
         "Replace aks-gwpool-0",
     ],
     "140": [
         "Raise the memory limit of container discovery",
         "Raise the minimum of HorizontalPodAutoscaler",
-        "Limit istiod to the 5 namespaces of the mesh with discoverySelectors",
+        "Limit istiod to the 8 namespaces of the mesh with discoverySelectors",
     ],
     "141": [
         "Reconcile the cluster: AKS restores istiod's roles",
@@ -104,7 +103,7 @@ STEPS = {
         "Request istiod's addresses from the network of egw-asm-1-30-abc",
         "Request them from node aks-system-0",
         "Delete egw-asm-1-30-abc and egw-asm-1-30-def, which get no traffic, if only the node gets answers",
-        "Allow TCP 15012 from 10.244.0.5 and 10.244.1.5 to istiod at 10.244.0.17 and 10.244.1.17",
+        "Show the security group and the route table of the subnet nodes, if neither test gets answers",
     ],
     "153": [
         *["Route the TLS of applications for edition.cnn.com through the gateway"] * 4,
@@ -172,9 +171,35 @@ def test_a_proxy_that_does_not_reach_istiod_shows_both_ends_and_what_does_not_bl
     }
 
 
-def test_the_list_and_the_deletion_of_a_rule_name_the_same_rules() -> None:
-    _, listed, deleted, _ = steps_of("124")
-    assert deleted.command == f"az network nsg rule delete --ids $({listed.command})"
+def test_only_the_groups_of_the_gateway_nodes_are_searched_for_a_rule() -> None:
+    """Other groups of the subscription keep their rules."""
+    steps = steps_of("124")
+    assert not any("nsg" in each.command for each in steps)
+    assert "/subnets/gw --query" in steps[1].command
+    assert "--vmss-name aks-gwpool-" in steps[1].command
+
+
+def test_a_corrected_list_of_ranges_keeps_the_cluster_outside_the_gateway() -> None:
+    (patch,) = (each for each in steps_of("217") if each.title.startswith("Patch spec.excludeCidrs"))
+    kept = '["10.0.0.5/32", "10.244.0.0/16", "10.0.0.0/16", "10.224.0.0/26", "10.224.1.0/24"]'
+    assert f'"excludeCidrs": {kept}' in patch.command
+
+
+def test_clients_get_certificates_of_a_mesh_that_is_enabled_again() -> None:
+    restarts = [each for each in steps_of("102") if "rollout restart" in each.command]
+    assert [each.command.partition(" deployment ")[2] for each in restarts] == ["web -n team-a", "batch -n team-b"]
+    assert {each.effect for each in restarts} == {"disrupts"}
+
+
+def test_namespaces_with_services_that_all_clients_call_stay_discovered() -> None:
+    (limit,) = (each for each in steps_of("140") if each.title.startswith("Limit istiod"))
+    assert all(f"- {each}\\n" in limit.command for each in ("default", "kube-system", "team-a"))
+
+
+def test_every_update_without_a_value_says_that_it_asks() -> None:
+    titles = [each.title for number in ("017", "123") for each in steps_of(number) if "az aks update " in each.command]
+    assert titles
+    assert all("(the command asks for confirmation)" in each for each in titles)
 
 
 def test_each_blocked_namespace_has_its_policy_also_for_istiod() -> None:
