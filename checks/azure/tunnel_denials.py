@@ -156,7 +156,7 @@ def _denial(denials: Sequence[_Denial]) -> Observation:
 
 
 def _with_future(flow: Flow) -> Flow:
-    """The flow with the ports of all tunnels: the next StaticGatewayConfiguration of the pool gets another port."""
+    """The flow with the ports of all tunnels, also those of later StaticGatewayConfigurations."""
     return replace(flow, ports=TUNNEL_PORTS) if flow.protocol.upper() == "UDP" else flow
 
 

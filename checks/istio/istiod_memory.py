@@ -45,7 +45,7 @@ DISCOVERY_READS: tuple[type[Fact], ...] = (Namespace, ConfigMap, Pod, *_ISTIO)
 _NAME = "kubernetes.io/metadata.name"
 _MOST_NAMED = 5
 _CALLED = frozenset({"default", "kube-system", "aks-static-egress-gateway"})
-"""Namespaces whose Services sidecars call without an Istio object: the API server, DNS, and static egress."""
+"""Namespaces whose Services sidecars call without an Istio object."""
 
 
 def scaler_of(facts: Facts, deployment: Deployment) -> HorizontalPodAutoscaler | None:
@@ -101,7 +101,7 @@ def restricted_discovery(facts: Facts, revision: str) -> Iterator[Action]:
 
 
 def _namespaces_of_mesh(facts: Facts) -> list[str]:
-    """The namespaces with injection, sidecars or Istio objects, the gateway's own, and those whose Services all may call."""
+    """The namespaces of the mesh, the gateway's own, and those that all clients call."""
     labeled = {e.name for e in facts.readable(Namespace) if REVISION in e.labels or PLAIN in e.labels}
     injected = {each.namespace for each in facts.readable(Pod) if each.proxy is not None}
     objects = {each.namespace for kind in _ISTIO for each in facts.readable(kind)}

@@ -1,4 +1,4 @@
-"""The read-only steps for what drops packets between the nodes of the proxies and those of istiod.
+"""Read-only steps for the network between the nodes of proxies and istiod.
 
 egress-diag does not read policies of Calico or Cilium themselves, peerings of virtual networks, or firewalls on nodes.
 """
@@ -27,7 +27,7 @@ Sources: Calico documentation, "Network policy"; Cilium documentation, "Network 
 
 
 def between_nodes(facts: Facts, pods: Sequence[Pod], istiods: Sequence[Pod]) -> Iterator[Action]:
-    """Show policies of the engine itself, the subnets of the nodes, and the peerings of their virtual networks.
+    """Show policies of the engine itself, subnets of the nodes, and peerings.
 
     Requires ManagedCluster, DaemonSet, Node and AgentPool declared.
     """

@@ -46,7 +46,7 @@ def is_denied(facts: Facts, nodes: Sequence[str]) -> bool:
 
 
 def _denying_rules(facts: Facts, nodes: Sequence[str]) -> Iterator[tuple[NetworkSecurityGroup, SecurityRule]]:
-    """The rules that deny the service tag, in the groups of the nodes' subnets and network interfaces."""
+    """The rules that deny the service tag in the groups of these nodes."""
     for group in {each.id.lower(): each for each in _groups(facts, nodes) if not isinstance(each, NotRead)}.values():
         for rule in group.rules:
             outbound = rule.direction.lower() == "outbound" and rule.access.lower() == "deny"

@@ -56,7 +56,13 @@ STEPS = {
         "Delete ValidatingWebhookConfiguration",
         "Make ReplicaSet",
     ],
-    "59": ["Allow 10.224.0.0/26 in your firewall", "Create route table", "Create the route for 0.0.0.0/0", "Associate"],
+    "59": [
+        "Allow 10.224.0.0/26 in your firewall",
+        "Create route table",
+        "Show the private IP address of each Azure Firewall",
+        "Create the route for 0.0.0.0/0",
+        "Associate",
+    ],
     "65": [
         "Show the used addresses of subnet nodes, of which 5 must be free",
         "Create gateway node pool gwpool2 in subnet nodes",
@@ -78,7 +84,7 @@ STEPS = {
     ],
     "52": ["Exempt the cluster's node resource group from policy assignment"],
     "60": [
-        "List the policy assignments that change resources",
+        "List the policy assignments that change the scale set or the VMs of gwpool",
         "Exempt the cluster's node resource group from the first listed assignment (only if one is listed)",
         "Run an empty update of node pool gwpool",
         "Write tag aks-managed-gatewayIPPrefixSize=30 on the scale set of gwpool",

@@ -103,7 +103,7 @@ def _enable_gateway(facts: Facts) -> list[Action]:
 
 
 def _restart_clients(facts: Facts) -> Iterator[Action]:
-    """Restart the Deployments with sidecars: a new control plane has a new CA, which their proxies do not trust."""
+    """Restart the Deployments with sidecars, which need certificates of the new CA."""
     with_sidecar = [each for each in facts.readable(Pod) if each.proxy is not None and each.deployment]
     gateways = {(facts.gateway.namespace, each) for each in facts.gateway.deployments}
     clients = {
