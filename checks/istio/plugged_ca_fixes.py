@@ -83,12 +83,12 @@ def _write(plugin: Raw, vault: str) -> Action:
     ]
     variables = [variable for field, variable, _ in _FILES if text(plugin, field)]
     return change(
-        f"Write the renewed CA certificate, its key, its chain and the root to key vault {name}; first set "
-        f"{', '.join(variables)} to the PEM files from the owner of the CA",
+        f"Write the renewed CA certificate, its key, its chain and the root to key vault {name}",
         " && ".join(commands),
         PLUGIN_CA,
-        "the add-on copies them into Secret cacerts. Keep the root certificate if it is still valid; a new root needs a file "
-        "with the old and the new one, so that proxies with old certificates stay trusted",
+        f"{', '.join(variables)} name the PEM files from the owner of the CA; the add-on copies them into Secret cacerts. "
+        "Keep the root certificate if it is still valid; a new root needs a file with the old and the new one, so that "
+        "proxies with old certificates stay trusted",
         verify=quoted("az", "keyvault", "secret", "show", *where, "--name", text(plugin, "certobjectname"))
         + " --query attributes.created --output tsv",
         undo="nothing to take back: the previous certificate has expired; the vault keeps its version",
@@ -97,8 +97,8 @@ def _write(plugin: Raw, vault: str) -> Action:
 
 def _restarts(pods: Sequence[Pod], revision: str) -> Iterator[Action]:
     istiod = f"istiod-{revision}"
-    yield change(
-        f"Restart {istiod}, which then signs with the new certificate; proxies keep their configuration meanwhile",
+    yield disrupt(
+        f"Restart {istiod}, which then signs with the new certificate; new pods wait until it is Ready",
         kubectl("rollout", "restart", "deployment", istiod, namespace=ROOT_NAMESPACE),
         PLUGIN_CA,
         "its log has no line about an expired certificate, and the gateway's pods are Ready within minutes",

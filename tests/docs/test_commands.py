@@ -24,6 +24,7 @@ from checks.cli.main import main
 from tests.bot.slack.test_manifest import scopes
 from tests.clusters.compose import named, write_bundle
 from tests.docs.commands import ROOT, Block, blocks
+from tests.docs.test_citations import anchors
 from tests.programs import program
 from tests.redis_server import RedisServer, find_free_port
 from tests.system import PATIENT, System, complete, whole_thread
@@ -168,12 +169,6 @@ def test_the_slack_page_explains_exactly_the_scopes_of_the_manifest() -> None:
 
 
 @cache
-def anchors(page: Path) -> frozenset[str]:
-    """The anchors of a page's headings."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return frozenset(heading.lower().replace(" ", "-") for heading in headings)
-
-
 def test_links_between_the_pages_resolve() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text(page)):

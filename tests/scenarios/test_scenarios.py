@@ -40,7 +40,7 @@ CHANGING = {
     "az": {
         *("start", "stop", "add", "update", "update-credentials", "scale", "create", "enable", "enable-egress-gateway"),
         *("disable-egress-gateway", "upgrade", "rollback", "complete", "invoke", "delete"),
-        *("delete-machines", "restart"),
+        *("delete-machines", "restart", "set"),
     },
     "egress-diag": {"probe", "restart"},
 }  # fmt: skip
@@ -62,7 +62,8 @@ READ_TITLES = {
 """First words of the titles of read-only actions."""
 
 CHANGE_TITLES = {
-    *("Add", "Allow", "Bind", "Create", "Declare", "Define", "Enable", "Export", "Grant", "Label", "Name", "Open"),
+    *("Add", "Allow", "Apply", "Bind", "Create", "Declare", "Define", "Enable", "Export", "Grant", "Label", "Name"),
+    "Open",
     *("Provide", "Request", "Restore", "Start", "Upgrade", "Use"),
     *(
         "Associate",
@@ -198,7 +199,7 @@ FIX_FIRST = (
 )
 """The checks whose findings begin with the fix; the others begin with what shows the cause."""
 
-EITHER = ("gateway-dataplane-not-ready",)
+EITHER = ("gateway-dataplane-not-ready", "workload-certificate-failing")
 """The checks whose findings begin with the fix for what a log reports."""
 
 

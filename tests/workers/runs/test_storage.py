@@ -150,4 +150,7 @@ def test_the_records_of_a_gateway_that_flaps_are_bounded(storage: Storage) -> No
         judged = storage.look(watch)
     assert judged.state is WatchState.ACTIVE
     assert len(judged.changes) == RUNS_OF_CHANGES + 3 <= MOST_CHANGES
-    assert storage.stored_runs() == {change.run for change in judged.changes[-RUNS_OF_CHANGES:]}
+    of_changes = {change.run for change in judged.changes[-RUNS_OF_CHANGES:]}
+    others = storage.stored_runs() - of_changes
+    assert storage.stored_runs() >= of_changes
+    assert len(others) <= 1, "only the run of the card that the first failure opened is kept as well"
