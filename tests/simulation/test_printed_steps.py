@@ -61,11 +61,9 @@ NOT_GIVEN_BACK = {
     r"kubectl --context \S+ cordon \S+ && kubectl --context \S+ delete pod .*": "a pod that was moved stays where it is",
     r"az aks mesh enable .*--revision .*": "what the disabled add-on leaves in the cluster does not follow from the facts",
     r"kubectl --context \S+ delete validatingwebhookconfiguration .*": "the step before saves the object in a file",
-    r"kubectl --context \S+ delete mutatingwebhookconfiguration .*": "the step before saves the object in a file",
     r"az vmss start .*": "what a machine reports after it is stopped again does not follow from the facts",
     r"az aks nodepool start .*": "a stopped pool has no number of nodes in Azure's answer",
     r'kubectl --context \S+ patch deployment .*/static-gateway-configuration": "sgc".*': "AKS has set it before the step",
-    r'kubectl --context \S+ patch staticgatewayconfiguration .*"gatewayVmssProfile": null.*': "another finding set it before",
 }
 """Commands of steps whose undo command does not give back everything, with the reason."""
 

@@ -51,8 +51,9 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
     traffic = gateway_traffic(facts)
     hosts = [each for each in traffic.hosts if _requested(facts, each.host)]
     failing = [each for each in hosts if each.failed]
-    yield from (_failing(facts, each, hosts) for each in failing)
-    if not hosts or any(not each.counted for each in hosts):
+    unread = facts.gap(ProxyLog, facts.gateway.namespace) is not None
+    yield from (_failing(facts, each, hosts, decided=not unread or _decided(each)) for each in failing)
+    if not hosts or not all(each.counted and (not each.failed or _decided(each)) for each in hosts):
         _require_logs(facts)
     else:
         facts.disregard(ProxyLog)  # the counters decide
@@ -69,6 +70,15 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
         f"None of {counted:,} recent requests through {facts.gateway.ref} failed.",
         evidence=[Evidence(f"host {each.host}", f"{each.noun}s", str(each.total)) for each in hosts[:_LISTED]],
     )
+
+
+def _decided(found: HostTraffic) -> bool:
+    """Whether the counters alone show that requests fail, and on whose side.
+
+    The log can show more requests, or who closed a connection (UF).
+    """
+    main = found.failure
+    return found.counted and found.failed >= _FEWEST and main is not None and main.name != "UF"
 
 
 def _requested(facts: Facts, host: str) -> bool:
@@ -107,7 +117,7 @@ def _no_traffic(facts: Facts, traffic: GatewayTraffic) -> str:
     )
 
 
-def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic]) -> Observation:
+def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, decided: bool) -> Observation:
     main = found.failure
     assert main is not None  # noqa: S101 - something failed
     subject = f"host {found.host}" if found.host else facts.gateway.ref
@@ -119,7 +129,7 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic]) -> Obse
     words = f"{_share(facts, found)}: {main.meaning} ({_named(found, main.name)}). The failure is {main.side}"
     if main.side is FailureSide.NETWORK and failing_together(hosts):
         words += ": connections to all hosts fail"
-    if ours and found.failed >= _FEWEST and found.mostly_fails:
+    if ours and decided and found.failed >= _FEWEST and found.mostly_fails:
         return fail(f"{words}.", subject=subject, evidence=evidence, actions=actions, about=about, since=found.since)
     return warn(
         f"{words}.",

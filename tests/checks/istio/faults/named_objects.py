@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 import yaml
 
@@ -38,7 +39,11 @@ def missing_objects(cluster: Cluster, evidence: Iterable[Evidence], actions: Ite
 
 def _target(command: str) -> tuple[str, str] | None:
     """(namespace, name) of the object of a kubectl command; None for a list and other commands."""
-    words = shlex.split(command.partition("|")[0]) if command.startswith("kubectl ") else []
+    words = (
+        list(takewhile(lambda word: word not in ("|", "&&"), shlex.split(command)))
+        if command.startswith("kubectl ")
+        else []
+    )
     if len(words) < 4 or words[1] not in _ONE_OBJECT or words[3].startswith("-") or "," in words[2]:
         return None
     namespace = words[words.index("-n") + 1] if "-n" in words else ""
