@@ -29,6 +29,8 @@ class CopiedSetting:
     changed: datetime | None
     evidence: Evidence
     lost: bool
+    recreated: bool = False
+    """Whether the StaticGatewayConfiguration is a new object, which can have a new prefix."""
 
 
 def copied_settings(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[CopiedSetting]:
@@ -41,6 +43,7 @@ def copied_settings(facts: Facts, configuration: StaticGatewayConfiguration) -> 
         configuration.created,
         Evidence(configuration.ref, "metadata.creationTimestamp", written_time(configuration.created)),
         lost=True,
+        recreated=True,
     )
     yield from _endpoint(facts, configuration)
     yield from _key(facts, configuration)

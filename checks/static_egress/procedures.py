@@ -279,9 +279,16 @@ def _no_return(old: StaticGatewayConfiguration | None) -> str:
 
 
 def create_configuration(
-    facts: Facts, name: str, model: StaticGatewayConfiguration | None = None, namespace: str = ""
+    facts: Facts,
+    name: str,
+    model: StaticGatewayConfiguration | None = None,
+    namespace: str = "",
+    *,
+    used: bool = False,
 ) -> tuple[Action, ...]:
     """Create a StaticGatewayConfiguration, and wait for its prefix.
+
+    `used`: the gateway's pods use the prefix at once.
 
     It is in the namespace of the gateway if none is given, and has the fields of `model`. If no node pool is in Gateway
     mode, one is created first. A check that offers this reads StaticGatewayConfiguration, AgentPool, Subnet and ManagedCluster.
@@ -300,7 +307,7 @@ def create_configuration(
             SEGDOC,
             f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it{ranges}",
         ),
-        wait_for_prefix(namespace, name),
+        wait_for_prefix(namespace, name, used=used),
     )
 
 

@@ -168,10 +168,8 @@ def _fixes(facts: Facts, here: list[str], model: StaticGatewayConfiguration | No
     gateway = facts.gateway
     if model is None and (near := get_close_matches(gateway.configuration, here, n=1)):
         return use_existing_configuration(facts, near)
-    return (
-        *create_configuration(facts, gateway.configuration, model),
-        *restart_started(facts, gateway.namespace, gateway.deployments),
-    )
+    restarts = restart_started(facts, gateway.namespace, gateway.deployments)
+    return (*create_configuration(facts, gateway.configuration, model, used=not restarts), *restarts)
 
 
 def _ref(facts: Facts) -> str:

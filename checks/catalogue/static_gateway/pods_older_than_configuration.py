@@ -9,7 +9,8 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayLBConfiguration, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import ControllerRevision, DaemonSet, Deployment
-from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.commands import SEGDOC, inspect, kubectl
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment, text
 from checks.static_egress.components import CNI_MANAGER_SET
 from checks.static_egress.copied_exceptions import CopiedExceptions, copied_exceptions, require_exceptions
@@ -21,6 +22,7 @@ from checks.static_egress.copied_settings import (
     written_time,
 )
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
+from checks.static_egress.old_configurations import ALLOW_LISTS
 from checks.static_egress.procedures import restart_gateway
 
 
@@ -154,6 +156,28 @@ def _other_exceptions(facts: Facts, exceptions: CopiedExceptions, running: int) 
     )
 
 
+def _show_new_prefix(configuration: StaticGatewayConfiguration) -> Action:
+    """An action that shows the prefix of a StaticGatewayConfiguration created again."""
+    own = configuration.public_ip_prefix_id
+    return inspect(
+        f"Show the egress IP prefix of {configuration.namespace}/{configuration.name}, which was created again",
+        kubectl(
+            "get",
+            "staticgatewayconfiguration",
+            configuration.name,
+            "-o",
+            "jsonpath={.status.egressIpPrefix}",
+            namespace=configuration.namespace,
+        ),
+        SEGDOC,
+        (
+            f"the prefix of {own.rpartition('/')[2]}, which stays the same"
+            if own
+            else f"the prefix, which differs from that before the deletion; before the next step, allow it in {ALLOW_LISTS}"
+        ),
+    )
+
+
 def _outdated(
     facts: Facts, configuration: StaticGatewayConfiguration, setting: CopiedSetting, older: Sequence[Pod], running: int
 ) -> Observation:
@@ -165,6 +189,8 @@ def _outdated(
         *(Evidence(p.ref, "metadata.creationTimestamp", written_time(p.created), f"after {when}") for p in older),
     ]
     actions, about = restart_gateway(facts), _about(older)
+    if setting.recreated:
+        actions = (_show_new_prefix(configuration), *actions)
     since = setting.changed
     if setting.lost:
         return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about, since=since)
