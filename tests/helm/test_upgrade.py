@@ -76,8 +76,15 @@ def known(values: Json, schema: Json) -> Json:
     places = schema.get("properties")
     if places is None:
         return values
-    found = {name: value for name, value in values.items() if name in places}
-    return {n: known(v, places[n]) if isinstance(v, dict) else v for n, v in found.items()}
+    return {name: _known_value(value, places[name]) for name, value in values.items() if name in places}
+
+
+def _known_value(value: Any, schema: Json) -> Any:
+    if isinstance(value, dict):
+        return known(value, schema)
+    if isinstance(value, list):
+        return [_known_value(each, schema.get("items", {})) for each in value]
+    return value
 
 
 def key(found: Json) -> tuple[str, str, str]:
