@@ -57,15 +57,11 @@ def renew_plugged_ca(facts: Facts, pods: Sequence[Pod], revision: str) -> Iterat
     )
     yield change(
         f"Enable the rotation of secrets from key vault {name}, only if Secret cacerts keeps the old certificate",
-        az_aks(
-            facts.cluster, "addon", "update", "--addon", "azure-keyvault-secrets-provider", "--enable-secret-rotation"
-        ),
+        az_aks(facts.cluster, "update", "--enable-secret-rotation"),
         PLUGIN_CA,
         "Secret cacerts has the new certificate within minutes; otherwise the add-on's identity lacks the right to get the "
         f"secrets of {name}",
-        undo=az_aks(
-            facts.cluster, "addon", "update", "--addon", "azure-keyvault-secrets-provider", "--disable-secret-rotation"
-        ),
+        undo=az_aks(facts.cluster, "update", "--disable-secret-rotation"),
     )
     yield from _restarts(pods, revision)
 
