@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bot.messages.blocks import Block, as_code, plain, raw, section
 from bot.messages.phrases import DATE_AND_TIME, local_time
 from checks.model.findings import Report
-from checks.reports.traffic_words import traffic_line
+from checks.reports.traffic_words import traffic_line, traffic_notes
 
 
 def recent_changes(report: Report, most: int = 5) -> Iterator[Block]:
@@ -23,4 +23,4 @@ def recent_events(report: Report) -> Iterator[Block]:
     """The recent changes, and the state of the traffic if it is known."""
     yield from recent_changes(report)
     if traffic := traffic_line(report):
-        yield section(plain(f"{traffic}."))
+        yield section(plain("\n".join(f"{each}." for each in (traffic, *traffic_notes(report)))))

@@ -29,7 +29,7 @@ from bot.messages.recheck import change_blocks
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
-from checks.reports.traffic_words import failing_location, flows
+from checks.reports.traffic_words import failing_location, flows, traffic_notes
 from checks.reports.wording import VERDICTS, why_inconclusive
 from workers.records.gateway_state import GatewayState
 from workers.records.run import Run
@@ -74,6 +74,7 @@ def gateway_or_host(run: Run, report: Report) -> Message:
         lines.append(raw(plain(doubts[0])))
     elif succeeds := flows(report):
         lines.append(raw(f"Traffic succeeds: {plain(succeeds)}."))
+    lines += [raw(f"{plain(each)}.") for each in traffic_notes(report)]
     if not report.host:
         target = run.order.target
         lines.append(raw(f"No host was checked. Add one: {as_code(f'{target.cluster} {name_of(run)} --host HOST')}"))

@@ -14,6 +14,7 @@ from checks.engine.check_run import run_check
 from checks.engine.collection import collection_paused
 from checks.engine.command_context import findings_in_context, reasons_in_context, route_in_context
 from checks.engine.completed_actions import with_recipes, with_undo
+from checks.engine.counter_evidence import HOST_READS, with_counters
 from checks.engine.defects import Defect, result_or_defect
 from checks.engine.readings import Closed, Reading, record
 from checks.engine.recent_changes import TIMELINE_READS, changes
@@ -33,6 +34,7 @@ from checks.facts.fact import Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
+from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts, cluster_names
@@ -124,7 +126,7 @@ class Diagnosis:
         gated = [finding for each in self.checks for finding in of_check.get(each.slug, ())]
         traffic = self._traffic()
         findings = without_unusable_actions(explained(gated, self.checks), self.checks)
-        findings = doubted(findings, traffic, self.checks)
+        findings = self._with_counters(doubted(findings, traffic, self.checks))
         result = verdict(findings)
         if result is Verdict.STARTING:
             findings = while_starting(findings)
@@ -206,11 +208,27 @@ class Diagnosis:
 
     def _traffic(self) -> Traffic | None:
         """The traffic that the proxies counted, None if that was not read."""
-        if self.target is None or not all(self.store.arrived(kind) for kind in TRAFFIC_READS):
+        facts = self._counters
+        if facts is None:
             return None
-        facts = Facts(self.store, self.target, self.question, TRAFFIC_READS)
         found = result_or_defect("traffic", "summarizing the traffic", lambda: traffic_of(facts))
         return Traffic("not known", problem=str(found)) if isinstance(found, Defect) else found
+
+    def _with_counters(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """The findings with the counters that confirm them."""
+        facts = self._counters
+        if facts is None or not facts.configured(ProxyTraffic):
+            return findings
+        found = result_or_defect("traffic", "reading other counters", lambda: with_counters(findings, facts))
+        return findings if isinstance(found, Defect) else found
+
+    @property
+    def _counters(self) -> Facts | None:
+        """The view of the counters, None if they were not read."""
+        reads = TRAFFIC_READS | HOST_READS
+        if self.target is None or not self.store.arrived(*reads):
+            return None
+        return Facts(self.store, self.target, self.question, reads)
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
         """(recent changes, errors of finding them)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from checks.engine.check import Because, Check
+from checks.engine.counter_evidence import notes_of
 from checks.facts.fact import Fact, Unreadable
 from checks.facts.logs import ProxyLog
 from checks.facts.pods import Pod
@@ -39,6 +40,7 @@ def traffic_of(facts: Facts) -> Traffic | None:
         _summary(hosts, found),
         tuple(_of_host(each) for each in hosts),
         found.unusable[0] if found.unusable else "",
+        notes_of(facts),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from checks.facts.counter_names import GAUGES, UPTIME
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import CountersWanted, Fact, PodName, ProxyCounters, ProxyGroup, ProxyRole, derived
 from checks.facts.pods import Pod
@@ -15,11 +16,6 @@ from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.raw_values import Raw, at, flag, items, labels, moment, parse_moment, text
 
-REQUESTS = "istio_requests_total"
-OPENED = "istio_tcp_connections_opened_total"
-UPTIME = "envoy_server_uptime"
-"""Seconds since the proxy started, which show a restart that the counters hide."""
-GAUGES = (UPTIME, "istio_build")
 _MOST_PODS = 10
 """Pods of one gateway, and of a client, whose counters are read."""
 _MOST_ISTIODS = 3

@@ -10,6 +10,7 @@ from checks.facts.view import Facts
 from checks.istio.configured.gateway_policies import policies_at_gateway
 from checks.istio.configured.host_objects import objects_for_host
 from checks.istio.configured.proxy_labels import gateway_labels
+from checks.knowledge.response_flags import DENIAL
 from checks.model.findings import Evidence
 
 TRAFFIC_OBJECT_READS: tuple[type[Fact], ...] = (
@@ -33,7 +34,7 @@ def objects_of_failure(facts: Facts, host: str, flag: str, meaning: str) -> tupl
 
 
 def _objects(facts: Facts, host: str, flag: str, meaning: str) -> Iterator[Evidence]:
-    if "AuthorizationPolicy" in meaning:
+    if meaning == DENIAL:
         for policy in policies_at_gateway(facts):
             yield Evidence(policy.ref, "spec.action", policy.action, "a rule that allows the request")
     elif flag == "NR":

@@ -24,11 +24,15 @@ class ResponseFlag:
     side: FailureSide
 
 
+DENIED = "RBAC"
+DENIAL = "an AuthorizationPolicy denied the request"
+
 _FLAGS = (
     ResponseFlag("NR", "the gateway has no route for the request", FailureSide.CLUSTER),
     ResponseFlag("NC", "the gateway does not know the destination's cluster", FailureSide.CLUSTER),
     ResponseFlag("UH", "the gateway has no healthy address for the host", FailureSide.CLUSTER),
     ResponseFlag("DF", "the gateway could not resolve the host's name", FailureSide.CLUSTER),
+    ResponseFlag(DENIED, DENIAL, FailureSide.CLUSTER),
     ResponseFlag("UAEX", "the external authorizer denied the request", FailureSide.CLUSTER),
     ResponseFlag("UO", "the circuit breaker of the DestinationRule rejected the request", FailureSide.CLUSTER),
     ResponseFlag("LR", "the gateway reset the connection", FailureSide.CLUSTER),
@@ -41,11 +45,11 @@ _FLAGS = (
 )
 """The flags of failures; a combination has the meaning of the first.
 
-DC, a client that went away, is no failure.
+RBAC is no flag of Envoy: its counters of denied requests show this failure. DC, a client that went away, is no failure.
 """
 
 _DETAILS = (
-    ("rbac_access_denied", "an AuthorizationPolicy denied the request", FailureSide.CLUSTER),
+    ("rbac_access_denied", DENIAL, FailureSide.CLUSTER),
     ("TLS_error", "the TLS handshake with the destination failed", FailureSide.DESTINATION),
     ("connection_refused", "the destination refused the connection", FailureSide.DESTINATION),
     ("Connection_refused", "the destination refused the connection", FailureSide.DESTINATION),

@@ -39,3 +39,8 @@ class Traffic:
     summary: str
     hosts: tuple[TrafficOfHost, ...] = ()
     problem: str = ""
+    notes: tuple[str, ...] = ()
+    """Other counts as sentences without a full stop.
+
+    Requests of the client that bypass the gateway, and failures that istiod and the static egress components counted.
+    """

@@ -12,7 +12,7 @@ from checks.reports.document import stamp
 from checks.reports.markdown_text import code, code_cell, escaped
 from checks.reports.pasted import labeled_markdown, markdown_block
 from checks.reports.recipes import labeled
-from checks.reports.traffic_words import failing_location, traffic_line
+from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
 from checks.reports.wording import (
     EFFECTS,
     STAGES,
@@ -76,7 +76,7 @@ def _summaries(report: Report) -> Iterator[str]:
     if report.route is not None:
         yield ""
         yield f"Route: {escaped(report.route.summary)}"
-    for words in filter(None, (traffic_line(report), failing_location(report))):
+    for words in filter(None, (traffic_line(report), failing_location(report), *traffic_notes(report))):
         yield ""
         yield f"{escaped(words)}."
 

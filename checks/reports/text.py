@@ -10,7 +10,7 @@ from checks.model.findings import Action, Evidence, Finding, Report, Status, Ver
 from checks.reports import route_text
 from checks.reports.pasted import labeled_text, text_lines
 from checks.reports.recipes import labeled
-from checks.reports.traffic_words import failing_location, traffic_line
+from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
 from checks.reports.wording import (
     EFFECTS,
     STATUSES,
@@ -53,8 +53,8 @@ def closing_lines(report: Report) -> Iterator[str]:
         yield from narrow(f"Route: {route.summary}")
     if traffic := traffic_line(report):
         yield from narrow(f"{traffic}.")
-    if location := failing_location(report):
-        yield from narrow(f"{location}.")
+    for each in filter(None, (failing_location(report), *traffic_notes(report))):
+        yield from narrow(f"{each}.")
     for cause in roots_of(report):
         yield from _cause(report, cause)
     for warning in warnings_of(report):

@@ -8,6 +8,8 @@ from checks.model.findings import Finding, Report, Verdict
 from checks.model.traffic import TRAFFIC_FAILING, TrafficOfHost
 from checks.reports.wording import roots_of
 
+_MOST_NOTES = 5
+
 
 def traffic_line(report: Report) -> str:
     """`Traffic: 1,204 requests in 5 min, 97 % 503 UF since 13:31Z`.
@@ -15,6 +17,11 @@ def traffic_line(report: Report) -> str:
     "" if no counters are read.
     """
     return f"Traffic: {report.traffic.summary}" if report.traffic is not None else ""
+
+
+def traffic_notes(report: Report) -> tuple[str, ...]:
+    """Other counts as sentences without their full stop, at most five."""
+    return report.traffic.notes[:_MOST_NOTES] if report.traffic is not None else ()
 
 
 def failing_location(report: Report) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
+from checks.facts.counter_names import CONNECTION_FAILURES, DENIED_CONNECTIONS, DENIED_REQUESTS, ISTIOD
 from checks.facts.fact import ProxyRole
 from checks.model.raw_values import Raw
 from checks.sources.expected_answers import WRONG_ANSWER
@@ -27,41 +28,8 @@ STANDARD_METRICS = (
 
 Source: istio/proxy, `source/extensions/filters/http/istio_stats/istio_stats.cc` (names, labels, and when each is written).
 """
-CONNECTION_FAILURES = (
-    "envoy_cluster_upstream_cx_connect_timeout",
-    "envoy_cluster_upstream_cx_connect_fail",
-    "envoy_cluster_ssl_connection_error",
-    "envoy_cluster_ssl_fail_verify_error",
-    "envoy_cluster_ssl_fail_verify_san",
-    "envoy_cluster_ssl_fail_verify_no_cert",
-    "envoy_cluster_update_failure",
-)
-"""Envoy's counters of failed connections, TLS handshakes and DNS lookups by cluster.
-
-Istio turns them off unless `proxyStatsMatcher` includes them. Source: Envoy documentation, "Cluster manager statistics".
-"""
 PRESENCE = ("istio_build", "envoy_server_uptime")
 """Gauges that every istio-proxy has, also without traffic."""
-ISTIOD = (
-    "pilot_total_xds_rejects",
-    "pilot_total_xds_internal_errors",
-    "pilot_xds_push_errors",
-    "pilot_xds_write_timeout",
-)
-"""istiod's counters of rejected configuration and failed pushes.
-
-Source: Istio `pilot/pkg/xds/monitoring.go`.
-"""
-COMPONENTS = (
-    "cnimanager_podendpoint_operation_failures_total",
-    "cnimanager_cni_config_operation_failures_total",
-    "cnimanager_node_taint_operation_failures_total",
-    "controller_reconcile_fail_count",
-)
-"""Counters of the static egress components, if a Prometheus scrapes them.
-
-Source: docs/domain/operator-messages.md.
-"""
 KEPT_LABELS = (
     "destination_service",
     "destination_service_name",
@@ -84,7 +52,11 @@ Sample = dict[Key, float]
 
 def metrics_of(role: ProxyRole) -> frozenset[str]:
     """The metrics that are read of a process."""
-    return frozenset(ISTIOD if role is ProxyRole.ISTIOD else (*STANDARD_METRICS, *CONNECTION_FAILURES, *PRESENCE))
+    if role is ProxyRole.ISTIOD:
+        return frozenset(ISTIOD)
+    # Denials at a client's sidecar are of requests that it receives.
+    denials = (*DENIED_REQUESTS, *DENIED_CONNECTIONS) if role is ProxyRole.GATEWAY else ()
+    return frozenset((*STANDARD_METRICS, *CONNECTION_FAILURES, *PRESENCE, *denials))
 
 
 def add(sample: Sample, metric: str, labels: Mapping[str, str], value: float) -> None:

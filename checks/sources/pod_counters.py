@@ -32,7 +32,7 @@ _MOST_PODS = 64
 _AT_ONCE = 4
 _FILTER = (
     "istio_(build|requests_total|request_duration|tcp_)|upstream_cx_connect_|ssl.(connection_error|fail_verify)"
-    "|update_failure|server.uptime"
+    "|update_failure|rbac.denied|server.uptime"
 )
 """Envoy's own filter on the names of its counters, which keeps the page small."""
 _PAGES = {

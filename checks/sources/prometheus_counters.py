@@ -9,18 +9,16 @@ from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Any
 
+from checks.facts.counter_names import COMPONENTS, ISTIOD
 from checks.facts.fact import CountersWanted, ProxyGroup, ProxyRole
 from checks.model.raw_values import Raw, labels
 from checks.sources.counter_series import (
-    COMPONENTS,
-    CONNECTION_FAILURES,
-    ISTIOD,
     KEPT_LABELS,
-    PRESENCE,
     STANDARD_METRICS,
     Sample,
     add,
     entry,
+    metrics_of,
     precise_stamp,
 )
 from checks.sources.expected_answers import WRONG_ANSWER
@@ -195,7 +193,8 @@ def _queries(wanted: CountersWanted) -> Iterator[str]:
         # The label is missing if a Telemetry object removes it, so that it must only not be another one.
         yield _summed(f'{_names(STANDARD_METRICS)}, reporter!="destination", {_source(gateways)}')
         pods = "(" + _any(workload for group in gateways for workload in group.workloads) + ")-.+"
-        own = [f'{{{_names((*PRESENCE, *CONNECTION_FAILURES))}, {label}=~"{pods}"}}' for label in _POD_LABELS]
+        metrics = _names(sorted(metrics_of(ProxyRole.GATEWAY).difference(STANDARD_METRICS)))
+        own = [f'{{{metrics}, {label}=~"{pods}"}}' for label in _POD_LABELS]
         yield f"sum by ({_BY}) ({' or '.join(own)})"
     if any(each.role is ProxyRole.ISTIOD for each in wanted.groups):
         yield _summed(_names(ISTIOD))

@@ -9,6 +9,9 @@
         tcp: {edition.cnn.com: {0 -: 4}}
         milliseconds: {edition.cnn.com: 10000}      # the mean duration of failed requests
         connections: {edition.cnn.com: {upstream_cx_connect_timeout: 3}}      # Envoy's own counters, off by default
+        denied: 3                    # requests that an AuthorizationPolicy denied; `denied_connections` for TCP
+        counted: {pilot_total_xds_rejects: 2}       # other counters without labels
+        past: {edition.cnn.com: {PassthroughCluster: 40}}       # of a client: requests to the host, by cluster
         minutes: 5                   # the increase is in the last so many minutes; more: it was before
         ended: 0                     # minutes before now at which it ended
         age: 20                      # seconds since the newest sample
@@ -17,7 +20,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +28,7 @@ from tests.clusters.merging import only
 
 _KEYS = {
     *("pod", "idle", "source", "http", "tcp", "milliseconds", "connections", "minutes", "ended", "age"),
-    *("role", "service", "workload", "raw"),
+    *("role", "service", "workload", "raw", "denied", "denied_connections", "counted", "past"),
 }
 _ENVOY = "envoy_cluster_"
 _STEPS = 16
@@ -67,6 +70,7 @@ def _entry(written: Mapping[str, Any], now: str) -> Entry:
         for name, count in failed.items():
             labels = {"cluster_name": f"outbound|443||{host}"}
             series.append(_growing(f"{_ENVOY}{name}", labels, count, written, times))
+    series += _others(written, times)
     return {
         "source": source,
         "role": written.get("role", "gateway"),
@@ -77,6 +81,21 @@ def _entry(written: Mapping[str, Any], now: str) -> Entry:
         "times": [each.isoformat(timespec="milliseconds").replace("+00:00", "Z") for each in times],
         "series": series,
     }
+
+
+def _others(written: Mapping[str, Any], times: list[datetime]) -> Iterator[Entry]:
+    plain = {
+        "envoy_http_rbac_denied": written.get("denied"),
+        "envoy_tcp_denied": written.get("denied_connections"),
+        **(written.get("counted") or {}),
+    }
+    for name, count in plain.items():
+        if count is not None:
+            yield _growing(name, {}, count, written, times)
+    for host, by_cluster in (written.get("past") or {}).items():
+        for name, count in by_cluster.items():
+            labels = {**_labels(host, "200 -", "http"), "destination_service_name": name}
+            yield _growing("istio_requests_total", labels, count, written, times)
 
 
 def _times(source: str, now: str, age: float) -> list[datetime]:

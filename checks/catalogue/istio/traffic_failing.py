@@ -32,10 +32,10 @@ _LISTED = 10
 def traffic_failing(facts: Facts) -> Iterator[Observation]:
     """What it checks: the counters of the gateway's proxies, if the configuration has a source for them (`metrics`), over
     the last 5 minutes, or 15 for a host without requests in them; and the access logs of its pods in the same times. Of
-    both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details or a 5xx code say
-    so. It fails if most requests or connections to a host (2 or more) fail in the cluster or in the network. It warns if
-    some do, if the destination is what fails, or if the gateway has no route for a host that is not in the question. If
-    counters are missing, old or reset, it is not checked. Without traffic it does not apply.
+    both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details, a 5xx code or
+    the counters of denials say so. It fails if most requests or connections to a host (2 or more) fail in the cluster or
+    in the network. It warns if some do, if the destination is what fails, or if the gateway has no route for a host that
+    is not in the question. If counters are missing, old or reset, it is not checked. Without traffic it does not apply.
 
     Why it matters: this is what applications see now. Other checks find why; if none of them fails, the location
     (cluster, network or destination) shows where to search.

@@ -1,18 +1,14 @@
 """The counts of requests on the hops of a route: at the Service and at the destination."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_outcomes import failure_shown_by, outcomes_to
-from checks.istio.traffic.counted_traffic import LONG_WINDOW
+from checks.istio.traffic.client_traffic import ClientPath, ClientTraffic, client_traffic
 from checks.istio.traffic.host_traffic import HostTraffic, gateway_traffic
 from checks.model.route import Decision, Hop, HopName, Mark
 
-_FIELD = "requests"
 _REACHED = (Mark.PASSES, Mark.DOUBTS)
 
 
@@ -20,9 +16,14 @@ def counted_hops(facts: Facts, hops: Iterable[Hop], host: str) -> tuple[Hop, ...
     """The hops with the counts of requests that reach them; unchanged if no counters are read."""
     if not facts.configured(ProxyTraffic):
         return tuple(hops)
-    counts = {HopName.SERVICE: tuple(_of_clients(facts)), HopName.DESTINATION: tuple(_of_destination(facts, host))}
+    client = client_traffic(facts, host.__eq__)
+    counts = {
+        HopName.MESH_ROUTE: tuple(_of_client(client, bypassing=True)),
+        HopName.SERVICE: tuple(_of_client(client, bypassing=False)),
+        HopName.DESTINATION: tuple(_of_destination(facts, host)),
+    }
     counted = tuple(
-        replace(each, decided=(*each.decided, *counts.get(each.name, ()))) if each.mark in _REACHED else each
+        replace(each, decided=(*each.decided, *counts.get(each.name, ()))) if _is_counted(each) else each
         for each in hops
     )
     doubts = tuple(_doubts(facts, host))
@@ -32,6 +33,11 @@ def counted_hops(facts: Facts, hops: Iterable[Hop], host: str) -> tuple[Hop, ...
         else each
         for each in counted
     )
+
+
+def _is_counted(hop: Hop) -> bool:
+    """Requests that bypass the gateway leave at the sidecar, and are counted there."""
+    return hop.mark in _REACHED or (hop.name is HopName.MESH_ROUTE and hop.mark is Mark.LEAVES)
 
 
 def _doubts(facts: Facts, host: str) -> Iterator[str]:
@@ -52,14 +58,12 @@ def _shown(found: HostTraffic) -> str:
     return f"{found.total:,}, {failed}"
 
 
-def _of_clients(facts: Facts) -> Iterator[Decision]:
-    """The requests of the client in the question to the gateway's Service."""
-    for proxy in facts.readable(ProxyTraffic):
-        window = proxy.window(LONG_WINDOW) if proxy.role == ProxyRole.CLIENT else None
-        if window is None or window.reset or proxy.service != facts.gateway.service_host:
-            continue
-        counts: Counter[tuple[str, str]] = outcomes_to(window, facts.gateway.service_host)
-        if total := sum(counts.values()):
-            failed = sum(count for outcome, count in counts.items() if failure_shown_by(outcome) is not None)
-            chosen = f"{total:,}, {f'{failed:,} failed' if failed else 'none failed'}"
-            yield Decision(proxy.ref, f"{_FIELD} in {max(1, round(window.seconds))} s", chosen)
+def _of_client(found: ClientTraffic | None, *, bypassing: bool) -> Iterator[Decision]:
+    """The requests of the question's client to the gateway's Service, or those that bypass it."""
+    if found is None:
+        return
+    for each in found.requests:
+        if bypassing is (each.path is not ClientPath.GATEWAY):
+            failed = f"{each.failed:,} failed" if each.failed else "none failed"
+            chosen = f"{each.total:,} {each.path}, {failed}" if bypassing else f"{each.total:,}, {failed}"
+            yield Decision(f"counters of client {found.client}", f"{each.noun}s {found.period}", chosen)

@@ -1,17 +1,16 @@
 """The outcomes of requests and connections by host, from the increase of counters."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from checks.facts.proxy_traffic import OPENED, REQUESTS, CounterWindow, Increase
+from checks.facts.counter_names import OPENED, REQUESTS
+from checks.facts.proxy_traffic import CounterWindow, Increase
+from checks.istio.traffic.counted_denials import CountedOutcome, OutcomesByHost, with_denials
 from checks.knowledge.response_flags import ResponseFlag, failed_response
 
 _METRIC_OF_DURATION = "istio_request_duration_milliseconds"
 _NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
-
-CountedOutcome = tuple[str, str]
-"""Response code ("0" for a connection) and response flags."""
 
 
 def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
@@ -20,23 +19,14 @@ def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
     return failed_response(int(code) if code.isdigit() else 0, tuple(flags.split(",")), "")
 
 
-def outcomes_to(window: CounterWindow, host: str) -> Counter[tuple[str, str]]:
-    """The requests and connections to a host, by response code and flags."""
-    found: Counter[tuple[str, str]] = Counter()
-    for (name, _), counts in outcomes_by_host(window.increases).items():
-        if name == host:
-            found.update(counts)
-    return found
-
-
-def outcomes_by_host(increases: Iterable[Increase]) -> dict[tuple[str, bool], Counter[CountedOutcome]]:
-    """The outcomes by host, and whether they are those of TCP connections."""
-    found: dict[tuple[str, bool], Counter[CountedOutcome]] = defaultdict(Counter)
+def outcomes_by_host(increases: Sequence[Increase]) -> OutcomesByHost:
+    """The outcomes of one proxy and window by host, those of TCP connections by themselves."""
+    found: OutcomesByHost = defaultdict(Counter)
     for each in increases:
         if each.metric in (REQUESTS, OPENED):
             outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
             found[(_host(each), each.metric == OPENED)][outcome] += round(each.amount)
-    return found
+    return with_denials(found, increases)
 
 
 def _host(increase: Increase) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from checks.facts.counter_names import CONNECTION_FAILURES, REFUSED
 from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import CounterWindow, ProxyTraffic
 from checks.facts.view import Facts
+from checks.istio.traffic.counted_denials import CountedOutcome
 from checks.istio.traffic.counted_outcomes import (
-    CountedOutcome,
     duration_of_failures,
     failing_since,
     failure_shown_by,
@@ -80,6 +81,8 @@ class CountedTraffic:
     from_prometheus: bool = False
     connection_failures: dict[str, Counter[str]] = field(default_factory=dict)
     """By host, Envoy's counters of failed connections, if `proxyStatsMatcher` includes them."""
+    counts_connections: bool = False
+    """Whether a pod has Envoy's counters of connections, also if none failed."""
     left_out: int = 0
     """The pods that were not read, to limit the load."""
 
@@ -101,7 +104,7 @@ def _counted(facts: Facts) -> CountedTraffic:
             continue
         if each.left_out:
             found.left_out += 1
-        elif problem := _problem(each, facts.now):
+        elif problem := unusable_because(each, facts.now):
             found.unusable.append(problem)
         else:
             proxies.append(each)
@@ -114,9 +117,10 @@ def _counted(facts: Facts) -> CountedTraffic:
     long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
     found.seconds = max((each.seconds for each in long), default=0.0)
     found.hosts = tuple(_hosts(short, long, _steps(proxies), _first_step(proxies)))
+    found.counts_connections = any(each.has(REFUSED) for each in proxies)
     for window in short:
         for grown in window.increases:
-            if grown.metric.startswith("envoy_cluster_") and (host := host_of_cluster(grown)):
+            if grown.metric in CONNECTION_FAILURES and (host := host_of_cluster(grown)):
                 found.connection_failures.setdefault(host, Counter())[grown.metric] += round(grown.amount)
     return found
 
@@ -129,7 +133,7 @@ def _missing(facts: Facts, read: set[tuple[str, str]]) -> Iterator[str]:
             yield f"the source of counters has none of pod {'/'.join(pod.key)}: it may not scrape the pod"
 
 
-def _problem(proxy: ProxyTraffic, now: datetime) -> str:
+def unusable_because(proxy: ProxyTraffic, now: datetime) -> str:
     """Why the counters of a pod cannot be used, "" if they can."""
     if proxy.scraped is None:
         return f"the {proxy.ref} have no sample"

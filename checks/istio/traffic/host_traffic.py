@@ -9,23 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from checks.facts.proxy_traffic import OPENED, REQUESTS, ProxyTraffic
+from checks.facts.counter_names import DENIED_CONNECTIONS, DENIED_REQUESTS, OPENED, REQUESTS
+from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic, counted_traffic
+from checks.istio.traffic.failed_connections import located_failure
 from checks.istio.traffic.recent_access import HostRequests, recent_requests
-from checks.knowledge.response_flags import FailureSide, ResponseFlag
+from checks.knowledge.response_flags import DENIAL, DENIED, FailureSide, ResponseFlag
 from checks.model.durations import span
 from checks.model.findings import Evidence
 
 NO_ROUTE = ("NR", "NC")
 """Flags of requests for which the gateway has no destination."""
-_SLOW = 1000.0
-"""Milliseconds from which a failed connection timed out.
-
-A refusal takes one round trip, Istio's time-out is 10 seconds.
-"""
 _SHOWN = 3
-_TIMED_OUT = "the connection to the destination timed out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ def _traffic(facts: Facts) -> GatewayTraffic:
     found = [
         each
         for each in (_of_counters(facts, host, counted, logs.get(host.host)) for host in counted.hosts)
-        if each.host not in logs or each.total >= len(logs[each.host].requests)
+        if each.host not in logs or _decides(each, logs[each.host])
     ]
     known = {each.host for each in found}
     found += [_logged(each) for host, each in logs.items() if host not in known]
@@ -98,9 +94,19 @@ def _traffic(facts: Facts) -> GatewayTraffic:
         tuple(dict.fromkeys(counted.unusable)),
         configured=True,
         pods=counted.pods,
-        period=_period(counted.seconds, whole=counted.from_prometheus),
+        period=period_of(counted.seconds, whole=counted.from_prometheus),
         left_out=counted.left_out,
     )
+
+
+def _decides(counted: HostTraffic, logged: HostRequests) -> bool:
+    """Whether the counters of a host are used, not its lines in the log.
+
+    Without counters of denials, which a Prometheus may leave out, a denied request looks like an answer of the
+    destination: then only the log shows it.
+    """
+    denied = any(each.failure is not None and each.failure.meaning == DENIAL for each in logged.failed)
+    return counted.total >= len(logged.requests) and (bool(counted.failed) or not denied)
 
 
 def _logged(found: HostRequests) -> HostTraffic:
@@ -127,21 +133,21 @@ def _lines(found: HostRequests) -> tuple[Evidence, ...]:
 
 def _of_counters(facts: Facts, host: CountedHost, counted: CountedTraffic, logged: HostRequests | None) -> HostTraffic:
     noun = "connection" if host.connections else "request"
-    period = _period(host.seconds, whole=counted.from_prometheus)
+    period = period_of(host.seconds, whole=counted.from_prometheus)
     whole = HostTraffic(host.host, noun, host.total, host.failed, period, counted=True, last_failed=host.last_failed)
     if not host.failed:
         return whole
     (code, flags), _, _ = host.failures[0]
     return replace(
         whole,
-        failure=_located(host, counted, logged),
+        failure=located_failure(host, counted, logged),
         shown=" ".join(each for each in (code if code != "0" else "", flags if flags != "-" else "") if each),
         since=host.fails_since,
         evidence=(*_counters(facts, host), *(_lines(logged) if logged is not None else ())),
     )
 
 
-def _period(seconds: float, *, whole: bool) -> str:
+def period_of(seconds: float, *, whole: bool) -> str:
     """Minutes for a Prometheus, whose samples are a minute apart.
 
     Else the distance of the samples.
@@ -158,10 +164,14 @@ def _counters(facts: Facts, host: CountedHost) -> Iterator[Evidence]:
     """
     name = OPENED if host.connections else REQUESTS
     wanted = {of for of, _, _ in host.failures}
+    denied = any(flag.name == DENIED for _, flag, _ in host.failures)
+    denials = (DENIED_CONNECTIONS if host.connections else DENIED_REQUESTS) if denied else ()
     rows = []
     for proxy in facts.readable(ProxyTraffic, facts.gateway.namespace):
         for each in proxy.series:
             labels = each.get("labels", {})
+            if each.get("metric") in denials and proxy.service == facts.gateway.service_host:
+                rows.append(Evidence(proxy.ref, str(each["metric"]), "requests denied", "none"))
             outcome = (labels.get("response_code", "0"), labels.get("response_flags", "-"))
             same = not host.host or labels.get("destination_service", "").lower().partition(":")[0] == host.host
             if (
@@ -172,54 +182,6 @@ def _counters(facts: Facts, host: CountedHost) -> Iterator[Evidence]:
             ):
                 rows.append(Evidence(proxy.ref, name, " ".join(outcome), "response flags -"))
     return iter(list(dict.fromkeys(rows))[:_SHOWN])
-
-
-def _located(host: CountedHost, counted: CountedTraffic, logged: HostRequests | None) -> ResponseFlag:
-    """The most frequent failure with its location.
-
-    Counters of requests do not show why a connection failed (UF). That is shown, in this order, by the access log, by
-    Envoy's counters of connections, by the time that the requests took, and by the other hosts.
-    """
-    _, flag, _ = host.failures[0]
-    if flag.name not in ("UF", "URX"):
-        return flag
-    if logged is not None and logged.failed:
-        found = Counter(each.failure for each in logged.failed if each.failure is not None)
-        return replace(found.most_common(1)[0][0], name=flag.name)
-    return _of_connections(flag, host, counted) or _of_duration(flag, host) or _of_other_hosts(flag, host, counted)
-
-
-def _of_connections(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag | None:
-    found = counted.connection_failures.get(host.host)
-    if not found:
-        return None
-    if any(name.startswith("envoy_cluster_ssl_") for name in found):
-        return replace(flag, meaning="the TLS handshake with the destination failed", side=FailureSide.DESTINATION)
-    if found["envoy_cluster_upstream_cx_connect_timeout"]:
-        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
-    if found["envoy_cluster_upstream_cx_connect_fail"]:
-        return replace(flag, meaning="the destination refused the connection", side=FailureSide.DESTINATION)
-    return None
-
-
-def _of_duration(flag: ResponseFlag, host: CountedHost) -> ResponseFlag | None:
-    if host.failed_milliseconds is None:
-        return None
-    if host.failed_milliseconds >= _SLOW:
-        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
-    meaning = "the destination refused the connection, or the TLS handshake with it failed"
-    return replace(flag, meaning=meaning, side=FailureSide.DESTINATION)
-
-
-def _of_other_hosts(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag:
-    """With other hosts that are reached, the network works.
-
-    Without one, it stays the assumed location.
-    """
-    others = [each for each in counted.hosts if each.host and each.host != host.host]
-    if any(not each.failed for each in others):
-        return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.DESTINATION)
-    return flag
 
 
 def failing_together(hosts: Sequence[HostTraffic]) -> bool:

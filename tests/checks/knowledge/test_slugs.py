@@ -22,6 +22,7 @@ SLUGS = {check.slug for check in catalogue()}
 CODES = {check.code for check in catalogue()}
 REFERENCES = {
     "checks/actions/plan.py",
+    "checks/engine/counter_evidence.py",
     "checks/istio/trace/static_egress_hop.py",
     "checks/knowledge/controller_texts.py",
     "checks/knowledge/proxy_logs.py",

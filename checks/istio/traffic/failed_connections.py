@@ -1,0 +1,95 @@
+"""The reason and location of failed connections, from other counts of the proxies.
+
+The counters of requests do not show why a connection failed (UF).
+"""
+
+from collections import Counter
+from dataclasses import replace
+
+from checks.facts.counter_names import LOOKUP_FAILED, REFUSED, TIMED_OUT, TLS_FAILED, UNVERIFIED
+from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic
+from checks.istio.traffic.recent_access import HostRequests
+from checks.knowledge.response_flags import FailureSide, ResponseFlag
+
+_SLOW = 1000.0
+"""Milliseconds from which a failed connection timed out.
+
+A refusal takes one round trip, Istio's time-out is 10 seconds.
+"""
+_TIMED_OUT = "the connection to the destination timed out"
+_WITHOUT_ADDRESS = ("UH", "NC", "DF")
+"""Flags of requests to a host without an address."""
+_OF_CONNECTIONS = ("UF", "URX", *_WITHOUT_ADDRESS)
+
+
+def located_failure(host: CountedHost, counted: CountedTraffic, logged: HostRequests | None) -> ResponseFlag:
+    """The most frequent failure with its location.
+
+    Counters of requests do not show why a connection failed (UF). That is shown, in this order, by the access log, by
+    Envoy's counters of connections, by the time that the requests took, and by the other hosts.
+    """
+    _, flag, _ = host.failures[0]
+    if flag.name not in ("UF", "URX"):
+        return _of_names(flag, host, counted)
+    if logged is not None and logged.failed:
+        found = Counter(each.failure for each in logged.failed if each.failure is not None)
+        return replace(found.most_common(1)[0][0], name=flag.name)
+    return _of_connections(flag, host, counted) or _of_duration(flag, host) or _of_other_hosts(flag, host, counted)
+
+
+def _of_names(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag:
+    """A host without an address whose lookups fail has none because of DNS."""
+    if flag.name in _WITHOUT_ADDRESS and counted.connection_failures.get(host.host, Counter())[LOOKUP_FAILED]:
+        return replace(flag, meaning="the gateway could not resolve the host's name", side=FailureSide.CLUSTER)
+    return flag
+
+
+def _of_connections(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag | None:
+    found = counted.connection_failures.get(host.host)
+    if not found:
+        return None
+    if any(found[name] for name in UNVERIFIED):
+        return replace(
+            flag, meaning="the proxy rejected the certificate of the destination", side=FailureSide.DESTINATION
+        )
+    if found[TLS_FAILED]:
+        return replace(flag, meaning="the TLS handshake with the destination failed", side=FailureSide.DESTINATION)
+    if found[TIMED_OUT]:
+        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
+    if found[REFUSED]:
+        return replace(flag, meaning="the destination refused the connection", side=FailureSide.DESTINATION)
+    return None
+
+
+def _of_duration(flag: ResponseFlag, host: CountedHost) -> ResponseFlag | None:
+    if host.failed_milliseconds is None:
+        return None
+    if host.failed_milliseconds >= _SLOW:
+        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
+    meaning = "the destination refused the connection, or the TLS handshake with it failed"
+    return replace(flag, meaning=meaning, side=FailureSide.DESTINATION)
+
+
+def _of_other_hosts(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag:
+    """With other hosts that are reached, the network works.
+
+    Without one, it stays the assumed location.
+    """
+    others = [each for each in counted.hosts if each.host and each.host != host.host]
+    if any(not each.failed for each in others):
+        return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.DESTINATION)
+    return flag
+
+
+def unread_reason(counted: CountedTraffic) -> str:
+    """The sentence that the counters of connections are off.
+
+    "" if they are on, or if no connection failed.
+    """
+    failing = [flag.name for host in counted.hosts for _, flag, _ in host.failures]
+    if counted.counts_connections or not any(each in _OF_CONNECTIONS for each in failing):
+        return ""
+    return (
+        "TLS and DNS failures are not counted: the proxies' counters of connections are off (proxyStatsMatcher), or "
+        "not scraped"
+    )
