@@ -115,7 +115,7 @@ def shift_coverage(shift: Handoff) -> str:
         return f"{by_hand} this shift; no scheduled fleet check ran"
     scope = f"{plural(done.clusters, 'cluster')} with {plural(done.gateways, 'gateway')}"
     failed = f" ({done.missed} failed)" if done.missed else ""
-    last = f", the last at {local_time(done.last)}" if done.last else ""
+    last = f", the last {local_time(done.last, DATE_AND_TIME)}" if done.last else ""
     return f"{plural(done.sweeps, 'fleet check')}{failed} of {scope}{last}{f'; {by_hand}' if by_hand else ''}"
 
 
@@ -132,7 +132,7 @@ def _work(line: GatewayLine, work: Work) -> Iterator[Escaped]:
     yield from map(tried_line, work.tried[-_MOST_TRIED:])
     if work.last is not None and work.verdict is not None:
         verdict = f"{VERDICT_MARKS[work.verdict]} {VERDICTS[work.verdict].lower()}"
-        last = f"the last at {local_time(work.last, DATE_AND_TIME)}: {verdict}"
+        last = f"the last {local_time(work.last, DATE_AND_TIME)}: {verdict}"
         yield raw(f"🔄 {plural(work.checks, 'check')} in this channel, {last}")
     elif not work.tried:
         yield raw("Not tried in this channel: no step, no check")
@@ -157,7 +157,7 @@ def _watching(watch: Watching) -> str:
 
 def _taken(shift: Handoff) -> Escaped:
     if shift.taken_by and shift.taken_at is not None:
-        return raw(f"✅ <@{shift.taken_by}> took over at {local_time(shift.taken_at)}")
+        return raw(f"✅ <@{shift.taken_by}> took over {local_time(shift.taken_at, DATE_AND_TIME)}")
     return raw("Not taken over yet.")
 
 

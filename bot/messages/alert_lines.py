@@ -20,7 +20,7 @@ def alert_line(alerts: ThreadAlerts) -> Iterator[Escaped]:
         names = _names(list(dict.fromkeys(each.name for each in firing)), len(firing))
         yield raw(f"🔔 Alert firing since {local_time(firing[0].began, DATE_AND_TIME)}: {names}")
     elif last is not None and last.ended is not None:
-        yield raw(f"🔕 Alert resolved at {local_time(last.ended, DATE_AND_TIME)}: {as_code(last.name)}")
+        yield raw(f"🔕 Alert resolved {local_time(last.ended, DATE_AND_TIME)}: {as_code(last.name)}")
 
 
 def alert_messages(run: Run, alerts: ThreadAlerts) -> Iterator[Message]:
@@ -37,7 +37,7 @@ def alert_messages(run: Run, alerts: ThreadAlerts) -> Iterator[Message]:
         else:
             length = short_duration(max(0.0, (change.at - change.began).total_seconds()))
             at = local_time(change.at, DATE_AND_TIME)
-            words, line = "Alert resolved", f"🔕 Alert resolved at {at} after {length}: {names}"
+            words, line = "Alert resolved", f"🔕 Alert resolved {at} after {length}: {names}"
         text = fallback(f"{words}: {', '.join(change.names)}")
         yield Message(f"alert/{change.number}", text, fitting([context(raw(line))]), final=True)
 

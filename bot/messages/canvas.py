@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from html import unescape
 
 from bot.messages.blocks import Block
+from bot.messages.phrases import day_and_time
 
 _TOKEN = re.compile(
     "`(?P<code>[^`\n]+)`|<!date\\^(?P<moment>[0-9]+)\\^[^>]*>|<@(?P<user>[A-Z0-9]+)>|<#(?P<channel>[A-Z0-9]+)[^>]*>"
@@ -53,7 +54,7 @@ def _token(found: re.Match[str]) -> str:
     if found["code"] is not None:
         return f"`{unescape(found['code'])}`"
     if found["moment"] is not None:
-        return f"{datetime.fromtimestamp(int(found['moment']), UTC):%-d %b %H:%M} UTC"
+        return day_and_time(datetime.fromtimestamp(int(found["moment"]), UTC))
     if found["user"] is not None:
         return f"![](@{found['user']})"
     if found["channel"] is not None:

@@ -129,7 +129,7 @@ def _followed(run: Run, view: CardView) -> Message:
 
 def _gone(run: Run, view: CardView, at: datetime) -> Message:
     card = view.card
-    line = raw(f"▫️ *No longer exists:* {_gateway(card)} was not found at {local_time(at, DATE_AND_TIME)}.")
+    line = raw(f"▫️ *No longer exists:* {_gateway(card)} was not found {local_time(at, DATE_AND_TIME)}.")
     words = f"No longer exists: {card.gateway} on {card.cluster}"
     return _message(run, words, [section(line), context(*_lines(view, None))])
 
@@ -144,7 +144,7 @@ def _recovered(view: CardView) -> Escaped:
 
 def _end(card: Card) -> str:
     """How the incident ended, when, and how long it was."""
-    return f"{_end_word(card)} at {local_time(card.ended or card.at, DATE_AND_TIME)} after {_length(card)}"
+    return f"{_end_word(card)} {local_time(card.ended or card.at, DATE_AND_TIME)} after {_length(card)}"
 
 
 def _end_plain(card: Card) -> str:
@@ -210,7 +210,7 @@ def _incident(card: Card) -> Iterator[Escaped]:
     """The results of earlier checks of the incident."""
     if card.verdict is Verdict.INCONCLUSIVE and card.certain is not None and card.certain_at is not None:
         certain = f"{VERDICT_MARKS[card.certain]} {VERDICTS[card.certain].lower()}"
-        yield raw(f"Last certain result: {certain} at {local_time(card.certain_at, DATE_AND_TIME)}")
+        yield raw(f"Last certain result: {certain} {local_time(card.certain_at, DATE_AND_TIME)}")
     if card.open and card.ended is not None:
         yield raw(f"✅ {_end(card)}")
     if card.times > 1:
@@ -224,8 +224,8 @@ def _owner_change(change: OwnerChange) -> tuple[str, Escaped]:
     how = {"handoff": " with the handoff", "home": " in the App Home"}.get(change.by, "")
     if not change.owner:
         whose = f" (owner: <@{change.before}>)" if lost else ""
-        return "The incident has no owner", raw(f"🙋 {who} released ownership{whose}{how} at {at}: no owner.")
-    return "The incident has a new owner", raw(f"🙋 {who} took ownership{lost}{how} at {at}.")
+        return "The incident has no owner", raw(f"🙋 {who} released ownership{whose}{how} {at}: no owner.")
+    return "The incident has a new owner", raw(f"🙋 {who} took ownership{lost}{how} {at}.")
 
 
 def _gateway(card: Card) -> Escaped:

@@ -23,7 +23,7 @@ from bot.messages.findings import findings_of
 from bot.messages.headlines import coverage_of, headline_of, not_checked_lines
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
 from bot.messages.path import path_of, shows_path
-from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of, short_duration, since_when
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of, short_duration, since_when
 from bot.messages.plan import plan
 from bot.messages.recipe_progress import progress_of
 from bot.messages.recipes import card_recipes, card_steps
@@ -96,7 +96,7 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     yield progress_line(shown)
     if shown is not run and run.report is not None and run.ended is not None:
         earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
-        yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by {requester_of(run.order.user)}")
+        yield raw(f"Earlier result: {earlier} {local_time(run.ended, DATE_AND_TIME)}, requested by {requester_of(run.order.user)}")
     if shown.report is not None and (times := since_line(shown, shown.report)):
         yield times
     if shown.report is not None:

@@ -39,8 +39,11 @@ SEVERITY_WORDS = {
     Severity.RISKS: "risk",
 }
 
-DATE_AND_TIME = "{date_short_pretty} {time}"
-"""A format of `local_time` for moments that may be on another day."""
+DATE_AND_TIME = "{date_short_pretty} at {time}"
+"""A format of `local_time` for moments that may be on another day: "today at 3:45 PM", "Nov 30, 2026 at 3:45 PM".
+
+No preposition of time comes before it: Slack shows a word for days that are near.
+"""
 
 
 def check_title(slug: str) -> Escaped:
@@ -56,7 +59,13 @@ def check_words(slug: str) -> str:
 def local_time(moment: datetime, form: str = "{time}") -> Escaped:
     """A time that Slack shows in each reader's time zone; UTC in notifications, which cannot."""
     utc = moment.astimezone(UTC)
-    return raw(f"<!date^{int(utc.timestamp())}^{form}|{utc:%H:%M} UTC>")
+    elsewhere = f"{utc:%H:%M} UTC" if form == "{time}" else day_and_time(utc)
+    return raw(f"<!date^{int(utc.timestamp())}^{form}|{elsewhere}>")
+
+
+def day_and_time(utc: datetime) -> str:
+    """A moment where Slack cannot show it in the reader's time zone: `Nov 30 at 15:45 UTC`."""
+    return f"{utc:%b %-d at %H:%M} UTC"
 
 
 def requester_of(user: str) -> Escaped:

@@ -19,7 +19,7 @@ from bot.messages.blocks import (
 from bot.messages.findings import code_and_title, finding_messages
 from bot.messages.headlines import fault_of, name_of, sentence_of
 from bot.messages.parent import parent_message, progress_line
-from bot.messages.phrases import VERDICT_MARKS, local_time, requester_of
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of
 from bot.messages.recipe_progress import next_line, tried_line
 from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
@@ -74,7 +74,7 @@ def _unchanged(run: Run, report: Report, at: datetime | None) -> Escaped:
     count = len([f for f in report.findings if f.status in _BAD])
     same = f": the same {plural(count, 'finding')}" if count else ""
     now = local_time(run.ended) if run.ended is not None else raw("now")
-    since = f" since {local_time(at)}" if at is not None else ""
+    since = f" since {local_time(at, DATE_AND_TIME)}" if at is not None else ""
     verdict = f"{VERDICT_MARKS[report.verdict]} Still {VERDICTS[report.verdict].lower()} at {now}"
     return raw(f"{verdict}. *Nothing changed*{since}{same} · {requester_of(run.order.user)}")
 
@@ -102,11 +102,11 @@ def _change_plain(report: Report, before: Report) -> tuple[str, str]:
 def change_blocks(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
     """The differences between the reports of two checks; `before` ended at `at`."""
     new, resolved = new_findings(report, before), resolved_findings(report, before)
-    when = local_time(at) if at is not None else raw("the last run")
+    when, since = (local_time(at, DATE_AND_TIME),) * 2 if at is not None else ("at the last check", "the last check")
     if report.verdict is not before.verdict:
-        lines = [raw(f"*Changed:* was {_verdict(before)} at {when}, now {_verdict(report)}")]
+        lines = [raw(f"*Changed:* was {_verdict(before)} {when}, now {_verdict(report)}")]
     else:
-        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {when}")]
+        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {since}")]
     lines += [raw(f"• resolved: {code_and_title(f)}") for f in _faults(resolved)[:12]]
     lines += [raw(f"• new: {code_and_title(f)}") for f in _faults(new)[:12]]
     lines += [raw(f"• {words}: {_codes(found)}") for words, found in _unchecked(new, resolved) if found]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from bot.messages.blocks import Block
+from bot.messages.phrases import DATE_AND_TIME, day_and_time
 
 MOST_ROWS = 100
 """Rows of a table, with its header."""
@@ -39,8 +40,8 @@ def time_cell(moment: datetime, before: str = "") -> Block:
         {
             "type": "date",
             "timestamp": int(utc.timestamp()),
-            "format": "{date_short_pretty} {time}",
-            "fallback": f"{utc:%Y-%m-%d %H:%M} UTC",
+            "format": DATE_AND_TIME,
+            "fallback": day_and_time(utc),
         },
     )
 

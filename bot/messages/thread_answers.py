@@ -107,11 +107,11 @@ def is_fixed(run: Run, report: Report, *, again: bool) -> Message:
     """The result of the last check; `again`: another one has started."""
     yes = report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
     mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
-    at = local_time(run.ended, DATE_AND_TIME) if run.ended is not None else raw("the last check")
+    at = local_time(run.ended, DATE_AND_TIME) if run.ended is not None else raw("at the last check")
     answer = {Verdict.STARTING: "Not yet", Verdict.INCONCLUSIVE: "Not checked"}.get(
         report.verdict, "Yes" if yes else "No"
     )
-    lines = [raw(f"{mark} *{answer}:* {as_code(name_of(run))} was {word} at {at}. {plain(sentence_of(report))}")]
+    lines = [raw(f"{mark} *{answer}:* {as_code(name_of(run))} was {word} {at}. {plain(sentence_of(report))}")]
     if again:
         lines.append(raw("The gateway is checked again in this thread."))
     return _answer(f"{answer}: {word}. {name_of(run)}", [section(raw("\n".join(lines)))])

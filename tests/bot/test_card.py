@@ -125,7 +125,7 @@ def test_after_a_watch_ended_well_the_card_says_recovered(broken: Conversation, 
     watch_to_its_end(broken)
     shown = card(broken)
     assert shown.text.startswith("Recovered after 41 min: team-egress/egw on prod-weu")
-    assert "✅ *Recovered at" in shown.shown
+    assert "✅ *Recovered <!date" in shown.shown
     assert "after 41 min* · <@U0BOB>" in shown.shown
     assert not shown.buttons
     assert "```" not in shown.shown
@@ -141,7 +141,7 @@ def test_a_gateway_that_started_says_so_without_a_further_question(talk: Convers
     assert "Watched for" in card(talk).shown
     begin_earlier(talk, timedelta(minutes=6))
     report_fleet_check(talk, Verdict.HEALTHY)
-    assert "Started at" in card(talk).shown
+    assert "Started <!date" in card(talk).shown
     assert "after 6 min" in card(talk).shown
 
 
@@ -248,7 +248,7 @@ def test_an_inconclusive_check_is_not_a_recovery(broken: Conversation) -> None:
     assert "Last certain result: ❌ broken" in card(broken).shown
     report_fleet_check(broken, Verdict.DEGRADED, "gateway-autoscaler-saturated")
     assert "*Degraded:*" in card(broken).shown
-    assert "✅ Recovered at" in card(broken).shown
+    assert "✅ Recovered <!date" in card(broken).shown
 
 
 def test_a_run_in_another_channel_closes_this_card_and_names_no_one(broken: Conversation, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_whoever_loses_the_ownership_is_told_in_the_thread(broken: Conversation)
     assert "Owner: <@U0CAROL>" in card(broken).shown
     lines = [m.shown for m in replies(broken) if slot(m).startswith("owner/")]
     assert len(lines) == 2
-    assert lines[0].startswith("🙋 <@U0BOB> took ownership at")
+    assert lines[0].startswith("🙋 <@U0BOB> took ownership <!date")
     assert lines[1].startswith("🙋 <@U0CAROL> took ownership from <@U0BOB> at")
 
 

@@ -65,7 +65,7 @@ def test_a_recheck_shows_only_changes(broken: Conversation, tmp_path: Path) -> N
     assert news[0].text.startswith("Now healthy: team-egress/egw on prod-weu, was broken.")
     latest = broken.slack.latest(parent)
     assert latest is not None
-    assert "Recovered at" in latest.shown, "the parent in the channel shows the result of the thread"
+    assert "Recovered <!date" in latest.shown, "the parent in the channel shows the result of the thread"
     assert len(broken.parents) == 1
 
 

@@ -183,7 +183,7 @@ def test_an_incident_from_the_first_keystroke_to_recovery(stage: Stage) -> None:
     stage.shows("Nothing changed")
     stage.scroll("#thread .scroll", "end")
     stage.picture("10-again")
-    assert "Recovered at" in talk.parents[0].shown
+    assert "Recovered <!date" in talk.parents[0].shown
     assert not talk.parents[0].buttons
 
 

@@ -103,7 +103,7 @@ def test_what_next_is_the_recipe_of_the_card(broken: Conversation) -> None:
 
 def test_whether_it_is_fixed_comes_from_a_fresh_check(broken: Conversation) -> None:
     said = asked(broken, "is it fixed?").shown
-    assert said.startswith("❌ *No:* `team-egress/egw` was broken at ")
+    assert said.startswith("❌ *No:* `team-egress/egw` was broken <!date")
     assert "checked again" not in said, "the result is new"
     (run_id,) = (run.id for run in [broken_run(broken)])
     broken.client.stores.redis.hset(f"egress-diag:run:{run_id}", "ended", "2026-01-01T00:00:00+00:00")

@@ -170,7 +170,7 @@ def test_the_canvas_shows_the_present_owner(with_canvases: Conversation) -> None
     talk.press(shift, "take_handoff", user="U0BOB")
     (canvas,) = talk.slack.canvases()
     assert "owner ![](@U0BOB)" in canvas.markdown
-    assert "took over at" in latest_of(talk, shift)
+    assert "took over <!date" in latest_of(talk, shift)
     assert len(talk.slack.calls("canvases.create")) == 1
 
 
