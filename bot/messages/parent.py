@@ -96,7 +96,8 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     yield progress_line(shown)
     if shown is not run and run.report is not None and run.ended is not None:
         earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
-        yield raw(f"Earlier result: {earlier} {local_time(run.ended, DATE_AND_TIME)}, requested by {requester_of(run.order.user)}")
+        at, by = local_time(run.ended, DATE_AND_TIME), requester_of(run.order.user)
+        yield raw(f"Earlier result: {earlier} {at}, requested by {by}")
     if shown.report is not None and (times := since_line(shown, shown.report)):
         yield times
     if shown.report is not None:

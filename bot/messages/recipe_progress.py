@@ -23,6 +23,8 @@ _MARKS = {
     StepResult.NO_EFFECT: "❌",
     StepResult.SEEN: "☑️",
     StepResult.NOT_CHECKED: "❔",
+    StepResult.REFUSED: "⛔",
+    StepResult.NOT_COMPLETED: "❔",
 }
 _WORDS = {
     StepResult.WORKED: "worked",
@@ -31,6 +33,8 @@ _WORDS = {
     StepResult.NO_EFFECT: "no effect yet",
     StepResult.SEEN: "done",
     StepResult.NOT_CHECKED: "not verified",
+    StepResult.REFUSED: "refused",
+    StepResult.NOT_COMPLETED: "not completed",
 }
 
 

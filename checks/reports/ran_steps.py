@@ -31,6 +31,10 @@ class StepResult(StrEnum):
     SEEN = "seen"
     """It only shows something, or it is an active step with a result of its own."""
     NOT_CHECKED = "not-checked"
+    REFUSED = "refused"
+    """An active step that changed nothing: a precondition did not hold."""
+    NOT_COMPLETED = "not-completed"
+    """An active step that was interrupted, or could not begin."""
 
     @property
     def is_over(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from checks.actions.plan import PLAN_EXPIRES
 from checks.model.findings import Verdict
 from tests.bot.step_stories import READY, StepConversation, state_of, step_conversation
 from tests.loopback.active import ActiveKubeServer
+from workers.fleet.handoff_work import WorkReader
 from workers.records.action import ACTION_RECORD, ActionState
 from workers.records.delivered import Delivered, PostAttempt
 
@@ -157,6 +159,46 @@ def test_a_cluster_that_changed_after_the_plan_refuses_in_the_thread(made: Made)
     assert "Refused" in shown(talk)
     assert ended.problem
     assert ended.problem in shown(talk)
+
+
+def test_a_refused_or_failed_step_is_among_what_was_tried_and_a_later_one_takes_its_place(made: Made) -> None:
+    """The next person in a handoff would have requested the same step again."""
+    talk, _ = made
+    diagnose(talk)
+    talk.say("@egress-diag probe gateway", thread=talk.parents[0])
+    talk.press(talk.steps[0], "confirm_step")
+    assert talk.submit().ok
+    assert verdict(talk) is Verdict.BROKEN
+    probed = ("Probe from a gateway pod", "seen")
+    stores = talk.client.stores
+    for _ in range(2):
+        talk.press(talk.find("step/probe-pod"), "step/probe-pod")
+        planned = stores.actions.active()[-1]
+        failed = stores.actions.fail(planned.id, "No worker was free.")
+        assert failed is not None
+        stores.action_changed(failed)
+        talk.play()
+    assert shown_card(talk).count("❔ Probe from a pod outside the mesh: not completed: No worker was free · ") == 1
+    assert tried(talk) == [probed, ("Probe from a pod outside the mesh", "not-completed")]
+    talk.press(talk.find("step/probe-pod"), "step/probe-pod")
+    talk.press(talk.steps[-1], "confirm_step")
+    assert talk.submit().ok
+    assert tried(talk) == [probed, ("Probe from a pod outside the mesh", "seen")]
+    talk.press(talk.find("step/probe-pod"), "step/probe-pod")
+    stores.actions.fail(stores.actions.active()[-1].id, "No worker was free.")
+    assert tried(talk)[1:] == [("Probe from a pod outside the mesh", each) for each in ("seen", "not-completed")]
+
+
+def tried(talk: StepConversation) -> list[tuple[str, str]]:
+    """The steps that a handoff lists as tried, with their results."""
+    stores = talk.client.stores
+    reader = WorkReader(stores.cards.find, stores.history.past_runs, stores.runs.get)
+    work = reader.work("prod-weu", "team-egress/egw", "C0OPS", datetime(2026, 1, 1, tzinfo=UTC))
+    return [(each.step.title, each.result.value) for each in work.tried]
+
+
+def shown_card(talk: StepConversation) -> str:
+    return (talk.slack.latest(talk.parents[0]) or talk.parents[0]).shown.replace("\u2060", "")
 
 
 def test_a_second_person_must_confirm_where_the_configuration_says_so(

@@ -17,6 +17,7 @@ from workers.queue.settings import WorkerSettings
 from workers.queue.waiting import WaitingMessages
 from workers.records.action import ActionRecord
 from workers.records.run import Order, Run
+from workers.records.tried import refused_step
 from workers.records.watch import Watch
 from workers.runs.action_store import Actions
 from workers.runs.alerts import Alerts
@@ -74,9 +75,15 @@ class Stores:
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history, config.access, self.canaries, work)
 
     def action_changed(self, action: ActionRecord, *, urgent: bool = False) -> None:
-        """Notifies the courier of a changed action; no message shows a scheduled probe."""
+        """Notifies the courier of a changed action; no message shows a scheduled probe.
+
+        The card of its gateway lists a step that was refused.
+        """
         if action.order.scheduled is None:
             self.documents.changed(f"action/{action.id}", urgent=urgent)
+        card = self.cards.find(action.order.channel, action.gateway) if refused_step(action) is not None else None
+        if card is not None:
+            self.documents.changed(f"run/{card.run}")
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:
         """Notifies the courier of a changed run, at once if it has ended.

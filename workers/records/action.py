@@ -101,6 +101,13 @@ class ActionRecord:
         refusal = self.result.refusal if self.result is not None else None
         return refusal is not None and refusal.kind is RefusalKind.UNKNOWN_GATEWAY and not self.order.run
 
+    @property
+    def gateway(self) -> Target:
+        """The gateway of the step, with its namespace as soon as the plan has it; without host and client."""
+        target = self.order.target
+        namespace = self.plan.namespace if self.plan is not None else target.namespace
+        return Target(target.cluster, target.gateway, namespace)
+
     def is_too_old(self, now: datetime) -> bool:
         """Whether its next transition is too late: the cluster may need something else by now.
 

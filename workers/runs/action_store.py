@@ -19,6 +19,8 @@ from checks.actions.results import ActionOutcome, ActionResult, refused_result
 from checks.model.raw_values import Raw, moment
 from checks.static_egress.probe_results import PROBE_VALID
 from workers.records.action import ACTION_RECORD, ActionOrder, ActionRecord, ActionState, Approval
+from workers.records.tried import refused_step
+from workers.runs.cards import CardChange, Cards
 from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 from workers.runs.documents import new_revision
 from workers.runs.leases import Lease
@@ -36,6 +38,7 @@ class Actions:
         self._redis = redis
         self._prefix = prefix
         self._keep = int(keep.total_seconds())
+        self._cards = Cards(redis, prefix, self._keep)
         self._transitions = Transitions(redis, prefix)
         self._unreadable = UnreadableRecords(redis, prefix)
 
@@ -234,11 +237,20 @@ class Actions:
             raw = self._redis.get(key)
             found = self._unreadable.read_one(f"action/{action_id}", lambda: _parsed(raw), None)
             changed = None if found is None else change(found)
-            if raw is None or changed is None:
+            if found is None or changed is None:
                 return (None,)
-            return (changed,) if self._transitions.apply([Expected(("GET", key), raw)], self._writes(changed)) else None
+            card = self._card_after(found, changed)
+            expected = [Expected(("GET", key), raw), *card.expected]
+            return (changed,) if self._transitions.apply(expected, [*self._writes(changed), *card.writes]) else None
 
         return until_applied(attempt)[0]
+
+    def _card_after(self, before: ActionRecord, after: ActionRecord) -> CardChange:
+        """The change of the gateway's card by a step that has been refused or has failed."""
+        tried = refused_step(after) if not before.state.ended else None
+        if tried is None:
+            return CardChange()
+        return self._cards.after_step(after.order.channel, after.gateway, tried)
 
     def _writes(self, action: ActionRecord) -> list[Write]:
         key, value = self._key("action", action.id), ACTION_RECORD.dump_json(action)

@@ -8,7 +8,7 @@ return a `CardChange` make its expectations and writes, for the caller's transit
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from redis import Redis
@@ -17,7 +17,7 @@ from checks.model.findings import Report, Verdict
 from workers.records.card import CARD_JSON, Card, OwnedBy, card_key
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run, Target
-from workers.records.tried import with_tried
+from workers.records.tried import TriedStep, with_tried
 from workers.runs.bounded import surplus_fields
 from workers.runs.card_changes import (
     SeenCheck,
@@ -212,6 +212,15 @@ class Cards:
         for raw, card in self._cards(cluster):
             if card.gateway == gateway and (card.open or card.is_current(at)):
                 self._replace(change, raw, after_owner(card, user, owner, before, by, at))
+        return change
+
+    def after_step(self, channel: str, target: Target, tried: TriedStep) -> CardChange:
+        """The change by an active step that was not carried out: on the gateway's open card in the channel."""
+        change = CardChange()
+        card = self.find(channel, target)
+        raw, now = self._read(card.cluster, card.key) if card is not None else (None, None)
+        if now is not None and now.open:
+            self._replace(change, raw, replace(now, tried=with_tried(now.tried, tried)))
         return change
 
     def shown_again(self, head: str) -> list[Write]:

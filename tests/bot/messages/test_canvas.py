@@ -11,7 +11,10 @@ from bot.messages.canvas import canvas_markdown
     [
         (raw("<@U0ALICE> in <#C0OPS>"), "![](@U0ALICE) in ![](#C0OPS)"),
         (raw("<https://a.example/x?y=1|thread>"), "[thread](https://a.example/x?y=1)"),
-        (raw("since <!date^1796040000^{date_short_pretty} at {time}|Nov 30 at 12:00 UTC>"), "since Nov 30 at 12:00 UTC"),
+        (
+            raw("since <!date^1796040000^{date_short_pretty} at {time}|Nov 30 at 12:00 UTC>"),
+            "since Nov 30 at 12:00 UTC",
+        ),
         (raw("a *bold* word"), "a **bold** word"),
         (raw(f"{as_code('a < b & c')} stays"), "`a < b & c` stays"),
         (plain("*x* _y_ `z` <!channel> [a](https://b.example) # !"), None),
