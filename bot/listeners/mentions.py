@@ -160,7 +160,7 @@ def _about_report(
         case ThreadQuestion.GATEWAY_OR_HOST:
             return thread_answers.gateway_or_host(run, report)
         case ThreadQuestion.NEXT:
-            return thread_answers.next_steps(run, report)
+            return thread_answers.next_steps(run, report, handler.client.cards.tried(run))
         case ThreadQuestion.CHANGED:
             before = handler.find(Run, run.order.after, interaction) if run.order.after else None
             name = f"{report.namespace}/{report.gateway}"

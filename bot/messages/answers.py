@@ -26,6 +26,7 @@ from bot.messages.phrases import (
     check_title,
     check_words,
     local_time,
+    next_step,
     requester_of,
 )
 from bot.messages.tables import data_table, text_cell, time_cell
@@ -125,7 +126,8 @@ def gateway_list(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Me
     """The gateways of a cluster with their last verdict."""
     if listing.state is ListingState.FAILED:
         words = f"The gateways of {listing.cluster} could not be listed: {listing.problem}"
-        return _answer("listing", words, [section(raw(f"❔ {plain(words)}"))])
+        step = f"\n{next_step(listing.step)}" if listing.step else ""
+        return _answer("listing", words, [section(raw(f"❔ {plain(words)}{step}"))])
     if not listing.gateways:
         which = " that you have permission to check in this channel" if listing.partial else " in its mesh profile"
         words = f"{listing.cluster} has no egress gateway{which}."
@@ -145,7 +147,8 @@ def _gateway_row(name: str, enabled: bool, last: GatewayVerdict | None) -> Seque
         state = "not checked yet" if enabled else "disabled"
         return (text_cell(name), text_cell(f"{STATUS_MARKS[Status.SKIPPED]} {state}"), text_cell(""), text_cell(""))
     verdict = f"{VERDICT_MARKS[last.verdict]} {VERDICTS[last.verdict].lower()}"
-    causes = "; ".join(map(check_words, last.root_causes or last.pending))
+    causes = "; ".join(map(check_words, last.root_causes or last.pending)) or last.reason
+    causes += f" 👉 {last.step}" if last.step else ""
     return (text_cell(name), text_cell(verdict), text_cell(causes), time_cell(last.at))
 
 
@@ -155,9 +158,10 @@ def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
     if last is None:
         return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} not checked yet"
     shown = last.root_causes or last.pending
-    roots = f": {'; '.join(map(check_title, shown))}" if shown else ""
+    roots = f": {'; '.join(map(check_title, shown))}" if shown else f": {plain(last.reason)}" if last.reason else ""
+    step = f"\n   {next_step(last.step)}" if last.step else ""
     at = local_time(last.at, DATE_AND_TIME)
-    return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {VERDICTS[last.verdict].lower()}{roots} · {at}"
+    return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {VERDICTS[last.verdict].lower()}{roots} · {at}{step}"
 
 
 def step_refused(sentence: str, *, name: bool = False) -> Message:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bot.messages.blocks import SECTION_TEXT, Block, Escaped, as_code, plain, raw, section
-from bot.messages.phrases import DATE_AND_TIME, check_title, local_time
+from bot.messages.phrases import DATE_AND_TIME, check_title, local_time, next_step
 from checks.reports.wording import plural
 from workers.records.digest import DriftedGateway, GatewayLine, Limit, Unchecked
 from workers.records.gateway_state import Drift
@@ -82,7 +82,19 @@ def prefix_line(line: DriftedGateway) -> str:
 
 
 def unchecked_line(line: Unchecked) -> str:
-    """A cluster, or gateways of one, that were not checked, with the reason."""
+    """A cluster, or gateways of one, that were not checked, with the reason and the next step."""
+    then = next_step(line.step) if line.step else _without_step(line)
+    return f"{_unchecked(line)}\n   {then}"
+
+
+def _without_step(line: Unchecked) -> Escaped:
+    """The next step for a reason that names none."""
+    if line.gateways:
+        return raw(f"👉 Check again: {as_code(f'/egress-diag {line.cluster} {line.gateways[0]}')}")
+    return raw(f"👉 Check the access to the cluster: {as_code('egress-diag doctor --only clusters')} in a worker pod")
+
+
+def _unchecked(line: Unchecked) -> str:
     last = f" · last checked {local_time(line.last, DATE_AND_TIME)}" if line.last else ""
     if not line.gateways:
         return f"• {as_code(line.cluster)}: {plain(line.why)}{last}"

@@ -27,6 +27,7 @@ from bot.messages.phrases import (
     VERDICT_MARKS,
     check_title,
     local_time,
+    next_step,
     requester_of,
     short_duration,
     since_when,
@@ -144,11 +145,12 @@ def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     owner = content.owners.get((found.cluster, name))
     who = f"🙋 owner <@{owner}>" if owner else "no owner"
     shown = found.root_causes or found.pending
-    causes = f": {'; '.join(map(check_title, shown))}" if shown else ""
+    causes = f": {'; '.join(map(check_title, shown))}" if shown else f": {plain(found.reason)}" if found.reason else ""
+    step = f"\n   {next_step(found.step)}" if found.step else ""
     begun = f" · {since_when(found.beginning)}" if found.beginning is not None else ""
     at = f"checked {local_time(found.at, DATE_AND_TIME)}"
     gateway = f"{as_code(name)} on {as_code(found.cluster)}"
-    return raw(f"{VERDICT_MARKS[found.verdict]} {gateway}{causes}{begun} · {at} · {who}")
+    return raw(f"{VERDICT_MARKS[found.verdict]} {gateway}{causes}{begun} · {at} · {who}{step}")
 
 
 def _warned(found: GatewayVerdict) -> Escaped:

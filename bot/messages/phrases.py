@@ -68,6 +68,11 @@ def day_and_time(utc: datetime) -> str:
     return f"{utc:%b %-d at %H:%M} UTC"
 
 
+def next_step(title: str) -> Escaped:
+    """The next step in a line."""
+    return raw(f"👉 {plain(title)}")
+
+
 def requester_of(user: str) -> Escaped:
     """The user who has requested a run, as a mention; an alert or a workflow is no user."""
     return raw({ALERT_USER: "an alert", WORKFLOW_USER: "a workflow"}.get(user, f"<@{user}>"))

@@ -26,6 +26,7 @@ from bot.messages.parent import next_actions
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
 from bot.messages.recent_changes import recent_changes
 from bot.messages.recheck import change_blocks
+from bot.messages.recipe_progress import next_line, tried_line
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
@@ -33,6 +34,7 @@ from checks.reports.traffic_words import failing_location, flows, traffic_notes
 from checks.reports.wording import VERDICTS, why_inconclusive
 from workers.records.gateway_state import GatewayState
 from workers.records.run import Run
+from workers.records.tried import TriedStep
 
 QUESTION = "question"
 """The slot of an answer in the thread."""
@@ -93,14 +95,25 @@ def what_changed(run: Run, report: Report, before: Run | None, state: GatewaySta
     return _answer(f"What changed: {name_of(run)}", blocks)
 
 
-def next_steps(run: Run, report: Report) -> Message:
-    """The steps of each cause, as the card shows them."""
+def next_steps(run: Run, report: Report, tried: Sequence[TriedStep] = ()) -> Message:
+    """The steps of each cause with their progress, as the card shows them.
+
+    `tried` are the steps of the incident that were carried out.
+    """
     name = as_code(name_of(run))
-    steps = list(next_actions(run.id, report))
+    steps = list(next_actions(run.id, report, tried))
     if not steps:
         words = "No next step" if report.verdict is not Verdict.HEALTHY else "Nothing to do"
         return _answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {name} is {_verdict(report)}."))])
-    return _answer(f"Next steps: {name_of(run)}", [section(raw(f"*Next steps for* {name}")), *steps])
+    done = [tried_line(each) for each in tried[-_MOST_TRIED:]]
+    following = next_line(report, tried) if tried else None
+    progress = [*(["*Done so far:*"] if done else []), *done, *([following] if following is not None else [])]
+    heading = raw("\n".join([f"*Next steps for* {name}", *progress]))
+    return _answer(f"Next steps: {name_of(run)}", [section(heading), *steps])
+
+
+_MOST_TRIED = 6
+"""Steps that were carried out and that an answer lists, the latest ones."""
 
 
 def is_fixed(run: Run, report: Report, *, again: bool) -> Message:

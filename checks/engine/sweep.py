@@ -12,10 +12,10 @@ from checks.engine.collection import collection_paused
 from checks.engine.diagnosis import TARGET_READS, evaluate
 from checks.engine.if_applied import IfApplied, ProposedState, if_applied
 from checks.engine.settings_snapshot import snapshot
-from checks.engine.unmade_checks import causes_of
+from checks.engine.unmade_checks import causes_of, steps_of
 from checks.facts.api_server import ApiServer
 from checks.facts.egress_gateway import EgressGateway, all_from_profile, from_cluster, gateway_entries
-from checks.facts.fact import PodName
+from checks.facts.fact import Gap, PodName
 from checks.facts.logs import CniManagerLog, ProxyLog
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
@@ -38,13 +38,16 @@ _SAMPLED = (ProxyLog, CniManagerLog)
 class ClusterSweep:
     """The result of a fleet check for one cluster.
 
-    `problem` is the reason why the cluster was not checked, "" if it was; `late`: not every read ended in time."""
+    `problem` is the reason why the cluster was not checked, "" if it was; `late`: not every read ended in time.
+    """
 
     cluster: str
     at: datetime
     seconds: float = 0.0
     reports: tuple[Report, ...] = ()
     problem: str = ""
+    step: str = ""
+    """The title of the next step, if a failed read is the problem."""
     late: bool = False
     complete: bool = True
     """Whether the reports cover every gateway of the cluster.
@@ -117,10 +120,19 @@ def is_complete(store: FactStore) -> bool:
 
 def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
     """The reason why the cluster's gateways are unknown, or "" if they are known."""
+    return "; ".join(causes_of(_failed_reads(store, targets)))
+
+
+def step_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
+    """The title of the next step if the cluster's gateways are unknown; "" if they are known."""
+    return next(steps_of(_failed_reads(store, targets)), "")
+
+
+def _failed_reads(store: FactStore, targets: Sequence[EgressGateway]) -> list[Gap]:
+    """The failed reads because of which the cluster's gateways are unknown; none if they are known."""
     if targets or store.known(ManagedCluster):
-        return ""
-    missing = [*store.gaps(Service), *store.gaps(ManagedCluster), *store.gaps(ApiServer)]
-    return "; ".join(causes_of(missing))
+        return []
+    return [*store.gaps(Service), *store.gaps(ManagedCluster), *store.gaps(ApiServer)]
 
 
 def logs_to_read(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:

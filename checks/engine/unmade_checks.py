@@ -60,6 +60,11 @@ def _clause(summary: str) -> str:
     return summary.removeprefix("Not checked: ").removesuffix(".")
 
 
+def steps_of(gaps: Iterable[Gap]) -> Iterator[str]:
+    """The titles of the next steps for failed reads, each once."""
+    yield from dict.fromkeys(redact(step.title) for each in failed_reads(gaps) for step in each.actions[:1])
+
+
 def causes_of(gaps: Iterable[Gap]) -> Iterator[str]:
     """The causes of failed reads, each once."""
     yield from dict.fromkeys(redact(each.cause) for each in failed_reads(gaps))

@@ -23,6 +23,7 @@ from checks.engine.sweep import (
     is_complete,
     logs_to_read,
     problem_of,
+    step_of,
     targets_of,
 )
 from checks.facts.change_input import BadChange
@@ -179,6 +180,7 @@ def sweep_cluster(
         seconds=round(monotonic() - began, 3),
         reports=reports,
         problem=problem_of(store, targets),
+        step=step_of(store, targets),
         complete=is_complete(store),
         late=any(gap.status == 504 and gap.message == TOO_LATE for gap in store.all_gaps()),
         unread_logs=len(throttled.left_out),

@@ -92,6 +92,17 @@ def test_a_step_without_effect_says_so_on_the_card_and_twice_is_once(broken: Con
     assert len(broken.parents) == 1
 
 
+def test_what_next_shows_which_steps_were_carried_out_and_what_came_of_them(broken: Conversation) -> None:
+    broken.press(card(broken), buttons(card(broken))[0], user="U0BOB")
+    broken.say("@egress-diag what next?", thread=broken.parents[0])
+    first, done, step, following, *_ = broken.slack.thread(broken.parents[0])[-1].shown.splitlines()
+    assert first == "*Next steps for* `team-egress/egw`"
+    assert done == "*Done so far:*"
+    assert step.startswith("❌ Patch")
+    assert "no effect yet: EG407 still fails · <@U0BOB>" in step
+    assert following.startswith("👉 Next: ")
+
+
 def latest_card(talk: Conversation) -> Card:
     found = talk.client.stores.cards.find("C0OPS", TARGET)
     assert found is not None

@@ -1,7 +1,7 @@
 """Cards: what the parent message of an incident shows, and who owns it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from workers.client.stores import Stores
@@ -9,6 +9,7 @@ from workers.fleet.service import current_time
 from workers.records.card import Card, OwnedBy
 from workers.records.delivered import Delivered
 from workers.records.run import Run, Target
+from workers.records.tried import TriedStep
 from workers.records.watch import Watch
 
 
@@ -39,6 +40,15 @@ class CardClient:
             return ShownCard(card) if card is not None else None
         owner = self._stores.fleet.owners.owner(card.cluster, card.gateway)
         return ShownCard(card, self._stores.runs.get(card.latest), owner, self._watch_of(card))
+
+    def tried(self, run: Run) -> tuple[TriedStep, ...]:
+        """The steps that were carried out in the incident of a run, oldest first."""
+        report = run.report
+        if report is None:
+            return ()
+        target = replace(run.order.target, gateway=report.gateway, namespace=report.namespace)
+        card = self._stores.cards.find(run.order.channel, target)
+        return card.tried if card is not None and card.open else ()
 
     def head_of(self, run: Run) -> str:
         """The run whose parent message heads the thread of this one."""

@@ -32,17 +32,20 @@ def unchecked_lines(known: ClusterState) -> Iterable[Unchecked]:
         yield Unchecked(known.cluster, "it did not answer in time", last=last)
         return
     if known.swept.problem:
-        yield Unchecked(known.cluster, known.swept.problem, last=last)
+        yield Unchecked(known.cluster, known.swept.problem, last=last, step=known.swept.step)
         return
-    by_reason: dict[str, list[GatewayState]] = {}
+    by_reason: dict[tuple[str, str], list[GatewayState]] = {}
     for state in known.states.values():
         if state.at < known.swept.at:
-            by_reason.setdefault("not among the gateways that were found", []).append(state)
+            by_reason.setdefault((_NOT_FOUND, ""), []).append(state)
         elif state.inconclusive_since is not None:
-            by_reason.setdefault(state.missing or "a check was not made", []).append(state)
-    for why, states in by_reason.items():
+            by_reason.setdefault((state.missing or "a check was not made", state.missing_step), []).append(state)
+    for (why, step), states in by_reason.items():
         seen = min((s.inconclusive_since or s.at for s in states), default=None)
-        yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen)
+        yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen, step)
+
+
+_NOT_FOUND = "not among the gateways that were found"
 
 
 def not_muted(

@@ -106,6 +106,7 @@ class Sweeper:
             len(swept.reports),
             swept.seconds,
             swept.problem[:_LONGEST],
+            swept.step[:_LONGEST],
             swept.complete,
         )
         self.ledger.record_sweep(part, [gateway_check(report, sweep.id, now) for report in swept.reports], now)

@@ -35,6 +35,7 @@ _LONGEST_SUMMARY = 300
 def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
     """The part of a report that the ledger keeps. `at` is the time of the check."""
     settings = report.settings
+    missing, step = _missing(report)
     return GatewayCheck(
         by=by,
         cluster=report.cluster,
@@ -46,19 +47,22 @@ def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
         settings=tuple(GatewaySetting(e.resource, e.field, e.observed) for e in settings),
         prefix=next((e.observed for e in settings if e.field == PREFIX_FIELD), ""),
         written=tuple(Written(c.resource, c.at, c.who) for c in report.changes if c.who),
-        missing=_missing(report),
+        missing=missing,
+        missing_step=step,
         pending=tuple(_fault(f, at) for f in pending_of(report)),
     )
 
 
-def _missing(report: Report) -> str:
-    """The first reason why a check that can block or degrade was not made.
+def _missing(report: Report) -> tuple[str, str]:
+    """The first reason why a check that can block or degrade was not made, and the title of its next step.
 
     Without one, the first failed read.
     """
     serious = {f.check for f in report.of(Status.UNKNOWN) if f.severity is not Severity.RISKS}
-    reasons = [each.reason for each in report.not_checked if serious & set(each.checks)]
-    return next(iter((*reasons, *report.gaps)), "")
+    for each in report.not_checked:
+        if serious & set(each.checks):
+            return each.reason, each.actions[0].title if each.actions else ""
+    return next(iter(report.gaps), ""), ""
 
 
 def fault_identity(finding: Finding) -> str:
@@ -141,6 +145,7 @@ def _first(check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
         starting_since,
         check.pending,
         None if healthy_at else check.at,
+        missing_step=check.missing_step,
     )
     events = [_event(TransitionKind.APPEARED, check)]
     if broken:
@@ -161,6 +166,7 @@ def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
         settings=settings,
         prefix=check.prefix or state.prefix,
         missing=check.missing,
+        missing_step=check.missing_step,
         written=check.written,
     )
     after = _with_incident(after, state, check)

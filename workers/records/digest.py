@@ -61,6 +61,8 @@ class Unchecked:
     """The gateways in question; empty for the whole cluster."""
     last: Moment | None = None
     """The time of the last successful check."""
+    step: str = ""
+    """The title of the next step, "" without one."""
 
 
 @with_config(serialize_by_alias=True)

@@ -90,7 +90,9 @@ class GatewayCheck:
     prefix: str = ""
     written: tuple[Written, ...] = ()
     missing: str = ""
-    """The first failed read, "" if all succeeded."""
+    """The first reason why checks were not made, "" if all were."""
+    missing_step: str = ""
+    """The title of the next step for it, "" without one."""
     pending: tuple[Fault, ...] = ()
     """The pending faults of a gateway that is starting."""
 
@@ -131,6 +133,7 @@ class GatewayState:
 
     Outages with less than a day between them are one incident.
     """
+    missing_step: str = ""
     incident_ended: Moment | None = None
     """When it ended; None while the gateway does not serve, or may not."""
 
@@ -190,6 +193,8 @@ class SweptCluster:
     gateways: int = 0
     seconds: float = 0.0
     problem: str = ""
+    step: str = ""
+    """The title of the next step for the problem, "" without one."""
     complete: bool = True
     """Whether every gateway of the cluster was listed: only then can one be missing."""
 

@@ -27,6 +27,10 @@ class GatewayVerdict:
     """Since when the oldest of its causes exists."""
     warnings: tuple[str, ...] = ()
     """The checks whose warnings no other finding explains."""
+    reason: str = ""
+    """The first reason why checks were not made, if it is inconclusive."""
+    step: str = ""
+    """The title of the next step for the reason."""
 
 
 @dataclass(frozen=True, slots=True)

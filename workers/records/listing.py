@@ -33,6 +33,8 @@ class Listing:
     state: ListingState = ListingState.WAITING
     gateways: tuple[tuple[str, bool], ...] = ()
     problem: str = ""
+    step: str = ""
+    """The title of the next step for the problem, "" without one."""
     at: Moment | None = None
     groups: tuple[str, ...] = ()
     """The user groups of the access rules that the user was in."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from redis import Redis
 
-from checks.model.findings import Status
+from checks.model.findings import Status, Verdict
 from checks.reports.wording import pending_of, roots_of, warnings_of
 from workers.records.history import (
     GATEWAY_VERDICT_JSON,
@@ -53,6 +53,7 @@ class History:
             return
         name = f"{report.namespace}/{report.gateway}"
         causes = roots_of(report) or pending_of(report)
+        reason = next(iter(report.not_checked), None) if report.verdict is Verdict.INCONCLUSIVE else None
         at = run.ended or report.started_at
         verdict = GatewayVerdict(
             report.cluster,
@@ -65,6 +66,8 @@ class History:
             tuple(dict.fromkeys(each.check for each in pending_of(report))),
             min(filter(None, map(run.beginning, causes)), key=lambda each: each.known, default=None),
             tuple(dict.fromkeys(each.check for each in warnings_of(report) if not each.explained_by)),
+            reason.reason if reason is not None else "",
+            reason.actions[0].title if reason is not None and reason.actions else "",
         )
         failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
         past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)

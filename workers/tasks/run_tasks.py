@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from checks.config.access_rules import is_permitted
 from checks.config.configuration import UnknownCluster
+from checks.engine.unmade_checks import causes_of, steps_of
 from checks.facts.fact import Gap
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
@@ -75,7 +76,8 @@ def _listed(stores: Stores, clusters: ClusterSources, listing: Listing) -> Listi
         return replace(listing, state=ListingState.FAILED, problem=str(wrong))
     found = gateways(source, _READ_SECONDS)
     if isinstance(found, Gap):
-        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not answer: {found}.")
+        problem, step = next(causes_of([found])), next(steps_of([found]), "")
+        return replace(listing, state=ListingState.FAILED, problem=f"{problem}.", step=step)
     stores.history.keep_inventory(listing.cluster, found)
     access = clusters.config.access
     mine = tuple(

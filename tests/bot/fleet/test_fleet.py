@@ -16,6 +16,8 @@ from checks.config.configuration_file import load
 from checks.model.findings import Verdict
 from tests.bot.conftest import EXAMPLE, write_config
 from tests.bot.conversation import Conversation
+from tests.bot.messages.test_message_numbers import unreachable
+from tests.clusters.compose import write_bundle
 from tests.system import slot
 from workers.client import ConnectedClient as Client
 from workers.client import connect
@@ -23,7 +25,9 @@ from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
 from workers.records.gateway_state import GatewayCheck, GatewaySetting
+from workers.records.run import Run
 from workers.runs.cluster_sources import ClusterSources
+from workers.tasks.run_tasks import answer_listing
 
 pytestmark = pytest.mark.slow
 
@@ -333,3 +337,44 @@ def test_history_shows_the_settings_changed_since_the_gateway_last_worked(talk: 
     assert "Changed since it last worked" in text
     assert "(2 hours before the last check)" in text.replace("120 minutes", "2 hours")
     assert "gwpool → gwpol" in text.replace("`", "")
+
+
+def test_a_reason_why_checks_were_not_made_has_its_next_step_wherever_a_gateway_is_listed(
+    talk: Conversation, tmp_path: Path
+) -> None:
+    """List, App Home, digest and handoff named the gateway as inconclusive, and not what to do."""
+    write_bundle(unreachable(), tmp_path / "unreachable")
+    config = talk.diagnoser.clusters.config
+    clusters = tuple(
+        c.model_copy(update={"bundle": tmp_path / "unreachable"}) if c.name == "prod-weu" else c
+        for c in config.clusters
+    )
+    for holder in (talk.diagnoser.clusters, talk.client.stores):
+        holder.config = config.model_copy(update={"clusters": clusters})
+    talk.config = talk.client.stores.config
+    talk.say("/egress-diag weu egw")
+    run = talk.client.get(Run, talk.client.installation(["prod-weu"]).verdicts[0].run)
+    assert run is not None
+    assert run.report is not None
+    assert run.report.verdict is Verdict.INCONCLUSIVE
+    reason, step = run.report.not_checked[0].reason, f"👉 {run.report.not_checked[0].actions[0].title}"
+    talk.say("/egress-diag list weu")
+    for listing, _ in talk.client.stores.listings.waiting(current_time()):
+        answer_listing(talk.client.stores, talk.diagnoser.clusters, listing.id)
+    talk.play()
+    listed = talk.last_answer()
+    talk.say("/egress-diag digest now")
+    tick(talk, current_time())
+    talk.say("/egress-diag handoff 8h")
+    assert talk.slack.submit_view(form(talk, "not checked"), {}).ok
+    talk.play()
+    assert talk.slack.open_home().ok
+    places = {
+        "list": listed,
+        "digest": next(m for m in talk.slack.messages() if "Egress gateways" in m.text).shown,
+        "handoff": next(m for m in talk.slack.messages() if "Handoff" in m.text).shown,
+        "home": talk.slack.wait_until(talk.slack.home).shown,
+    }
+    for place, shown in places.items():
+        assert reason in shown.replace("\u2060", ""), place
+        assert step in shown.replace("\u2060", ""), place
