@@ -144,7 +144,7 @@ def test_another_source_address_is_no_lost_route_and_is_said(tmp_path: Path) -> 
 def test_a_part_that_is_not_known_exits_3(tmp_path: Path) -> None:
     answer = proposed("--with", file(tmp_path, UNREAD))
     assert answer.code == 3
-    assert "If applied  Inconclusive: a part that decides about traffic is not known." in answer.out
+    assert "If applied  Inconclusive: a part that decides about traffic was not checked." in answer.out
     not_judged = "CiliumNetworkPolicy team-egress/a is not judged: no check reads this kind (cilium.io/v2)"
     assert not_judged in " ".join(answer.out.split())
 

@@ -26,8 +26,8 @@ from bot.messages.phrases import (
     check_title,
     check_words,
     local_time,
-    next_step,
     requester_of,
+    step_line,
 )
 from bot.messages.tables import data_table, text_cell, time_cell
 from checks.config.configuration import Config
@@ -126,7 +126,7 @@ def gateway_list(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Me
     """The gateways of a cluster with their last verdict."""
     if listing.state is ListingState.FAILED:
         words = f"The gateways of {listing.cluster} could not be listed: {listing.problem}"
-        step = f"\n{next_step(listing.step)}" if listing.step else ""
+        step = f"\n{step_line(listing.step)}" if listing.step else ""
         return _answer("listing", words, [section(raw(f"❔ {plain(words)}{step}"))])
     if not listing.gateways:
         which = " that you have permission to check in this channel" if listing.partial else " in its mesh profile"
@@ -159,7 +159,7 @@ def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
         return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} not checked yet"
     shown = last.root_causes or last.pending
     roots = f": {'; '.join(map(check_title, shown))}" if shown else f": {plain(last.reason)}" if last.reason else ""
-    step = f"\n   {next_step(last.step)}" if last.step else ""
+    step = f"\n   {step_line(last.step)}" if last.step else ""
     at = local_time(last.at, DATE_AND_TIME)
     return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {VERDICTS[last.verdict].lower()}{roots} · {at}{step}"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bot.messages.blocks import SECTION_TEXT, Block, Escaped, as_code, plain, raw, section
-from bot.messages.phrases import DATE_AND_TIME, check_title, local_time, next_step
+from bot.messages.phrases import DATE_AND_TIME, check_title, local_time, step_line
 from checks.reports.wording import plural
 from workers.records.digest import DriftedGateway, GatewayLine, Limit, Unchecked
 from workers.records.gateway_state import Drift
@@ -48,7 +48,7 @@ def cause_of(line: GatewayLine) -> Escaped:
 def cause_words(line: GatewayLine) -> str:
     """The same without markup."""
     if not line.faults:
-        return "cause unknown"
+        return "cause not checked"
     first = line.faults[0]
     more = f" (and {plural(len(line.faults) - 1, 'more cause')})" if len(line.faults) > 1 else ""
     return f"{first.code} {first.summary}{more}"
@@ -83,7 +83,7 @@ def prefix_line(line: DriftedGateway) -> str:
 
 def unchecked_line(line: Unchecked) -> str:
     """A cluster, or gateways of one, that were not checked, with the reason and the next step."""
-    then = next_step(line.step) if line.step else _without_step(line)
+    then = step_line(line.step) if line.step else _without_step(line)
     return f"{_unchecked(line)}\n   {then}"
 
 

@@ -27,10 +27,10 @@ from bot.messages.phrases import (
     VERDICT_MARKS,
     check_title,
     local_time,
-    next_step,
     requester_of,
     short_duration,
     since_when,
+    step_line,
 )
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import DoctorLine, State
@@ -146,7 +146,7 @@ def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     who = f"🙋 owner <@{owner}>" if owner else "no owner"
     shown = found.root_causes or found.pending
     causes = f": {'; '.join(map(check_title, shown))}" if shown else f": {plain(found.reason)}" if found.reason else ""
-    step = f"\n   {next_step(found.step)}" if found.step else ""
+    step = f"\n   {step_line(found.step)}" if found.step else ""
     begun = f" · {since_when(found.beginning)}" if found.beginning is not None else ""
     at = f"checked {local_time(found.at, DATE_AND_TIME)}"
     gateway = f"{as_code(name)} on {as_code(found.cluster)}"

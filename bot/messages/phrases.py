@@ -40,9 +40,9 @@ SEVERITY_WORDS = {
 }
 
 DATE_AND_TIME = "{date_short_pretty} at {time}"
-"""A format of `local_time` for moments that may be on another day: "today at 3:45 PM", "Nov 30, 2026 at 3:45 PM".
+"""A format of `local_time` for moments that may be on another day.
 
-No preposition of time comes before it: Slack shows a word for days that are near.
+Examples: "today at 3:45 PM", "Nov 30, 2026 at 3:45 PM". No preposition of time comes before it: Slack shows a word for days that are near.
 """
 
 
@@ -68,7 +68,7 @@ def day_and_time(utc: datetime) -> str:
     return f"{utc:%b %-d at %H:%M} UTC"
 
 
-def next_step(title: str) -> Escaped:
+def step_line(title: str) -> Escaped:
     """The next step in a line."""
     return raw(f"👉 {plain(title)}")
 

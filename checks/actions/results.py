@@ -270,12 +270,12 @@ _ANSWERED_WRONGLY = (
 def left_over_of(plan: ActionPlan, *, ended: bool = True, certain: bool = True) -> str:
     """The sentence about the object that a probe from a gateway pod leaves behind.
 
-    "" for other steps.     `ended`: its container has ended. Without `certain`, it is not known whether the object was created.
+    "" for other steps.     `ended`: its container has ended. Without `certain`, the object may have been created.
     """
     if plan.kind is not ActionKind.PROBE_GATEWAY:
         return ""
     if not certain:
-        return f"It is not known whether {plan.object} was added. If it was, it stays until the pod restarts."
+        return f"Not checked whether {plan.object} was added. If it was, it stays until the pod restarts."
     if ended:
         return f"The ended {plan.object} stays until the pod restarts."
     return f"The {plan.object} stays until the pod restarts, and may still run."

@@ -45,7 +45,7 @@ def list_command(cluster: str | None, output: str, timeout: float, **options: Un
     elif not found.problem:
         click.echo(inert("\n".join(gateway_lines(gateways, found.ready))))
     if found.problem:
-        click.echo(inert(f"The gateways of {entry.name} are not known: {found.problem}"), err=True)
+        click.echo(inert(f"The gateways of {entry.name} were not checked: {found.problem}"), err=True)
     elif not found.complete:
         click.echo("Azure was not read: gateways without objects in the cluster are not listed.", err=True)
     sys.exit(0 if found.complete and not found.problem else 3)

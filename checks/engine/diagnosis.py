@@ -212,7 +212,7 @@ class Diagnosis:
         if facts is None:
             return None
         found = result_or_defect("traffic", "summarizing the traffic", lambda: traffic_of(facts))
-        return Traffic("not known", problem=str(found)) if isinstance(found, Defect) else found
+        return Traffic("not checked", problem=str(found)) if isinstance(found, Defect) else found
 
     def _with_counters(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """The findings with the counters that confirm them."""

@@ -129,7 +129,7 @@ def step_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
 
 
 def _failed_reads(store: FactStore, targets: Sequence[EgressGateway]) -> list[Gap]:
-    """The failed reads because of which the cluster's gateways are unknown; none if they are known."""
+    """The failed reads that hide the cluster's gateways; none if they are known."""
     if targets or store.known(ManagedCluster):
         return []
     return [*store.gaps(Service), *store.gaps(ManagedCluster), *store.gaps(ApiServer)]

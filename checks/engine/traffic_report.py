@@ -66,7 +66,7 @@ def _summary(hosts: Sequence[HostTraffic], found: GatewayTraffic) -> str:
     if not hosts:
         if found.unusable:
             return f"not checked: {found.unusable[0]}"
-        return f"no requests {found.period}" if found.pods else "not known"
+        return f"no requests {found.period}" if found.pods else "not checked"
     total = sum(each.total for each in hosts)
     nouns = {each.noun for each in hosts}
     noun = f"{nouns.pop()}{'' if total == 1 else 's'}" if len(nouns) == 1 else "requests and connections"

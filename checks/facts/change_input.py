@@ -86,7 +86,7 @@ def deletion(store: FactStore, written: str) -> Delete:
     found = [thing for each in kinds if (thing := store.by_key(each, namespace, name)) is not None]
     missed = [gap for each in kinds for gap in store.gaps(each) if gap.covers(namespace or None, name)]
     if not found and missed:
-        raise UnreadObject(f"{written}: not known whether it exists ({missed[0]})")
+        raise UnreadObject(f"{written}: not checked whether it exists ({missed[0]})")
     if not found:
         raise BadChange(f"{written}: there is no such object")
     if len(found) > 1:

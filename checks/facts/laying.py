@@ -199,7 +199,7 @@ def _of_existing(change: Apply, kind: type[KubernetesObject], before: Raw, after
         decides = kind is not Namespace or any(each in name for name in kept for each in _INJECTION_LABELS)
         named = ", ".join(kept[:3]) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
         yield NotKnown(
-            f"{change.ref}: not known whether the apply removes {named}, which the manifest lacks", decides=decides
+            f"{change.ref}: not checked whether the apply removes {named}, which the manifest lacks", decides=decides
         )
 
 

@@ -45,7 +45,7 @@ def listing_answer(cluster: str, found: GatewayListing) -> ToolAnswer:
         "gateways": gateway_documents(found.gateways, found.ready),
     }
     if found.problem:
-        return _answer([f"The gateways of {cluster} are not known: {found.problem}"], document)
+        return _answer([f"The gateways of {cluster} were not checked: {found.problem}"], document)
     lines = list(gateway_lines(found.gateways, found.ready))
     if not found.complete:
         lines.append("Azure was not read: gateways without objects in the cluster are not listed.")
@@ -117,7 +117,7 @@ def bundle_answer(recording: Recording, found: GatewayListing) -> ToolAnswer:
     }
     lines = [f"Cluster {recording.cluster}, recorded at {document['captured_at']}", ""]
     lines += (
-        [f"The gateways are not known: {found.problem}"]
+        [f"The gateways were not checked: {found.problem}"]
         if found.problem
         else gateway_lines(found.gateways, found.ready)
     )

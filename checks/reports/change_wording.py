@@ -44,9 +44,9 @@ def conclusion(found: IfApplied) -> str:
     if found.verdict is Verdict.BROKEN:
         return "Egress is broken with and without this change."
     if found.uncertain:
-        return "Not known whether this change breaks egress: see the parts that are not checked."
+        return "Not checked whether this change breaks egress: see the parts that are not checked."
     if found.verdict is Verdict.INCONCLUSIVE:
-        return "Not known whether this change breaks egress: checks that decide were not made."
+        return "Not checked whether this change breaks egress: checks that decide were not made."
     moved = sum(each.moved for each in found.routes)
     if moved:
         return f"This change breaks nothing, but the source IP address of {plural(moved, 'route')} would change."
@@ -59,7 +59,7 @@ def headline_if_applied(found: IfApplied) -> str:
     """The verdict if applied in one sentence."""
     if found.verdict is found.then.verdict:
         return headline(found.then)
-    return f"{VERDICTS[found.verdict]}: a part that decides about traffic is not known."
+    return f"{VERDICTS[found.verdict]}: a part that decides about traffic was not checked."
 
 
 def objects_line(found: IfApplied) -> str:
@@ -107,7 +107,8 @@ def state_line(state: RouteState) -> str:
     if state.outcome is Outcome.FAILS and state.answer:
         words += f": the application gets {state.answer}"
     elif state.outcome is Outcome.UNKNOWN:
-        words += f": {state.reason.removeprefix('not checked: ') or 'not known'}"
+        reason = state.reason.removeprefix("not checked: ")
+        words += f": {reason}" if reason else ""
     elif state.outcome in (Outcome.THROUGH, Outcome.BYPASSES):
         words += f" to {state.destination}" if state.destination else ""
         words += f", source IP address {state.source_address}" if state.source_address else ""

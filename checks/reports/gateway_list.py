@@ -17,7 +17,7 @@ def gateway_lines(gateways: Sequence[EgressGateway], ready: ReadyPods) -> Iterat
         return
     rows: list[tuple[str, ...]] = [("GATEWAY", "PODS READY", "REVISIONS", "STATICGATEWAYCONFIGURATION")]
     rows += [
-        (str(each), _pods(each, ready), ", ".join(each.revisions) or "not known", each.configuration or "not known")
+        (str(each), _pods(each, ready), ", ".join(each.revisions) or "not checked", each.configuration or "not checked")
         for each in gateways
     ]
     yield from lines_of_table(rows)
@@ -47,7 +47,7 @@ def gateway_documents(gateways: Sequence[EgressGateway], ready: ReadyPods) -> li
 
 def _pods(gateway: EgressGateway, ready: ReadyPods) -> str:
     counted = _counted(gateway, ready)
-    return f"{counted[0]} of {counted[1]}" if counted else "not known"
+    return f"{counted[0]} of {counted[1]}" if counted else "not checked"
 
 
 def _counted(gateway: EgressGateway, ready: ReadyPods) -> tuple[int, int] | None:

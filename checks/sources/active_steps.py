@@ -91,7 +91,7 @@ class ActiveSteps:
         try:
             job = self._existing(_job_path(plan))
         except Failure as failure:
-            return f"It is not known whether {plan.object} still exists ({failure.message}). If it does, {ends}."
+            return f"Not checked whether {plan.object} still exists ({failure.message}). If it does, {ends}."
         if job is None or not _is_ours(job, plan):
             return ""
         try:

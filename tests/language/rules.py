@@ -89,6 +89,7 @@ WORDS = (
         "checked, read, inspected, does not apply",
     ),
     _words(r"could not be (?:made|told|looked)|cannot be told|can be told", "not checked: REASON"),
+    _words(r"causes? unknown|(?<!is )not known whether", "not checked: REASON, not checked whether"),
     _words(r"as far as|what can be seen of|its own word|newest word|in words|no word of", "say it directly"),
     _words(r"that can(?:not)? be seen|by the logs?|no answer in time and", "visible, in the logs of, did not answer"),
     _words(r"\d+ looks (?:at|in)|looks? in a row|see what|find out what|\?{4}", "checks, List, Show, not checked"),

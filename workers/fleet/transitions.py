@@ -54,7 +54,7 @@ def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
 
 
 def _missing(report: Report) -> tuple[str, str]:
-    """The first reason why a check that can block or degrade was not made, and the title of its next step.
+    """The first reason why a serious check was not made, and the title of its next step.
 
     Without one, the first failed read.
     """

@@ -103,7 +103,7 @@ class ActionRecord:
 
     @property
     def gateway(self) -> Target:
-        """The gateway of the step, with its namespace as soon as the plan has it; without host and client."""
+        """The gateway of the step, with its namespace as soon as the plan has it."""
         target = self.order.target
         namespace = self.plan.namespace if self.plan is not None else target.namespace
         return Target(target.cluster, target.gateway, namespace)

@@ -32,9 +32,9 @@ def tried_step(step: RanStep | None, user: str, report: Report, at: datetime) ->
 
 
 def refused_step(action: ActionRecord) -> TriedStep | None:
-    """An active step that was refused or not completed; None for any other, and for one that only its requester sees.
+    """An active step that was refused or not completed; None for any other.
 
-    A step that was carried out has a check after it, which records it.
+    It is None for a step that only its requester sees, too. A step that was carried out has a check after it, which records it.
     """
     result = {ActionState.REFUSED: StepResult.REFUSED, ActionState.FAILED: StepResult.NOT_COMPLETED}.get(action.state)
     if result is None or action.ended is None or action.private or action.order.scheduled is not None:

@@ -215,7 +215,7 @@ class Cards:
         return change
 
     def after_step(self, channel: str, target: Target, tried: TriedStep) -> CardChange:
-        """The change by an active step that was not carried out: on the gateway's open card in the channel."""
+        """The change of the gateway's open card by an active step that was not carried out."""
         change = CardChange()
         card = self.find(channel, target)
         raw, now = self._read(card.cluster, card.key) if card is not None else (None, None)

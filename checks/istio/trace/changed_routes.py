@@ -107,7 +107,7 @@ class _States:
             listed = ", ".join(outcome.dependence.addresses)
             return RouteState(Outcome.UNKNOWN, reason=f"it depends on the address that DNS returns ({listed})")
         if not outcome.ends:
-            return RouteState(Outcome.UNKNOWN, reason="not known")
+            return RouteState(Outcome.UNKNOWN, reason="")
         return self._of_ends(route, outcome)
 
     def _of_ends(self, route: ResolvedRoute, outcome: RequestOutcome) -> RouteState:
@@ -115,7 +115,7 @@ class _States:
         result, address = _OUTCOMES[outcome.result], ""
         decided = _decided_by(outcome)
         if result is Outcome.UNKNOWN:
-            return RouteState(result, decided_by=decided, reason=end.reason or "not known")
+            return RouteState(result, decided_by=decided, reason=end.reason)
         reply = answer(end, route.request.scheme, gateway=self.routing.gateway in end.gateways)
         if result is Outcome.BYPASSES:
             address = str(client_address(self.facts, route.request.clients.pods))

@@ -198,7 +198,7 @@ def test_an_object_to_delete_that_was_not_read() -> None:
     [unread] = found.not_known
     why = "list serviceentries.networking.istio.io: forbidden (403)"
     assert unread.decides
-    assert unread.statement == f"ServiceEntry/team-egress/other: not known whether it exists ({why})"
+    assert unread.statement == f"ServiceEntry/team-egress/other: not checked whether it exists ({why})"
 
 
 def owned_by(kind: str, name: str) -> FactStore:

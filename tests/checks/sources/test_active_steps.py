@@ -336,7 +336,7 @@ def test_a_missing_right_is_named_in_a_plain_sentence(
         assert result.outcome is ActionOutcome.AS_EXPECTED
     # The Job is deleted as soon as the right is there, at the latest by Kubernetes.
     expected = {
-        ("get", "jobs"): "It is not known whether Job team-egress/egress-diag-probe-0a1b2c3d4e5f still exists",
+        ("get", "jobs"): "Not checked whether Job team-egress/egress-diag-probe-0a1b2c3d4e5f still exists",
         ("delete", "jobs"): "Job team-egress/egress-diag-probe-0a1b2c3d4e5f could not be deleted",
     }.get((verb, resource), "")
     assert cleaned.startswith(expected) if expected else cleaned == ""
