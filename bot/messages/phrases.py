@@ -42,7 +42,7 @@ SEVERITY_WORDS = {
 DATE_AND_TIME = "{date_short_pretty} at {time}"
 """A format of `local_time` for moments that may be on another day.
 
-Examples: "today at 3:45 PM", "Nov 30, 2026 at 3:45 PM". No preposition of time comes before it: Slack shows a word for days that are near.
+Examples: "today at 3:45 PM", "Nov 30, 2026 at 3:45 PM". No preposition of time comes before it.
 """
 
 
