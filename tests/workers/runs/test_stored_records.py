@@ -210,7 +210,7 @@ def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client)
     assert listing == Listing(
         "listing00001", "prod", "U0ALICE", "C0OPS", response_url, ListingState.DONE, gateways, at=MOMENT
     )
-    new = {"groups", "partial"}
+    new = {"groups", "partial", "step"}
     assert json.loads(LISTING_JSON.dump_json(listing)).keys() - new == stored("listing:listing00001").keys()
     assert client.stores.conversations.last_target("C0OPS") == Target("prod", "egw", "payments")
     place = Delivered("parent", "C0OPS", "1700000000.000200", "abc123")
