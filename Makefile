@@ -122,6 +122,10 @@ demo: $(READY) ## the whole system over example incidents, in the terminal and t
 bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
+.PHONY: accuracy
+accuracy: $(READY) ## score egress-diag, the article as a script and istioctl over the open corpus, and write docs/accuracy.md; needs Go (ANSWERS=name=folder adds a tool)
+	$(BIN)/python -m tests.accuracy $(if $(ANSWERS),--answers $(ANSWERS))
+
 .PHONY: chaos
 chaos: $(READY) ## kill processes, pause Redis and break connections under commands; prints lost, doubled, stuck, stalled (KILLS=300 PAUSES=50 BREAKS=50, or MINUTES=20)
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),10) --pauses $(or $(PAUSES),10) --breaks $(or $(BREAKS),15) --minutes $(or $(MINUTES),1440)

@@ -20,6 +20,7 @@ EXEMPT = (
     ROOT / "tests/language",
     ROOT / "bot/grammar/thread_parser.py",  # the words that people type
     ROOT / "tests/bot/grammar/test_thread_words.py",
+    ROOT / "tests/incidents/open",  # incidents of other authors stay as they were written
 )
 
 

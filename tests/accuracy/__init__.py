@@ -1,0 +1,1 @@
+"""The accuracy of egress-diag and other tools over the open corpus (docs/corpus.md)."""

@@ -1,0 +1,151 @@
+"""The answers of istioctl's analyzers, runtime objects included.
+
+Istio's own library is called, as `istioctl analyze --all-namespaces --istioNamespace aks-istio-system` of the same release,
+with the mesh configuration of the gateway's revision. In file mode istioctl leaves out Pods, Services, Deployments, Secrets
+and Namespaces, which would be unfair. Errors and warnings are statements; remarks of level Info are not. A message names a
+cause also by the object that it is about.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+import yaml
+
+from tests.accuracy.opened import Opened
+from tests.accuracy.scoring import Diagnosed, Statement, Step
+from tests.istiod.asking import CACHE, ROOT, mesh_configuration
+
+SOURCES = Path(__file__).parent / "analyzers"
+MEANS: Mapping[str, tuple[str, ...]] = {
+    "IST0102": ("client-not-injected",),
+    "IST0103": ("client-not-injected",),
+    "IST0104": ("gateway-server-unreachable", "gateway-selector-mismatch"),
+    "IST0109": ("virtual-service-route-broken",),
+    "IST0112": ("virtual-service-route-broken",),
+    "IST0132": ("virtual-service-route-broken",),
+    "IST0134": ("tcp-destinations-collide",),
+    "IST0139": ("admission-webhook-blocks",),
+    "IST0145": ("gateway-server-unreachable", "tcp-destinations-collide"),
+    "IST0162": ("gateway-server-unreachable",),
+}
+"""The checks that mean the same as a message, by its code.
+
+Those of IST0101 depend on what is missing.
+"""
+
+_REFERENCED = {
+    "selector": ("gateway-selector-mismatch",),
+    "gateway": ("virtual-service-route-broken",),
+    "credentialName": ("credential-secret-missing",),
+    "host": ("service-entry-missing", "virtual-service-route-broken"),
+    "host:port": ("virtual-service-route-broken",),
+    "host+subset in destinationrule": ("virtual-service-route-broken",),
+}
+_KINDS = {"IstioGateway": "Gateway", "KubernetesGateway": "Gateway"}
+
+
+class Analyzers:
+    """The running Go program."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [str(build())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 20
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(timeout=30)
+
+    def ask(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The messages about one cluster. Raises RuntimeError if the program ended."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(orjson.dumps(wanted) + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the analyzers ended")
+        answered: dict[str, Any] = orjson.loads(line)
+        return answered
+
+    def diagnose(self, found: Opened) -> Diagnosed:
+        """The messages as a diagnosis, each code of an object once."""
+        answered = self.ask(request(found))
+        if answered.get("error"):
+            return Diagnosed("inconclusive", (), error=str(answered["error"]))
+        statements: dict[tuple[str, str], Statement] = {}
+        levels = set()
+        for message in answered["messages"]:
+            if message["level"] in ("Error", "Warning"):
+                levels.add(message["level"])
+                statements.setdefault((message["code"], _object(message)), _statement(message))
+        verdict = "broken" if "Error" in levels else "degraded" if levels else "healthy"
+        return Diagnosed(verdict, tuple(statements.values()))
+
+
+def request(found: Opened) -> dict[str, Any]:
+    """The objects and the mesh configuration of the newest revision, for the program."""
+    meshes = mesh_configuration(found.cluster.objects)
+    merged: dict[str, Any] = {}
+    for text in meshes[max(meshes)] if meshes else ():
+        merged.update(yaml.safe_load(text) or {})
+    return {
+        "id": found.answer.name,
+        "root": ROOT,
+        "mesh": yaml.safe_dump(merged),
+        "manifests": "\n---\n".join(orjson.dumps(each).decode() for each in found.cluster.objects),
+    }
+
+
+def _object(message: Mapping[str, str]) -> str:
+    kind = _KINDS.get(message["kind"], message["kind"])
+    return f"{kind} {message['namespace']}/{message['name']}" if message["namespace"] else f"{kind} {message['name']}"
+
+
+def _statement(message: Mapping[str, str]) -> Statement:
+    slugs = MEANS.get(message["code"], ())
+    if message["code"] == "IST0101":
+        missing = message["text"].partition("Referenced ")[2].partition(" not found")[0]
+        slugs = _REFERENCED.get(missing, ())
+    text = f"{message['level']} [{message['code']}] ({_object(message)}) {message['text']}"
+    return Statement(slugs, (_object(message),), text, (Step(text),))
+
+
+def program() -> Path:
+    """The path of the Go program, which is outside the repository.
+
+    Its name changes with the sources.
+    """
+    digest = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(SOURCES.iterdir())))
+    return CACHE / f"istioctl-analyzers-{digest.hexdigest()[:12]}"
+
+
+def build() -> Path:
+    """The program, built if this version of it is not there. Raises RuntimeError without Go."""
+    target = program()
+    if target.exists():
+        return target
+    go = shutil.which("go")
+    if go is None:
+        raise RuntimeError("Go is not on PATH: istioctl's analyzers are built from tests/accuracy/analyzers")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    print(f"building {target.name} (a first build takes 6 minutes of CPU)", file=sys.stderr)
+    made = target.with_suffix(".new")
+    command = [go, "build", "-p=1", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(made), "."]
+    subprocess.run(command, cwd=SOURCES, check=True)
+    for old in CACHE.glob("istioctl-analyzers-*"):
+        if old != made:
+            old.unlink()
+    made.rename(target)
+    return target
