@@ -12,10 +12,10 @@ WORKDIR /src
 
 # The dependencies come first, because they change less often than our own code. The asyncio client is more than half of the
 # Kubernetes package and is never imported.
-COPY requirements/runtime.txt requirements/build.txt requirements/
+COPY requirements/image.txt requirements/build.txt requirements/
 RUN python -m venv --without-pip /opt/egress-diag \
     && python -m pip --python /opt/egress-diag/bin/python install --no-compile --only-binary :all: --require-hashes \
-        -r requirements/runtime.txt \
+        -r requirements/image.txt \
     && rm -r /opt/egress-diag/lib/python3.*/site-packages/kubernetes/aio \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/egress-diag/lib
 

@@ -152,11 +152,17 @@ replay: $(READY) ## diagnose a recorded bundle: make replay BUNDLE=path [GATEWAY
 .PHONY: lock
 lock: $(READY) ## pin all dependencies again after a change in pyproject.toml (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
-	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra traces --extra redis-entra -c requirements/runtime.txt -o requirements/image.txt
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/image.txt -o requirements/dev.txt
 	sed -nE 's/^requires = \["(.*)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile - $(LOCK) -c requirements/dev.txt -o requirements/build.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-package egress-diag --no-emit-package egress-diag-demo \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+.PHONY: release
+release: $(READY) ## write the files of a release into dist: wheels, chart, image context, bill of materials, notes, checksums (TAG=v0.2.0 IMAGE=repository INTO=folder)
+	$(if $(INTO),,rm -rf dist)
+	$(BIN)/python -m release --into $(or $(INTO),dist) $(if $(TAG),--tag $(TAG)) $(if $(IMAGE),--image $(IMAGE))
 
 .PHONY: docs
 docs: $(READY) ## regenerate the pages and chart files that are written from the checks
