@@ -2,10 +2,12 @@
 # One image for all four processes: listener, courier, worker, beat. tests/helm/test_image.py runs these steps without a
 # container engine and tests the result as an unprivileged user without write access.
 
-# The Python version of the test suite. Pin it further with --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
+# The Python version of the test suite. `make lock` adds the digest (@sha256:…) if it reaches the registry.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
+# A mirror of the package index; the hashes in requirements/ verify its files.
+ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src

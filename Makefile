@@ -150,11 +150,12 @@ replay: $(READY) ## diagnose a recorded bundle: make replay BUNDLE=path [GATEWAY
 	else $(BIN)/egress-diag sweep replay --config <(echo 'clusters: [{name: replay, bundle: "$(abspath $(BUNDLE))"}]'); fi
 
 .PHONY: lock
-lock: $(READY) ## pin all dependencies again after a change in pyproject.toml (UPGRADE=1: newest versions)
+lock: $(READY) ## pin all dependencies and the base image again after a change in pyproject.toml (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra traces --extra redis-entra -c requirements/runtime.txt -o requirements/image.txt
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/image.txt -o requirements/dev.txt
 	sed -nE 's/^requires = \["(.*)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile - $(LOCK) -c requirements/dev.txt -o requirements/build.txt
+	$(BIN)/python -m release.base_image
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-package egress-diag --no-emit-package egress-diag-demo \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)

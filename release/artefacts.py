@@ -63,6 +63,7 @@ def make_artefacts(commit: Commit, into: Path, helm: str, image: str = "", tag: 
     if into.exists() and any(into.iterdir()):
         raise NotReleasable(f"{into} is not empty")
     into.mkdir(parents=True, exist_ok=True)
+    into = into.resolve()  # the builds run in other folders
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()

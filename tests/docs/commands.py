@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(
     r"(?P<marks>(?:^ *<!--[^\n]*-->\n)*)^(?P<indent> *)```sh\n(?P<body>.*?)^ *```$", re.MULTILINE | re.DOTALL
 )
-_NEEDS = re.compile(r"<!-- needs: (kubernetes|azure|slack) -->")
+_NEEDS = re.compile(r"<!-- needs: (kubernetes|azure|slack|registry) -->")
 _EXITS = re.compile(r"<!-- exits: (\d) -->")
 
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -73,35 +72,6 @@ def _instructions(text: str) -> Iterator[Instruction]:
         if line.strip():
             name, _, rest = line.strip().partition(" ")
             yield Instruction(name.upper(), rest.strip())
-
-
-def context(ignore: Path) -> list[Path]:
-    """The files of the build context according to .dockerignore, relative to the repository.
-
-    The last pattern that matches decides.
-    """
-    rules = [line.strip() for line in ignore.read_text().splitlines() if line.strip() and not line.startswith("#")]
-    tops = {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")}
-    found: list[Path] = []
-    for top in sorted(tops):
-        place = ROOT / top
-        paths = [place] if place.is_file() else sorted(each for each in place.rglob("*") if each.is_file())
-        found += [path.relative_to(ROOT) for path in paths if _sent(path.relative_to(ROOT), rules)]
-    return found
-
-
-def _sent(path: Path, rules: list[str]) -> bool:
-    sent = True
-    for rule in rules:
-        wanted, pattern = rule.startswith("!"), rule.removeprefix("!")
-        names = [path, *path.parents][:-1]
-        if any(fnmatch(str(name), pattern) or _anywhere(name, pattern) for name in names):
-            sent = wanted
-    return sent
-
-
-def _anywhere(path: Path, pattern: str) -> bool:
-    return pattern.startswith("**/") and fnmatch(path.name, pattern.removeprefix("**/"))
 
 
 @dataclass(slots=True)
