@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
     "--tag", default="", help="The tag of the release: refused unless it is vVERSION, with a date in CHANGELOG.md."
 )
 def release(into: Path, image: str, tag: str) -> None:
-    """Write the files of a release: wheels, chart, image context, bill of materials, notes, checksums."""
+    """Write the wheels, chart, image context, bill of materials, notes and checksums."""
     helm = find_helm()
     if helm is None:
         raise click.ClickException("helm is not installed; it packages the chart (https://helm.sh/docs/intro/install)")

@@ -35,7 +35,7 @@ class Commit:
     """Its time in seconds since 1970."""
 
     def unpack(self, into: Path) -> None:
-        """Write the files of the commit into a folder: no other file of the working copy has an influence."""
+        """Write the files of the commit, and no other file of the working copy, into a folder."""
         packed = into.parent / "commit.tar"
         _git(self.root, "archive", "--format=tar", "-o", str(packed), self.identifier)
         with tarfile.open(packed) as archive:

@@ -1,4 +1,4 @@
-"""`make lock`: pin the base image of the Dockerfile by the digest that its tag has in the registry now.
+"""Pin the base image of the Dockerfile by the present digest of its tag, for `make lock`.
 
 The digest is that of the index of all platforms, as `docker buildx imagetools inspect` prints it. Without an answer of the
 registry, the Dockerfile keeps what it has.

@@ -1,4 +1,4 @@
-"""The bill of materials (CycloneDX 1.6, JSON): every package that `requirements/*.txt` pins."""
+"""The bill of materials (CycloneDX 1.6, JSON) of the packages in `requirements/*.txt`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,10 @@ from packageurl import PackageURL
 from release.pinned import Pinned, pinned_packages
 
 IMAGE_REQUIREMENTS = "image.txt"
-"""The packages of this file are in the image. The others are needed only to build and to develop."""
+"""The file with the packages of the image.
+
+Other packages are needed only to build and to develop.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ class Pinned:
 
 
 def pinned_packages(text: str) -> Iterator[Pinned]:
-    """The packages of a file. Raises ValueError for one without an exact version or without hashes."""
+    """The packages of a file.
+
+    Raises ValueError for one without an exact version or without hashes.
+    """
     for block in re.split(r"^(?=[a-zA-Z0-9])", text, flags=re.MULTILINE)[1:]:
         requirement = Requirement(block.splitlines()[0].rstrip(" \\"))
         exact = [each.version for each in requirement.specifier if each.operator == "=="]

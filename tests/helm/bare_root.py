@@ -1,4 +1,4 @@
-"""A Debian root directory with nothing but its Python, in which the Dockerfile's steps run unchanged.
+"""A Debian root directory with only Python, in which the Dockerfile's steps run unchanged.
 
 The base image is Debian's slim image with the same Python below /usr/local. Debian's mirror has no such image, so
 debootstrap installs Debian's own python3.11, and the names in /usr/local lead to it.
@@ -21,7 +21,7 @@ KEPT = Path.home() / ".cache/egress-diag" / f"debian-{RELEASE}"
 
 _NAMES = {"python": "python3.11", "python3": "python3.11", "python3.11": "python3.11"}
 _FROM_THIS_MACHINE = ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt", "etc/pip.conf")
-"""What a container engine would also provide: the resolver, and this machine's trust and package index."""
+"""Files of the build machine: its resolver, its certificate authorities and its package index."""
 
 
 def make_base() -> Path:
@@ -97,7 +97,7 @@ class BareRoot:
     def run(
         self, *command: str, check: bool = False, timeout: float = 100, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in this root directory, with the user, the folder and the variables of the steps so far."""
+        """Run a command with the user, the folder and the variables of the steps so far."""
         return subprocess.run(
             [
                 "/usr/sbin/chroot",

@@ -1,4 +1,4 @@
-"""The Dockerfile's steps, carried out by chroot in a bare Debian, and the image that they make."""
+"""The image that the Dockerfile's steps make by chroot in a bare Debian."""
 
 import json
 import os

@@ -22,10 +22,11 @@ LINE_FOLDERS = (
     ROOT / "checks",
     ROOT / "tests/bot/messages",
     ROOT / ".ci",
+    ROOT / ".github",
 )
 """Folders in which people read every file: chart, manifest, the sandbox's page, goldens."""
 
-_LINE_SUFFIXES = (".yaml", ".toml", ".json", ".tpl", ".txt", ".html", ".js", ".svg", "")
+_LINE_SUFFIXES = (".yaml", ".yml", ".toml", ".json", ".tpl", ".txt", ".html", ".js", ".svg", "")
 
 
 def texts_below(folder: Path) -> Iterator[Text]:

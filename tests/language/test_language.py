@@ -12,7 +12,7 @@ from tests.language.texts import Kind, Text, yaml_texts
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
-    *("bot", "workers", "checks", "docs", "tests", "examples", "helm", ".ci"),
+    *("bot", "workers", "checks", "release", "docs", "tests", "examples", "helm", ".ci", ".github"),
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "Dockerfile", "pyproject.toml"),
 )
 EXEMPT = (
@@ -47,7 +47,7 @@ def test_texts_use_the_words_of_the_glossary(folder: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("folder", ["bot", "workers", "checks", "tests"])
+@pytest.mark.parametrize("folder", ["bot", "workers", "checks", "release", "tests"])
 def test_docstrings_begin_with_one_short_sentence(folder: str) -> None:
     found = [
         f"{text.file.relative_to(ROOT)}:{text.line}: {flaw}"

@@ -1,4 +1,4 @@
-"""The files of a release: the same bytes twice, one version, and everything in them that they promise."""
+"""The files of a release: their contents, one version, and the same bytes twice."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ SOURCE = f"egress_diag-{__version__}.tar.gz"
 
 
 def commit_of(folder: Path) -> Commit:
-    """The files of this repository as the only commit of a new one, so that changes that are not committed count."""
+    """The present files of this repository as the only commit of a new one."""
     shutil.copytree(
         ROOT,
         folder,
@@ -88,7 +88,7 @@ def test_a_release_has_exactly_these_files_and_their_checksums(made: Path) -> No
 def test_the_same_commit_gives_the_same_bytes_later_in_another_folder_for_another_user(
     commit: Commit, made: Path, tmp_path: Path
 ) -> None:
-    """A second clone whose files are newer, with another mask of permissions and files that are not committed."""
+    """The second clone has newer files, another mask of permissions, and a file that is not committed."""
     other = clone(commit, tmp_path / "a clone with another name")
     (other / "checks/not_committed.py").write_text("raise SystemExit\n")
     time.sleep(2)  # the resolution of times in a zip file

@@ -1,4 +1,4 @@
-"""`make lock` pins the base image by the digest that a registry names; the registry here is a server on loopback."""
+"""`make lock` pins the base image by a digest that a server on loopback names."""
 
 import json
 from collections.abc import Iterator

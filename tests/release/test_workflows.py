@@ -1,4 +1,4 @@
-"""The workflows: valid by the workflow linter, pinned, without more permissions than they need, and true to the repository."""
+"""The workflows are valid, pinned and consistent, and have only the permissions that they need."""
 
 import re
 import subprocess
