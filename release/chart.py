@@ -16,7 +16,8 @@ _REPOSITORY = re.compile(r"(?<=^image:\n)((?:  .*\n)*?)  repository: .*$", re.MU
 def package_chart(helm: str, chart: Path, into: Path, moment: int) -> Path:
     """Write the packaged chart into a folder.
 
-    Raises subprocess.CalledProcessError with the output of helm. helm writes the time of the packaging into the archive, so its files are packed again.
+    Raises subprocess.CalledProcessError with the output of helm. helm writes the time of the packaging into the archive, so
+    its files are packed again.
     """
     with tempfile.TemporaryDirectory() as folder:
         # The user's plugins, repositories and settings of helm have no influence.

@@ -21,7 +21,7 @@ KEPT = Path.home() / ".cache/egress-diag" / f"debian-{RELEASE}"
 
 _NAMES = {"python": "python3.11", "python3": "python3.11", "python3.11": "python3.11"}
 _FROM_THIS_MACHINE = ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt", "etc/pip.conf")
-"""Files of the build machine: its resolver, its certificate authorities and its package index."""
+"""Files of the build machine: resolver, certificate authorities and package index."""
 
 
 def make_base() -> Path:

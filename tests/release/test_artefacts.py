@@ -88,7 +88,7 @@ def test_a_release_has_exactly_these_files_and_their_checksums(made: Path) -> No
 def test_the_same_commit_gives_the_same_bytes_later_in_another_folder_for_another_user(
     commit: Commit, made: Path, tmp_path: Path
 ) -> None:
-    """The second clone has newer files, another mask of permissions, and a file that is not committed."""
+    """The second clone has newer files, another umask, and a file that is not committed."""
     other = clone(commit, tmp_path / "a clone with another name")
     (other / "checks/not_committed.py").write_text("raise SystemExit\n")
     time.sleep(2)  # the resolution of times in a zip file

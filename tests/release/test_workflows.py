@@ -1,4 +1,4 @@
-"""The workflows are valid, pinned and consistent, and have only the permissions that they need."""
+"""The workflows are valid, pinned and consistent, with only the permissions that they need."""
 
 import re
 import subprocess
