@@ -62,8 +62,12 @@ def _quoted(word: str) -> str:
 
 
 def kubectl(*words: str, namespace: str = "") -> str:
-    """A kubectl command, with the namespace as its last option."""
-    return quoted("kubectl", *words, *(("-n", namespace) if namespace else ()))
+    """A kubectl command, with the namespace as its last option.
+
+    Words after `--` are those of the program in the pod.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    return quoted("kubectl", *words[:end], *(("-n", namespace) if namespace else ()), *words[end:])
 
 
 def istiod_log(revision: str, expression: str) -> str:

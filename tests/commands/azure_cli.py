@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from tests.clusters.bundles import Cluster
@@ -32,10 +33,14 @@ _DOCUMENTATION = {"192.0.2.": "20.81.2.", "198.51.100.": "20.81.100.", "203.0.11
 def refusals(calls: Sequence[tuple[Sequence[str], object]], place: Path, folder: Path) -> list[str]:
     """The reason why azure-cli refuses each call, "" for an accepted one.
 
-    A call is its words without `az`, and the body that it reads, or None.
+    A call is its words without `az`, and the body that it reads, or None. Files that it reads are created in `folder`.
     """
     (folder / "azureProfile.json").write_text(json.dumps({"subscriptions": [_SUBSCRIPTION]}))
     (folder / "config").write_text(_SETTINGS)
+    for words, _ in calls:
+        for option, file in pairwise(words):
+            if option == "--file":
+                (folder / file).write_text("a file of the reader")
     environment = {
         "PATH": os.defpath,
         "HOME": str(folder),
@@ -47,6 +52,7 @@ def refusals(calls: Sequence[tuple[Sequence[str], object]], place: Path, folder:
         [str(place / "bin" / "python"), "-W", "ignore", str(_TABLES)],
         input=json.dumps([([_global(word) for word in words], body) for words, body in calls]),
         env=environment,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=600,

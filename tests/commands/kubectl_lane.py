@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tests.pasting.shells import COPIED, Call
 
 WITHOUT = ("PodSecurity", "ResourceQuota", "LimitRanger", "Priority", "DefaultTolerationSeconds")
 """Admission plugins that would refuse or change recorded objects."""
+_WRITES_FILE = re.compile(r"^[^\n]* > [\w.-]+$")
 _WORD = re.compile(r"[A-Za-z0-9.-]+")
 
 
@@ -39,7 +41,9 @@ def try_all(suite: Iterable[Situation], calls: Mapping[str, Sequence[Call]], kub
     """
     seen: set[tuple[str, bytes]] = set()
     with ThreadPoolExecutor(3) as pool:
-        for situation in suite:
+        for number, situation in enumerate(suite, 1):
+            if number % 50 == 0:
+                print(f"{number} clusters", file=sys.stderr, flush=True)
             fresh = []
             for each in situation.printed:
                 key = each.text, _named_objects(situation.cluster, each.text)
@@ -102,8 +106,8 @@ def _is_complete(call: Call) -> bool:
 
 
 def _carry_out(text: str, calls: Sequence[Call], kubectl: RealKubectl) -> None:
-    """Execute the calls, or the text itself if one of them reads the output of another."""
-    if not all(_is_complete(each) for each in calls if each.words[0] == "kubectl"):
+    """Execute the calls, or the text itself if one needs a pipe or writes a file."""
+    if _WRITES_FILE.search(text) or not all(_is_complete(each) for each in calls if each.words[0] == "kubectl"):
         kubectl.paste(text)
         return
     for call in calls:

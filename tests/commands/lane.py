@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -26,12 +27,16 @@ from tests.pasting.shells import Call
 Calls = Mapping[str, Sequence[Call]]
 DOCUMENT = "page "
 """The beginning of the names of situations that are pages."""
+_MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one, namespace: default}\n"
+"""A manifest of the reader, in the folder that commands name by a variable."""
 
 
 def run(assets: Path, definitions: Path, azure_cli: Path, folder: Path, only: str = "") -> Outcome:
     """The outcome of all commands of the situations and pages whose name contains a word."""
     suite = [*situations(only), *(each for each in documented() if only in each.name)]
     (folder / "bin").mkdir()
+    (folder / "manifests").mkdir()
+    (folder / "manifests" / "one.yaml").write_text(_MANIFEST)
     texts = (text for each in suite for one in each.printed for text in (one.text, one.own, *one.steps) if text)
     calls = calls_of(texts, folder / "bin")
     not_run = [Refusal("", text, "bash makes no call of it") for text, made in calls.items() if not made]
@@ -39,10 +44,18 @@ def run(assets: Path, definitions: Path, azure_cli: Path, folder: Path, only: st
     own, also = _own(suite, calls)
     with ApiServer(assets, folder, without=WITHOUT) as server:
         loaded = LoadedServer(server, definitions)
-        kubectl = RealKubectl(assets / "kubectl", loaded, folder, CONTEXT)
+        kubectl = RealKubectl(assets / "kubectl", loaded, folder, [CONTEXT, *_further_contexts(calls)])
         tried = [_judged(each) for each in try_all(suite, calls, kubectl)]
         unloaded = [f"{name}: {why}" for name, why in sorted(loaded.refused.items())]
     return Outcome(tried, azure, own, [*not_run, *refused, *also], unloaded)
+
+
+def _further_contexts(calls: Calls) -> list[str]:
+    """The contexts of clusters that the printed steps create and sign in to."""
+    words = (call.words for made in calls.values() for call in made)
+    added = (each for each in words if each[:3] == ("az", "aks", "get-credentials"))
+    named = {value for each in added for option, value in pairwise(each) if option == "--context"}
+    return sorted(named - {CONTEXT})
 
 
 def documented() -> Iterator[Situation]:
@@ -63,7 +76,7 @@ def _judged(tried: Tried) -> Tried:
     return tried
 
 
-_OF_READER = re.compile(r"NotFound|namespaces \S+ not found|no objects passed")
+_OF_READER = re.compile(r"NotFound|namespaces \S+ not found|no objects passed|not a valid directory")
 _PLACEHOLDER = re.compile(r'(?<!\w)"[A-Z][A-Z_]+" not found')
 """The name that a title asks its reader to replace."""
 _INCOMPLETE = re.compile(r"required|must specify|expected one argument")

@@ -109,6 +109,10 @@ class LoadedServer:
     def _add(self, who: Identity, manifest: Manifest) -> None:
         created = {key: value for key, value in manifest.items() if key != _DELETING}
         status, found = self._ask("POST", self._collection(who), created)
+        until = time.monotonic() + 10
+        while status == 403 and "being terminated" in str(found.get("message")) and time.monotonic() < until:
+            time.sleep(0.1)  # admission reads its own copy of a namespace that was deleted and created again
+            status, found = self._ask("POST", self._collection(who), created)
         if status == 409 and who[1] == "Namespace":
             _, held = self._ask("GET", self._path(who))
             labels = {**manifest["metadata"].get("labels", {}), "kubernetes.io/metadata.name": who[3]}

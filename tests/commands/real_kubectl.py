@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+import yaml
+
 from tests.commands.loaded import LoadedServer
 from tests.pasting.shells import Call
 
@@ -52,17 +54,22 @@ class Result:
 
 
 class RealKubectl:
-    """kubectl against the loaded server. `dirty`: its objects must be restored."""
+    """kubectl against the loaded server. `dirty`: its objects must be restored.
 
-    def __init__(self, program: Path, loaded: LoadedServer, folder: Path, context: str) -> None:
+    `contexts` are the names of contexts in its kubeconfig: the present one first, and those of further clusters, for which
+    the same server answers.
+    """
+
+    def __init__(self, program: Path, loaded: LoadedServer, folder: Path, contexts: Sequence[str]) -> None:
         self.program = program
         self.loaded = loaded
         self.folder = folder
         self.dirty = False
         self._config = folder / "kubeconfig"
-        text = loaded.server.kubeconfig().read_text(encoding="utf-8")
-        named = text.replace("current-context: real", f"current-context: {context}")
-        self._config.write_text(re.sub(r"(contexts:\n(?:.*\n)*?\s+name: )real", rf"\g<1>{context}", named))
+        config = yaml.safe_load(loaded.server.kubeconfig().read_text(encoding="utf-8"))
+        config["current-context"] = contexts[0]
+        config["contexts"] = [{"name": each, "context": config["contexts"][0]["context"]} for each in contexts]
+        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def run(self, call: Call, *, dry: bool = True) -> Result:
         """The result of a call. Without `dry`, it changes the server's objects."""

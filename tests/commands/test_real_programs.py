@@ -30,7 +30,7 @@ RESTART = "kubectl rollout restart deployment egw-asm-1-30 -n team-egress"
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKubectl]:
     folder = tmp_path_factory.mktemp("server")
     with ApiServer(Path(str(ASSETS)), folder, without=WITHOUT) as server:
-        yield RealKubectl(KUBECTL, LoadedServer(server, DEFINITIONS), folder, CONTEXT)
+        yield RealKubectl(KUBECTL, LoadedServer(server, DEFINITIONS), folder, [CONTEXT])
 
 
 def answers(kubectl: RealKubectl, folder: Path, *printed: Printed, patch: object = None) -> list[Answer]:
@@ -104,6 +104,7 @@ class TestKubectl:
         ("aks show --resource-group $RG --name b --subscription c extra", "unrecognized arguments"),
         ("network nsg rule create -g a --nsg-name b --name c --priority 299 --direction Out", "not a valid value"),
         ("network nsg rule create -g a --nsg-name b --name c --priority many", "priority"),
+        ("keyvault secret set --vault-name a --name b --file ca.crt", ""),
     ],
 )
 def test_azure_cli_parses_without_a_call(words: str, message: str, tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ class ApiServer:
             f"--service-account-key-file={self.folder}/sa.pub",
             "--service-cluster-ip-range=10.0.0.0/16",
             "--authorization-mode=RBAC",
+            "--allow-privileged=true",
             f"--token-auth-file={self.folder}/tokens.csv",
             "--endpoint-reconciler-type=none",
             f"--disable-admission-plugins={','.join(self.without)}",

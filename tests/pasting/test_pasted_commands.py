@@ -95,6 +95,8 @@ def _kubectl_problems(words: list[str], read: str) -> Iterator[str]:
     if words[:1] != ["--context"]:
         yield f"{shown}: no context"
         return
+    if "--" in words and {"-n", "--namespace"} & set(words[words.index("--") :]):
+        yield f"{shown}: the program in the pod gets kubectl's namespace"
     if "apply" in words[2:3] and words[words.index("-f") + 1] == "-":
         documents = list(yaml.safe_load_all(read))
         if not documents or not all({"apiVersion", "kind", "metadata"} <= set(each) for each in documents):
