@@ -48,6 +48,7 @@ check: $(READY) ## formatting, linting, types, import contracts, generated pages
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m checks.docs.catalogue_page | diff -u docs/catalogue.md - || { echo "docs/catalogue.md does not match the checks. Update it with: make docs" >&2; exit 1; }
 	$(BIN)/python -m checks.docs.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md does not match the checks. Update it with: make docs" >&2; exit 1; }
+	$(BIN)/python -m tests.helm.values_page | diff -u helm/egress-diag/README.md - || { echo "helm/egress-diag/README.md does not match the values. Update it with: make docs" >&2; exit 1; }
 	$(BIN)/pytest -n $(PROCESSORS) $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
 
 .PHONY: test
@@ -175,6 +176,8 @@ docs: $(READY) ## regenerate the pages and chart files that are written from the
 	$(BIN)/python -m checks.docs.permission_tables table > rights.new
 	sed -i.old -e '/^<!-- rights/,/^<!-- end of rights/{/^<!--/!d;}' -e '/^<!-- rights/r rights.new' docs/permissions.md && rm docs/permissions.md.old rights.new
 	mv docs/causes.md.new docs/causes.md
+	$(BIN)/python -m tests.helm.defaults > values.new && mv values.new helm/egress-diag/files/defaults.yaml
+	$(BIN)/python -m tests.helm.values_page > values.new && mv values.new helm/egress-diag/README.md
 	$(BIN)/python -m tests.docs.decision_tables
 	$(BIN)/python -m tests.docs.import_drawing
 

@@ -10,6 +10,7 @@ from checks.doctor.azure import clock_agreement, lost_checks
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from checks.doctor.requirements import CLOCK, LOGIN, REACHABLE, RIGHT
 from checks.engine.permissions import Right, kubernetes_rights
+from checks.facts.namespaces import Secret
 from checks.sources.live import LiveSource
 from checks.sources.questions import ApiServerQuestions, server_of
 from checks.sources.replies import Failure
@@ -69,6 +70,13 @@ def _right(entry: ClusterConfig, questions: ApiServerQuestions, right: Right, ve
         allowed = questions.allowed(right.group, right.resource, verb, deadline)
     except Failure as failure:
         return RIGHT.not_checked(f"{failure.status} {failure.message}", subject)
-    return (
-        RIGHT.passed("allowed", subject) if allowed else RIGHT.failed(f"forbidden; {lost_checks(right.lost)}", subject)
-    )
+    if allowed:
+        return RIGHT.passed("allowed", subject)
+    lost = lost_checks(right.lost)
+    if (right.group, right.resource) == (Secret.origin.group, Secret.origin.plural):
+        return RIGHT.warned(
+            f"not granted in every namespace: for gateways with a credentialName, {lost}",
+            subject,
+            "Name the namespaces of these gateways in rbac.secretNamespaces of the chart (docs/permissions.md#secrets).",
+        )
+    return RIGHT.failed(f"forbidden; {lost}", subject)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow  # make check runs only fast tests
 
 BASH = shutil.which("bash") or "/bin/bash"
 PAGES = ("docs/operate.md", "docs/security.md", "docs/slack-app.md", "docs/troubleshooting.md")
-ALL = tuple(block for page in PAGES for block in blocks(page))
+ALL = tuple(block for page in (*PAGES, "docs/upgrade.md") for block in blocks(page))
 RUN = tuple(block for block in ALL if not block.needs)
 PROGRAMS = ("curl", "jq", "redis-cli")
 """Programs in the commands of the pages that a machine may not have."""

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import yaml
+
+from tests.helm.chart import CHART
+
 HERE: dict[str, Any] = {"name": "here", "kubeconfig": "in-cluster", "azure": "none"}
 THROUGH_AZURE: dict[str, Any] = {
     "name": "prod-weu",
@@ -10,6 +14,58 @@ THROUGH_AZURE: dict[str, Any] = {
     "aliases": ["weu"],
 }
 RULE: dict[str, Any] = {"allow": ["diagnose", "handoff"], "users": ["*"], "clusters": ["*"]}
+
+RESTRICTED: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+"""The container security context that the level `restricted` of pod security permits."""
+
+EVERY_SETTING: dict[str, Any] = {
+    "podLabels": {"team": "platform", "sidecar.istio.io/inject": "true"},
+    "podAnnotations": {"example.com/team": "platform", "example.com/backup": "no"},
+    "nodeSelector": {"agentpool": "tools"},
+    "tolerations": [{"key": "tools", "operator": "Exists", "effect": "NoSchedule"}],
+    "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    ],
+    "priorityClassName": "platform",
+    "runtimeClassName": "gvisor",
+    "imagePullSecrets": [{"name": "mirror"}],
+    "dnsPolicy": "None",
+    "dnsConfig": {
+        "nameservers": ["10.0.0.10"],
+        "searches": ["egress-diag.svc.cluster.local"],
+        "options": [{"name": "ndots", "value": "2"}],
+    },
+    "hostAliases": [{"ip": "10.1.2.3", "hostnames": ["registry.corp.example"]}],
+    "podSecurityContext": {"runAsUser": 20000, "supplementalGroups": [3000]},
+    "containerSecurityContext": {"runAsGroup": 20000},
+    "livenessProbe": {"periodSeconds": 60},
+    "readinessProbe": {"failureThreshold": 5},
+    "startupProbe": {"failureThreshold": 90},
+    "extraEnv": [
+        {"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"},
+        {"name": "EGRESS_DIAG_RUN_TIMEOUT", "value": "120"},
+    ],
+    "envFrom": [{"configMapRef": {"name": "proxy", "optional": True}}],
+    "extraVolumes": [
+        {
+            "name": "vault",
+            "csi": {
+                "driver": "secrets-store.csi.k8s.io",
+                "readOnly": True,
+                "volumeAttributes": {"secretProviderClass": "egress-diag"},
+            },
+        }
+    ],
+    "extraVolumeMounts": [{"name": "vault", "mountPath": "/mnt/vault", "readOnly": True}],
+    "initContainers": [{"name": "wait", "image": "registry.example/busybox", "securityContext": RESTRICTED}],
+    "extraContainers": [{"name": "agent", "image": "registry.example/agent", "securityContext": RESTRICTED}],
+}
+"""Each key of `pod`."""
 
 MATRIX: dict[str, dict[str, Any]] = {
     "only required values": {},
@@ -91,6 +147,10 @@ MATRIX: dict[str, dict[str, Any]] = {
         "worker": {"autoscaling": {"mode": "queue", "targetQueue": 8}},
         "keyPrefix": "blue:",
     },
+    "scaled by the queue of an external Redis with a private certificate authority": {
+        "redis": {"enabled": False, "external": {"host": "10.0.0.9", "caSecret": "redis-ca"}},
+        "worker": {"autoscaling": {"mode": "queue"}},
+    },
     "tokens in the values": {"slack": {"existingSecret": "", "botToken": "xoxb-made-up", "appToken": "xapp-made-up"}},
     "a signing secret in the values": {
         "slack": {"mode": "http", "existingSecret": "", "botToken": "xoxb-made-up", "signingSecret": "made up"}
@@ -146,7 +206,11 @@ MATRIX: dict[str, dict[str, Any]] = {
             "restart": {"namespaces": ["payments", "aks-istio-egress"]},
         },
     },
-    "without permission to list Secrets": {"config": {"clusters": [HERE]}, "rbac": {"listSecrets": False}},
+    "with permission to list Secrets everywhere": {"config": {"clusters": [HERE]}, "rbac": {"listSecrets": True}},
+    "with permission to list Secrets in two namespaces": {
+        "config": {"clusters": [HERE]},
+        "rbac": {"secretNamespaces": ["payments", "aks-istio-egress", "payments"]},
+    },
     "with the counters of the proxies": {
         "config": {"clusters": [{**HERE, "metrics": "pods"}]},
         "rbac": {"readProxyCounters": True},
@@ -164,9 +228,16 @@ MATRIX: dict[str, dict[str, Any]] = {
             "pullSecrets": [{"name": "registry"}],
         },
         "monitoring": {
-            "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+            "serviceMonitor": {
+                "enabled": True,
+                "scrapeTimeout": "10s",
+                "labels": {"release": "prometheus"},
+                "annotations": {"example.com/owner": "platform-team"},
+                "relabelings": [{"action": "replace", "targetLabel": "cluster", "replacement": "tools"}],
+                "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}],
+            },
             "rules": {"enabled": True, "labels": {"release": "prometheus"}},
-            "dashboard": {"enabled": True},
+            "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Platform"}},
         },
         "networkPolicy": {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
@@ -181,5 +252,81 @@ MATRIX: dict[str, dict[str, Any]] = {
         },
         "redis": {"persistence": {"storageClass": "managed-csi-premium", "size": "8Gi"}},
     },
+    "every setting of pods": {
+        "commonLabels": {"cost-center": "4711", "app.kubernetes.io/part-of": "platform"},
+        "commonAnnotations": {"example.com/owner": "platform-team"},
+        "logLevel": "DEBUG",
+        "logFormat": "text",
+        "pod": EVERY_SETTING,
+        "bot": {"podLabels": {"azure.workload.identity/use": "true"}, "runtimeClassName": "runc"},
+        "courier": {"tolerations": [{"key": "spot", "operator": "Exists"}]},
+        "worker": {
+            "podAnnotations": {"example.com/team": "network"},
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 2,
+                    "topologyKey": "topology.kubernetes.io/zone",
+                    "whenUnsatisfiable": "DoNotSchedule",
+                    "labelSelector": {"matchLabels": {"example.com/team": "network"}},
+                }
+            ],
+            "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://other-proxy.example:3128"}],
+            "extraVolumes": [{"name": "scratch", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+            "livenessProbe": {"exec": {"command": ["true"]}, "timeoutSeconds": 30},
+        },
+        "beat": {"podSecurityContext": {"fsGroup": 20000}, "priorityClassName": "low"},
+        "redis": {"podLabels": {"backup": "daily"}, "startupProbe": {"failureThreshold": 600}},
+    },
+    "a corporate certificate authority in a ConfigMap": {"caBundle": {"configMap": "corporate-ca", "key": "root.pem"}},
+    "a corporate certificate authority in a Secret": {
+        "caBundle": {"secret": "corporate-ca"},
+        "redis": {"enabled": False, "external": {"host": "cache.example.com", "existingSecret": "cache"}},
+    },
+    "an internal load balancer": {
+        "slack": {"mode": "http"},
+        "bot": {
+            "service": {
+                "type": "LoadBalancer",
+                "port": 443,
+                "annotations": {"service.beta.kubernetes.io/azure-load-balancer-internal": "true"},
+                "labels": {"exposed": "yes"},
+                "loadBalancerClass": "example.com/load-balancer",
+                "loadBalancerSourceRanges": ["10.0.0.0/8", "fd00::/8"],
+                "externalTrafficPolicy": "Local",
+            }
+        },
+    },
+    "a port of the nodes": {"slack": {"mode": "http"}, "bot": {"service": {"type": "NodePort", "nodePort": 30080}}},
+    "HTTP with an HTTPRoute": {
+        "slack": {"mode": "http"},
+        "bot": {
+            "httpRoute": {
+                "enabled": True,
+                "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}],
+                "hostnames": ["egress-diag.example.com"],
+                "annotations": {"example.com/dns": "egress-diag"},
+                "labels": {"exposed": "yes"},
+            }
+        },
+    },
+    "an existing volume claim": {"redis": {"persistence": {"existingClaim": "egress-diag-data"}}},
+    "further objects": {
+        "extraObjects": [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "{{ .Release.Name }}-further"},
+                "data": {"host": '{{ include "egress-diag.fullname" . }}-bot'},
+            },
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}-text\nstringData: {a: b}\n",
+        ]
+    },
     "long names": {"fullnameOverride": "egress-diagnosis-of-the-platform-team-in-west-europe"},
 }
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text()) for path in sorted((CHART / "examples").glob("*.yaml"))
+}
+"""The values of helm/egress-diag/examples."""
+MATRIX |= {f"example {name}": values for name, values in EXAMPLES.items()}

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ from checks.engine.permissions import cluster_role
 from checks.facts.fact import Listed
 from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered
 from tests.helm.manifests import kubeconform, model
-from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE
+from tests.helm.matrix import HERE, MATRIX, RESTRICTED, THROUGH_AZURE
+from tests.helm.values_schema import COMPONENTS, POD_KEYS, SCHEMA, described
 
 pytestmark = pytest.mark.slow  # make check runs only fast tests
 
 matrix = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +68,7 @@ def test_names_are_unique_per_kind(values: Json) -> None:
 
 
 def test_the_read_only_roles_are_exactly_what_the_checks_declare() -> None:
-    roles = of_kind(rendered({"config": {"clusters": [HERE]}}), "ClusterRole")
+    roles = of_kind(rendered(MATRIX["with permission to list Secrets everywhere"]), "ClusterRole")
     granted = [rule for role in roles for rule in role["rules"]]
     assert rights(granted) == rights(cluster_role(catalogue())["rules"])
     assert {verb for rule in granted for verb in rule["verbs"]} <= {"get", "list"}
@@ -85,13 +84,29 @@ def test_the_generated_rules_are_up_to_date(part: str) -> None:
     assert written == PARTS[part](catalogue()) + "\n", "run make docs"
 
 
-def test_no_role_lists_secrets_when_it_is_turned_off() -> None:
-    found = [
-        rule
-        for role in of_kind(rendered(MATRIX["without permission to list Secrets"]), "ClusterRole")
-        for rule in role["rules"]
-    ]
-    assert "secrets" not in {name for rule in found for name in rule["resources"]}
+def secret_roles(values: Json) -> list[Json]:
+    """The roles that permit something with Secrets."""
+    objects = rendered(values)
+    roles = [*of_kind(objects, "ClusterRole"), *of_kind(objects, "Role")]
+    return [role for role in roles if any("secrets" in rule["resources"] for rule in role["rules"])]
+
+
+@matrix
+def test_no_role_lists_secrets_unless_the_values_say_so(values: Json) -> None:
+    """Before, the default permitted it in every namespace."""
+    permitted = values.get("rbac", {})
+    expected = {("ClusterRole", None)} if permitted.get("listSecrets") else set()
+    expected |= {("Role", namespace) for namespace in permitted.get("secretNamespaces", ())}
+    found = secret_roles(values)
+    assert {(role["kind"], role["metadata"].get("namespace")) for role in found} == expected
+    assert all(role["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}] for role in found)
+
+
+def test_secrets_of_the_named_namespaces_are_listed_by_the_readers_only() -> None:
+    values = MATRIX["with permission to list Secrets in two namespaces"]
+    bindings = of_kind(rendered(values), "RoleBinding")
+    assert [each["metadata"]["namespace"] for each in bindings] == ["payments", "aks-istio-egress"]
+    assert {s["name"] for each in bindings for s in each["subjects"]} == {"egress-diag-worker"}
 
 
 def test_installations_whose_names_join_to_the_same_words_have_roles_of_their_own() -> None:
@@ -242,7 +257,8 @@ def test_only_workers_have_cluster_credentials_and_only_the_bot_has_slack_tokens
             assert spec["serviceAccountName"] not in others
         else:
             assert not cluster
-            assert identity is None
+            by_values = values.get(component, {}).get("podLabels", {}).get("azure.workload.identity/use")
+            assert identity == by_values
 
 
 def test_only_the_listener_has_the_token_of_alerts_and_only_alertmanager_reaches_its_port() -> None:
@@ -288,7 +304,7 @@ def test_tokens_are_only_in_secrets_and_reach_pods_only_by_reference() -> None:
 @matrix
 def test_the_redis_password_is_only_in_its_secret(values: Json) -> None:
     objects = rendered(values)
-    made = [o for o in of_kind(objects, "Secret") if "redis-password" in o["data"]]
+    made = [o for o in of_kind(objects, "Secret") if "redis-password" in o.get("data", {})]
     for secret in made:
         others = json.dumps([o for o in objects if o["kind"] != "Secret"])
         assert secret["data"]["redis-password"] not in others
@@ -310,13 +326,12 @@ def test_every_pod_satisfies_the_restricted_profile_with_a_read_only_root(values
         assert spec["securityContext"]["runAsNonRoot"] is True, component
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        assert all({"configMap", "secret", "emptyDir"} & set(volume) for volume in spec["volumes"])
-        for container in spec["containers"]:
-            assert container["securityContext"] == {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            }
+        permitted = {"configMap", "secret", "emptyDir", "csi", "persistentVolumeClaim"}
+        assert all(permitted & set(volume) for volume in spec["volumes"])
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]:
+            assert RESTRICTED.items() <= container["securityContext"].items()
+            if container["name"] in ("wait", "agent"):
+                continue  # containers of the values
             assert {"requests", "limits"} <= set(container["resources"])
             assert "memory" in container["resources"]["limits"]
             assert "cpu" not in container["resources"]["limits"]
@@ -413,7 +428,8 @@ def test_the_schema_has_the_keys_of_the_configuration_file() -> None:
 
 def test_the_schema_is_strict_and_describes_every_value() -> None:
     def walk(path: str, place: Json) -> None:
-        assert place.get("description") or path == "", path
+        place = described(place)
+        assert place.get("description") or path == "" or ".dnsConfig." in path, path
         if place.get("type") == "object" and "properties" in place:
             assert place["additionalProperties"] is False, path
             for key, value in place["properties"].items():
@@ -429,18 +445,28 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
             if not isinstance(values, dict) or key not in values:
                 found.add(f"{path}{key}")
             else:
-                found |= keys(f"{path}{key}.", place, values[key])
+                found |= keys(f"{path}{key}.", described(place), values[key])
         return found
 
     missing = keys("", SCHEMA, yaml.safe_load((CHART / "values.yaml").read_text()))
-    # Values of a parent chart, and values with a default in egress-diag.
-    assert {key for key in missing if not key.endswith("limits.cpu")} == {
+    shared = {f"{component}.{key}" for component in COMPONENTS for key in POD_KEYS}
+    assert shared <= missing, "a component repeats a default of `pod`"
+    # Values of a parent chart, and values with a default in egress-diag or in Kubernetes.
+    assert {key for key in missing - shared if not key.endswith("limits.cpu")} == {
         "global",
         "config.sweep_every",
         "config.retention.runs",
         "config.retention.evidence",
         "config.probe",
+        "pod.dnsConfig.nameservers",
+        "pod.dnsConfig.searches",
+        "pod.dnsConfig.options",
     }
+
+
+def test_every_component_has_every_key_of_pod() -> None:
+    for component in COMPONENTS:
+        assert set(SCHEMA["properties"][component]["properties"]) >= POD_KEYS, component
 
 
 USER: Json = {"kind": "User", "name": "99999999-8888-7777-6666-555555555555"}
@@ -501,41 +527,3 @@ REFUSED: dict[str, tuple[Json, str]] = {
 @pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_invalid_values_are_refused_and_the_message_names_the_key(values: Json, message: str) -> None:
     assert message in refusal(merged(LEAST, values))
-
-
-# the next step
-
-
-@pytest.fixture(scope="session")
-def notes_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart with its notes in an object, because helm renders notes only with a cluster."""
-    chart = tmp_path_factory.mktemp("notes") / "egress-diag"
-    shutil.copytree(CHART, chart)
-    notes = (chart / "templates/NOTES.txt").read_text()
-    (chart / "templates/notes.yaml").write_text(
-        f'{{{{- define "notes" }}}}{notes}{{{{ end }}}}\nkind: Notes\ntext: {{{{ include "notes" . | quote }}}}\n'
-    )
-    return chart
-
-
-def test_the_notes_show_the_next_step(notes_chart: Path) -> None:
-    def notes(values: Json) -> str:
-        return str(of_kind(rendered(values, chart=notes_chart, namespace="tools"), "Notes")[0]["text"])
-
-    assert "helm test egress-diag -n tools" in notes({})
-    assert "No cluster is configured" in notes({})
-    assert "No user has any permission" in notes({"config": {"clusters": [HERE]}})
-    ready = {"config": {"clusters": [HERE], "access": [RULE]}}
-    assert "/egress-diag list" in notes(ready)
-    assert "EG511 and the checks of routes list Secrets" in notes(ready)
-    assert "User 99999999-8888" in notes(MATRIX["only roles and bindings"])
-    assert "https://egress-diag.example.com/slack/events" in notes(MATRIX["HTTP with an Ingress"])
-    assert "active steps" not in notes(ready)
-    steps = notes(MATRIX["with probe and restart"])
-    assert "may create pods in: aks-istio-egress, payments" in steps
-    assert "deployment/egress-diag-actions -- egress-diag doctor --only clusters,actions" in steps
-    assert "kubectl label --dry-run=server --overwrite namespace aks-istio-egress payments" in steps
-    assert "no Azure credentials" not in notes(MATRIX["active steps with credentials from Azure"])
-    assert "no Azure credentials" in notes(
-        merged(MATRIX["active steps with credentials from Azure"], {"actions": {"azureClientId": ""}})
-    )

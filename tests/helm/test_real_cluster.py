@@ -36,7 +36,11 @@ VALUES: Json = merged(
     {
         "config": {"clusters": [HERE], "access": [RULE], "probe": {"namespaces": ["payments"]}},
         "actions": {"enabled": True},
-        "rbac": {"probe": {"namespaces": ["payments"]}, "restart": {"namespaces": ["payments"]}},
+        "rbac": {
+            "probe": {"namespaces": ["payments"]},
+            "restart": {"namespaces": ["payments"]},
+            "listSecrets": True,
+        },
     },
 )
 

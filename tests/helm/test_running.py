@@ -47,7 +47,10 @@ def test_egress_diag_reads_every_environment_variable(values: Json) -> None:
     known = {
         str(field.validation_alias) for each in (WorkerSettings, BotSettings) for field in each.model_fields.values()
     }
-    further = {each["name"] for each in values.get("worker", {}).get("extraEnv", [])}
+    settings = [values.get("pod", {}), values.get("worker", {})]
+    further = {each["name"] for place in settings for each in place.get("extraEnv", [])}
+    if values.get("caBundle"):
+        further |= {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"}  # variables of OpenSSL and of the library requests
     for component, each in pods(rendered(values)):
         if component in (*COMPONENTS, "actions"):
             named_here = {variable["name"] for variable in each["spec"]["containers"][0]["env"]}

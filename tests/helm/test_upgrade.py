@@ -1,6 +1,8 @@
-"""An upgrade from the last released chart changes no immutable field."""
+"""Upgrades from the last released chart.
 
-import json
+With own values, `--reuse-values` and `--reset-then-reuse-values`.
+"""
+
 import shutil
 import tarfile
 from pathlib import Path
@@ -9,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helm.chart import CHART, RELEASED, Json, rendered
-from tests.helm.matrix import MATRIX
+from tests.helm.chart import CHART, LEAST, RELEASED, Json, merged, refusal, rendered
+from tests.helm.matrix import HERE, MATRIX
 
 IMMUTABLE = {
     "Deployment": ["spec.selector"],
@@ -37,37 +39,104 @@ def test_the_version_of_the_chart_is_newer_than_the_released_one() -> None:
     assert [int(n) for n in ours.split(".")] > [int(n) for n in version(newest()).split(".")]
 
 
-@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-def test_immutable_fields_have_not_changed(values: Json) -> None:
-    schema = released_schema()
-    before = {key(each): each for each in rendered(known(values, schema), chart=newest())}
-    after = {key(each): each for each in rendered(values)}
-    for each in before.keys() & after.keys():
-        for field in IMMUTABLE.get(each[0], []):
-            assert at(before[each], field) == at(after[each], field), f"{each}: {field}"
-    kept = {"StatefulSet", "Service", "ServiceAccount"}
-    deleted = {each for each in before.keys() - after.keys() if each[0] in kept}
-    assert not deleted, "an upgrade deletes these objects"
+matrix = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 
 
-def test_an_upgrade_that_reuses_the_values_of_the_released_chart_renders_the_same(tmp_path: Path) -> None:
-    """With `--reuse-values`, the new chart has the defaults of the old one."""
-    chart = tmp_path / "egress-diag"
+@pytest.fixture(scope="session")
+def reusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart with the released defaults, as helm renders it with `--reuse-values`."""
+    chart = tmp_path_factory.mktemp("reusing") / "egress-diag"
     shutil.copytree(CHART, chart)
-    with tarfile.open(newest()) as released:
-        file = released.extractfile("egress-diag/values.yaml")
-        assert file is not None
-        (chart / "values.yaml").write_bytes(file.read())
-    kinds = [{key(each) for each in rendered({}, chart=place)} for place in (chart, CHART)]
-    assert kinds[0] == kinds[1]
+    (chart / "values.yaml").write_text(yaml.safe_dump(released_defaults()))
+    return chart
+
+
+@matrix
+def test_no_upgrade_changes_an_immutable_field_or_deletes_what_keeps_data(values: Json, reusing: Path) -> None:
+    """With own values, with `--reset-then-reuse-values` and with `--reuse-values`."""
+    kept = known(values, released_schema())
+    if needs_a_subject(kept):
+        assert "no subject takes active steps in this cluster" in refusal(merged(LEAST, kept))
+        return
+    before = {key(each): each for each in rendered(kept, chart=newest())}
+    moved = "existingClaim" in values.get("redis", {}).get("persistence", {})
+    for after in ([] if moved else [rendered(values)]) + [rendered(kept), rendered(kept, chart=reusing)]:
+        found = {key(each): each for each in after}
+        for each in before.keys() & found.keys():
+            for field in IMMUTABLE.get(each[0], []):
+                assert at(before[each], field) == at(found[each], field), f"{each}: {field}"
+        deleted = {
+            each for each in before.keys() - found.keys() if each[0] in ("StatefulSet", "Service", "ServiceAccount")
+        }
+        assert not deleted, "an upgrade deletes these objects"
+
+
+@matrix
+def test_reused_values_render_what_new_ones_render(values: Json, reusing: Path) -> None:
+    """With `--reuse-values`, no new key has a default.
+
+    Before, this was a nil pointer for the action worker.
+    """
+    wanted = merged({"redis": {"existingSecret": "kept"}}, changed_defaults(), values)
+    assert rendered(wanted, chart=reusing) == rendered(wanted)
+
+
+def test_the_released_chart_lists_secrets_until_the_value_is_set(reusing: Path) -> None:
+    """Only `--reuse-values` keeps the permission (docs/upgrade.md#from-010-to-020)."""
+    kinds = [
+        {
+            each["metadata"]["name"].rpartition("-")[2]
+            for each in rendered(HERE_ONLY, chart=chart)
+            if each["kind"] == "ClusterRole"
+        }
+        for chart in (newest(), reusing, CHART)
+    ]
+    assert kinds == [{"read", "secrets"}, {"read", "secrets"}, {"read"}]
+
+
+def needs_a_subject(kept: Json) -> bool:
+    """Whether values of the released chart permit active steps.
+
+    The present chart binds them to subjects of their own.
+    """
+    rbac = kept.get("rbac", {})
+    return any(rbac.get(part, {}).get("namespaces") for part in ("probe", "restart"))
+
+
+HERE_ONLY: Json = {"config": {"clusters": [HERE]}}
+
+
+def released_defaults() -> Json:
+    """The defaults of the newest released chart."""
+    return _file("egress-diag/values.yaml")
+
+
+def changed_defaults() -> Json:
+    """The present default of each value that had another default."""
+    return _changed(released_defaults(), yaml.safe_load((CHART / "values.yaml").read_text()))
+
+
+def _changed(before: Json, after: Json) -> Json:
+    found: Json = {}
+    for name in before.keys() & after.keys():
+        if isinstance(before[name], dict) and isinstance(after[name], dict):
+            if below := _changed(before[name], after[name]):
+                found[name] = below
+        elif before[name] != after[name]:
+            found[name] = after[name]
+    return found
 
 
 def released_schema() -> Json:
     """The schema of the values of the newest released chart."""
+    return _file("egress-diag/values.schema.json")
+
+
+def _file(name: str) -> Json:
     with tarfile.open(newest()) as chart:
-        file = chart.extractfile("egress-diag/values.schema.json")
+        file = chart.extractfile(name)
         assert file is not None
-        found: Json = json.loads(file.read())
+        found: Json = yaml.safe_load(file.read())
         return found
 
 

@@ -60,7 +60,7 @@ def chart_values(namespaces: Sequence[str]) -> Json:
         {
             "config": {"clusters": [HERE], "access": [rule], "probe": places},
             "actions": {"enabled": True},
-            "rbac": {"probe": places, "restart": places},
+            "rbac": {"probe": places, "restart": places, "secretNamespaces": list(namespaces)},
         },
     )
 

@@ -80,12 +80,18 @@ def allowed(cluster: StepCluster, account: str, wanted: set[Right], namespace: s
 
 def test_every_account_has_exactly_its_permissions(cluster: StepCluster) -> None:
     everything = served(cluster)
-    reading = rights(cluster_role(catalogue())["rules"])
+    secrets = {("", "secrets", "list")}
+    reading = rights(cluster_role(catalogue())["rules"]) - secrets
     planning = rights(action_rules())
     steps = rights(PROBE) | rights(RESTART)
     expected: dict[str, dict[str, set[Right]]] = {
         "egress-diag": {NAMESPACE: set(), PLACE: set(), "kube-system": set(), "": set()},
-        "egress-diag-worker": {NAMESPACE: reading, PLACE: reading, "kube-system": reading, "": reading},
+        "egress-diag-worker": {
+            NAMESPACE: reading,
+            PLACE: reading | secrets,
+            "kube-system": reading,
+            "": reading,
+        },
         ACTIONS: {NAMESPACE: planning, PLACE: planning | steps, "kube-system": planning, "": planning},
     }
     found = cluster.ok("GET", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts")["items"]
@@ -98,6 +104,16 @@ def test_every_account_has_exactly_its_permissions(cluster: StepCluster) -> None
             tried, permitted = tried + len(everything | declared), permitted + len(has)
     assert tried > 5000
     print(f"{tried} permissions tried: {permitted} allowed, {tried - permitted} refused")
+
+
+def test_secrets_are_listed_in_the_named_namespaces_only(cluster: StepCluster) -> None:
+    token = cluster.chart.token("egress-diag-worker")
+    for namespace, status in ((PLACE, 200), (NAMESPACE, 403), ("kube-system", 403)):
+        path = f"/api/v1/namespaces/{namespace}/secrets"
+        assert cluster.chart.ask("GET", path, token=token)[0] == status, namespace
+        assert cluster.chart.ask("GET", f"{path}/{MISSING}", token=token)[0] == 403, namespace
+    assert cluster.chart.ask("GET", "/api/v1/secrets", token=token)[0] == 403
+    assert cluster.chart.ask("GET", f"/api/v1/namespaces/{PLACE}/secrets", token=cluster.chart.token(ACTIONS))[0] == 403
 
 
 METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}

@@ -2,11 +2,12 @@
 {{- define "egress-diag.deployment" -}}
 {{- $root := .root -}}
 {{- $values := .values -}}
+{{- $pod := include "egress-diag.pod" . | fromJson -}}
+{{- $alerts := and .http $root.Values.alerts.existingSecret -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ include "egress-diag.fullname" $root }}-{{ .component }}
-  labels: {{- include "egress-diag.labels" . | nindent 4 }}
+  {{- include "egress-diag.metadata" (dict "root" $root "component" .component "name" (printf "%s-%s" (include "egress-diag.fullname" $root) .component)) | nindent 2 }}
 spec:
   {{- if .replicas }}
   replicas: {{ .replicas }}
@@ -17,85 +18,59 @@ spec:
     matchLabels: {{- include "egress-diag.selector" . | nindent 6 }}
   template:
     metadata:
-      labels:
-        {{- include "egress-diag.labels" . | nindent 8 }}
-        # The bot's own traffic must not be routed through the gateways that it diagnoses.
-        sidecar.istio.io/inject: "false"
-        {{- if .identity }}
-        azure.workload.identity/use: "true"
-        {{- end }}
+      labels: {{- include "egress-diag.podLabels" (dict "root" $root "component" .component "pod" $pod "identity" .identity) | nindent 8 }}
       annotations:
         {{- include "egress-diag.checksums" $root | nindent 8 }}
         {{- if .slack }}
         {{- include "egress-diag.slackChecksum" $root | nindent 8 }}
         {{- end }}
-        {{- if and .http (dig "existingSecret" "" ($root.Values.alerts | default dict)) }}
+        {{- if $alerts }}
         checksum/alerts: {{ include "egress-diag.secretSum" (dict "root" $root "name" $root.Values.alerts.existingSecret) }}
         {{- end }}
-        {{- with $values.podAnnotations }}
+        {{- with $pod.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
       serviceAccountName: {{ .account }}
       automountServiceAccountToken: {{ .token | default false }}
-      enableServiceLinks: false
       terminationGracePeriodSeconds: {{ .grace }}
-      securityContext: {{- include "egress-diag.podSecurity" $root | nindent 8 }}
-      {{- with $root.Values.image.pullSecrets }}
-      imagePullSecrets: {{- toYaml . | nindent 8 }}
+      {{- include "egress-diag.podFields" (dict "root" $root "component" .component "pod" $pod) | nindent 6 }}
+      {{- if or $pod.initContainers (include "egress-diag.caBundle" $root) }}
+      initContainers:
+        {{- if include "egress-diag.caBundle" $root }}
+        {{- include "egress-diag.caContainer" (dict "root" $root "pod" $pod) | nindent 8 }}
+        {{- end }}
+        {{- with $pod.initContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- end }}
-      {{- with include "egress-diag.placement" $values | trim }}
-      {{- . | nindent 6 }}
-      {{- end }}
-      {{- include "egress-diag.spread" . | nindent 6 }}
       containers:
         - name: {{ .component }}
           image: {{ include "egress-diag.image" $root | quote }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: {{- toYaml .args | nindent 12 }}
-          env:
-            {{- include "egress-diag.environment" $root | nindent 12 }}
-            {{- if .slack }}
-            {{- include "egress-diag.slackEnvironment" $root | nindent 12 }}
-            {{- end }}
-            {{- if and .http (dig "existingSecret" "" ($root.Values.alerts | default dict)) }}
-            - name: EGRESS_DIAG_ALERTS_TOKEN
-              valueFrom:
-                secretKeyRef:
-                  name: {{ $root.Values.alerts.existingSecret }}
-                  key: EGRESS_DIAG_ALERTS_TOKEN
-            {{- end }}
-            {{- with $values.extraEnv }}
-            {{- toYaml . | nindent 12 }}
-            {{- end }}
-          {{- if .http }}
+          {{- $env := list (include "egress-diag.environment" $root | fromYamlArray) }}
+          {{- if .slack }}
+          {{- $env = append $env (include "egress-diag.slackEnvironment" $root | fromYamlArray) }}
+          {{- end }}
+          {{- if $alerts }}
+          {{- $env = append $env (include "egress-diag.alertsEnvironment" $root | fromYamlArray) }}
+          {{- end }}
+          env: {{- include "egress-diag.env" (append $env $pod.extraEnv) | nindent 12 }}
+          {{- with $pod.envFrom }}
+          envFrom: {{- toYaml . | nindent 12 }}
+          {{- end }}
           ports:
+            {{- if .http }}
             - name: http
               containerPort: 3000
+            {{- end }}
             - name: metrics
-              containerPort: 3001
-          startupProbe:
-            tcpSocket: {port: metrics}
-            periodSeconds: 2
-            failureThreshold: 30
-          # 503 while Socket Mode is disconnected; the kubelet restarts the container after five minutes.
-          livenessProbe:
-            httpGet: {path: /healthz, port: metrics}
-            periodSeconds: 30
-            timeoutSeconds: 5
-            failureThreshold: 10
-          readinessProbe:
-            httpGet: {path: /readyz, port: metrics}
-            periodSeconds: 10
-            timeoutSeconds: 3
-          {{- else }}
-          ports:
-            - name: metrics
-              containerPort: 9090
-          {{- include "egress-diag.heartbeatProbes" $root | nindent 10 }}
-          {{- end }}
+              containerPort: {{ ternary 3001 9090 (.http | default false) }}
+          {{- $probes := include (ternary "egress-diag.listenerProbes" "egress-diag.heartbeatProbes" (.http | default false)) $root | fromYaml }}
+          {{- include "egress-diag.probes" (dict "pod" $pod "defaults" $probes) | nindent 10 }}
           resources: {{- toYaml $values.resources | nindent 12 }}
-          securityContext: {{- include "egress-diag.containerSecurity" $root | nindent 12 }}
+          securityContext: {{- toYaml $pod.containerSecurityContext | nindent 12 }}
           volumeMounts:
             {{- include "egress-diag.mounts" $root | nindent 12 }}
             {{- if .kubeconfig }}
@@ -103,11 +78,20 @@ spec:
               mountPath: /etc/egress-diag-kubeconfig
               readOnly: true
             {{- end }}
+            {{- with $pod.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+        {{- with $pod.extraContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       volumes:
         {{- include "egress-diag.volumes" $root | nindent 8 }}
         {{- with .kubeconfig }}
         - name: kubeconfig
           secret:
             secretName: {{ . }}
+        {{- end }}
+        {{- with $pod.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
         {{- end }}
 {{- end -}}

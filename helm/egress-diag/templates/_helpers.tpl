@@ -1,3 +1,17 @@
+{{- /* The defaults of keys that the values of an older release, kept with --reuse-values, do not have. files/defaults.yaml is
+written from values.yaml by `make docs`. Every template begins with this. */ -}}
+{{- define "egress-diag.defaults" -}}
+{{- range $path, $default := .Files.Get "files/defaults.yaml" | fromYaml -}}
+{{- $place := $.Values -}}
+{{- range $name := splitList "." $path | initial -}}
+{{- if not (kindIs "map" (index $place $name)) }}{{ $_ := set $place $name dict }}{{ end -}}
+{{- $place = index $place $name -}}
+{{- end -}}
+{{- $name := splitList "." $path | last -}}
+{{- if not (hasKey $place $name) }}{{ $_ := set $place $name $default }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "egress-diag.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
@@ -13,16 +27,30 @@
 {{- end -}}
 
 {{- define "egress-diag.selector" -}}
-app.kubernetes.io/name: {{ include "egress-diag.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "egress-diag.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
+{{- /* The labels of an object or a pod: root, component and additional labels. The chart's own labels take precedence. */ -}}
 {{- define "egress-diag.labels" -}}
-{{ include "egress-diag.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- $own := include "egress-diag.selector" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- merge $own (deepCopy (.labels | default dict)) (deepCopy .root.Values.commonLabels) | toYaml -}}
+{{- end -}}
+
+{{- /* The metadata of an object: root, component, name; optionally namespace, labels and annotations */ -}}
+{{- define "egress-diag.metadata" -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels: {{- include "egress-diag.labels" . | nindent 2 }}
+{{- with merge (deepCopy (.annotations | default dict)) (deepCopy .root.Values.commonAnnotations) }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "egress-diag.image" -}}
@@ -50,18 +78,28 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $account.create -}}{{ default (include "egress-diag.fullname" .) $account.name }}{{- else -}}{{ required "serviceAccounts.bot.name is missing: with serviceAccounts.bot.create=false it must name an existing account" $account.name }}{{- end -}}
 {{- end -}}
 
-{{- /* "true" if the workers read this cluster with their service account */ -}}
+{{- /* "true" if the workers read this cluster with their service account. The configuration in an existing ConfigMap is read
+from the cluster; a tool that renders without one cannot do that, so the value must then be set. */ -}}
 {{- define "egress-diag.inCluster" -}}
 {{- if .Values.rbacOnly -}}
-{{- else if eq (toString .Values.rbac.inCluster) "auto" -}}
-{{- range .Values.config.clusters -}}{{- if eq (toString .kubeconfig) "in-cluster" -}}true{{- end -}}{{- end -}}
-{{- else if eq (toString .Values.rbac.inCluster) "true" -}}true
+{{- else if ne (toString .Values.rbac.inCluster) "auto" -}}
+{{- if eq (toString .Values.rbac.inCluster) "true" -}}true{{- end -}}
+{{- else -}}
+{{- $clusters := .Values.config.clusters -}}
+{{- with .Values.existingConfigMap -}}
+{{- $found := lookup "v1" "ConfigMap" $.Release.Namespace . | default dict -}}
+{{- $written := dig "data" "config.yaml" "" $found | required (printf "rbac.inCluster is auto, but the ConfigMap %s with the key config.yaml could not be read in namespace %s: set rbac.inCluster=true if a cluster in it has kubeconfig: in-cluster, otherwise false" . $.Release.Namespace) | fromYaml -}}
+{{- $clusters = $written.clusters | default list -}}
+{{- end -}}
+{{- $here := false -}}
+{{- range $clusters -}}{{- if eq (toString .kubeconfig) "in-cluster" }}{{ $here = true }}{{ end -}}{{- end -}}
+{{- if $here -}}true{{- end -}}
 {{- end -}}
 {{- end -}}
 
 {{- /* "true" if the chart installs the action worker; fails if it could not do anything, or its account is another component's */ -}}
 {{- define "egress-diag.actions" -}}
-{{- if and (.Values.actions).enabled (not .Values.rbacOnly) -}}
+{{- if and .Values.actions.enabled (not .Values.rbacOnly) -}}
 {{- if and (not .Values.existingConfigMap) (not .Values.config.probe) -}}
 {{- fail "actions.enabled is true, but config.probe is missing: without it, active steps are off" -}}
 {{- end -}}
@@ -70,6 +108,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 true
 {{- end -}}
+{{- end -}}
+
+{{- /* The Service with the listener's port of health and metrics */ -}}
+{{- define "egress-diag.metricsService" -}}
+{{- printf "%s-bot%s" (include "egress-diag.fullname" .) (ternary "" "-metrics" (eq .Values.bot.service.type "ClusterIP")) -}}
 {{- end -}}
 
 {{- define "egress-diag.configMap" -}}
@@ -148,22 +191,6 @@ checksum/slack: {{ list .Values.slack.botToken .Values.slack.appToken .Values.sl
 {{- end }}
 {{- end -}}
 
-{{- define "egress-diag.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-seccompProfile:
-  type: RuntimeDefault
-{{- end -}}
-
-{{- define "egress-diag.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end -}}
-
 {{- /* The environment of all processes */ -}}
 {{- define "egress-diag.environment" -}}
 - name: REDIS_URL
@@ -185,6 +212,49 @@ capabilities:
   value: {{ .Values.runTimeout | quote }}
 - name: EGRESS_DIAG_KEY_PREFIX
   value: {{ .Values.keyPrefix | quote }}
+{{- with .Values.logLevel }}
+- name: EGRESS_DIAG_LOG_LEVEL
+  value: {{ . }}
+{{- end }}
+{{- with .Values.logFormat }}
+- name: EGRESS_DIAG_LOG
+  value: {{ . }}
+{{- end }}
+{{- if include "egress-diag.caBundle" . }}
+- name: SSL_CERT_FILE
+  value: /etc/egress-diag-ca/ca-bundle.crt
+- name: REQUESTS_CA_BUNDLE
+  value: /etc/egress-diag-ca/ca-bundle.crt
+{{- end }}
+{{- end -}}
+
+{{- /* "true" if the processes trust further certificate authorities */ -}}
+{{- define "egress-diag.caBundle" -}}
+{{- if and .Values.caBundle.configMap .Values.caBundle.secret -}}
+{{- fail "caBundle.configMap and caBundle.secret are both set: name one of them" -}}
+{{- end -}}
+{{- if or .Values.caBundle.configMap .Values.caBundle.secret -}}true{{- end -}}
+{{- end -}}
+
+{{- /* The init container that adds the certificates of caBundle to the public ones */ -}}
+{{- define "egress-diag.caContainer" -}}
+- name: ca-bundle
+  image: {{ include "egress-diag.image" .root | quote }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  command:
+    - sh
+    - -ec
+    - '{ cat "$(python -m certifi)"; echo; cat /etc/egress-diag-ca-source/ca.crt; } > /etc/egress-diag-ca/ca-bundle.crt'
+  resources:
+    requests: {cpu: 10m, memory: 32Mi}
+    limits: {memory: 128Mi}
+  securityContext: {{- toYaml .pod.containerSecurityContext | nindent 4 }}
+  volumeMounts:
+    - name: ca-source
+      mountPath: /etc/egress-diag-ca-source
+      readOnly: true
+    - name: ca
+      mountPath: /etc/egress-diag-ca
 {{- end -}}
 
 {{- define "egress-diag.slackEnvironment" -}}
@@ -204,6 +274,14 @@ capabilities:
 {{- end }}
 {{- end -}}
 
+{{- define "egress-diag.alertsEnvironment" -}}
+- name: EGRESS_DIAG_ALERTS_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.alerts.existingSecret }}
+      key: EGRESS_DIAG_ALERTS_TOKEN
+{{- end -}}
+
 {{- define "egress-diag.mounts" -}}
 - name: config
   mountPath: /etc/egress-diag
@@ -213,6 +291,11 @@ capabilities:
 {{- if and (not .Values.redis.enabled) .Values.redis.external.caSecret }}
 - name: redis-ca
   mountPath: /etc/egress-diag-redis-ca
+  readOnly: true
+{{- end }}
+{{- if include "egress-diag.caBundle" . }}
+- name: ca
+  mountPath: /etc/egress-diag-ca
   readOnly: true
 {{- end }}
 {{- end -}}
@@ -229,57 +312,18 @@ capabilities:
   secret:
     secretName: {{ .Values.redis.external.caSecret }}
 {{- end }}
-{{- end -}}
-
-{{- /* Probes of the heartbeat file. They start Python only if the file is old, to check whether Redis answers: a process that
-waits for Redis is not restarted. */ -}}
-{{- define "egress-diag.heartbeatProbes" -}}
-startupProbe:
-  exec:
-    command:
-      - sh
-      - -c
-      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -1 2>/dev/null)" || exec python -m workers.queue.liveness
-  periodSeconds: 5
-  timeoutSeconds: 10
-  failureThreshold: 24
-livenessProbe:
-  exec:
-    command:
-      - sh
-      - -c
-      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -1 2>/dev/null)" || exec python -m workers.queue.liveness
-  periodSeconds: 30
-  timeoutSeconds: 10
-  failureThreshold: 3
-readinessProbe:
-  exec:
-    command: [sh, -c, 'test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -1 2>/dev/null)"']
-  periodSeconds: 15
-  timeoutSeconds: 5
-{{- end -}}
-
-{{- define "egress-diag.spread" -}}
-topologySpreadConstraints:
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels: {{- include "egress-diag.selector" . | nindent 8 }}
-{{- end -}}
-
-{{- /* Node selector, tolerations, affinity and priority of a component */ -}}
-{{- define "egress-diag.placement" -}}
-{{- with .nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .affinity }}
-affinity: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .priorityClassName }}
-priorityClassName: {{ . }}
+{{- if include "egress-diag.caBundle" . }}
+- name: ca-source
+  {{- if .Values.caBundle.secret }}
+  secret:
+    secretName: {{ .Values.caBundle.secret }}
+  {{- else }}
+  configMap:
+    name: {{ .Values.caBundle.configMap }}
+  {{- end }}
+    items: [{key: {{ .Values.caBundle.key | quote }}, path: ca.crt}]
+- name: ca
+  emptyDir:
+    sizeLimit: 8Mi
 {{- end }}
 {{- end -}}

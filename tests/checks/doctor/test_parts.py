@@ -156,7 +156,11 @@ def test_all_requirements_of_a_healthy_cluster_pass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "resource",
-    [f"{right.resource}.{right.group}" if right.group else right.resource for right in kubernetes_rights(catalogue())],
+    [
+        f"{right.resource}.{right.group}" if right.group else right.resource
+        for right in kubernetes_rights(catalogue())
+        if right.resource != "secrets"
+    ],
 )
 def test_each_missing_permission_has_its_line(resource: str, tmp_path: Path) -> None:
     with KubeServer(named("base"), denied=[resource]) as server:
@@ -166,6 +170,16 @@ def test_each_missing_permission_has_its_line(resource: str, tmp_path: Path) -> 
     assert failed.subject.endswith(f" {resource}")
     assert "cannot be checked" in failed.observed
     assert "egress-diag checks --permissions" in failed.fix
+
+
+def test_the_permission_for_secrets_is_needed_for_some_gateways_only(tmp_path: Path) -> None:
+    """The chart does not grant it by default."""
+    with KubeServer(named("base"), denied=["secrets"]) as server:
+        lines = seen(tmp_path, server)
+    warned = one(lines, "kubernetes-right", State.WARNED)
+    assert warned.subject == "prod list secrets"
+    assert "for gateways with a credentialName, EG" in warned.observed
+    assert "rbac.secretNamespaces" in warned.fix
 
 
 def test_a_failed_access_review_is_not_a_missing_permission(tmp_path: Path) -> None:
