@@ -11,6 +11,7 @@ from bot.messages.blocks import (
     actions,
     as_code,
     button,
+    code_block,
     context,
     fallback,
     fitting,
@@ -29,6 +30,7 @@ from bot.messages.recipe_progress import progress_of
 from bot.messages.recipes import card_recipes, card_steps
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
+from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import traffic_line
 from checks.reports.wording import VERDICTS, acting_causes
 from workers.records.alert import ThreadAlerts
@@ -106,12 +108,14 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
 
 
 def traffic_lines(report: Report) -> Iterator[Escaped]:
-    """The traffic in one line, and the failures that it contradicts.
+    """The traffic in one line, its picture, and the failures that it contradicts.
 
     None if no counters are read.
     """
     if line := traffic_line(report):
         yield raw(f"📈 {plain(line)}")
+    if picture := traffic_picture(report):
+        yield code_block("\n".join(picture))
     for each in acting_causes(report)[:3]:
         if each.doubt:
             yield raw(f"🤔 {plain(f'{each.code}: {each.doubt}')}")

@@ -3,7 +3,7 @@
 They are public if the question is (docs/slack.md#words-in-a-thread).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bot.grammar.commands import ThreadQuestion
 from bot.messages.blocks import (
@@ -13,6 +13,7 @@ from bot.messages.blocks import (
     actions,
     as_code,
     button,
+    code_block,
     context,
     fallback,
     fitting,
@@ -30,6 +31,7 @@ from bot.messages.recipe_progress import next_line, tried_line
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
+from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, flows, traffic_notes
 from checks.reports.wording import VERDICTS, why_inconclusive
 from workers.records.gateway_state import GatewayState
@@ -76,11 +78,19 @@ def gateway_or_host(run: Run, report: Report) -> Message:
         lines.append(raw(plain(doubts[0])))
     elif succeeds := flows(report):
         lines.append(raw(f"Traffic succeeds: {plain(succeeds)}."))
-    lines += [raw(f"{plain(each)}.") for each in traffic_notes(report)]
+    lines += _other_traffic(report)
     if not report.host:
         target = run.order.target
         lines.append(raw(f"No host was checked. Add one: {as_code(f'{target.cluster} {name_of(run)} --host HOST')}"))
     return _answer(f"{words}: {name_of(run)}", [section(raw("\n".join(lines)))])
+
+
+def _other_traffic(report: Report) -> Iterator[Escaped]:
+    """Other counts, and the picture of the last hours."""
+    for each in traffic_notes(report):
+        yield raw(f"{plain(each)}.")
+    if picture := traffic_picture(report):
+        yield code_block("\n".join(picture))
 
 
 def what_changed(run: Run, report: Report, before: Run | None, state: GatewayState | None) -> Message:

@@ -21,6 +21,7 @@ from checks.istio.traffic.control_counters import (
 )
 from checks.istio.traffic.counted_traffic import counted_traffic
 from checks.istio.traffic.failed_connections import unread_reason
+from checks.istio.traffic.past_traffic import past_of
 from checks.model.findings import Evidence, Finding, Status
 from checks.model.requested_host import requested_host
 
@@ -39,7 +40,10 @@ def notes_of(facts: Facts) -> tuple[str, ...]:
     found = _client(facts)
     return (
         *(_client_notes(found) if found is not None else ()),
-        *filter(None, (_rejects(facts), _pushes(facts), _components(facts), unread_reason(counted_traffic(facts)))),
+        *filter(
+            None,
+            (_rejects(facts), _pushes(facts), _components(facts), unread_reason(counted_traffic(facts)), _past(facts)),
+        ),
     )
 
 
@@ -123,6 +127,12 @@ def _components(facts: Facts) -> str:
     return (
         f"The static egress components counted {_number(found.total, 'failure')} {found.period} ({found.counts[0][0]})"
     )
+
+
+def _past(facts: Facts) -> str:
+    """Why the last hours are not known, "" if they are, or if no Prometheus is read."""
+    problem = past_of(facts).problem
+    return f"The traffic of the last hours is not known: {problem}" if problem else ""
 
 
 def _number(count: int, noun: str, ending: str = "s") -> str:

@@ -5,9 +5,11 @@ Source: docs/rulings.md#ruling-38.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from checks.engine.check import Because, Check
 from checks.engine.counter_evidence import notes_of
+from checks.engine.traffic_history import history_of
 from checks.facts.fact import Fact, Unreadable
 from checks.facts.logs import ProxyLog
 from checks.facts.pods import Pod
@@ -40,6 +42,7 @@ def traffic_of(facts: Facts) -> Traffic | None:
         _summary(hosts, found),
         tuple(_of_host(each) for each in hosts),
         found.unusable[0] if found.unusable else "",
+        history_of(facts, partial(_requested, facts)),
         notes_of(facts),
     )
 

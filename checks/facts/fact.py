@@ -143,6 +143,8 @@ class ProxyRole(StrEnum):
     ISTIOD = "istiod"
     COMPONENT = "component"
     """A component of the static egress gateway, which only a Prometheus reads."""
+    HISTORY = "history"
+    """A gateway's proxy over the last hours, which only a Prometheus keeps."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -114,6 +114,11 @@ class ProxyTraffic(Fact):
         return text(self.raw, "source") == "prometheus"
 
     @derived
+    def problem(self) -> str:
+        """Why the last hours could not be read, "" if they were."""
+        return text(self.raw, "problem")
+
+    @derived
     def left_out(self) -> bool:
         """Whether a fleet check did not read the pod, to limit the load."""
         return flag(self.raw, "left_out") is True

@@ -30,6 +30,19 @@ class TrafficOfHost:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficHistory:
+    """The requests and connections of the last hours, in equal steps, the oldest first.
+
+    A step is null if it is not known. Only a Prometheus keeps them.
+    """
+
+    ends: Moment
+    step_seconds: int
+    totals: tuple[int | None, ...]
+    failed: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """The recent traffic of a gateway, as its proxies counted it.
 
@@ -39,6 +52,7 @@ class Traffic:
     summary: str
     hosts: tuple[TrafficOfHost, ...] = ()
     problem: str = ""
+    history: TrafficHistory | None = None
     notes: tuple[str, ...] = ()
     """Other counts as sentences without a full stop.
 

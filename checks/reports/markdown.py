@@ -12,6 +12,7 @@ from checks.reports.document import stamp
 from checks.reports.markdown_text import code, code_cell, escaped
 from checks.reports.pasted import labeled_markdown, markdown_block
 from checks.reports.recipes import labeled
+from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
 from checks.reports.wording import (
     EFFECTS,
@@ -79,6 +80,11 @@ def _summaries(report: Report) -> Iterator[str]:
     for words in filter(None, (traffic_line(report), failing_location(report), *traffic_notes(report))):
         yield ""
         yield f"{escaped(words)}."
+    if picture := traffic_picture(report):
+        yield ""
+        yield "```"
+        yield from picture
+        yield "```"
 
 
 def _not_made(report: Report) -> Iterator[str]:

@@ -10,6 +10,7 @@ from checks.model.findings import Action, Evidence, Finding, Report, Status, Ver
 from checks.reports import route_text
 from checks.reports.pasted import labeled_text, text_lines
 from checks.reports.recipes import labeled
+from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
 from checks.reports.wording import (
     EFFECTS,
@@ -53,6 +54,7 @@ def closing_lines(report: Report) -> Iterator[str]:
         yield from narrow(f"Route: {route.summary}")
     if traffic := traffic_line(report):
         yield from narrow(f"{traffic}.")
+    yield from traffic_picture(report)
     for each in filter(None, (failing_location(report), *traffic_notes(report))):
         yield from narrow(f"{each}.")
     for cause in roots_of(report):

@@ -9,7 +9,7 @@ from checks.facts.fact import ProxyRole
 from checks.model.raw_values import parse_moment
 
 SOURCES = ("prometheus", "pods")
-_TEXTS = ("namespace", "pod", "workload", "service")
+_TEXTS = ("namespace", "pod", "workload", "service", "problem")
 _ROLES = tuple(ProxyRole)
 _MOST_VALUES = 2_000_000
 

@@ -53,10 +53,15 @@ class Prometheus:
             raise _wrong_shape()
         return count(found[1])
 
-    def matrix(self, query: str, begin: float, end: float, step: int, deadline: float) -> list[Raw]:
-        """The series of a range query, with `values`; times in seconds since 1970. Raises Failure."""
+    def matrix(
+        self, query: str, begin: float, end: float, step: int, deadline: float, most: int = MOST_MATRIX_SERIES
+    ) -> list[Raw]:
+        """The series of a range query, with `values`; times in seconds since 1970.
+
+        Raises Failure, also for more than `most` series.
+        """
         asked = {"query": query, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": str(step)}
-        return _series(self._asked("query_range", asked, deadline), "matrix")
+        return _series(self._asked("query_range", asked, deadline), "matrix", most)
 
     def _asked(self, path: str, form: Mapping[str, str], deadline: float) -> Raw:
         for attempt in range(1, _TRIES + 1):
@@ -134,12 +139,12 @@ def _meaning(status: int) -> str:
     return "" if status == 429 else "no answer of a Prometheus"
 
 
-def _series(data: Raw, kind: str) -> list[Raw]:
+def _series(data: Raw, kind: str, most: int = MOST_MATRIX_SERIES) -> list[Raw]:
     found = data.get("result")
     if text(data, "resultType") != kind or not isinstance(found, list):
         raise _wrong_shape()
-    if len(found) > MOST_MATRIX_SERIES:
-        raise Failure(WRONG_ANSWER, f"Prometheus returned more than {MOST_MATRIX_SERIES:,} series")
+    if len(found) > most:
+        raise Failure(WRONG_ANSWER, f"Prometheus returned more than {most:,} series")
     series = list(items(data, "result"))
     key = "values" if kind == "matrix" else "value"
     if len(series) != len(found) or not all(

@@ -14,6 +14,7 @@
         past: {edition.cnn.com: {PassthroughCluster: 40}}       # of a client: requests to the host, by cluster
         minutes: 5                   # the increase is in the last so many minutes; more: it was before
         ended: 0                     # minutes before now at which it ended
+        role: history                # a pod over the last 6 hours, in steps of 5 minutes
         age: 20                      # seconds since the newest sample
       - {idle: team-egress/egw-asm-1-30-def}        # a pod with samples, without traffic
 """
@@ -49,7 +50,12 @@ def _entry(written: Mapping[str, Any], now: str) -> Entry:
         return dict(written["raw"])
     namespace, _, pod = str(written.get("idle") or written.get("pod") or "team-egress/egw-asm-1-30-abc").partition("/")
     source = str(written.get("source", "prometheus"))
-    times = _times(source, now, float(written.get("age", 20 if source == "prometheus" else 0)))
+    times = _times(
+        source,
+        now,
+        float(written.get("age", 20 if source == "prometheus" else 0)),
+        hours=written.get("role") == "history",
+    )
     series = [_constant("istio_build", {}, 1, len(times))]
     for host, outcomes in (written.get("http") or {}).items():
         slow = (written.get("milliseconds") or {}).get(host)
@@ -98,10 +104,12 @@ def _others(written: Mapping[str, Any], times: list[datetime]) -> Iterator[Entry
             yield _growing("istio_requests_total", labels, count, written, times)
 
 
-def _times(source: str, now: str, age: float) -> list[datetime]:
+def _times(source: str, now: str, age: float, *, hours: bool) -> list[datetime]:
     last = datetime.fromisoformat(now) - timedelta(seconds=age)
     step = timedelta(minutes=1) if source == "prometheus" else timedelta(seconds=6)
     number = _STEPS if source == "prometheus" else 2
+    if hours:
+        step, number = timedelta(minutes=5), 6 * 12 + 1
     return [last - step * (number - 1 - index) for index in range(number)]
 
 
@@ -128,7 +136,8 @@ def _growing(
     if len(times) == 2:
         values = [BEFORE, BEFORE + count]
     else:
-        minutes, ended = int(written.get("minutes", 5)), int(written.get("ended", 0))
+        step = (times[1] - times[0]).seconds // 60
+        minutes, ended = int(written.get("minutes", 5)) // step, int(written.get("ended", 0)) // step
         first = len(times) - 1 - ended - minutes
         shares = [min(max(index - first, 0), minutes) for index in range(len(times))]
         values = [BEFORE + count * share // minutes for share in shares]

@@ -17,7 +17,8 @@ class PrometheusServer:
     """Answers range queries with `series`, and `time()` with its own clock.
 
     `skew`: the seconds by which its clock is ahead. `answer`: (status, headers, body) for every query instead. `age`: the
-    seconds since its last scrape. `require`: the bearer token without which it answers 401.
+    seconds since its last scrape. `require`: the bearer token without which it answers 401. `hours`: the answer to queries
+    for the last hours, and `hours_hang` the seconds after which they are answered.
     """
 
     def __init__(
@@ -29,10 +30,14 @@ class PrometheusServer:
         age: float = 10.0,
         require: str = "",
         hang: float = 0.0,
+        hours: tuple[int, dict[str, str], bytes] | None = None,
+        hours_hang: float = 0.0,
     ) -> None:
         self.series = series or []
         self.skew, self.answer, self.age, self.require, self.hang = skew, answer, age, require, hang
+        self.hours, self.hours_hang = hours, hours_hang
         self.queries: list[str] = []
+        self.ranges: list[tuple[float, int]] = []
         self.tokens: list[str] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
@@ -88,9 +93,14 @@ class _Handler(LoopbackHandler):
         form = {key: values[0] for key, values in parse_qs(body).items()}
         owner.queries.append(form.get("query", ""))
         owner.tokens.append(self.headers.get("Authorization", ""))
-        time.sleep(owner.hang)
+        hours = float(form.get("end", 0)) - float(form.get("start", 0)) > 3600
+        if "start" in form:
+            owner.ranges.append((round(float(form["end"]) - float(form["start"])), int(form["step"])))
+        time.sleep(owner.hours_hang if hours else owner.hang)
         if owner.require and self.headers.get("Authorization") != f"Bearer {owner.require}":
             self._send(401, {}, b"")
+        elif hours and owner.hours is not None:
+            self._send(*owner.hours)
         elif owner.answer is not None:
             self._send(*owner.answer)
         else:

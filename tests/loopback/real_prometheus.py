@@ -74,10 +74,13 @@ class Exporter:
 
 
 class RealEnvoy:
-    """An Envoy whose cluster has Istio's name for a host, and an endpoint without a server."""
+    """An Envoy whose cluster has Istio's name for a host, and an endpoint without a server.
+
+    A second listener denies every request, as an AuthorizationPolicy without rules does.
+    """
 
     def __init__(self, program: str, folder: Path, host: str) -> None:
-        self.admin, self._listener = free_port(), free_port()
+        self.admin, self._listener, self._denying = free_port(), free_port(), free_port()
         path = folder / "envoy.yaml"
         path.write_text(yaml.safe_dump(self._bootstrap(f"outbound|443||{host}", free_port())))
         command = [program, "-c", str(path), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
@@ -90,6 +93,12 @@ class RealEnvoy:
             with socket.create_connection(("127.0.0.1", self._listener), timeout=5) as opened:
                 opened.settimeout(5)
                 assert opened.recv(1) == b""
+
+    def denied(self, times: int) -> None:
+        """Send requests that are denied."""
+        for _ in range(times):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"http://127.0.0.1:{self._denying}/", timeout=5)
 
     def stop(self) -> None:
         self._process.kill()
@@ -111,14 +120,21 @@ class RealEnvoy:
             # As in Istio's bootstrap since 1.24 (istio/istio#51861).
             "stats_config": {
                 "use_all_default_tags": False,
-                "stats_tags": [{"tag_name": "cluster_name", "regex": "^cluster(\\.(.+);)"}],
+                "stats_tags": [
+                    {"tag_name": "cluster_name", "regex": "^cluster(\\.(.+);)"},
+                    {"tag_name": "http_conn_manager_prefix", "regex": "^http\\.(([^;]*);\\.)"},
+                ],
             },
             "static_resources": {
                 "listeners": [
                     {
                         "address": address(self._listener),
                         "filter_chains": [{"filters": [{"name": "tcp", "typed_config": proxy}]}],
-                    }
+                    },
+                    {
+                        "address": address(self._denying),
+                        "filter_chains": [{"filters": [{"name": "http", "typed_config": _denying(cluster)}]}],
+                    },
                 ],
                 "clusters": [
                     {
@@ -131,6 +147,27 @@ class RealEnvoy:
                 ],
             },
         }
+
+
+def _denying(cluster: str) -> dict[str, Any]:
+    """A connection manager that denies every request, with filter and prefix of istiod."""
+    extensions = "type.googleapis.com/envoy.extensions.filters"
+    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster}}
+    return {
+        "@type": f"{extensions}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "outbound_0.0.0.0_80;",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.rbac",
+                "typed_config": {
+                    "@type": f"{extensions}.http.rbac.v3.RBAC",
+                    "rules": {"action": "ALLOW", "policies": {}},
+                },
+            },
+            {"name": "router", "typed_config": {"@type": f"{extensions}.http.router.v3.Router"}},
+        ],
+    }
 
 
 class RealPrometheus:

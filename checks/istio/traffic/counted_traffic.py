@@ -20,6 +20,7 @@ from checks.istio.traffic.counted_outcomes import (
     host_of_cluster,
     outcomes_by_host,
 )
+from checks.istio.traffic.past_traffic import SampledSteps, past_of, sampled_steps
 from checks.knowledge.response_flags import ResponseFlag
 
 SHORT_WINDOW = timedelta(minutes=5)
@@ -95,13 +96,19 @@ def counted_traffic(facts: Facts) -> CountedTraffic:
     return facts.once("counted traffic", _counted, str(facts.gateway))
 
 
+def gateway_proxies(facts: Facts) -> Iterator[ProxyTraffic]:
+    """The counters of the gateway's own proxies. Reads ProxyTraffic."""
+    for each in facts.readable(ProxyTraffic, facts.gateway.namespace):
+        if each.role == ProxyRole.GATEWAY and each.service == facts.gateway.service_host:
+            yield each
+
+
 def _counted(facts: Facts) -> CountedTraffic:
     found = CountedTraffic()
     proxies = []
     namespace = facts.gateway.namespace
-    for each in facts.readable(ProxyTraffic, namespace):
-        if each.role != ProxyRole.GATEWAY or each.service != facts.gateway.service_host:
-            continue
+    read = list(gateway_proxies(facts))
+    for each in read:
         if each.left_out:
             found.left_out += 1
         elif problem := unusable_because(each, facts.now):
@@ -111,12 +118,12 @@ def _counted(facts: Facts) -> CountedTraffic:
     if (gap := facts.gap(ProxyTraffic, namespace)) is not None:
         found.unusable.append(str(gap))
     elif not found.left_out:
-        found.unusable += _missing(facts, {each.key for each in facts.readable(ProxyTraffic, namespace)})
+        found.unusable += _missing(facts, {each.key for each in read})
     found.pods = len(proxies)
     found.from_prometheus = any(each.from_prometheus for each in proxies)
     long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
     found.seconds = max((each.seconds for each in long), default=0.0)
-    found.hosts = tuple(_hosts(short, long, _steps(proxies), _first_step(proxies)))
+    found.hosts = tuple(_hosts(short, long, sampled_steps(proxies), past_of(facts).sampled))
     found.counts_connections = any(each.has(REFUSED) for each in proxies)
     for window in short:
         for grown in window.increases:
@@ -153,27 +160,11 @@ def _windows(proxies: Iterable[ProxyTraffic], longest: timedelta) -> list[Counte
     return [each for each in found if each is not None and not each.reset]
 
 
-def _steps(proxies: Iterable[ProxyTraffic]) -> dict[tuple[str, bool], dict[datetime, list[int]]]:
-    """By host, for each step between samples: [all, failed] at its end."""
-    found: dict[tuple[str, bool], dict[datetime, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for proxy in proxies:
-        for step in proxy.steps():
-            for (host, connections), counts in outcomes_by_host(step.increases).items():
-                here = found[(host, connections)][step.ends]
-                here[0] += sum(counts.values())
-                here[1] += sum(count for outcome, count in counts.items() if failure_shown_by(outcome))
-    return found
-
-
-def _first_step(proxies: Iterable[ProxyTraffic]) -> datetime | None:
-    return min((step.ends for proxy in proxies for step in proxy.steps()), default=None)
-
-
 def _hosts(
     short: list[CounterWindow],
     long: list[CounterWindow],
-    steps: dict[tuple[str, bool], dict[datetime, list[int]]],
-    first: datetime | None,
+    recent: SampledSteps,
+    past: SampledSteps,
 ) -> Iterator[CountedHost]:
     now, before = _summed(short), _summed(long)
     for key in sorted({*now, *before}):
@@ -182,14 +173,15 @@ def _hosts(
         most = tuple((outcome, count) for outcome, count in counts.most_common() if count)
         if not most:
             continue
+        steps, first = recent.after(past, key)
         yield CountedHost(
             host=key[0],
             connections=key[1],
             counts=most,
             seconds=max(each.seconds for each in windows),
             failed_milliseconds=duration_of_failures(windows, key[0]),
-            fails_since=failing_since(steps.get(key, {}), first),
-            last_failed=max((at for at, (_, failed) in steps.get(key, {}).items() if failed), default=None),
+            fails_since=failing_since(steps, first),
+            last_failed=max((at for at, (_, failed) in steps.items() if failed), default=None),
         )
 
 

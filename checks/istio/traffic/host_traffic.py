@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from checks.facts.counter_names import DENIED_CONNECTIONS, DENIED_REQUESTS, OPENED, REQUESTS
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic, counted_traffic
+from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic, counted_traffic, gateway_proxies
 from checks.istio.traffic.failed_connections import located_failure
 from checks.istio.traffic.recent_access import HostRequests, recent_requests
 from checks.knowledge.response_flags import DENIAL, DENIED, FailureSide, ResponseFlag
@@ -167,19 +167,14 @@ def _counters(facts: Facts, host: CountedHost) -> Iterator[Evidence]:
     denied = any(flag.name == DENIED for _, flag, _ in host.failures)
     denials = (DENIED_CONNECTIONS if host.connections else DENIED_REQUESTS) if denied else ()
     rows = []
-    for proxy in facts.readable(ProxyTraffic, facts.gateway.namespace):
+    for proxy in gateway_proxies(facts):
         for each in proxy.series:
             labels = each.get("labels", {})
-            if each.get("metric") in denials and proxy.service == facts.gateway.service_host:
+            if each.get("metric") in denials:
                 rows.append(Evidence(proxy.ref, str(each["metric"]), "requests denied", "none"))
             outcome = (labels.get("response_code", "0"), labels.get("response_flags", "-"))
             same = not host.host or labels.get("destination_service", "").lower().partition(":")[0] == host.host
-            if (
-                each.get("metric") == name
-                and outcome in wanted
-                and same
-                and proxy.service == facts.gateway.service_host
-            ):
+            if each.get("metric") == name and outcome in wanted and same:
                 rows.append(Evidence(proxy.ref, name, " ".join(outcome), "response flags -"))
     return iter(list(dict.fromkeys(rows))[:_SHOWN])
 

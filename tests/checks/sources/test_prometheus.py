@@ -1,6 +1,7 @@
 """Counters from a Prometheus: entries, clocks, several clusters, and wrong answers."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -50,10 +51,18 @@ def asked(server: PrometheusServer, seconds: float = 10, token: str = "") -> Ans
         reader.close()
 
 
-def proxies(answer: Answer) -> list[ProxyTraffic]:
+def entries(answer: Answer) -> list[ProxyTraffic]:
     assert isinstance(answer, Objects), answer
     assert counters_problem(list(answer.raw)) is None
     return [ProxyTraffic(each) for each in answer.raw]
+
+
+def proxies(answer: Answer) -> list[ProxyTraffic]:
+    return [each for each in entries(answer) if each.role != ProxyRole.HISTORY]
+
+
+def hours(answer: Answer) -> list[ProxyTraffic]:
+    return [each for each in entries(answer) if each.role == ProxyRole.HISTORY]
 
 
 def increases(found: ProxyTraffic) -> dict[str, float]:
@@ -128,6 +137,60 @@ def test_istiods_counters_have_an_entry_of_their_own() -> None:
     with PrometheusServer([rejects]) as server:
         (found,) = proxies(asked(server))
     assert (found.role, found.key[1], list(increases(found).values())) == ("istiod", "istiod-x", [3])
+
+
+def test_the_last_hours_are_read_in_longer_steps() -> None:
+    denials = series([None] * 16 + [4], "envoy_http_rbac_denied", source_workload="", response_code="")
+    with PrometheusServer([series(GROWING), denials]) as server:
+        (found,) = hours(asked(server))
+    assert server.ranges[-2:] == [(6 * 3600, 300)] * 2
+    assert found.key == ("team-egress", POD)
+    assert [round((after - before).total_seconds()) for before, after in pairwise(found.times)] == [300] * 16
+    metrics = {each["metric"] for each in found.series}
+    assert metrics == {"istio_requests_total", "envoy_http_rbac_denied"}
+
+
+def test_a_cluster_without_a_gateway_has_no_last_hours() -> None:
+    reader_of = CountersWanted((ProxyGroup(ProxyRole.ISTIOD, "aks-istio-system"),))
+    with PrometheusServer() as server:
+        reader = PrometheusCounters(Prometheus(server.url, str), ())
+        assert reader.proxy_counters(reader_of, monotonic() + 5) == Objects(())
+        reader.close()
+    assert {span for span, _ in server.ranges} == {16 * 60}
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "reason"),
+    [
+        (422, b'{"status":"error","errorType":"execution","error":"too many samples"}', "Prometheus: too many samples"),
+        (200, b'{"status":"success","data":{}}', "Prometheus: the answer does not have the form of a Prometheus's API"),
+        (
+            200,
+            json.dumps(
+                {
+                    "status": "success",
+                    "data": {"resultType": "matrix", "result": [{"metric": {}, "values": []}] * 2_001},
+                }
+            ).encode(),
+            "Prometheus: Prometheus returned more than 2,000 series",
+        ),
+    ],
+)
+def test_hours_that_cannot_be_read_hide_nothing_of_the_last_minutes(status: int, content: bytes, reason: str) -> None:
+    with PrometheusServer([series(GROWING)], hours=(status, {}, content)) as server:
+        answer = asked(server)
+    assert [increases(each) for each in proxies(answer)] == [{"-": 50}]
+    (found,) = hours(answer)
+    assert (found.problem, found.service, found.times) == (reason, HOST, ())
+
+
+def test_slow_hours_are_given_up_before_the_deadline() -> None:
+    with PrometheusServer([series(GROWING)], hours_hang=30) as server:
+        began = monotonic()
+        answer = asked(server, seconds=60)
+        assert monotonic() - began < 8
+    assert [increases(each) for each in proxies(answer)] == [{"-": 50}]
+    assert hours(answer)[0].problem
 
 
 def body(**found: Any) -> bytes:

@@ -64,6 +64,8 @@ def counted(answer: Answer) -> dict[str, Counted]:
     assert isinstance(answer, Objects), answer
     found: dict[str, Counted] = {}
     for proxy in map(ProxyTraffic, answer.raw):
+        if proxy.role == ProxyRole.HISTORY:
+            continue
         window = proxy.window()
         assert window is not None, proxy.raw
         assert not window.reset
@@ -79,6 +81,7 @@ def test_a_prometheus_and_the_pods_agree(exporter: Exporter, envoy: RealEnvoy, t
     server = program("prometheus")
     exporter.request(HOST, "200", "-", 500)
     envoy.connect(2)
+    envoy.denied(1)
     ports = {COUNTING: exporter.port, FAILING: envoy.admin}
     targets = {exporter.port: ("/metrics", COUNTING), envoy.admin: ("/stats/prometheus", FAILING)}
     pods = PodCounters(Ports(ports), pause=0.0)
@@ -86,17 +89,15 @@ def test_a_prometheus_and_the_pods_agree(exporter: Exporter, envoy: RealEnvoy, t
         reader = PrometheusCounters(Prometheus(prometheus.url, str), (), step=1, span=60)
         wait_until(lambda: prometheus.value("istio_requests_total") == 500)
         wait_until(lambda: prometheus.value("envoy_cluster_upstream_cx_connect_fail") == 2)
+        wait_until(lambda: prometheus.value("envoy_http_rbac_denied") == 1)
         (first, *_) = (pods.proxy_counters(WANTED, monotonic() + 10),)
-        exporter.request(HOST, "200", "-", 70)
-        exporter.request(HOST, "200", "-", 7, policy="mutual_tls")
-        exporter.request(HOST, "503", "UF,URX", 40)
-        exporter.request("unknown", "404", "NR", 3)
-        exporter.connection("www.example.com", "-", 5)
-        envoy.connect(9)
+        _send(exporter, envoy)
         wait_until(lambda: prometheus.value("istio_requests_total") == 620)
         wait_until(lambda: prometheus.value("envoy_cluster_upstream_cx_connect_fail") == 11)
+        wait_until(lambda: prometheus.value("envoy_http_rbac_denied") == 7)
         again = _with_samples(pods, first)
         by_pod, by_prometheus = counted(again), counted(reader.proxy_counters(WANTED, monotonic() + 20))
+        wait_until(lambda: _past_requests(reader) >= {77, 40, 3})
         reader.close()
     requests = "istio_requests_total"
     assert (
@@ -111,6 +112,26 @@ def test_a_prometheus_and_the_pods_agree(exporter: Exporter, envoy: RealEnvoy, t
     )
     failed = ("envoy_cluster_upstream_cx_connect_fail", "", "", f"outbound|443||{HOST}")
     assert by_pod[FAILING][failed] == by_prometheus[FAILING][failed] == 9
+    denied = ("envoy_http_rbac_denied", "", "", "")
+    assert by_pod[FAILING][denied] == by_prometheus[FAILING][denied] == 6
+
+
+def _send(exporter: Exporter, envoy: RealEnvoy) -> None:
+    exporter.request(HOST, "200", "-", 70)
+    exporter.request(HOST, "200", "-", 7, policy="mutual_tls")
+    exporter.request(HOST, "503", "UF,URX", 40)
+    exporter.request("unknown", "404", "NR", 3)
+    exporter.connection("www.example.com", "-", 5)
+    envoy.connect(9)
+    envoy.denied(6)
+
+
+def _past_requests(reader: PrometheusCounters) -> set[float]:
+    """The increases of requests over the last hours, here with a sample every 5 seconds."""
+    answer = reader.proxy_counters(WANTED, monotonic() + 20)
+    assert isinstance(answer, Objects)
+    windows = [each.window() for each in map(ProxyTraffic, answer.raw) if each.role == ProxyRole.HISTORY]
+    return {each.amount for found in windows if found is not None for each in found.increases}
 
 
 def _with_samples(pods: PodCounters, first: Answer) -> Answer:
