@@ -53,7 +53,7 @@ class ActionSession:
         self._settings = settings
         self._timeout = timeout
         self._as_json = as_json
-        self._source = _live(entry, as_json)
+        self._source = _live(entry, question.namespace, as_json)
         self._stopped = False
 
     def execute(self, kind: ActionKind, *, yes: bool, deployment: str = "", typed: str = "") -> int:
@@ -176,9 +176,9 @@ class ActionSession:
         return Console("none").follow(run(source, self._question, checks, self._timeout), len(checks))
 
 
-def _live(entry: ClusterConfig, as_json: bool) -> LiveSource:
+def _live(entry: ClusterConfig, namespace: str | None, as_json: bool) -> LiveSource:
     try:
-        source = open_source(entry)
+        source = open_source(entry, namespace)
     except SourceError as wrong:
         refuse_step(RefusalKind.NOT_READABLE, str(wrong), as_json=as_json)
     if not isinstance(source, LiveSource):

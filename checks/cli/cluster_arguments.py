@@ -1,9 +1,8 @@
 """The options that name a cluster: a configuration file, or a kube context as in kubectl."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 import click
 
@@ -13,7 +12,15 @@ if TYPE_CHECKING:
     from checks.config.configuration import ClusterConfig, Config, SavedAzure
     from checks.sources.source import Source
 
-Opening = Callable[[], "Source"]
+
+class Opening(Protocol):
+    """Opens the source of a cluster.
+
+    `namespace`, that of the gateway, is also read if the identity may not read the whole cluster.
+    """
+
+    def __call__(self, namespace: str | None = None) -> "Source": ...
+
 
 _options = (
     config_option,
@@ -102,8 +109,11 @@ def bundle_name(bundle: Path) -> str:
     return bundle.resolve().name.removesuffix(".tar.gz")
 
 
-def opened_source(entry: "ClusterConfig") -> "Source":
-    """The source of an entry: live, or its bundle. Exits with 2 if it cannot be opened."""
+def opened_source(entry: "ClusterConfig", namespace: str | None = None) -> "Source":
+    """The source of an entry: live, or its bundle. Exits with 2 if it cannot be opened.
+
+    `namespace` as for `Opening`.
+    """
     from checks.sources.bundle import BundleError, read_bundle
     from checks.sources.recorded import RecordedSource
     from checks.sources.source import SourceError
@@ -113,7 +123,7 @@ def opened_source(entry: "ClusterConfig") -> "Source":
             return RecordedSource(read_bundle(entry.bundle))
         from checks.sources.live import open_source  # a bundle needs no HTTP client
 
-        return open_source(entry)
+        return open_source(entry, namespace)
     except (BundleError, SourceError) as wrong:
         refuse(wrong)
 
@@ -140,7 +150,7 @@ def _context_source(
         found = current_cluster(wanted, timeout)
     except SourceError as wrong:
         refuse(wrong)
-    return found.entry, lambda: found.source
+    return found.entry, found.source.with_namespaces
 
 
 def _azure(options: ClusterArguments) -> "SavedAzure | bool":

@@ -1,6 +1,6 @@
 """The arguments of the commands about one gateway: its cluster, its name, and the source."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -20,6 +20,7 @@ from checks.cli.usage import Seconds, refuse
 if TYPE_CHECKING:
     from checks.config.configuration import ClusterConfig
     from checks.model.question import Question
+    from checks.sources.source import Source
 
 names_argument = click.argument("names", nargs=-1, required=True, metavar="[CLUSTER] GATEWAY")
 
@@ -57,7 +58,7 @@ class Asked(TypedDict):
 
     question: "Question"
     entry: "ClusterConfig"
-    opened: "Opening"
+    opened: "Callable[[], Source]"
 
 
 def split_names(names: Sequence[str]) -> tuple[str | None, str]:
@@ -91,4 +92,4 @@ def asked(arguments: GatewayArguments) -> Asked:
     else:
         entry, opened = named_cluster(cluster, arguments, arguments["timeout"])
     question = Question(entry.identity, named.name, named.namespace, host, client)
-    return Asked(question=question, entry=entry, opened=opened)
+    return Asked(question=question, entry=entry, opened=partial(opened, question.namespace))

@@ -26,12 +26,13 @@ def list_command(cluster: str | None, output: str, timeout: float, **options: Un
     """
     import orjson
 
+    from checks.model.columns import narrow
     from checks.model.inert_text import inert
-    from checks.reports.gateway_list import gateway_documents, gateway_lines
+    from checks.reports.gateway_list import gateway_documents, gateway_lines, unseen_lines
     from checks.sources.listing import listed_gateways
 
     entry, opened = named_cluster(cluster, options, timeout)
-    found = listed_gateways(opened(), timeout)
+    found = listed_gateways(opened(options["namespace"]), timeout)
     wanted = options["namespace"]
     gateways = [each for each in found.gateways if wanted is None or each.namespace == wanted]
     if output == "json":
@@ -45,7 +46,7 @@ def list_command(cluster: str | None, output: str, timeout: float, **options: Un
     elif not found.problem:
         click.echo(inert("\n".join(gateway_lines(gateways, found.ready))))
     if found.problem:
-        click.echo(inert(f"The gateways of {entry.name} were not checked: {found.problem}"), err=True)
+        click.echo(inert("\n".join(narrow(f"The gateways of {entry.name} were not checked: {found.problem}"))), err=True)
     elif not found.complete:
-        click.echo("Azure was not read: gateways without objects in the cluster are not listed.", err=True)
+        click.echo(inert("\n".join(unseen_lines(found.unseen))), err=True)
     sys.exit(0 if found.complete and not found.problem else 3)

@@ -11,7 +11,7 @@ import yaml
 
 from checks.catalogue import catalogue
 from checks.engine.check import Check
-from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights, cluster_role, kubernetes_rights
+from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights, cluster_role, kubernetes_rights, namespaced_role
 from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ProbeResults, ProxyCounters, ServerVersion
 from checks.model.columns import after, paragraphs, wrapped
 from checks.model.findings import Stage
@@ -130,6 +130,19 @@ def permission_list(checks: Sequence[Check]) -> str:
     The list is YAML for `kubectl apply`.
     """
     return "\n".join(_permission_list(checks))
+
+
+def namespaced_permission_list(checks: Sequence[Check]) -> str:
+    """The Role for single namespaces as YAML for `kubectl apply`, with what stays unknown."""
+    return "\n".join(
+        (
+            "# Kubernetes: the permissions in one namespace, for an identity without permissions in the whole cluster.",
+            "# Apply the Role to the namespace of the gateway, aks-istio-system and aks-static-egress-gateway, and bind it:",
+            "# egress-diag checks --permissions --of-namespace | kubectl apply -n NAMESPACE -f -",
+            "# docs/permissions.md#namespaces-only lists the checks that are then not checked.",
+            yaml.safe_dump(namespaced_role(checks), sort_keys=False).rstrip(),
+        )
+    )
 
 
 def _permission_list(checks: Sequence[Check]) -> Iterator[str]:

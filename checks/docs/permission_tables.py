@@ -12,7 +12,7 @@ import yaml
 from checks.actions.step_permissions import PROBE, RESTART, Rule, action_rules
 from checks.catalogue import catalogue
 from checks.engine.check import Check
-from checks.engine.permissions import Right, azure_rights, cluster_role, kubernetes_rights
+from checks.engine.permissions import Right, azure_rights, cluster_role, kubernetes_rights, namespaced_role
 
 PURPOSES = {
     "pods/log": "recent log lines of the gateway's proxy, istiod and the static egress components",
@@ -172,6 +172,7 @@ PARTS: dict[str, Callable[[Sequence[Check]], str]] = {
     "restart": lambda _: _yaml(RESTART),
     "azure": lambda checks: json.dumps(azure_role(checks), indent=2),
     "table": table,
+    "namespaces": lambda checks: yaml.safe_dump(namespaced_role(checks), sort_keys=False).rstrip(),
 }
 
 

@@ -86,10 +86,31 @@ def _reads(check: Check) -> set[type[Fact]]:
     return found
 
 
+def namespaced_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str, object]:
+    """The Role of one namespace for an identity without permissions in the whole cluster, as a manifest.
+
+    It has the namespaced kinds, and `get` of the namespace itself. Source: docs/permissions.md#namespaces-only.
+    """
+    of_cluster = {
+        (kind.origin.group, kind.origin.plural)
+        for check in checks
+        for kind in _reads(check)
+        if isinstance(kind.origin, Listed) and not kind.origin.namespaced
+    }
+    rights = [each for each in kubernetes_rights(checks) if (each.group, each.resource) not in of_cluster]
+    own = Right("", "namespaces", ("get",), ())
+    return _role("Role", name, [*rights, own])
+
+
 def cluster_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str, object]:
-    """The ClusterRole as a manifest: one rule for each API group and set of verbs."""
+    """The ClusterRole as a manifest."""
+    return _role("ClusterRole", name, kubernetes_rights(checks))
+
+
+def _role(kind: str, name: str, rights: Iterable[Right]) -> dict[str, object]:
+    """A role with one rule for each API group and set of verbs."""
     grouped: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for right in kubernetes_rights(checks):
+    for right in rights:
         grouped[(right.group, right.verbs)].append(right.resource)
     rules = [
         {"apiGroups": [group], "resources": resources, "verbs": list(verbs)}
@@ -97,7 +118,7 @@ def cluster_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str
     ]
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
+        "kind": kind,
         "metadata": {"name": name},
         "rules": rules,
     }

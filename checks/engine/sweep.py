@@ -118,6 +118,13 @@ def is_complete(store: FactStore) -> bool:
     return not store.gaps(ManagedCluster) and not store.gaps(Service)
 
 
+def unseen_of(store: FactStore) -> tuple[str, ...]:
+    """The reasons why further gateways may exist, each as a sentence without its full stop."""
+    if is_complete(store):
+        return ()
+    return tuple(causes_of([*store.gaps(Service), *store.gaps(ManagedCluster)]))
+
+
 def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
     """The reason why the cluster's gateways are unknown, or "" if they are known."""
     return "; ".join(causes_of(_failed_reads(store, targets)))

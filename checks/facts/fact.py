@@ -29,7 +29,7 @@ class Listed:
 
     `may_be_absent`: a cluster may lack this CustomResourceDefinition, which is not a failed read.
     `metadata_only`: read as PartialObjectMetadata, so the data of Secrets never leaves the API server.
-    `namespace`: read only in this namespace.
+    `namespace`: read only in this namespace; of namespaces, only the one of this name.
     """
 
     group: str
@@ -358,15 +358,26 @@ class Gap:
     namespace: str | None = None
     name: str | None = None
     credentials: Credentials | None = None
+    readable_in: tuple[str, ...] = ()
+    """The namespaces that were read one by one, because the list in the whole cluster is forbidden."""
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
         """Whether objects of a namespace (None: of any) with this name may be missing."""
-        if namespace is not None and self.namespace not in (None, namespace):
+        if namespace is not None and (self.namespace not in (None, namespace) or namespace in self.readable_in):
+            return False
+        if self.resource == "namespaces" and name in self.readable_in:
             return False
         return name is None or self.name in (None, name)
 
+    @property
+    def hides_kind(self) -> bool:
+        """Whether no namespace was read: then it is not known whether the cluster has the kind."""
+        return self.namespace is None and self.name is None and not self.readable_in
+
     def __str__(self) -> str:
         where = f" in namespace {self.namespace}" if self.namespace else ""
+        if self.readable_in:
+            where = f" outside {', '.join(self.readable_in)}"
         what = f"{self.verb} {self.resource}" + (f" {self.name}" if self.name else "") + where
         if self.credentials is not None:
             return f"{what}: not sent, no credentials ({self.message})"

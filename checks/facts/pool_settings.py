@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from checks.facts.agent_pools import AgentPool
 from checks.model.commands import az_aks
 from checks.model.question import ClusterIdentity
+from checks.model.enumerations import enumerated
 from checks.model.raw_values import flag, items, labels, number, text, texts
 
 PoolOptions = Mapping[str, str]
@@ -48,8 +49,7 @@ def taken_over(like: AgentPool | None, given: PoolOptions) -> str:
     words = [word for option, word in named.items() if option in found]
     if not words:
         return ""
-    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    return f", with the {listed} of {like.name}"
+    return f", with the {enumerated(words)} of {like.name}"
 
 
 def _settings(pool: AgentPool, mode: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -167,9 +167,11 @@ class Facts:
     def installed(self, kind: type[Fact]) -> bool:
         """Whether the cluster has this CustomResourceDefinition.
 
-        Raises Unreadable if that could not be read.
+        Raises Unreadable if that could not be read. The list of one namespace shows it, too.
         """
-        self._demand(kind, None)
+        if kind not in self._store.failed or any(gap.hides_kind for gap in self._store.gaps(kind)):
+            self._demand(kind, None)
+        self._touch(kind)
         return not self._store.absent(kind)
 
     def configured(self, kind: type[Fact]) -> bool:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from checks.facts.fact import Credentials, Gap
 from checks.knowledge.api_server_errors import refusal_of
 from checks.model.commands import inspect, kubectl, quoted
+from checks.model.enumerations import enumerated
 from checks.model.findings import Action, Effect
 
 _UNREACHABLE = (0, 504)
 _NO_ANSWER = (0, 401, 504)
 _MOST_NAMED = 3
+
+UNIDENTIFIED = "the managed cluster is not identified:"
+"""The beginning of the message of a read in Azure that was not made, because it is not known of which cluster."""
 
 SIGN_IN = inspect("Sign in to Azure; in a deployment, check the identity of the workers", "az login")
 """The next action if there is no Azure identity."""
@@ -48,12 +52,16 @@ def _cause_key(gap: Gap, version: Gap | None) -> tuple[Hashable, ...]:
         # A missing sign-in to Azure prevents the reads of Azure and those of the API server.
         return ("credentials", gap.credentials or Credentials.AZURE, gap.status)
     if gap.source == "azure":
+        if gap.message.startswith(UNIDENTIFIED):
+            return ("unidentified", gap.message)
         if gap.status in _UNREACHABLE:
             return ("azure unreachable", gap.message)
         return ("azure", gap.status, "" if gap.status in (403, 429) else gap.message)
     if gap.source in ("kubernetes", "logs"):
         if version is not None and _is_of_server(gap.status, version.status):
             return ("server", version.status)
+        if gap.readable_in:
+            return ("namespaces only",)
         if gap.status in (403, 404, 429, 504):
             return ("kubernetes", gap.status)
         return ("kubernetes", gap.status, gap.message)
@@ -72,9 +80,14 @@ def _described(key: tuple[Hashable, ...], gaps: tuple[Gap, ...]) -> FailedReads:
             refusal = refusal_of(next(each for each in gaps if each.resource == "version").status)
             action = inspect(refusal.fix, kubectl("get", "--raw", "/version"))
             return FailedReads(f"The API server {refusal.meaning}", gaps, (action,), of_server=True)
+        case "unidentified":
+            title = "Find the cluster in Azure; then give --managed-cluster and --agent-pools, or name it in a configuration"
+            return FailedReads(_sentence(gaps[0].message), gaps, (inspect(title, "az aks list --output table"),))
         case "azure unreachable":
             action = inspect("Check the connection to management.azure.com: proxy, firewall, DNS", "az account show")
             return FailedReads(_sentence(gaps[0].message or "Azure does not answer"), gaps, (action,))
+        case "namespaces only":
+            return _of_namespaces(gaps)
         case "metrics":
             return _without_counters(gaps)
         case _:
@@ -105,6 +118,19 @@ def _forbidden(gaps: tuple[Gap, ...]) -> FailedReads:
         f"The identity of the diagnosis has no permission to read {_named(gaps)} {where} (403)",
         gaps,
         (inspect(title, quoted("egress-diag", "checks", "--permissions")),),
+    )
+
+
+def _of_namespaces(gaps: tuple[Gap, ...]) -> FailedReads:
+    read = sorted({namespace for gap in gaps for namespace in gap.readable_in})
+    action = inspect(
+        "Print the permissions that the checks need in the whole cluster, and in single namespaces",
+        quoted("egress-diag", "checks", "--permissions"),
+    )
+    return FailedReads(
+        f"Other namespaces than {enumerated(read)} were not seen: reading the whole cluster is forbidden (403)",
+        gaps,
+        (action,),
     )
 
 
@@ -177,7 +203,7 @@ def _named(gaps: Iterable[Gap]) -> str:
     shown, more = names[:_MOST_NAMED], len(names) - _MOST_NAMED
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return enumerated(shown)
 
 
 def _name(gap: Gap) -> str:

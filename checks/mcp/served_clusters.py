@@ -1,6 +1,7 @@
 """The clusters and bundles that an agent may name."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class ServedClusters:
             return named_cluster(cluster or None, self._options(), self.timeout)
         path = Path(bundle)
         entry = ClusterConfig(name=parse_cluster_name(cluster or bundle_name(path)), bundle=path)
-        return entry, lambda: opened_source(entry)
+        return entry, partial(opened_source, entry)
 
     def _options(self) -> ClusterArguments:
         return ClusterArguments(

@@ -199,7 +199,7 @@ class _Tools:
     ) -> tuple[Source, Question]:
         entry, opened = self._clusters.chosen(cluster, bundle)
         asked = question(entry, gateway, host, client)
-        return opened(), asked
+        return opened(asked.namespace), asked
 
 
 def _result(answer: Callable[[], ToolAnswer]) -> CallToolResult:

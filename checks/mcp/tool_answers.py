@@ -15,7 +15,7 @@ from checks.model.inert_text import inert
 from checks.reports.change_document import change_document
 from checks.reports.change_text import change_lines
 from checks.reports.document import REPORT, redacted, stamp
-from checks.reports.gateway_list import gateway_documents, gateway_lines
+from checks.reports.gateway_list import gateway_documents, gateway_lines, unseen_lines
 from checks.reports.route_text import route_lines
 from checks.reports.text import closing_lines, quiet_lines
 from checks.sources.listing import GatewayListing
@@ -46,9 +46,7 @@ def listing_answer(cluster: str, found: GatewayListing) -> ToolAnswer:
     }
     if found.problem:
         return _answer([f"The gateways of {cluster} were not checked: {found.problem}"], document)
-    lines = list(gateway_lines(found.gateways, found.ready))
-    if not found.complete:
-        lines.append("Azure was not read: gateways without objects in the cluster are not listed.")
+    lines = [*gateway_lines(found.gateways, found.ready), *unseen_lines(found.unseen)]
     return _answer(lines, document)
 
 

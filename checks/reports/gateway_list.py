@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from checks.facts.egress_gateway import EgressGateway
-from checks.model.columns import lines_of_table
+from checks.model.columns import lines_of_table, narrow
 
 ReadyPods = Mapping[str, tuple[int, int]]
 """Ready and wanted pods by `NAMESPACE/NAME` of the Deployment."""
@@ -21,6 +21,11 @@ def gateway_lines(gateways: Sequence[EgressGateway], ready: ReadyPods) -> Iterat
         for each in gateways
     ]
     yield from lines_of_table(rows)
+
+
+def unseen_lines(unseen: Sequence[str]) -> list[str]:
+    """The reasons why the list may be incomplete (sentences without their full stop)."""
+    return [line for each in unseen for line in narrow(f"The list may be incomplete. {each}.")]
 
 
 def gateway_documents(gateways: Sequence[EgressGateway], ready: ReadyPods) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from checks.facts.azure_json import canonical
 from checks.facts.fact import AzureCall, Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.nodes import Node
+from checks.knowledge.failed_reads import UNIDENTIFIED
 from checks.sources.access import kubeconfig_access
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.expected_answers import managed_cluster
@@ -73,21 +74,33 @@ def current_cluster(options: KubectlOptions, timeout: float) -> CurrentCluster:
     `timeout`, in seconds, limits the search for the managed cluster. Raises SourceError if the kubeconfig cannot be used.
     """
     kubernetes_library()
-    context = Kubeconfig(options.kubeconfig).context(options.context).name
-    reader = KubernetesReader(kubeconfig_access(options.kubeconfig, context))
-    entry = ClusterConfig(name=context, kubeconfig=options.kubeconfig, context=context, azure="none")
+    context = Kubeconfig(options.kubeconfig).context(options.context)
+    reader = KubernetesReader(kubeconfig_access(options.kubeconfig, context.name))
+    entry = ClusterConfig(
+        name=context.name,
+        kubeconfig=options.kubeconfig,
+        context=context.name,
+        azure="none",
+        namespaces=(context.namespace,) if context.namespace else (),
+    )
+    account, half, names = _azure_half(reader, options, timeout)
+    entry = entry.model_copy(update=names)
+    return CurrentCluster(entry, LiveSource(reader, half, account).with_namespaces(*entry.namespaces))
+
+
+def _azure_half(
+    reader: KubernetesReader, options: KubectlOptions, timeout: float
+) -> tuple[AzureAccount | None, AzureHalf, dict[str, str]]:
+    """The identity in Azure and the reads of Azure, and what the entry then says about the managed cluster."""
     if isinstance(options.azure, SavedAzure):
-        return CurrentCluster(entry, LiveSource(reader, Saved(options.azure)))
+        return None, Saved(options.azure), {}
     if not options.azure:
-        return CurrentCluster(entry, LiveSource(reader, NoAzure()))
-    deadline = monotonic() + min(_SECONDS, timeout / 2)
-    found = _found(reader, deadline)
+        return None, NoAzure(), {}
+    found = _found(reader, monotonic() + min(_SECONDS, timeout / 2))
     if isinstance(found, Gap):
-        return CurrentCluster(entry, LiveSource(reader, UnreadAzure(found)))
+        return None, UnreadAzure(found), {}
     account, names = found
-    half: AzureHalf = AzureReader(account, names["resource_group"], names["aks_name"])
-    named = entry.model_copy(update={**names, "azure": "live"})
-    return CurrentCluster(named, LiveSource(reader, half, account))
+    return account, AzureReader(account, names["resource_group"], names["aks_name"]), {**names, "azure": "live"}
 
 
 def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dict[str, str]] | Gap:
@@ -95,11 +108,13 @@ def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dic
     try:
         nodes = reader.first_objects(Node.origin, _NODES, deadline)
     except Failure as failure:
-        return _not_found(0, f"the nodes, which name the managed cluster, were not read: {failure}")
+        if failure.status == 403:
+            return _not_found(0, f"{UNIDENTIFIED} this identity may not read the nodes, which name it (403)")
+        return _not_found(0, f"{UNIDENTIFIED} the nodes, which name it, were not read: {failure}")
     groups = (Node(each).node_resource_group for each in nodes)
     subscription, group = next((each for each in groups if all(each)), ("", ""))
     if not group:
-        return _not_found(0, "no node of this cluster is a virtual machine in Azure (spec.providerID)")
+        return _not_found(0, f"{UNIDENTIFIED} no node is a virtual machine in Azure (spec.providerID)")
     azure_library()
     account = AzureAccount(subscription)
     try:
@@ -112,7 +127,7 @@ def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dic
             return account, names
     return _not_found(
         0,
-        f"no managed cluster that this identity can read in subscription {subscription} has node resource group {group}",
+        f"{UNIDENTIFIED} none that this identity can read in subscription {subscription} has node resource group {group}",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from checks.facts.fact import Credentials
 
-_KEYS = ("source", "resource", "namespace", "name", "status", "message", "credentials")
+_KEYS = ("source", "resource", "namespace", "name", "status", "message", "credentials", "readable_in")
 _CREDENTIALS = tuple(each.value for each in Credentials)
 _SOURCES = ("kubernetes", "azure", "logs", "metrics")
 
@@ -27,6 +27,9 @@ def error_entry_problem(error: object) -> tuple[str, str] | None:
         return f": status is {status!r}", "an HTTP status (504 is a time-out)"
     if error.get("credentials") not in (None, *_CREDENTIALS):
         return f": credentials is {error['credentials']!r}", " or ".join(_CREDENTIALS)
+    names = error.get("readable_in", [])
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        return f": readable_in is {names!r}", "a list of namespaces"
     for key in ("namespace", "name", "message"):
         if not isinstance(error.get(key), str | None):
             return f": {key} is {error[key]!r}", "text or null"

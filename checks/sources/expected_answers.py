@@ -39,6 +39,14 @@ def list_items(page: Json, what: Listed, api_version: str) -> list[Json]:
     return items
 
 
+def kubernetes_object(found: Json, what: Listed, api_version: str) -> Json:
+    """An object of the requested kind and name (of `what.namespace`). Raises Failure (502)."""
+    kind = kind_name(what.resource)
+    if (text(found, "kind"), text(found, "metadata", "name")) != (kind, what.namespace):
+        raise Failure(WRONG_ANSWER, f"the answer is not {_named(kind, api_version)}{_message(found)}")
+    return found
+
+
 def server_version(found: Json) -> Json:
     """The answer to `GET /version`. Raises Failure (502)."""
     if not text(found, "gitVersion"):

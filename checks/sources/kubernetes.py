@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from checks.facts.fact import Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import number, text
-from checks.sources.expected_answers import list_items, log_lines, server_version
+from checks.sources.expected_answers import kubernetes_object, list_items, log_lines, server_version
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
 from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered
@@ -109,6 +109,8 @@ class KubernetesReader:
         self.access.close()
 
     def _listed(self, what: Listed, version: str, deadline: float) -> list[Json]:
+        if what.namespace and what.resource == "namespaces":
+            return self._one_namespace(what, version, deadline)
         try:
             return list(self._pages(what, version, deadline))
         except Failure as failure:
@@ -116,6 +118,19 @@ class KubernetesReader:
                 raise
         # The continue token expired while the list was being read: read it again from its beginning.
         return list(self._pages(what, version, deadline))
+
+    def _one_namespace(self, what: Listed, version: str, deadline: float) -> list[Json]:
+        """The namespace of this name, none if it does not exist.
+
+        A Role of the namespace itself can grant this read; no Role can grant the list of namespaces.
+        """
+        try:
+            found = json_object(self._get(f"/api/{version}/namespaces/{quote(what.namespace, safe='')}", {}, deadline))
+        except Failure as failure:
+            if failure.status != 404:
+                raise
+            return []
+        return [_stamped(kubernetes_object(found, what, version), what, version)]
 
     def _pages(self, what: Listed, version: str, deadline: float, at_once: int = PAGE) -> Iterator[Json]:
         where = f"namespaces/{what.namespace}/" if what.namespace else ""

@@ -6,7 +6,7 @@ from time import monotonic
 
 from checks.engine.diagnosis import TARGET_READS
 from checks.engine.readings import record
-from checks.engine.sweep import is_complete, problem_of, targets_of
+from checks.engine.sweep import problem_of, targets_of, unseen_of
 from checks.facts.api_server import ApiServer
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.store import FactStore
@@ -20,13 +20,18 @@ class GatewayListing:
     """The gateways of a cluster by name.
 
     `ready`: ready and wanted pods by `NAMESPACE/NAME` of the Deployment; `problem`: why no gateway is known, "" if they
-    are; `complete`: whether all are listed.
+    are; `unseen`: the reasons why others may exist, none if all are listed.
     """
 
     gateways: tuple[EgressGateway, ...]
     ready: Mapping[str, tuple[int, int]]
     problem: str = ""
-    complete: bool = True
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all gateways are listed."""
+        return not self.unseen
 
 
 def listed_gateways(source: Source, timeout: float) -> GatewayListing:
@@ -39,4 +44,4 @@ def listed_gateways(source: Source, timeout: float) -> GatewayListing:
         record(store, reading)
     targets = targets_of(store) or ()
     ready = {f"{each.namespace}/{each.name}": (each.ready, each.replicas) for each in store.known(Deployment)}
-    return GatewayListing(targets, ready, problem_of(store, targets), is_complete(store))
+    return GatewayListing(targets, ready, problem_of(store, targets), unseen_of(store))

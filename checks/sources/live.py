@@ -7,6 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from checks.sources.bundle import BundleError, read_bundle
 from checks.sources.credential_files import Fingerprint, fingerprint, token_of_file
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
+from checks.sources.namespaced_reads import KNOWN_NAMESPACES, list_by_namespace, with_known_namespaces
 from checks.sources.recorded import RecordedSource
 from checks.sources.replies import shortened
 from checks.sources.saved import read_saved
@@ -95,11 +97,21 @@ class LiveSource:
         azure: AzureHalf,
         account: AzureAccount | None = None,
         counters: CountersHalf | None = None,
+        namespaces: tuple[str, ...] = KNOWN_NAMESPACES,
     ) -> None:
+        """Take the halves, and the namespaces that are read one by one if a list in the whole cluster is forbidden."""
         self._kubernetes = kubernetes
         self._azure = azure
         self._account = account
         self._counters = counters
+        self._namespaces = namespaces
+
+    def with_namespaces(self, *namespaces: str | None) -> "LiveSource":
+        """The same source, which also reads these namespaces one by one."""
+        names = with_known_namespaces((*namespaces, *self._namespaces))
+        if len(names) == len(self._namespaces):
+            return self
+        return LiveSource(self._kubernetes, self._azure, self._account, self._counters, names)
 
     @property
     def access(self) -> Access:
@@ -118,7 +130,11 @@ class LiveSource:
         return ""
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
-        return self._kubernetes.list_objects(what, deadline)
+        answer = self._kubernetes.list_objects(what, deadline)
+        if not isinstance(answer, Gap) or answer.status != 403:
+            return answer
+        listed = partial(self._kubernetes.list_objects, deadline=deadline)
+        return list_by_namespace(listed, what, self._namespaces, answer)
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
         return self._azure.azure(what, deadline)
@@ -180,14 +196,16 @@ class _Pool:
 _POOL = _Pool()
 
 
-def open_source(cluster: ClusterConfig) -> Source:
+def open_source(cluster: ClusterConfig, namespace: str | None = None) -> Source:
     """The source of a configuration entry; live sources are kept and used again.
+
+    `namespace`, that of a gateway, is also read if the identity may not read the whole cluster.
 
     Raises BundleError or SourceError if it cannot be opened; later failures of the cluster or of Azure become gaps.
     """
     if cluster.bundle is not None:
         return RecordedSource(read_bundle(cluster.bundle))
-    return _POOL.source(cluster)
+    return _POOL.source(cluster).with_namespaces(namespace)
 
 
 def close_sources() -> None:
@@ -202,7 +220,9 @@ def _live(cluster: ClusterConfig) -> LiveSource:
         azure_library()
         account = AzureAccount(cluster.subscription_id)
     kubernetes = KubernetesReader(_access(cluster, account))
-    return LiveSource(kubernetes, _azure(cluster, account), account, _counters(cluster, kubernetes, account))
+    counters = _counters(cluster, kubernetes, account)
+    source = LiveSource(kubernetes, _azure(cluster, account), account, counters)
+    return source.with_namespaces(*cluster.namespaces)
 
 
 def _counters(

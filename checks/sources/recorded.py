@@ -12,7 +12,7 @@ from functools import cached_property
 from checks.facts.azure_json import canonical
 from checks.facts.fact import AzureCall, CountersWanted, Credentials, Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
-from checks.model.raw_values import Raw, at, number, text
+from checks.model.raw_values import Raw, at, number, text, texts
 from checks.sources.source import Answer, NotCovered, NotInstalled, Objects
 
 
@@ -71,7 +71,7 @@ class RecordedSource:
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         del deadline
         missing = self._missing(what)
-        if gap := next((gap for gap in missing if gap.namespace is None), None):
+        if gap := next((gap for gap in missing if gap.hides_kind), None):
             return gap
         if what.resource in self.recording.absent_kinds:
             return NotInstalled()
@@ -80,8 +80,7 @@ class RecordedSource:
             # A recording may contain events of either API; both are read as one kind.
             found = [*found, *self.recording.by_kind.get(("events.k8s.io", "Event"), ())]
         if missing:
-            unread = {gap.namespace for gap in missing}
-            found = [each for each in found if text(each, "metadata", "namespace") not in unread]
+            found = [each for each in found if not any(gap.covers(*_place(each)) for gap in missing)]
         return Objects(tuple(found), missing)
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
@@ -120,7 +119,7 @@ class RecordedSource:
     def server_version(self, deadline: float) -> Answer:
         del deadline
         for error in self.recording.errors:
-            if text(error, "source") != "kubernetes" or text(error, "namespace"):
+            if text(error, "source") != "kubernetes" or text(error, "namespace") or texts(error, "readable_in"):
                 continue
             if text(error, "resource") in ("*", "version"):
                 return _gap(error, "get", "version")
@@ -145,7 +144,8 @@ class RecordedSource:
     def _missing(self, what: Listed) -> tuple[Gap, ...]:
         """The failed lists of this kind: one gap for all namespaces, or one for each namespace.
 
-        An error for a namespace does not apply to cluster-scoped kinds, unless it names the kind.
+        An error for a namespace does not apply to cluster-scoped kinds, unless it names the kind. An error with
+        `readable_in` applies to all other namespaces.
         """
         gaps: list[Gap] = []
         for error in self.recording.errors:
@@ -153,9 +153,15 @@ class RecordedSource:
             if text(error, "source") != "kubernetes" or resource not in ("*", what.resource.lower()):
                 continue
             gap = _gap(error, "list", what.resource)
-            if gap.namespace is None or (not what.namespaced and resource != "*"):
+            if gap.readable_in and what.namespace in gap.readable_in:
+                continue
+            if gap.readable_in and what.resource == "namespaces":
+                gaps.append(gap)
+            elif gap.readable_in and (what.namespace or not what.namespaced):
+                return (replace(gap, readable_in=()),)
+            elif gap.hides_kind or (not what.namespaced and resource != "*"):
                 return (replace(gap, namespace=None),)
-            if what.namespaced:
+            elif what.namespaced:
                 gaps.append(gap)
         return tuple(gaps)
 
@@ -165,10 +171,17 @@ class RecordedSource:
         for error in self.recording.errors:
             if text(error, "source") != source or text(error, "resource").lower() not in ("*", resource.lower()):
                 continue
+            if namespace is not None and namespace in texts(error, "readable_in"):
+                continue
             where, which = text(error, "namespace"), text(error, "name")
             if (namespace is None or where in ("", namespace)) and (name is None or which in ("", name)):
                 return _gap(error, verb, resource)
         return None
+
+
+def _place(raw: Raw) -> tuple[str | None, str]:
+    """The namespace of an object, None if it is in none, and its name."""
+    return text(raw, "metadata", "namespace") or None, text(raw, "metadata", "name")
 
 
 def _verb(error: Raw) -> str:
@@ -184,4 +197,5 @@ def _gap(error: Raw, verb: str, resource: str) -> Gap:
         message=text(error, "message"),
         namespace=text(error, "namespace") or None,
         credentials=next((each for each in Credentials if each == text(error, "credentials")), None),
+        readable_in=texts(error, "readable_in"),
     )

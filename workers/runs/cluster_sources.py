@@ -15,7 +15,10 @@ class ClusterSources:
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def source(self, entry: ClusterConfig) -> Source:
-        """A cluster's source. Raises BundleError or SourceError if it cannot be opened."""
-        opened = open_source(entry)
+    def source(self, entry: ClusterConfig, namespace: str | None = None) -> Source:
+        """A cluster's source. Raises BundleError or SourceError if it cannot be opened.
+
+        `namespace`, that of a gateway, is also read if the identity may not read the whole cluster.
+        """
+        opened = open_source(entry, namespace)
         return opened if entry.bundle is not None else MeasuredSource(opened)

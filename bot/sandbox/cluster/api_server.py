@@ -144,8 +144,14 @@ class KubeServer:
             self.connections += 1
 
     def recorded_error(self, source: str, resource: str, namespace: str = "") -> Mapping[str, Any] | None:
-        """The cluster's recorded error for this read, if there is one."""
+        """The cluster's recorded error for this read, if there is one.
+
+        An error with `readable_in` is for reads outside these namespaces.
+        """
         for error in self.cluster.errors:
+            readable = error.get("readable_in", ())
+            if namespace in readable or (readable and resource == "version"):
+                continue
             here = not namespace or error.get("namespace") in (None, "", namespace)
             if here and error["source"] == source and error["resource"] in ("*", resource):
                 return error
@@ -236,6 +242,10 @@ class KubeHandler(LoopbackHandler):
                 self._list("", version, plural, query)
             case ["apis", group, version, plural]:
                 self._list(group, version, plural, query)
+            case ["api", "v1", "namespaces", name]:
+                self._namespace(name)
+            case ["api", version, "namespaces", namespace, plural]:
+                self._list("", version, plural, query, namespace)
             case ["apis", group, version, "namespaces", namespace, plural]:
                 self._list(group, version, plural, query, namespace)
             case ["api", "v1", "namespaces", namespace, "pods", pod, "log"]:
@@ -249,10 +259,22 @@ class KubeHandler(LoopbackHandler):
         else:
             self.json(200, {"major": "1", "minor": "33", "gitVersion": VERSION})
 
+    def _namespace(self, name: str) -> None:
+        owner = self.server.owner
+        if error := owner.recorded_error("kubernetes", "namespaces", name):
+            self._recorded(error)
+            return
+        found = owner.listed("", "v1", "namespaces")
+        manifest = next((each for each in (found[1] if found else []) if _name(each) == name), None)
+        if manifest is None:
+            self.status(404, f'namespaces "{name}" not found')
+        else:
+            self.json(200, manifest)
+
     def _list(self, group: str, version: str, plural: str, query: Mapping[str, str], namespace: str = "") -> None:
         owner = self.server.owner
         resource = f"{plural}.{group}" if group else plural
-        if error := owner.recorded_error("kubernetes", resource):
+        if error := owner.recorded_error("kubernetes", resource, namespace):
             self._recorded(error)
             return
         found = owner.listed(group, version, plural)
