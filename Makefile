@@ -180,6 +180,7 @@ docs: $(READY) ## regenerate the pages and chart files that are written from the
 	$(BIN)/python -m tests.helm.values_page > values.new && mv values.new helm/egress-diag/README.md
 	$(BIN)/python -m tests.docs.decision_tables
 	$(BIN)/python -m tests.docs.import_drawing
+	$(BIN)/python -m tests.docs.namespaces_only
 
 .PHONY: accept
 accept: $(READY) ## update the expected Slack messages from the code; review the difference as prose

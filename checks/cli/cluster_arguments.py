@@ -150,7 +150,7 @@ def _context_source(
         found = current_cluster(wanted, timeout)
     except SourceError as wrong:
         refuse(wrong)
-    return found.entry, found.source.with_namespaces
+    return found.entry, lambda namespace=None: found.source.with_namespaces(namespace)
 
 
 def _azure(options: ClusterArguments) -> "SavedAzure | bool":

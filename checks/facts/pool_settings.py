@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from checks.facts.agent_pools import AgentPool
 from checks.model.commands import az_aks
-from checks.model.question import ClusterIdentity
 from checks.model.enumerations import enumerated
+from checks.model.question import ClusterIdentity
 from checks.model.raw_values import flag, items, labels, number, text, texts
 
 PoolOptions = Mapping[str, str]

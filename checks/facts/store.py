@@ -118,7 +118,10 @@ class FactStore:
         if kind not in self.failed:
             return ()
         return tuple(
-            sorted(self.failed[kind], key=lambda gap: (gap.resource, gap.namespace or "", gap.name or "", gap.status, gap.readable_in))
+            sorted(
+                self.failed[kind],
+                key=lambda gap: (gap.resource, gap.namespace or "", gap.name or "", gap.status, gap.readable_in),
+            )
         )
 
     def all_gaps(self) -> tuple[Gap, ...]:

@@ -52,11 +52,7 @@ def _cause_key(gap: Gap, version: Gap | None) -> tuple[Hashable, ...]:
         # A missing sign-in to Azure prevents the reads of Azure and those of the API server.
         return ("credentials", gap.credentials or Credentials.AZURE, gap.status)
     if gap.source == "azure":
-        if gap.message.startswith(UNIDENTIFIED):
-            return ("unidentified", gap.message)
-        if gap.status in _UNREACHABLE:
-            return ("azure unreachable", gap.message)
-        return ("azure", gap.status, "" if gap.status in (403, 429) else gap.message)
+        return _azure_key(gap)
     if gap.source in ("kubernetes", "logs"):
         if version is not None and _is_of_server(gap.status, version.status):
             return ("server", version.status)
@@ -66,6 +62,14 @@ def _cause_key(gap: Gap, version: Gap | None) -> tuple[Hashable, ...]:
             return ("kubernetes", gap.status)
         return ("kubernetes", gap.status, gap.message)
     return (gap.source, gap.resource, gap.status, "" if gap.status in (403, 429, 504) else gap.message)
+
+
+def _azure_key(gap: Gap) -> tuple[Hashable, ...]:
+    if gap.message.startswith(UNIDENTIFIED):
+        return ("unidentified", gap.message)
+    if gap.status in _UNREACHABLE:
+        return ("azure unreachable", gap.message)
+    return ("azure", gap.status, "" if gap.status in (403, 429) else gap.message)
 
 
 def _is_of_server(status: int, of_version: int) -> bool:

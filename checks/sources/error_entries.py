@@ -27,6 +27,11 @@ def error_entry_problem(error: object) -> tuple[str, str] | None:
         return f": status is {status!r}", "an HTTP status (504 is a time-out)"
     if error.get("credentials") not in (None, *_CREDENTIALS):
         return f": credentials is {error['credentials']!r}", " or ".join(_CREDENTIALS)
+    return _place_problem(error)
+
+
+def _place_problem(error: Mapping[object, object]) -> tuple[str, str] | None:
+    """As above, of the values that say where and why a read failed."""
     names = error.get("readable_in", [])
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         return f": readable_in is {names!r}", "a list of namespaces"

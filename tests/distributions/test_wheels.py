@@ -1,14 +1,13 @@
 """The two wheels of this repository, and what each provides when it is installed alone."""
 
-import subprocess
-import sys
 import tomllib
-import venv
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.distributions.installed import Installed, built_wheel
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/bundles"
@@ -20,13 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Both wheels by the name of their distribution."""
-    built = {}
-    for name, folder in FOLDERS.items():
-        target = tmp_path_factory.mktemp(name)
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        (built[name],) = target.glob("*.whl")
-    return built
+    return {name: built_wheel(folder, tmp_path_factory.mktemp(name)) for name, folder in FOLDERS.items()}
 
 
 def contents(wheel: Path) -> set[str]:
@@ -61,31 +54,6 @@ def test_the_main_wheel_needs_nothing_of_the_demo() -> None:
     assert demo
     assert not demo & set(main["dependencies"])
     assert [line.partition("==")[0] for line in main["optional-dependencies"]["demo"]] == ["egress-diag-demo"]
-
-
-class Installed:
-    """An environment with some wheels and the suite's dependencies, but without our packages."""
-
-    def __init__(self, folder: Path, *wheels: Path) -> None:
-        venv.create(folder, with_pip=False)
-        self.python = folder / "bin/python"
-        (self.site,) = folder.glob("lib/python3.*/site-packages")
-        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", *map(str, wheels)]
-        subprocess.run([sys.executable, "-m", "pip", "--python", self.python, "install", *options], check=True)
-        dependencies = folder / "dependencies"
-        dependencies.mkdir()
-        (own,) = Path(sys.prefix).glob("lib/python3.*/site-packages")
-        for path in own.iterdir():
-            if "egress_diag" not in path.name:
-                (dependencies / path.name).symlink_to(path)
-        (self.site / "dependencies.pth").write_text(f"{dependencies}\n")
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment in a folder outside the repository."""
-        return subprocess.run(words, cwd=self.site, capture_output=True, text=True, check=False, timeout=100)
-
-    def egress_diag(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(self.python.with_name("egress-diag")), *words)
 
 
 @pytest.fixture(scope="module")

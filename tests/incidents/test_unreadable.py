@@ -5,10 +5,13 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from tests.incidents.unreadable import READS, REPLIES, STORIES, judge
+from checks.model.findings import Status, Verdict
+from tests.docs.namespaces_only import CHECKS, IN_INCIDENTS, NAMESPACES, forbidden_outside
+from tests.incidents.unreadable import READS, REPLIES, STORIES, false_results, judge, undisturbed
 
 ANSWERS = tuple(REPLIES)
 
@@ -25,6 +28,29 @@ def turns(resource: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("resource", READS)
 def test_a_failed_read_hides_no_fault_and_adds_none(resource: str) -> None:
     assert not [wrong for name, reply in turns(resource) for wrong in judge(name, resource, reply)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for number, name in enumerate(STORIES) if number % 3 == 0])
+def test_reading_three_namespaces_only_hides_no_fault_and_adds_none(name: str) -> None:
+    judge_namespaces_only(name)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("name", STORIES)
+def test_every_incident_may_be_read_in_its_namespaces_only(name: str) -> None:
+    judge_namespaces_only(name)
+
+
+def judge_namespaces_only(name: str) -> None:
+    """Diagnose an incident with permissions in the namespaces of mesh, static egress gateway and gateway only."""
+    story, known = STORIES[name], undisturbed(name)
+    error = forbidden_outside(*NAMESPACES[:2], known.report.namespace or "team-egress")
+    after = known.again(replace(story.cluster, errors=(error, *story.cluster.errors)))
+    assert list(false_results(known.report, after, "*", "403")) == []
+    assert after.verdict is not Verdict.HEALTHY
+    listed = {*CHECKS, *IN_INCIDENTS, *(each.code for each in known.report.of(Status.UNKNOWN))}
+    assert {each.code for each in after.of(Status.UNKNOWN)} <= listed
 
 
 @pytest.mark.matrix

@@ -126,7 +126,9 @@ class Diagnoser:
         question = Question(
             entry.identity, target.gateway, target.namespace, target.host, target.client, may_name=self._may_name(run)
         )
-        live = ProbedSource(self.clusters.source(entry, target.namespace), self.stores.actions.probe_results(entry.name))
+        live = ProbedSource(
+            self.clusters.source(entry, target.namespace), self.stores.actions.probe_results(entry.name)
+        )
         source = RecordingSource(live, entry.name, entry.identity.context)
         for step in timed_stages(
             examine(source, question, catalogue(), self.stores.settings.run_timeout, refuse_client=True)

@@ -238,6 +238,10 @@ WRONG = {
         {"errors_dot_yaml": "[{source: azure, resource: x}]"},
         "errors.yaml: entry 1: status is None; expected an HTTP status",
     ),
+    "an error whose namespaces are not a list": (
+        {"errors_dot_yaml": "[{source: kubernetes, resource: pods, status: 403, readable_in: payments}]"},
+        "errors.yaml: entry 1: readable_in is 'payments'; expected a list of namespaces",
+    ),
     "an error that is not a mapping": ({"errors_dot_yaml": "[403]"}, "errors.yaml: entry 1 is not a mapping"),
     "JSON that ends early": (
         {"azure__managed_dash_cluster_dot_json": '{"id": "'},

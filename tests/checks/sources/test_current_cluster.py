@@ -109,7 +109,10 @@ def test_the_nodes_may_not_be_read(tmp_path: Path) -> None:
     with KubeServer(forbidden) as kube:
         answer = managed(found(kube.kubeconfig(tmp_path)))
     assert isinstance(answer, Gap)
-    assert answer.message.startswith("the nodes, which name the managed cluster, were not read: ")
+    assert (
+        answer.message
+        == "the managed cluster is not identified: this identity may not read the nodes, which name it (403)"
+    )
     # Azure has forbidden nothing.
     assert answer.status == 0
 
@@ -128,7 +131,7 @@ def test_a_cluster_outside_azure(tmp_path: Path) -> None:
     with KubeServer(bare) as kube:
         answer = managed(found(kube.kubeconfig(tmp_path)))
     assert isinstance(answer, Gap)
-    assert "no node of this cluster is a virtual machine in Azure" in answer.message
+    assert "no node is a virtual machine in Azure" in answer.message
 
 
 def test_azure_none_reads_no_node_first(kube: KubeServer, tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command
 class SignalledSources(ClusterSources):
     """Sources of a worker whose pool signals the time limit right after a source was opened."""
 
-    def source(self, entry: ClusterConfig) -> Source:
-        opened = super().source(entry)
+    def source(self, entry: ClusterConfig, namespace: str | None = None) -> Source:
+        opened = super().source(entry, namespace)
         os.kill(os.getpid(), signal.SIGUSR1)
         return opened
 
@@ -38,8 +38,8 @@ class SignalledSources(ClusterSources):
 class DefectiveSources(ClusterSources):
     """Sources with a defect."""
 
-    def source(self, entry: ClusterConfig) -> Source:
-        raise KeyError(entry.name)
+    def source(self, entry: ClusterConfig, namespace: str | None = None) -> Source:
+        raise KeyError(entry.name, namespace)
 
 
 @pytest.fixture
