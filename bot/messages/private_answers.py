@@ -113,9 +113,7 @@ def _scheduled_probes(canary: CanarySummary | None) -> list[Block]:
 def _difference(run: PastRun, before: PastRun | None) -> Escaped:
     if before is None:
         return raw(f": {plain(', '.join(run.failing))}") if run.failing else raw("")
-    new = [code for code in run.failing if code not in before.failing]
-    resolved = [code for code in before.failing if code not in run.failing]
-    parts = [*([f"new {', '.join(new)}"] if new else []), *([f"resolved {', '.join(resolved)}"] if resolved else [])]
+    parts = [f"{word} {', '.join(codes)}" for word, codes in run.change_since(before) if codes]
     if not parts:
         return raw(": no change" if run.verdict is before.verdict else "")
     return raw(f": {plain('; '.join(parts))}")

@@ -22,11 +22,14 @@ class Opening(Protocol):
     def __call__(self, namespace: str | None = None) -> "Source": ...
 
 
-_options = (
+_context = (
     config_option,
     click.option("--kubeconfig", help="Kubeconfig, as for kubectl [default: $KUBECONFIG, else ~/.kube/config]."),
     click.option("--context", help="Context of the kubeconfig [default: its current context]."),
     click.option("-n", "--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
+)
+_options = (
+    *_context,
     click.option(
         "--azure",
         type=click.Choice(["live", "none"]),
@@ -55,13 +58,25 @@ def cluster_options(command: "click.decorators.FC") -> "click.decorators.FC":
     return command
 
 
-class ClusterArguments(TypedDict):
-    """The options that name a cluster."""
+def context_options(command: "click.decorators.FC") -> "click.decorators.FC":
+    """Add the options of a command that names a cluster and a gateway, and reads neither."""
+    for decorate in reversed(_context):
+        command = decorate(command)
+    return command
+
+
+class ContextArguments(TypedDict):
+    """The options that only name a cluster and a gateway."""
 
     config: Path | None
     kubeconfig: str | None
     context: str | None
     namespace: str | None
+
+
+class ClusterArguments(ContextArguments):
+    """The options that name a cluster, and say where its facts come from."""
+
     azure: str
     managed_cluster: Path | None
     agent_pools: Path | None

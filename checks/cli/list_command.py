@@ -1,12 +1,16 @@
 """`egress-diag list`."""
 
 import sys
-from typing import Unpack
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from checks.cli.cluster_arguments import ClusterArguments, cluster_options, named_cluster
 from checks.cli.usage import Seconds
+
+if TYPE_CHECKING:
+    from checks.reports.gateway_list import LastVerdict, LastVerdicts
 
 
 @click.command("list")
@@ -21,32 +25,45 @@ from checks.cli.usage import Seconds
 def list_command(cluster: str | None, output: str, timeout: float, **options: Unpack[ClusterArguments]) -> None:
     """List the egress gateways of CLUSTER.
 
-    Without CLUSTER, those of the current context of the kubeconfig, or of --context. Exit codes: 0 the list is complete,
-    2 the command is wrong, 3 something that may name more gateways could not be read.
+    Without CLUSTER, those of the current context of the kubeconfig, or of --context. If REDIS_URL names the Redis of a
+    deployment, the list has the last verdict of each gateway, the worst first.
+
+    Exit codes: 0 the list is complete, 2 the command is wrong, 3 something that may name more gateways could not be read.
     """
     import orjson
 
     from checks.model.columns import narrow
     from checks.model.inert_text import inert
-    from checks.reports.gateway_list import gateway_documents, gateway_lines, unseen_lines
+    from checks.reports.gateway_list import gateway_documents, gateway_lines, unseen_lines, worst_first
     from checks.sources.listing import listed_gateways
 
     entry, opened = named_cluster(cluster, options, timeout)
     found = listed_gateways(opened(options["namespace"]), timeout)
     wanted = options["namespace"]
-    gateways = [each for each in found.gateways if wanted is None or each.namespace == wanted]
+    last = _last_verdicts(entry.name)
+    gateways = worst_first([each for each in found.gateways if wanted is None or each.namespace == wanted], last)
     if output == "json":
         listed = {
             "cluster": entry.name,
             "complete": found.complete,
             "problem": found.problem or None,
-            "gateways": gateway_documents(gateways, found.ready),
+            "gateways": gateway_documents(gateways, found.ready, last),
         }
         click.echo(inert(orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode()))
     elif not found.problem:
-        click.echo(inert("\n".join(gateway_lines(gateways, found.ready))))
+        click.echo(inert("\n".join(gateway_lines(gateways, found.ready, last))))
     if found.problem:
-        click.echo(inert("\n".join(narrow(f"The gateways of {entry.name} were not checked: {found.problem}"))), err=True)
+        click.echo(
+            inert("\n".join(narrow(f"The gateways of {entry.name} were not checked: {found.problem}"))), err=True
+        )
     elif not found.complete:
         click.echo(inert("\n".join(unseen_lines(found.unseen))), err=True)
     sys.exit(0 if found.complete and not found.problem else 3)
+
+
+def _last_verdicts(cluster: str) -> "LastVerdicts":
+    """The last verdicts of the cluster's gateways, from the packages that keep them."""
+    found: dict[str, LastVerdict] = {}
+    for each in entry_points(group="egress_diag.verdicts"):
+        found |= each.load()(cluster)
+    return found

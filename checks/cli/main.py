@@ -17,6 +17,7 @@ from checks.cli.diagnose_command import diagnose_command
 from checks.cli.list_command import list_command
 from checks.cli.sweep_command import sweep_command
 from checks.cli.usage import refuse
+from checks.cli.watch_command import watch_command
 from checks.config.bad_setting import BadSetting
 
 
@@ -65,6 +66,7 @@ _LAZY_HELP = {
     "bot": "Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set).",
     "worker": "Run a worker for diagnoses and fleet checks.",
     "beat": "Run the beat: starts watches and scheduled work, and restarts lost runs.",
+    "history": "Show the last checks of one egress gateway, from Redis.",
     "demo": "Run the whole system on this machine, without Slack and without a cluster.",
     "mcp": "Serve the engine to an agent: the Model Context Protocol on standard input and output.",
     "doctor": "Check every configured connection, credential and permission.",
@@ -84,7 +86,7 @@ def main(debug: bool) -> None:
 
 
 for each in (
-    *(diagnose_command, list_command, sweep_command, collect_command, checks_command),
+    *(diagnose_command, watch_command, list_command, sweep_command, collect_command, checks_command),
     *(probe_command, restart_command),
 ):
     main.add_command(each)

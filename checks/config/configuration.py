@@ -76,7 +76,7 @@ class ClusterConfig(_Strict):
     """The source of the proxies' counters: none, the pods themselves, or a Prometheus."""
     bundle: Path | None = None
     namespaces: tuple[str, ...] = ()
-    """The namespaces of gateways, which are read one by one if the identity may not read the whole cluster."""
+    """Namespaces that are read one by one if the identity may not read the whole cluster."""
     allow_client_certificate: bool = False
     """Use the cluster-admin certificate of a cluster without Entra integration.
 

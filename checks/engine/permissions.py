@@ -87,9 +87,10 @@ def _reads(check: Check) -> set[type[Fact]]:
 
 
 def namespaced_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str, object]:
-    """The Role of one namespace for an identity without permissions in the whole cluster, as a manifest.
+    """The Role of one namespace as a manifest.
 
-    It has the namespaced kinds, and `get` of the namespace itself. Source: docs/permissions.md#namespaces-only.
+    It is for an identity without permissions in the whole cluster. It has the namespaced kinds, and `get` of the
+    namespace itself. Source: docs/permissions.md#namespaces-only.
     """
     of_cluster = {
         (kind.origin.group, kind.origin.plural)

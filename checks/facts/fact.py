@@ -359,7 +359,7 @@ class Gap:
     name: str | None = None
     credentials: Credentials | None = None
     readable_in: tuple[str, ...] = ()
-    """The namespaces that were read one by one, because the list in the whole cluster is forbidden."""
+    """The namespaces that were read, although the list in the whole cluster is forbidden."""
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
         """Whether objects of a namespace (None: of any) with this name may be missing."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.events import Event
-from checks.facts.fact import Fact, Gap, KubernetesObject
+from checks.facts.fact import Fact, Gap, KubernetesObject, PodLog
 from checks.facts.label_selectors import selects
 from checks.facts.pods import Pod
 from checks.facts.workloads import Deployment
@@ -106,7 +106,10 @@ class FactStore:
         For planning further reads, not for findings.
         """
         if kind not in self._known:
-            self._known[kind] = tuple(self._facts.get(kind, ()))
+            facts = self._facts.get(kind, ())
+            # Each log is a read of its own, and they arrive in any order.
+            in_order = sorted(facts, key=_key) if isinstance(kind.origin, PodLog) else facts
+            self._known[kind] = tuple(in_order)
         found: tuple[_F, ...] = self._known[kind]
         return found
 
@@ -218,6 +221,10 @@ class FactStore:
             return value
         value = self.memos[key] = build()
         return value
+
+
+def _key(fact: Fact) -> tuple[str, str]:
+    return fact.key
 
 
 def _namespace(fact: Fact) -> tuple[Hashable]:

@@ -17,7 +17,7 @@ _NO_ANSWER = (0, 401, 504)
 _MOST_NAMED = 3
 
 UNIDENTIFIED = "the managed cluster is not identified:"
-"""The beginning of the message of a read in Azure that was not made, because it is not known of which cluster."""
+"""The beginning of the message of a read in Azure whose cluster is not identified."""
 
 SIGN_IN = inspect("Sign in to Azure; in a deployment, check the identity of the workers", "az login")
 """The next action if there is no Azure identity."""

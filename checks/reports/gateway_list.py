@@ -1,17 +1,50 @@
 """The egress gateways of a cluster for a terminal: a line for each, or JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.model.columns import lines_of_table, narrow
+from checks.model.findings import Verdict
+from checks.reports.document import stamp
+from checks.reports.fleet import BEST_FIRST
+from checks.reports.wording import VERDICTS
 
 ReadyPods = Mapping[str, tuple[int, int]]
 """Ready and wanted pods by `NAMESPACE/NAME` of the Deployment."""
 
 
-def gateway_lines(gateways: Sequence[EgressGateway], ready: ReadyPods) -> Iterator[str]:
-    """A table: name, pods, revisions, StaticGatewayConfiguration."""
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """The last known verdict of a gateway, and its time."""
+
+    verdict: Verdict
+    at: datetime
+
+
+LastVerdicts = Mapping[str, LastVerdict]
+"""Last known verdicts by `NAMESPACE/NAME` of the gateway."""
+
+
+def worst_first(gateways: Sequence[EgressGateway], last: LastVerdicts) -> list[EgressGateway]:
+    """The gateways by their last verdict, the worst first; then those without one, by name."""
+    return sorted(gateways, key=lambda each: (_rank(last.get(str(each))), str(each)))
+
+
+def _rank(last: LastVerdict | None) -> int:
+    return 1 if last is None else -BEST_FIRST.index(last.verdict)
+
+
+def gateway_lines(
+    gateways: Sequence[EgressGateway], ready: ReadyPods, last: LastVerdicts = MappingProxyType({})
+) -> Iterator[str]:
+    """A table: name, pods, revisions, StaticGatewayConfiguration.
+
+    With `last`, also the last verdict.
+    """
     if not gateways:
         yield "No egress gateway is enabled."
         return
@@ -20,7 +53,14 @@ def gateway_lines(gateways: Sequence[EgressGateway], ready: ReadyPods) -> Iterat
         (str(each), _pods(each, ready), ", ".join(each.revisions) or "not checked", each.configuration or "not checked")
         for each in gateways
     ]
+    if last:
+        verdicts = ["LAST VERDICT", *(_last(last.get(str(each))) for each in gateways)]
+        rows = [(row[0], verdict, *row[1:]) for row, verdict in zip(rows, verdicts, strict=True)]
     yield from lines_of_table(rows)
+
+
+def _last(known: LastVerdict | None) -> str:
+    return "not checked" if known is None else f"{VERDICTS[known.verdict].lower()} ({known.at:%Y-%m-%d %H:%M}Z)"
 
 
 def unseen_lines(unseen: Sequence[str]) -> list[str]:
@@ -28,14 +68,17 @@ def unseen_lines(unseen: Sequence[str]) -> list[str]:
     return [line for each in unseen for line in narrow(f"The list may be incomplete. {each}.")]
 
 
-def gateway_documents(gateways: Sequence[EgressGateway], ready: ReadyPods) -> list[dict[str, Any]]:
+def gateway_documents(
+    gateways: Sequence[EgressGateway], ready: ReadyPods, last: LastVerdicts = MappingProxyType({})
+) -> list[dict[str, Any]]:
     """The gateways as JSON values.
 
-    `ready` and `replicas` are null if the Deployments were not read or do not exist.
+    `ready` and `replicas` are null if the Deployments were not read or do not exist, `verdict` and `checked_at` if no
+    verdict is known.
     """
     found: list[dict[str, Any]] = []
     for each in gateways:
-        counted = _counted(each, ready)
+        counted, known = _counted(each, ready), last.get(str(each))
         found.append(
             {
                 "namespace": each.namespace,
@@ -45,6 +88,8 @@ def gateway_documents(gateways: Sequence[EgressGateway], ready: ReadyPods) -> li
                 "configuration": each.configuration or None,
                 "ready": counted[0] if counted else None,
                 "replicas": counted[1] if counted else None,
+                "verdict": known.verdict.value if known else None,
+                "checked_at": stamp(known.at) if known else None,
             }
         )
     return found

@@ -91,7 +91,7 @@ def current_cluster(options: KubectlOptions, timeout: float) -> CurrentCluster:
 def _azure_half(
     reader: KubernetesReader, options: KubectlOptions, timeout: float
 ) -> tuple[AzureAccount | None, AzureHalf, dict[str, str]]:
-    """The identity in Azure and the reads of Azure, and what the entry then says about the managed cluster."""
+    """The identity in Azure, the reads of Azure, and the managed cluster's names for the entry."""
     if isinstance(options.azure, SavedAzure):
         return None, Saved(options.azure), {}
     if not options.azure:

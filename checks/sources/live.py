@@ -99,7 +99,10 @@ class LiveSource:
         counters: CountersHalf | None = None,
         namespaces: tuple[str, ...] = KNOWN_NAMESPACES,
     ) -> None:
-        """Take the halves, and the namespaces that are read one by one if a list in the whole cluster is forbidden."""
+        """Take the halves of the source.
+
+        `namespaces` are read one by one if a list in the whole cluster is forbidden.
+        """
         self._kubernetes = kubernetes
         self._azure = azure
         self._account = account

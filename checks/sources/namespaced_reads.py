@@ -1,4 +1,4 @@
-"""Lists of single namespaces, for an identity that may not list a kind in the whole cluster.
+"""Lists of single namespaces, for an identity that may not list the whole cluster.
 
 Source: docs/permissions.md#namespaces-only.
 """

@@ -87,7 +87,13 @@ def test_the_help_of_the_main_wheel_lists_no_demo(alone: Installed) -> None:
     assert "\n  demo " not in listed
 
 
-@pytest.mark.parametrize("command", ["bot", "worker", "beat", "diagnose", "sweep", "collect", "checks", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("bot", "worker", "beat", "mcp", "doctor", "history"),
+        *("diagnose", "watch", "list", "sweep", "collect", "checks", "probe", "restart"),
+    ],
+)
 def test_every_other_command_loads_from_the_main_wheel(command: str, alone: Installed) -> None:
     done = alone.egress_diag(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")

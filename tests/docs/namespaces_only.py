@@ -1,4 +1,6 @@
-"""The section of docs/permissions.md about permissions in three namespaces only: `python -m tests.docs.namespaces_only`.
+"""The section of docs/permissions.md about permissions in single namespaces.
+
+`python -m tests.docs.namespaces_only` writes it.
 
 The table is what a diagnosis of the healthy test cluster leaves unknown if it may read only these namespaces.
 """
@@ -40,7 +42,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "pods of any namespace may use the configuration, and the components may run elsewhere",
     ),
 }
-"""What is not seen, and why it matters, by the reason of CHECKS."""
+"""The objects that are not read, and why they matter, by the reason of CHECKS."""
 
 CHECKS = {
     "EG204": "nodes",

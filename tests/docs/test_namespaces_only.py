@@ -1,4 +1,4 @@
-"""What permissions in three namespaces leave unknown is what docs/permissions.md lists."""
+"""Permissions in three namespaces leave those checks unknown that the page lists."""
 
 from checks.catalogue import catalogue
 from checks.model.findings import Status, Verdict

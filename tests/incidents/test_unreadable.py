@@ -43,7 +43,10 @@ def test_every_incident_may_be_read_in_its_namespaces_only(name: str) -> None:
 
 
 def judge_namespaces_only(name: str) -> None:
-    """Diagnose an incident with permissions in the namespaces of mesh, static egress gateway and gateway only."""
+    """Diagnose an incident with permissions in three namespaces only.
+
+    They are those of the mesh, the static egress gateway, and the gateway.
+    """
     story, known = STORIES[name], undisturbed(name)
     error = forbidden_outside(*NAMESPACES[:2], known.report.namespace or "team-egress")
     after = known.again(replace(story.cluster, errors=(error, *story.cluster.errors)))

@@ -1,4 +1,4 @@
-"""The first answer of a person who has installed the wheel and has a kubeconfig: nothing else is in the folder.
+"""The first answer after the installation of the wheel, with a kubeconfig and nothing else.
 
 The API server is real. One identity may read the whole cluster, the other has the Role of docs/permissions.md in three
 namespaces.
@@ -29,7 +29,7 @@ pytestmark = LIVE
 
 COMMAND = ("egress-diag", "diagnose", "team-egress/egw")
 SECONDS = 20.0
-"""The time in which the command answers, with nobody signed in to Azure. Measured: 2 to 3 s."""
+"""The time in which the command answers, without a sign-in to Azure. Measured: 2 to 3 s."""
 ROOT = Path(__file__).parents[2]
 # There are no kubelets here. For a node without addresses, the API server immediately reports that it has no logs.
 NO_KUBELETS = {"kind": "Node", "metadata": {"name": "*"}, "status": {"addresses": None}}
@@ -37,7 +37,7 @@ NO_KUBELETS = {"kind": "Node", "metadata": {"name": "*"}, "status": {"addresses"
 
 @dataclass(frozen=True)
 class Desk:
-    """The environment of a person: the installed wheel, an empty folder, and a home folder with a kubeconfig."""
+    """The installed wheel, an empty folder, and a home folder with a kubeconfig."""
 
     server: ApiServer
     installed: Installed
@@ -63,7 +63,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def served(name: str, installed: Installed, folder: Path) -> Iterator[Desk]:
-    """A real API server with the objects of an incident, or of the healthy cluster, and the two identities."""
+    """A real API server with the two identities and the objects of an incident.
+
+    Without an incident of this name, they are those of the healthy cluster.
+    """
     story = next((each.cluster for each in incidents() if each.name == name), named("base"))
     cluster = replace(story, objects=compose(replace(story), {"change": [NO_KUBELETS]}).objects)
     with ApiServer(Path(str(ASSETS)), folder) as server:
@@ -81,7 +84,7 @@ def served(name: str, installed: Installed, folder: Path) -> Iterator[Desk]:
 
 
 def bind(server: ApiServer, namespace: str) -> None:
-    """Create the Role of the page in a namespace, and bind it to the user without other permissions."""
+    """Create the Role of the page in a namespace, and bind it to the second identity."""
     group = "rbac.authorization.k8s.io"
     root = f"/apis/{group}/v1/namespaces/{namespace}"
     server.ask("POST", f"{root}/roles", namespaced_role(catalogue()))
@@ -116,7 +119,7 @@ def test_one_command_in_an_empty_folder_names_the_root_cause(broken_route: Desk)
     assert code == 1, (out, err)
     assert "Traceback" not in out + err
     assert out.startswith("Broken: ")
-    assert out.count("az login") == 1, "nobody is signed in to Azure, and that is said once"
+    assert out.count("az login") == 1, "the missing sign-in to Azure is reported once"
     assert seconds < SECONDS
     document = json.loads(broken_route.run(ADMIN, "--output", "json")[1])
     assert document["root_causes"] == ["gateway-selector-mismatch"]

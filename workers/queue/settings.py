@@ -91,6 +91,11 @@ class WorkerSettings(EnvironmentSettings):
     )
     """The file that `workers.queue.liveness` touches while this process works."""
 
+    @property
+    def names_redis(self) -> bool:
+        """Whether `REDIS_URL` is set, and not the default used."""
+        return "redis_url" in self.model_fields_set
+
     @model_validator(mode="after")
     def _complete_address(self) -> Self:
         if password := self.redis_password.get_secret_value():

@@ -45,6 +45,12 @@ class PastRun:
     user: str
     channel: str
 
+    def change_since(self, before: "PastRun") -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The codes that newly fail (`new`), and those that no longer fail (`resolved`)."""
+        new = tuple(code for code in self.failing if code not in before.failing)
+        resolved = tuple(code for code in before.failing if code not in self.failing)
+        return (("new", new), ("resolved", resolved))
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:

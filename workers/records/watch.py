@@ -8,15 +8,12 @@ from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
 from checks.model.raw_values import Moment
+from checks.reports.watch_text import PASSES_TO_FIX
 from workers.records.beginnings import Beginning
 from workers.records.run import Target
 from workers.records.stored import FromKey
 
-PASSES_TO_FIX = 3
-"""Checks passed in a row after which a gateway counts as fixed.
-
-A flapping one has then settled.
-"""
+__all__ = ["PASSES_TO_FIX", "WATCH_JSON", "Watch", "WatchCheck", "WatchState"]
 
 
 class WatchState(StrEnum):

@@ -1,4 +1,4 @@
-"""An identity that may read a few namespaces only: its lists, and what it did not see."""
+"""Lists of an identity that may read a few namespaces only."""
 
 from __future__ import annotations
 
