@@ -61,7 +61,8 @@ class AzureCall:
 class ArmResource:
     """Other Azure resources, each read by its id.
 
-    `ids` returns the ids once the facts of `after` are read.
+    `ids` returns the ids once the facts of `after` are read. `expected` returns ids that are likely, once the facts of
+    `expected_after` are read, earlier than those of `after`: their reads begin then, and count only if `ids` has them.
     """
 
     action: str
@@ -69,6 +70,8 @@ class ArmResource:
     ids: Callable[["FactsRead"], Iterable[str]]
     optional: bool = False
     """Whether the permission only adds detail: without it no check is not checked."""
+    expected_after: tuple[type["Fact"], ...] = ()
+    expected: Callable[["FactsRead"], Iterable[str]] | None = None
 
     @property
     def resource(self) -> str:

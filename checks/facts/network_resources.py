@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from checks.facts.agent_pools import AgentPool
 from checks.facts.azure_json import arm_segment
 from checks.facts.fact import ArmResource, Fact, FactsRead, derived
+from checks.facts.nodes import Node
 from checks.model.raw_values import items, text, texts
 
 NETWORK = "Microsoft.Network"
@@ -43,11 +44,21 @@ def _subnets_of_gateway_pools(store: FactsRead) -> Iterable[str]:
     return {pool.subnet_id for pool in store.known(AgentPool) if pool.subnet_id}
 
 
+def _subnets_of_nodes(store: FactsRead) -> Iterable[str]:
+    return {node.subnet_id for node in store.known(Node) if node.subnet_id}
+
+
 class Subnet(ArmFact):
     """A subnet of a node pool, with the ids of its security group and route table."""
 
     __slots__ = ()
-    origin = ArmResource(f"{NETWORK}/virtualNetworks/subnets/read", (AgentPool,), _subnets_of_gateway_pools)
+    origin = ArmResource(
+        f"{NETWORK}/virtualNetworks/subnets/read",
+        (AgentPool,),
+        _subnets_of_gateway_pools,
+        expected_after=(Node,),
+        expected=_subnets_of_nodes,
+    )
 
     @derived
     def ref(self) -> str:

@@ -7,6 +7,9 @@ from checks.model.raw_values import Raw, items, moment, text
 
 _AZURE_MACHINE = re.compile(r"azure:///subscriptions/([\w-]+)/resourceGroups/([\w.()-]+)/providers/", re.IGNORECASE)
 
+_NETWORK_LABEL = "kubernetes.azure.com/network-"
+_NETWORK_PARTS = ("subscription", "resourcegroup", "name", "subnet")
+
 
 class Taint:
     """A node taint; `added` is None if the API server has not set it."""
@@ -61,6 +64,22 @@ class Node(KubernetesObject):
         """
         found = _AZURE_MACHINE.match(text(self.raw, "spec", "providerID"))
         return (found[1], found[2]) if found else ("", "")
+
+    @derived
+    def subnet_id(self) -> str:
+        """The ID of its subnet, as the labels of Azure CNI name it; "" without them.
+
+        Source: docs/domain/azure.md#network-labels. Labels can be changed: an ID to try, not a fact about Azure.
+        """
+        subscription, group, network, subnet = (
+            self.labels.get(f"{_NETWORK_LABEL}{each}", "") for each in _NETWORK_PARTS
+        )
+        if not (subscription and group and network and subnet):
+            return ""
+        return (
+            f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network/virtualNetworks/{network}"
+            f"/subnets/{subnet}"
+        )
 
     @derived
     def image_version(self) -> str:

@@ -4,7 +4,7 @@ Reads that do not depend on one another run in parallel.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from time import monotonic
@@ -28,6 +28,7 @@ from checks.facts.fact import (
 from checks.facts.store import FactStore
 from checks.sources.background import BackgroundThreads
 from checks.sources.client_errors import answer_or_gap
+from checks.sources.read_ahead import read_memory_of
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import TOO_LATE, Answer, NotCovered, NotInstalled, Objects, Source
 
@@ -36,23 +37,32 @@ Request = tuple[type[Fact], object]
 
 
 def gather(
-    source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, concurrency: int = 32
+    source: Source,
+    kinds: Collection[type[Fact]],
+    store: FactStore,
+    deadline: float,
+    concurrency: int = 32,
+    gateway: str = "",
 ) -> Iterator[Reading]:
     """Read all `kinds`, each as early as possible, and yield the readings as they arrive.
 
+    `gateway` is the gateway of the run by which its Azure reads are expected in its next run; "" for all of a cluster.
     The caller records each in `store` before it takes the next. Reads without an answer at `deadline` become gaps (504);
     their threads are not waited for. A recording answers from memory, faster than a thread starts, so it needs none.
     """
-    run = _Gathering(source, kinds, store, deadline)
+    run = _Gathering(source, kinds, store, deadline, gateway)
     pool = BackgroundThreads(0 if isinstance(source, RecordedSource) else concurrency, "gather")
     try:
         yield from run.readings(pool)
+        run.remember()
     finally:
         pool.cancel_waiting()
 
 
 class _Gathering:
-    def __init__(self, source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float) -> None:
+    def __init__(
+        self, source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, gateway: str
+    ) -> None:
         self.source = source
         self.store = store
         self.deadline = deadline
@@ -60,8 +70,21 @@ class _Gathering:
         self.pending: set[type[Fact]] = set(self.kinds)
         self.open: dict[type[Fact], int] = defaultdict(int)
         self.in_flight: dict[Future[Answer], Request] = {}
+        self.gateway = gateway
+        self.memory = read_memory_of(source)
+        self.needed: set[str] = set()
+        """The IDs of Azure resources that the run has needed, in lower case."""
+        self.early: dict[str, Future[Answer]] = {}
+        """The reads of expected IDs that the run has not needed so far."""
+
+    def remember(self) -> None:
+        """Keep the IDs for the next run of the gateway."""
+        if self.memory is not None:
+            self.memory.remember(self.gateway, self.needed)
 
     def readings(self, pool: BackgroundThreads) -> Iterator[Reading]:
+        if self.memory is not None and any(isinstance(kind.origin, ArmResource) for kind in self.kinds):
+            self._expect(pool, self.memory.expected(self.gateway))
         yield from self._launch(pool)
         while self.in_flight:
             left = self.deadline - monotonic()
@@ -91,6 +114,7 @@ class _Gathering:
         while progress:
             progress = False
             for kind in sorted(self.pending, key=lambda k: k.__name__):
+                self._expect_of(pool, kind.origin)
                 if not all(self.store.arrived(earlier) for earlier in _after(kind.origin)):
                     continue
                 if (
@@ -102,12 +126,32 @@ class _Gathering:
                 self.pending.discard(kind)
                 details = [] if self._is_over(kind.origin) else list(_details(kind.origin, self.store))
                 for detail in details:
-                    self.in_flight[pool.submit(self._read, kind.origin, detail)] = (kind, detail)
+                    self.in_flight[self._begun(pool, kind.origin, detail)] = (kind, detail)
                 self.open[kind] = len(details)
                 if not details:
                     yield from (Failed(kind, gap) for gap in _inherited(kind.origin, self.store))
                     yield Closed(kind)
                     progress = True
+
+    def _begun(self, pool: BackgroundThreads, origin: Origin, detail: object) -> "Future[Answer]":
+        """The read of an object; one that is already under way, if its ID was expected."""
+        if isinstance(origin, ArmResource):
+            self.needed.add(str(detail).lower())
+            if (early := self.early.pop(str(detail).lower(), None)) is not None:
+                return early
+        return pool.submit(self._read, origin, detail)
+
+    def _expect_of(self, pool: BackgroundThreads, origin: Origin) -> None:
+        """Begin the reads that the kind's facts so far make likely."""
+        if self.memory is None or not isinstance(origin, ArmResource) or origin.expected is None:
+            return
+        if self.store.arrived(*origin.expected_after):
+            self._expect(pool, origin.expected(self.store))
+
+    def _expect(self, pool: BackgroundThreads, ids: Iterable[str]) -> None:
+        for each in ids:
+            if (key := each.lower()) not in self.early and key not in self.needed:
+                self.early[key] = pool.submit(self.source.arm, each, self.deadline)
 
     def _is_over(self, origin: Origin) -> bool:
         """Whether a prerequisite of this read timed out.

@@ -21,6 +21,7 @@ from checks.sources.credential_files import Fingerprint, fingerprint, token_of_f
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.namespaced_reads import KNOWN_NAMESPACES, list_by_namespace, with_known_namespaces
+from checks.sources.read_ahead import ReadMemory
 from checks.sources.recorded import RecordedSource
 from checks.sources.replies import shortened
 from checks.sources.saved import read_saved
@@ -98,23 +99,26 @@ class LiveSource:
         account: AzureAccount | None = None,
         counters: CountersHalf | None = None,
         namespaces: tuple[str, ...] = KNOWN_NAMESPACES,
+        memory: ReadMemory | None = None,
     ) -> None:
         """Take the halves of the source.
 
-        `namespaces` are read one by one if a list in the whole cluster is forbidden.
+        `namespaces` are read one by one if a list in the whole cluster is forbidden. `memory` is that of another source of
+        the same cluster.
         """
         self._kubernetes = kubernetes
         self._azure = azure
         self._account = account
         self._counters = counters
         self._namespaces = namespaces
+        self.read_memory: ReadMemory | None = memory or ReadMemory()
 
     def with_namespaces(self, *namespaces: str | None) -> "LiveSource":
         """The same source, which also reads these namespaces one by one."""
         names = with_known_namespaces((*namespaces, *self._namespaces))
         if len(names) == len(self._namespaces):
             return self
-        return LiveSource(self._kubernetes, self._azure, self._account, self._counters, names)
+        return LiveSource(self._kubernetes, self._azure, self._account, self._counters, names, self.read_memory)
 
     @property
     def access(self) -> Access:

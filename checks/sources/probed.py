@@ -6,6 +6,7 @@ from datetime import datetime
 from checks.facts.fact import AzureCall, CountersWanted, Listed, PodName
 from checks.facts.probes import ProbeOutcome, ProbeResult
 from checks.model.raw_values import Raw
+from checks.sources.read_ahead import ReadMemory, read_memory_of
 from checks.sources.source import Answer, Objects, Source
 
 _PROBED_KEYS = ("prefix", "configuration", "configuration_uid", "configuration_generation")
@@ -40,6 +41,10 @@ class ProbedSource:
     def __init__(self, source: Source, results: Sequence[Raw]) -> None:
         self._source = source
         self._results = tuple(results)
+
+    @property
+    def read_memory(self) -> ReadMemory | None:
+        return read_memory_of(self._source)
 
     def now(self) -> datetime:
         return self._source.now()

@@ -36,7 +36,13 @@ def run(
     store = FactStore(source.now())
     store.client = question.client or ""
     question = replace(question, cluster=question.cluster.in_recorded_context(source.kubectl_context()))
-    readings = gather(source, needed(checks) | traced_reads(question), store, began + timeout)
+    readings = gather(
+        source,
+        needed(checks) | traced_reads(question),
+        store,
+        began + timeout,
+        gateway=f"{question.namespace or ''}/{question.gateway}",
+    )
     for step in diagnose(readings, store, question, checks, at_once=isinstance(source, RecordedSource)):
         match step:
             case Evaluated():

@@ -36,6 +36,7 @@ from checks.model.question import ClusterIdentity
 from checks.sources.background import BackgroundThreads
 from checks.sources.bundle import BundleError
 from checks.sources.gathering import gather
+from checks.sources.read_ahead import ReadMemory, read_memory_of
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import TOO_LATE, Answer, Objects, Source, SourceError
 
@@ -79,6 +80,10 @@ class ThrottledSource:
         self._server = BoundedSemaphore(API_SERVER)
         self.chosen: Mapping[str, frozenset[PodName]] = {}
         self.left_out: set[PodName] = set()
+
+    @property
+    def read_memory(self) -> ReadMemory | None:
+        return read_memory_of(self._source)
 
     def now(self) -> datetime:
         return self._source.now()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
+from checks.sources.read_ahead import ReadMemory, read_memory_of
 from checks.sources.source import Answer, NotCovered, NotInstalled, Objects, Source
 from workers.telemetry.metrics import SOURCE_CALLS, SOURCE_SECONDS
 from workers.telemetry.traces import read_span
@@ -24,6 +25,10 @@ class MeasuredSource:
 
     def __init__(self, within: Source) -> None:
         self.within = within
+
+    @property
+    def read_memory(self) -> ReadMemory | None:
+        return read_memory_of(self.within)
 
     def now(self) -> datetime:
         return self.within.now()
