@@ -82,7 +82,9 @@ class CheckAgain:
 
 @dataclass(frozen=True, slots=True)
 class ExplainFindings:
-    """`why` in a thread: explain the findings by their causes."""
+    """`why` in a thread: explain the findings by their causes, or the check with this code."""
+
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,13 @@ class WatchHere:
     """`watch [30m]` in a thread: watch the gateway."""
 
     span: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHere:
+    """`I take it` or `release` in a thread: take or release the ownership of the incident."""
+
+    release: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,21 @@ class ThreadQuestion(StrEnum):
     OWNER = "who owns it"
     REPORT = "report"
     THANKS = "thanks"
+    AFFECTED = "what is affected"
+    SINCE = "since when"
+    WHERE = "which gateway and host"
+    RESTART = "can I restart it safely"
+    TRIED = "what was tried"
+    RAN = "I ran it"
+    UNDO = "how do I undo it"
+    NOT_CHECKED = "what was not checked"
+    TRAFFIC = "is traffic failing"
+    ADDRESS = "what is the egress IP"
+    HISTORY = "history"
+    EVIDENCE = "evidence"
+    WHY = "why"
+    COMMANDS = "commands"
+    HELP = "what can I ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +157,4 @@ GatewayCommand = (
     Diagnose | WatchGateway | ShowHistory | OpenForm | ListClusters | ListGateways | CancelRuns | ShowHelp | Mistake
 )
 Command = GatewayCommand | FleetCommand | RequestStep
-ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands | RequestStepHere | AskHere
+ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands | RequestStepHere | OwnHere | AskHere

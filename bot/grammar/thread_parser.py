@@ -12,12 +12,14 @@ from bot.grammar.commands import (
     ExplainFindings,
     ListCommands,
     Mistake,
+    OwnHere,
     RequestStepHere,
     StopHere,
     ThreadCommand,
     ThreadQuestion,
     WatchHere,
 )
+from bot.grammar.free_questions import code_in, free_question, without_typing_errors
 from bot.grammar.step_parser import PROBES
 from bot.grammar.words import (
     DEFAULT_WATCH,
@@ -52,11 +54,21 @@ _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
         "(?:the )?commands?(?: to copy)?",
         "(?:what|which commands?) (?:do|should|can) (?:i|we) (?:run|type|copy)",
     ),
+    OwnHere(): (
+        "(?:i (?:ll |will )?|ill |let me )?(?:take|took|have|got|own) (?:it|this|that|over)|(?:its )?mine",
+        "(?:i m |im )?taking (?:it|this)(?: over)?|(?:i m|im|i am) on (?:it|this)|assign (?:it|this) to me",
+    ),
+    OwnHere(release=True): ("(?:i )?release(?: it| this)?|not mine(?: anymore| any more)?|(?:i )?give it back",),
     WatchHere(DEFAULT_WATCH): (
         f"(?:keep )?watch(?:ing)?(?: {_IT})?(?: until (?:it is )?(?:fixed|healthy))?",
         f"(?:(?:tell|notify|ping) (?:me|us) )?when (?:it|this)(?:s| is) {_STATE}",
+        "(?:tell|notify|ping|inform|message|let) (?:me|us)(?: know)? (?:when|once|if|as soon as) .*",
+        "keep an eye on .*|monitor(?: it| this)?|follow it",
     ),
-    AskHere(ThreadQuestion.THANKS): ("(?:many )?(?:thanks|thank you|thx|ty|cheers|great|perfect|nice)(?: .*)?",),
+    AskHere(ThreadQuestion.THANKS): (
+        "(?:(?:ok|okay|super|many) )*(?:thanks|thank you|thx|ty|cheers|great|perfect|nice|cool|awesome)(?: .*)?",
+        "ok|okay|got it|understood|never ?mind|good bot|lgtm",
+    ),
     AskHere(ThreadQuestion.REPORT): ("(?:the )?(?:full )?report",),
     AskHere(ThreadQuestion.OWNER): (
         f"who (?:has|owns|took|takes) {_IT}",
@@ -101,7 +113,53 @@ def parse_thread_command(text: str) -> ThreadCommand | Mistake | None:
     if (span := _span_of_watch(words)) is not None:
         found = watch_duration(span)
         return found if isinstance(found, Mistake) else WatchHere(found)
-    return _step(words) or _question(" ".join(words))
+    asked = " ".join(words)
+    phrase = _step(words) or _question(asked)
+    return _about_code(phrase, asked) if phrase is not None else _freely(text, asked)
+
+
+def meant_command(text: str) -> str:
+    """The command that a misspelled text means.
+
+    It may start or stop something, so it is only offered.
+    """
+    meant = without_typing_errors(without_command(without_mention(text[:MAX_CHARACTERS])), cutoff=_OFFERED)
+    found = _step(meant.split()) or _question(meant)
+    return meant if found is not None and not isinstance(found, _READ_ONLY) else ""
+
+
+_OFFERED = 0.74
+"""The similarity of a misspelled word from which a command is offered."""
+
+_READ_ONLY = (AskHere, ExplainFindings, ListCommands)
+
+
+def _about_code(found: ThreadCommand, asked: str) -> ThreadCommand:
+    return ExplainFindings(code_in(asked)) if isinstance(found, ExplainFindings) else found
+
+
+def _freely(text: str, asked: str) -> ThreadCommand | None:
+    """The question in a text that is no whole phrase; typing errors do not count."""
+    if code := code_in(asked):
+        return ExplainFindings(code)
+    if "👍" in text or "🙏" in text:
+        return AskHere(ThreadQuestion.THANKS)
+    corrected = _question(without_typing_errors(asked))
+    if isinstance(corrected, _READ_ONLY):
+        return corrected
+    match free_question(asked):
+        case None:
+            return None
+        case ThreadQuestion.WHY:
+            return ExplainFindings()
+        case ThreadQuestion.COMMANDS:
+            return ListCommands()
+        case question:
+            return AskHere(question)
+
+
+_NO_NAMES = ("safe", "safely", "now", "that", "again", "please", "them", "what", "why", "help", "helps")
+"""Words after `restart` that are no name of a Deployment."""
 
 
 def _span_of_watch(words: list[str]) -> str | None:
@@ -109,6 +167,8 @@ def _span_of_watch(words: list[str]) -> str | None:
     match words:
         case ["watch", span] if span[:1].isdigit():
             return span
+        case [*first, number, unit] if number.isdigit() and unit.isalpha() and is_duration(f"{number}{unit}"):
+            return _span_of_watch([*first, f"{number}{unit}"])
         case ["watch", *between, span] if is_duration(span) and " ".join(between) in (
             "for",
             "it for",
@@ -143,7 +203,13 @@ def _step(words: list[str]) -> RequestStepHere | None:
             return RequestStepHere(PROBES[where])
         case ["restart"]:
             return RequestStepHere(ActionKind.RESTART)
-        case ["restart", deployment]:
+        case ["probe", "from", where] if where in PROBES:
+            return RequestStepHere(PROBES[where])
+        case ["probe", "it" | "this" | "again"]:
+            return RequestStepHere(ActionKind.PROBE_POD)
+        case ["restart", "it" | "this" | "gateway"] | ["restart", "the", "gateway"]:
+            return RequestStepHere(ActionKind.RESTART)
+        case ["restart", deployment] if deployment not in _NO_NAMES:
             return RequestStepHere(ActionKind.RESTART, deployment)
         case _:
             return None

@@ -176,6 +176,14 @@ def _disabled(config: Config, namespace: str | None) -> str | None:
     return None
 
 
+def may_restart(handler: InteractionHandler, run: Run, interaction: Interaction) -> bool:
+    """Whether the user may request the plan of a restart of the run's gateway here."""
+    target = checked_target(run)
+    permission = ActionKind.RESTART.permission
+    allowed = handler.access(interaction, target.cluster, target.gateway, permission).allowed
+    return allowed and _disabled(handler.config, target.namespace) is None
+
+
 STEP_ACTIONS: dict[str, ButtonAction] = {
     REQUEST_STEP: request_step,
     CONFIRM_STEP: open_confirmation,

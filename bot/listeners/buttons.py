@@ -124,8 +124,12 @@ def explain(handler: InteractionHandler, run_id: str, interaction: Interaction) 
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    mechanisms = {(c.slug, effect): because.sentence for c in catalogue() for effect, because in c.explains.items()}
-    return private_answers.explanation(run, mechanisms)
+    return private_answers.explanation(run, mechanisms())
+
+
+def mechanisms() -> private_answers.Mechanisms:
+    """Why one fault causes another, of every check."""
+    return {(c.slug, effect): because.sentence for c in catalogue() for effect, because in c.explains.items()}
 
 
 def show_commands(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:

@@ -4,7 +4,6 @@ In the thread of a run they are commands and questions about it, elsewhere slash
 where the question is; mistakes and refusals are private.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_bolt import App
@@ -16,13 +15,14 @@ from bot.grammar.commands import (
     ExplainFindings,
     ListCommands,
     Mistake,
+    OwnHere,
     RequestStepHere,
     StopHere,
     ThreadCommand,
     ThreadQuestion,
     WatchHere,
 )
-from bot.grammar.thread_parser import parse_thread_command
+from bot.grammar.thread_parser import meant_command, parse_thread_command
 from bot.grammar.words import without_command, without_mention
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
@@ -30,14 +30,12 @@ from bot.listeners import buttons
 from bot.listeners.active_steps import step_of_run
 from bot.listeners.alert_threads import start_under_alert, under_alert
 from bot.listeners.slash_command import run_command
+from bot.listeners.thread_questions import answer_question, answer_why
 from bot.messages import answers, thread_answers
 from bot.messages.blocks import Message, has_buttons
-from checks.model.findings import Report
+from checks.model.findings import Verdict
 from workers.records.run import Run
 from workers.records.watch import Watch
-
-FRESH = timedelta(minutes=1)
-"""The age up to which a result answers whether the gateway is fixed."""
 
 
 def register_mentions(app: App, handler: InteractionHandler) -> None:
@@ -77,6 +75,8 @@ def answer_mention(handler: InteractionHandler, text: str, interaction: Interact
     word = parse_thread_command(text)
     if isinstance(word, Mistake):
         return answers.mistake(word)
+    if word == AskHere(ThreadQuestion.HELP):
+        return answers.help_text()
     run_id = _run_here(handler, interaction)
     if run_id is None and (names := under_alert(handler, text, word, interaction)) is not None:
         return start_under_alert(handler, names, interaction)
@@ -88,7 +88,7 @@ def answer_mention(handler: InteractionHandler, text: str, interaction: Interact
     return handler.publish(interaction, answer) if answer is not None and answer.slot in _PUBLIC else answer
 
 
-_PUBLIC = ("why", "commands", thread_answers.QUESTION)
+_PUBLIC = ("why", "commands", "past", thread_answers.QUESTION)
 """The slots of answers that everyone in the thread sees."""
 
 
@@ -105,6 +105,9 @@ def _command(handler: InteractionHandler, text: str, run_id: str | None, interac
     In the thread of a run, a wrong one gets three questions as buttons.
     """
     typed = without_command(text)
+    if run_id is not None and interaction.thread and (meant := meant_command(typed)):
+        run = buttons.permitted_run(handler, run_id, interaction)
+        return thread_answers.not_understood(run, meant) if isinstance(run, Run) else run
     answer = run_command(handler, typed, interaction) if typed else answers.help_text()
     nothing_near = answer is not None and answer.slot == "mistake" and not has_buttons(answer)
     if run_id is None or not interaction.thread or not nothing_near:
@@ -119,8 +122,8 @@ def _in_thread(
     match word:
         case CheckAgain():
             return buttons.check_again(handler, run_id, interaction)
-        case ExplainFindings():
-            return buttons.explain(handler, run_id, interaction)
+        case ExplainFindings(code):
+            return answer_why(handler, code, run_id, interaction)
         case StopHere():
             return _stop(handler, run_id, interaction)
         case WatchHere(span):
@@ -129,53 +132,25 @@ def _in_thread(
             return buttons.show_commands(handler, run_id, interaction)
         case RequestStepHere(kind, deployment):
             return step_of_run(handler, run_id, kind, deployment, interaction)
+        case OwnHere(release):
+            return _own(handler, run_id, interaction, release=release)
         case AskHere(question):
-            return _answered(handler, question, run_id, interaction)
+            return answer_question(handler, question, run_id, interaction)
 
 
-def _answered(
-    handler: InteractionHandler, question: ThreadQuestion, run_id: str, interaction: Interaction
-) -> Message | None:
-    """The answer to a question about the last run of the thread."""
+def _own(handler: InteractionHandler, run_id: str, interaction: Interaction, *, release: bool) -> Message | None:
+    """Take or release the ownership; without a card, which shows it, the answer does."""
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    match question:
-        case ThreadQuestion.THANKS:
-            return thread_answers.thanked()
-        case ThreadQuestion.OWNER:
-            return thread_answers.who_has_it(run, _owner(handler, run))
-        case ThreadQuestion.REPORT if run.report is not None:
-            answer = buttons.send_report(handler, run_id, interaction)
-            return None if answer is not None and answer.slot == "filed" else answer
-    if run.report is None:
-        return thread_answers.without_result(run) if run.state.ended else thread_answers.still_running(run)
-    return _about_report(handler, question, run, run.report, interaction)
-
-
-def _about_report(
-    handler: InteractionHandler, question: ThreadQuestion, run: Run, report: Report, interaction: Interaction
-) -> Message | None:
-    match question:
-        case ThreadQuestion.GATEWAY_OR_HOST:
-            return thread_answers.gateway_or_host(run, report)
-        case ThreadQuestion.NEXT:
-            return thread_answers.next_steps(run, report, handler.client.cards.tried(run))
-        case ThreadQuestion.CHANGED:
-            before = handler.find(Run, run.order.after, interaction) if run.order.after else None
-            name = f"{report.namespace}/{report.gateway}"
-            state = handler.client.gateways.history(report.cluster, name).state
-            return thread_answers.what_changed(run, report, before if isinstance(before, Run) else None, state)
-        case _:
-            again = run.ended is None or datetime.now(UTC) - run.ended > FRESH
-            refused = buttons.check_again(handler, run.id, interaction) if again else None
-            return thread_answers.is_fixed(run, report, again=again and refused is None)
-
-
-def _owner(handler: InteractionHandler, run: Run) -> str:
-    """The owner of the incident of a run's gateway, "" without one."""
-    target = checked_target(run)
-    return handler.client.cards.owners(target.cluster).get(f"{target.namespace}/{target.gateway}", "")
+    has_card = handler.client.cards.thread_of_incident(run.order.channel, checked_target(run)) is not None
+    if run.report is not None and run.report.verdict is Verdict.HEALTHY and not has_card:
+        return thread_answers.nothing_to_own(run)
+    change = buttons.release_ownership if release else buttons.take_ownership
+    refused = change(handler, run_id, interaction)
+    if refused is not None or has_card:
+        return refused
+    return answer_question(handler, ThreadQuestion.OWNER, run_id, interaction)
 
 
 def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitting, plain, raw, section
 from bot.messages.canary_lines import canary_text
 from bot.messages.findings import code_and_title, findings_of, notification_of
-from bot.messages.headlines import name_of
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time, requester_of
+from bot.messages.headlines import name_of, not_checked_lines
+from bot.messages.phrases import DATE_AND_TIME, RUNNING_MARK, STATUS_MARKS, VERDICT_MARKS, local_time, requester_of
 from bot.messages.recipes import recipe
 from bot.messages.since_healthy import current_faults, since_healthy_blocks
-from checks.model.findings import Finding, Status
-from checks.reports.wording import VERDICTS, acting_causes, plural, roots_of
+from checks.model.findings import Finding, Status, Verdict
+from checks.reports.host_words import host_outcome, is_about_host
+from checks.reports.wording import VERDICTS, acting_causes, plural
 from workers.records.canary import CanarySummary
 from workers.records.gateway_state import GatewayState
 from workers.records.history import PastRun
@@ -28,17 +29,26 @@ def explanation(run: Run, mechanisms: Mechanisms) -> Message:
     name = name_of(run)
     if run.report is None:
         return _private("why", f"{name}: causes are determined at the end of the run.")
-    roots = roots_of(run.report)
-    if not roots:
+    report = run.report
+    roots = acting_causes(report)
+    reasons = not_checked_lines(report, with_step=True) if report.verdict is Verdict.INCONCLUSIVE else ()
+    if not roots and not reasons:
         return _private("why", f"{name}: nothing failed.")
-    blocks: list[Block] = [section(raw(f"*Why* {plain(name)} *is broken*"))]
+    outcome = host_outcome(report) if is_about_host(report) and report.verdict is Verdict.BROKEN else ""
+    head = f"*Why:* {plain(outcome)}" if outcome else f"*Why* {plain(name)} *is {VERDICTS[report.verdict].lower()}*"
+    blocks: list[Block] = [section(raw("\n".join([head, *reasons])))]
     for root in roots[:10]:
         lines = [
-            f"{STATUS_MARKS[root.status]} *{code_and_title(root)}*",
+            f"{_mark(root)} *{code_and_title(root)}*\n{plain(root.summary)}",
             *_effects(run, root, mechanisms, 1, {root.check}),
         ]
         blocks += [section(raw("\n".join(lines[start : start + 12]))) for start in range(0, len(lines), 12)]
-    return Message("why", notification_of(roots[0]), fitting(blocks), thread=False)
+    words = notification_of(roots[0]) if roots else fallback(f"Not checked: {report.not_checked[0].reason}. {name}")
+    return Message("why", words, fitting(blocks), thread=False)
+
+
+def _mark(finding: Finding) -> str:
+    return RUNNING_MARK if finding.pending and finding.status is Status.WARN else STATUS_MARKS[finding.status]
 
 
 def _effects(run: Run, cause: Finding, mechanisms: Mechanisms, depth: int, listed: set[str]) -> Iterator[str]:
@@ -63,10 +73,12 @@ def command_list(run: Run) -> Message:
     """
     name = name_of(run)
     failed = [each for each in run.findings if each.status is Status.FAIL]
-    causes = acting_causes(run.report) if run.report is not None else failed
-    steps = [each for cause in causes for each in cause.actions if each.command]
+    report = run.report
+    causes = acting_causes(report) if report is not None else failed
+    reasons = report.not_checked if report is not None and report.verdict is Verdict.INCONCLUSIVE else ()
+    steps = [each for cause in (*reasons, *causes) for each in cause.actions if each.command]
     if not steps:
-        return _private("commands", f"{name}: no cause has a command.")
+        return _private("commands", f"{name}: no cause or reason has a command.")
     blocks: list[Block] = [section(raw(f"*{plural(len(steps), 'command')} for* {plain(name)}"))]
     blocks += recipe(dict.fromkeys(steps))
     return Message("commands", fallback(f"{plural(len(steps), 'command')} for {name}"), fitting(blocks), thread=False)

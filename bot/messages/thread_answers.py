@@ -30,7 +30,7 @@ from bot.messages.recheck import change_blocks
 from bot.messages.recipe_progress import next_line, tried_line
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
-from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
+from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome, is_about_host, is_through
 from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, flows, traffic_notes
 from checks.reports.wording import VERDICTS, why_inconclusive
@@ -82,7 +82,7 @@ def gateway_or_host(run: Run, report: Report) -> Message:
     if not report.host:
         target = run.order.target
         lines.append(raw(f"No host was checked. Add one: {as_code(f'{target.cluster} {name_of(run)} --host HOST')}"))
-    return _answer(f"{words}: {name_of(run)}", [section(raw("\n".join(lines)))])
+    return thread_answer(f"{words}: {name_of(run)}", [section(raw("\n".join(lines)))])
 
 
 def _other_traffic(report: Report) -> Iterator[Escaped]:
@@ -102,24 +102,27 @@ def what_changed(run: Run, report: Report, before: Run | None, state: GatewaySta
     blocks += since_healthy_blocks(state)
     if not blocks:
         blocks = [section(raw(f"No change is recorded for {as_code(name_of(run))}."))]
-    return _answer(f"What changed: {name_of(run)}", blocks)
+    return thread_answer(f"What changed: {name_of(run)}", blocks)
 
 
-def next_steps(run: Run, report: Report, tried: Sequence[TriedStep] = ()) -> Message:
+def next_steps(run: Run, report: Report, tried: Sequence[TriedStep] = (), *, ran: bool = False) -> Message:
     """The steps of each cause with their progress, as the card shows them.
 
-    `tried` are the steps of the incident that were carried out.
+    `tried` are the steps of the incident that were carried out; `ran`: the user has said that they ran one.
     """
     name = as_code(name_of(run))
     steps = list(next_actions(run.id, report, tried))
     if not steps:
         words = "No next step" if report.verdict is not Verdict.HEALTHY else "Nothing to do"
-        return _answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {name} is {_verdict(report)}."))])
+        return thread_answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {name} is {_verdict(report)}."))])
     done = [tried_line(each) for each in tried[-_MOST_TRIED:]]
     following = next_line(report, tried) if tried else None
-    progress = [*(["*Done so far:*"] if done else []), *done, *([following] if following is not None else [])]
+    press = (
+        ["Press *I ran it* at the step that you carried out: the check after it shows what came of it."] if ran else []
+    )
+    progress = [*press, *(["*Done so far:*"] if done else []), *done, *([following] if following is not None else [])]
     heading = raw("\n".join([f"*Next steps for* {name}", *progress]))
-    return _answer(f"Next steps: {name_of(run)}", [section(heading), *steps])
+    return thread_answer(f"Next steps: {name_of(run)}", [section(heading), *steps])
 
 
 _MOST_TRIED = 6
@@ -127,49 +130,82 @@ _MOST_TRIED = 6
 
 
 def is_fixed(run: Run, report: Report, *, again: bool) -> Message:
-    """The result of the last check; `again`: another one has started."""
-    yes = report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
-    mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
+    """The result of the last check; `again`: another one has started.
+
+    The first words answer "is it fixed?" and "is it still broken?" alike.
+    """
+    mark, answer, state = _state_of(run, report)
     at = local_time(run.ended, DATE_AND_TIME) if run.ended is not None else raw("at the last check")
-    answer = {Verdict.STARTING: "Not yet", Verdict.INCONCLUSIVE: "Not checked"}.get(
-        report.verdict, "Yes" if yes else "No"
-    )
-    lines = [raw(f"{mark} *{answer}:* {as_code(name_of(run))} was {word} {at}. {plain(sentence_of(report))}")]
+    lines = [raw(f"{mark} *{answer}:* {state} {at}. {plain(sentence_of(report))}")]
     if again:
         lines.append(raw("The gateway is checked again in this thread."))
-    return _answer(f"{answer}: {word}. {name_of(run)}", [section(raw("\n".join(lines)))])
+    return thread_answer(f"{answer}. {name_of(run)}", [section(raw("\n".join(lines)))])
 
 
-def who_has_it(run: Run, owner: str) -> Message:
-    """The owner of the incident, or a button to take it."""
+def _state_of(run: Run, report: Report) -> tuple[str, str, Escaped]:
+    """(mark, answer, what was found) of the host if the check is about it, else of the gateway."""
     name = as_code(name_of(run))
+    mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
+    if is_about_host(report):
+        through = is_through(report)
+        mark = mark if through or report.verdict is Verdict.BROKEN else VERDICT_MARKS[Verdict.DEGRADED]
+        return mark, "It works" if through else "Not fixed", raw(f"{plain(host_outcome(report))}, checked")
+    answers = {
+        Verdict.HEALTHY: "It works",
+        Verdict.DEGRADED: "It works, with warnings",
+        Verdict.STARTING: "Not yet",
+        Verdict.BROKEN: "Not fixed",
+        Verdict.INCONCLUSIVE: "Not checked",
+    }
+    return mark, answers[report.verdict], raw(f"{name} was {word}")
+
+
+def nothing_to_own(run: Run) -> Message:
+    """A healthy gateway has no incident that someone can own."""
+    words = f"{name_of(run)} is healthy: there is no incident to take."
+    return thread_answer(words, [section(raw(f"✅ {plain(words)}"))])
+
+
+def who_has_it(run: Run, owner: str, contact: str = "") -> Message:
+    """The owner of the incident, or a button to take it.
+
+    `contact` is that of the configuration.
+    """
+    name = as_code(name_of(run))
+    ask = f" Contact: {plain(contact)}" if contact else ""
     if owner:
-        return _answer(f"The incident has an owner: {name_of(run)}", [section(raw(f"🙋 Owner of {name}: <@{owner}>"))])
+        return thread_answer(
+            f"The incident has an owner: {name_of(run)}", [section(raw(f"🙋 Owner of {name}: <@{owner}>{ask}"))]
+        )
     closing = [actions([button("Take it", "own", run.id)])]
-    return _answer(f"No owner: {name_of(run)}", [section(raw(f"🙋 {name} has no owner."))], closing)
+    return thread_answer(f"No owner: {name_of(run)}", [section(raw(f"🙋 {name} has no owner.{ask}"))], closing)
 
 
 def thanked() -> Message:
     """The answer to thanks."""
-    return _answer("Noted", [context(raw("👍"))])
+    return thread_answer("Noted", [context(raw("👍"))])
 
 
 def still_running(run: Run) -> Message:
     """A question that needs the result of a check that has not ended."""
     words = f"The check of {name_of(run)} is not complete; its result follows in this thread."
-    return _answer(words, [context(raw(f"⏳ {plain(words)}"))])
+    return thread_answer(words, [context(raw(f"⏳ {plain(words)}"))])
 
 
 def without_result(run: Run) -> Message:
     """A question about a check that has no result."""
     words = f"The last check of {name_of(run)} has no result ({run.state})."
-    return _answer(words, [context(raw(f"❔ {plain(words)} Say {as_code('again')} to check again."))])
+    return thread_answer(words, [context(raw(f"❔ {plain(words)} Say {as_code('again')} to check again."))])
 
 
-def not_understood(run: Run) -> Message:
-    """Three questions that the thread can answer, as buttons."""
-    words = "Not understood. In this thread, you can ask:"
-    row = [button(_label(each), f"{ASK}/{number}", each) for number, each in enumerate(suggested_words(run))]
+def not_understood(run: Run, meant: str = "") -> Message:
+    """Three questions that the thread can answer, as buttons.
+
+    `meant` is a command that was misspelled.
+    """
+    words = f"Did you mean {as_code(meant)}?" if meant else "Not understood. In this thread, you can ask:"
+    offered = list(dict.fromkeys(filter(None, (meant, *suggested_words(run)))))[:3]
+    row = [button(_label(each), f"{ASK}/{number}", each) for number, each in enumerate(offered)]
     return Message("mistake", fallback(words), fitting([section(raw(words))], [actions(row)]), thread=False)
 
 
@@ -205,5 +241,6 @@ def _verdict(report: Report) -> Escaped:
     return raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
 
 
-def _answer(words: str, blocks: Sequence[Block], closing: Sequence[Block] = ()) -> Message:
+def thread_answer(words: str, blocks: Sequence[Block], closing: Sequence[Block] = ()) -> Message:
+    """A public answer in the thread; `words` are its notification."""
     return Message(QUESTION, fallback(words), fitting(blocks, closing))

@@ -10,6 +10,8 @@ from bot.sandbox import SandboxServer, StoredMessage
 from checks.config.configuration_file import load
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
+from tests.bot.messages.test_message_numbers import unreachable
+from tests.clusters.compose import write_bundle
 from tests.system import slot
 from workers.client import ConnectedClient as Client
 from workers.records.run import Run
@@ -103,7 +105,7 @@ def test_what_next_is_the_recipe_of_the_card(broken: Conversation) -> None:
 
 def test_whether_it_is_fixed_comes_from_a_fresh_check(broken: Conversation) -> None:
     said = asked(broken, "is it fixed?").shown
-    assert said.startswith("❌ *No:* `team-egress/egw` was broken <!date")
+    assert said.startswith("❌ *Not fixed:* `team-egress/egw` was broken <!date")
     assert "checked again" not in said, "the result is new"
     (run_id,) = (run.id for run in [broken_run(broken)])
     broken.client.stores.redis.hset(f"egress-diag:run:{run_id}", "ended", "2026-01-01T00:00:00+00:00")
@@ -117,7 +119,7 @@ def test_who_has_it(broken: Conversation) -> None:
     said = asked(broken, "who owns it?")
     assert said.shown.startswith("🙋 `team-egress/egw` has no owner.")
     broken.press(said, "own", user="U0BOB")
-    assert asked(broken, "who's on it").shown == "🙋 Owner of `team-egress/egw`: <@U0BOB>"
+    assert asked(broken, "who's on it").shown.startswith("🙋 Owner of `team-egress/egw`: <@U0BOB>")
 
 
 def test_the_report_is_a_file_in_the_thread_and_thanks_are_answered(broken: Conversation) -> None:
@@ -164,6 +166,94 @@ def test_the_permission_is_needed_for_every_answer(slack: SandboxServer, client:
             talk.say(f"@egress-diag {question}", thread=talk.parents[0], user="U0BOB")
             assert "don't have permission" in talk.last_answer("U0BOB"), question
         assert len(talk.slack.thread(talk.parents[0])) == count + 7, "only the questions"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("is it fixed", "❌ *Not fixed:* api.x.example is not routed through egw, checked"),
+        ("still broken?", "❌ *Not fixed:* api.x.example is not routed through egw, checked"),
+        ("since when", "❌ api.x.example is not routed through egw.\n• EG507"),
+        ("why", "*Why:* api.x.example is not routed through egw\n❌ *EG507"),
+        ("who else is affected", "❌ *Clients cannot reach api.x.example:* `team-egress/egw` on `prod-neu`\nAffected:"),
+        ("which host", "`team-egress/egw` on `prod-neu`\nHost: `api.x.example` · api.x.example is not routed through egw"),
+        ("can I restart it safely", "❌ *No cause of `team-egress/egw` has a restart as its step.*"),
+        ("what is the egress ip", "Egress IP prefix of `team-egress/egw`: `20.50.60.0/30`."),
+    ],
+)  # fmt: skip
+def test_an_answer_about_a_host_says_nothing_bad_of_its_gateway(talk: Conversation, question: str, said: str) -> None:
+    talk.say("/egress-diag prod-neu egw --host api.x.example")
+    assert asked(talk, question).shown.replace("\u2060", "").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("still broken?", "✅ *It works:* `team-egress/egw` was healthy <!date"),
+        ("I'll take it", "✅ team-egress/egw is healthy: there is no incident to take."),
+        ("is traffic failing", "✅ EG524 passed: None of 2 recent requests"),
+        ("why", "team-egress/egw: nothing failed."),
+        ("what is affected", "✅ *Nothing is affected:* `team-egress/egw` on `prod-neu`"),
+        ("can I restart it", "✅ `team-egress/egw` is healthy: no restart is needed."),
+        ("since when", "✅ `team-egress/egw` on `prod-neu` has served at every check since <!date"),
+        ("what does EG407 mean", "✅ EG407 passed: Node pool gwpool exists"),
+        ("what was not checked", "✅ `team-egress/egw` on `prod-neu`: 53 checked, 14 do not apply."),
+    ],
+)
+def test_questions_about_a_healthy_gateway(talk: Conversation, question: str, said: str) -> None:
+    talk.say("/egress-diag prod-neu egw")
+    assert asked(talk, question).shown.replace("\u2060", "").startswith(said)
+    assert not talk.client.stores.history.owners("prod-neu")
+
+
+def test_questions_about_a_gateway_that_was_not_checked(talk: Conversation, tmp_path: Path) -> None:
+    """ "Why" said that nothing failed, although nothing was read."""
+    write_bundle(unreachable(), tmp_path / "unreachable")
+    config = talk.diagnoser.clusters.config
+    clusters = tuple(c.model_copy(update={"bundle": tmp_path / "unreachable"}) for c in config.clusters)
+    talk.diagnoser.clusters.config = config.model_copy(update={"clusters": clusters})
+    talk.say("/egress-diag weu egw")
+    reason = "The API server of cluster prod-weu did not answer in time"
+    for question, said in {
+        "why": f"*Why* team-egress/egw *is inconclusive*\n❔ {reason}: 54 checks not made · 👉 Check what blocks",
+        "what is affected": "❔ *Not checked whether egress works:*",
+        "can I restart it safely": f"❔ *Not checked* whether a restart is safe: {reason}",
+        "what is the egress ip": "❔ The egress IP prefix of `team-egress/egw` was not checked.\n❔ EG405 not checked: list",
+        "since when": "❔ `team-egress/egw` on `prod-weu`: checks are inconclusive since <!date",
+        "are you sure": "❔ `team-egress/egw` on `prod-weu`: 9 checked, 54 not checked, 4 do not apply.",
+        "commands": "*1 command for* team-egress/egw\n*1.* Check what blocks",
+        "is it fixed": "❔ *Not checked:* `team-egress/egw` was inconclusive",
+    }.items():
+        assert asked(talk, question).shown.replace("\u2060", "").startswith(said), question
+
+
+def test_who_else_is_affected_names_only_gateways_that_the_person_may_check(
+    slack: SandboxServer, client: Client, tmp_path: Path
+) -> None:
+    rules = (
+        "  - {allow: [diagnose], users: ['U0ALICE'], channels: ['C0OPS']}\n"
+        "  - {allow: [diagnose], users: ['U0BOB'], channels: ['C0OPS'], clusters: ['prod-neu']}\n"
+    )
+    with conversation(slack, client, load(write_config(tmp_path, access=rules))) as talk:
+        talk.say("/egress-diag weu egw")
+        talk.say("/egress-diag prod-neu egw")
+        healthy = talk.parents[-1]
+        for user, named in (("U0ALICE", True), ("U0BOB", False)):
+            talk.say("@egress-diag who else is affected", thread=healthy, user=user)
+            said = talk.slack.thread(healthy)[-1].shown
+            assert ("prod-weu" in said) == named, said
+        assert "No other gateway that you may check here has been checked." in said
+
+
+def test_a_misspelled_command_is_a_button_and_history_is_answered_in_the_thread(broken: Conversation) -> None:
+    broken.say("@egress-diag wacth it", thread=broken.parents[0])
+    private = broken.slack.ephemerals()[-1]
+    assert private.shown.replace("\u2060", "").startswith("Did you mean `watch it`?")
+    broken.press(private, "ask/0")
+    assert "👀 Watched for <@U0ALICE>" in (broken.slack.latest(broken.parents[0]) or broken.parents[0]).shown
+    assert asked(broken, "has this happened before").shown.startswith("*Last 2 runs for*")
+    broken.say("@egress-diag I'll take it", thread=broken.parents[0], user="U0BOB")
+    assert asked(broken, "who has it").shown.startswith("🙋 Owner of `team-egress/egw`: <@U0BOB>")
 
 
 # direct messages
