@@ -253,7 +253,7 @@ def test_a_misspelled_command_is_a_button_and_history_is_answered_in_the_thread(
     assert "👀 Watched for <@U0ALICE>" in (broken.slack.latest(broken.parents[0]) or broken.parents[0]).shown
     assert asked(broken, "has this happened before").shown.startswith("*Last 2 runs for*")
     broken.say("@egress-diag I'll take it", thread=broken.parents[0], user="U0BOB")
-    assert asked(broken, "who has it").shown.startswith("🙋 Owner of `team-egress/egw`: <@U0BOB>")
+    assert asked(broken, "who owns it").shown.startswith("🙋 Owner of `team-egress/egw`: <@U0BOB>")
 
 
 # direct messages
