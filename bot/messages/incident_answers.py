@@ -6,7 +6,7 @@ They are public, as those of `thread_answers` (docs/slack.md#words-in-a-thread).
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from bot.messages.blocks import Block, Escaped, Message, as_code, context, plain, raw, section
+from bot.messages.blocks import Block, Escaped, Message, as_code, code_block, context, plain, raw, section
 from bot.messages.findings import code_and_title, finding_details
 from bot.messages.gateway_lines import gateway_on, listed
 from bot.messages.headlines import coverage_of, name_of, not_checked_lines
@@ -19,6 +19,7 @@ from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.traffic import TRAFFIC_FAILING
 from checks.reports.host_words import host_outcome, is_about_host
 from checks.reports.impact import CHECKS_OF_ALL_TRAFFIC, impact_of
+from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
 from checks.reports.wording import STATUSES, VERDICTS, acting_causes, plural, roots_of, why_inconclusive
 from workers.records.gateway_state import GatewayState
@@ -135,7 +136,9 @@ def traffic(run: Run, report: Report) -> Message:
     lines = [raw(f"📈 {plain(counted)}"), *(raw(f"• {plain(each)}") for each in traffic_notes(report))]
     if location := failing_location(report):
         lines.append(raw(f"❌ {plain(location)}."))
-    return thread_answer(f"{counted}: {name_of(run)}", [section(raw("\n".join(lines)))])
+    picture = traffic_picture(report)
+    drawn = [section(code_block("\n".join(picture)))] if picture else []
+    return thread_answer(f"{counted}: {name_of(run)}", [section(raw("\n".join(lines))), *drawn])
 
 
 def what_was_not_checked(run: Run, report: Report) -> Message:

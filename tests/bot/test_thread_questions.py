@@ -238,11 +238,13 @@ def test_who_else_is_affected_names_only_gateways_that_the_person_may_check(
         talk.say("/egress-diag weu egw")
         talk.say("/egress-diag prod-neu egw")
         healthy = talk.parents[-1]
-        for user, named in (("U0ALICE", True), ("U0BOB", False)):
+        said = {}
+        for user in ("U0ALICE", "U0BOB"):
             talk.say("@egress-diag who else is affected", thread=healthy, user=user)
-            said = talk.slack.thread(healthy)[-1].shown
-            assert ("prod-weu" in said) == named, said
-        assert "No other gateway that you may check here has been checked." in said
+            said[user] = talk.slack.thread(healthy)[-1].shown
+        assert "❌ `team-egress/egw` on `prod-weu`: EG407" in said["U0ALICE"]
+        assert "prod-weu" not in said["U0BOB"]
+        assert "No other gateway that you may check here has been checked." in said["U0BOB"]
 
 
 def test_a_misspelled_command_is_a_button_and_history_is_answered_in_the_thread(broken: Conversation) -> None:
