@@ -16,6 +16,7 @@ from checks.docs.permission_tables import PARTS, PURPOSES, purpose
 from checks.engine.permissions import azure_rights, kubernetes_rights
 from tests.docs.commands import ROOT, Block, blocks
 from tests.helm.chart import CHART, program, rendered
+from tests.helm.values_schema import SCHEMA, described
 
 BLOCKS = blocks("docs/install.md")
 INSTALL = (ROOT / "docs/install.md").read_text()
@@ -56,16 +57,16 @@ def test_the_commands_name_objects_of_the_chart() -> None:
     assert "serviceaccount/egress-diag-worker" in names
 
 
-def test_the_values_on_the_page_exist() -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    named = set(re.findall(r"`([a-z]\w+(?:\.\w+)+)[:`]", INSTALL))
-    names = {each for each in named if each.split(".")[0] in values}
-    assert len(names) > 15
+@pytest.mark.parametrize("page", ["docs/install.md", "docs/upgrade.md", "docs/permissions.md", "docs/air-gapped.md"])
+def test_the_values_on_the_page_exist(page: str) -> None:
+    named = set(re.findall(r"`([a-z]\w+(?:\.\w+)+)[:`]", (ROOT / page).read_text()))
+    names = {each for each in named if each.split(".")[0] in SCHEMA["properties"]}
+    assert len(names) > 15 or page != "docs/install.md"
     for name in names:
-        place = values
+        place = SCHEMA
         for part in name.split("."):
-            assert part in place, name
-            place = place[part]
+            assert part in place.get("properties", {}), name
+            place = described(place["properties"][part])
 
 
 def test_the_memory_requests_on_the_page_are_those_of_the_chart() -> None:
