@@ -69,6 +69,7 @@ def bot(config: Path | None, port: int, health_port: int, bind: str, role: str) 
         raise click.UsageError(f"--port and --health-port are both {port}; choose two ports")
     if slack_settings().missing:
         raise click.UsageError(f"set {' and '.join(slack_settings().missing)} in the environment")
+    _refuse_clusters()
     if role == "courier":
         _run_courier()
     courier = _Supervised() if role == "all" else None
@@ -79,11 +80,23 @@ def bot(config: Path | None, port: int, health_port: int, bind: str, role: str) 
             courier.stop()
 
 
+def _refuse_clusters() -> None:
+    """Refuse a Redis in cluster mode with a sentence."""
+    from workers.client.processes import UnsupportedRedis, refuse_clusters, worker_settings
+
+    try:
+        refuse_clusters(worker_settings())
+    except UnsupportedRedis as unsupported:
+        raise click.UsageError(str(unsupported)) from None
+
+
 def _run_courier() -> NoReturn:
     """Replace this process with the Celery worker of the courier."""
     arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "bot.courier.process", "worker", "--loglevel", "INFO"]
-    os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
+    # No process reads Celery's events. Without them, the user of Redis needs no channel.
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    os.execv(sys.executable, [*celery, *quiet, *arguments])  # noqa: S606 - our own program
 
 
 class _Supervised:

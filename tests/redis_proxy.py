@@ -23,6 +23,7 @@ class RedisProxy:
         self._target = target
         self._word: bytes | None = None
         self._left = 0
+        self._hides_cluster_mode = False
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", self.port))
 
@@ -43,6 +44,13 @@ class RedisProxy:
         with self._lock:
             self._word, self._left = word, times
 
+    def hide_cluster_mode(self) -> None:
+        """Answer as one address with several hash slots, like the clustering policy Enterprise.
+
+        Behind it, one server in cluster mode has all slots; INFO then says that it is not in cluster mode.
+        """
+        self._hides_cluster_mode = True
+
     def _accept(self) -> None:
         while True:
             try:
@@ -62,6 +70,8 @@ class RedisProxy:
             while data := source.recv(65536):
                 if commands and self._breaks(data):
                     break
+                if not commands and self._hides_cluster_mode:
+                    data = data.replace(b"cluster_enabled:1", b"cluster_enabled:0")
                 destination.sendall(data)
         for each in (source, destination):
             with suppress(OSError):

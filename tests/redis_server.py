@@ -57,11 +57,16 @@ class RedisServer:
     `durable` writes every command to an append-only file: acknowledged commands survive `kill` and `start`. Unlike in the
     deployment, the file is not synchronised with the disk, which only the loss of the machine would need: on a busy disk
     a command would wait for longer than the half second that the listener waits for an answer.
+
+    With `cluster`, it is the only server of a cluster, so it has all hash slots.
     """
 
     folder: Path
     port: int = field(default_factory=find_free_port)
     durable: bool = False
+    cluster: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    """Further settings by name."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,6 +88,8 @@ class RedisServer:
             "appendfsync": "no",
             "maxmemory-policy": "noeviction",
             "logfile": str(self.log),
+            **({"cluster-enabled": "yes", "cluster-port": str(find_free_port())} if self.cluster else {}),
+            **self.options,
         }
         arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
         self.process = subprocess.Popen([find_server_program(), *arguments], stdin=subprocess.DEVNULL)
@@ -95,6 +102,17 @@ class RedisServer:
                 self.kill()
                 raise RuntimeError(f"The Redis server did not start:\n{self._read_log()}")
             time.sleep(0.02)
+        if self.cluster:
+            self._take_all_slots(deadline)
+
+    def _take_all_slots(self, deadline: float) -> None:
+        with redis.Redis(port=self.port) as client:
+            if not client.execute_command("CLUSTER SLOTS"):
+                client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"The cluster did not start:\n{self._read_log()}")
+                time.sleep(0.02)
 
     def answers(self) -> bool:
         """Whether the server answers a PING; False while it is down, loading or frozen."""

@@ -44,6 +44,7 @@ BAD = {
         "",
     ),
     "REDIS_PASSWORD": ("secret\n",),
+    "REDIS_AUTH": ("none", "entra"),  # entra needs rediss://
     "EGRESS_DIAG_KEY_PREFIX": ("with space", "star*", "é" * 101),
     "EGRESS_DIAG_RUN_TIMEOUT": ("0", "-1", "901", "nan", "inf", "1e999", "9" * 400, "a minute", "\uff14"),
     "EGRESS_DIAG_LEASE": ("-3", "0", "0.9", "1e-9", "nan", "inf", "601", "15s"),

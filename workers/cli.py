@@ -43,8 +43,9 @@ def _concurrency(given: int | None) -> list[str]:
 
 
 def _check_configuration(config: Path | None) -> None:
-    """Read the configuration once, to report mistakes here."""
+    """Read the configuration once, and refuse a Redis in cluster mode, to report both here."""
     from checks.config.configuration_file import ConfigError, load
+    from workers.queue.cluster_mode import UnsupportedRedis, refuse_clusters
     from workers.queue.settings import worker_settings
 
     if config is not None:
@@ -52,7 +53,8 @@ def _check_configuration(config: Path | None) -> None:
         worker_settings.cache_clear()
     try:
         load(None, worker_settings().config)
-    except ConfigError as wrong:
+        refuse_clusters(worker_settings())
+    except (ConfigError, UnsupportedRedis) as wrong:
         raise click.UsageError(str(wrong)) from None
 
 
@@ -70,4 +72,6 @@ def _start(config: Path | None, arguments: list[str]) -> None:
         "--loglevel",
         "INFO",
     ]
-    os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
+    # No process reads Celery's events. Without them, the user of Redis needs no channel.
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    os.execv(sys.executable, [*celery, *quiet, *arguments])  # noqa: S606 - our own program

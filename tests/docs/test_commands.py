@@ -32,7 +32,7 @@ from tests.system import PATIENT, System, complete, whole_thread
 pytestmark = pytest.mark.slow  # make check runs only fast tests
 
 BASH = shutil.which("bash") or "/bin/bash"
-PAGES = ("docs/operate.md", "docs/security.md", "docs/slack-app.md", "docs/troubleshooting.md")
+PAGES = ("docs/operate.md", "docs/redis.md", "docs/security.md", "docs/slack-app.md", "docs/troubleshooting.md")
 ALL = tuple(block for page in (*PAGES, "docs/upgrade.md") for block in blocks(page))
 RUN = tuple(block for block in ALL if not block.needs)
 PROGRAMS = ("curl", "jq", "redis-cli")

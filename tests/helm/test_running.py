@@ -12,15 +12,12 @@ import pytest
 import redis
 import yaml
 
-from bot.sandbox import RateLimits, SandboxServer
+from bot.sandbox import SandboxServer
 from bot.slack.settings import SlackSettings as BotSettings
-from tests.clusters.compose import named as named_cluster
-from tests.clusters.compose import write_bundle
 from tests.helm.chart import Json, named, of_kind, pod, pods, rendered
-from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.redis_server import RedisServer, find_free_port, find_server_program
-from tests.system import PATIENT, System, complete, whole_thread
+from tests.system import PATIENT, System
 from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.settings import WorkerSettings
 
@@ -234,35 +231,5 @@ def test_helm_test_passes_for_a_running_installation_and_names_a_missing_process
             system.kill("listener")
             bad = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
             assert (bad.returncode, "does not answer" in bad.stderr) == (1, True)
-    finally:
-        server.kill()
-
-
-@pytest.mark.slow
-def test_a_redis_user_with_the_documented_permissions_can_run_everything(tmp_path: Path) -> None:
-    """A complete run as a Redis user with the permissions in docs/permissions.md#redis."""
-    page = (ROOT / "docs/permissions.md").read_text()
-    rights = re.findall(r"`([^`]*@all[^`]*)` on `([^`]*)`", page)[0]
-    server = RedisServer(tmp_path, durable=True)
-    server.start()
-    write_bundle(named_cluster("base"), tmp_path / "bundle")
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        f"clusters: [{{name: replay, bundle: '{tmp_path}/bundle'}}]\n"
-        "access: [{allow: [diagnose], users: ['*'], channels: [C0OPS]}]\n"
-    )
-    with redis.Redis(port=server.port) as admin:
-        admin.execute_command(
-            "ACL", "SETUSER", "bot", "on", ">a/b=", rights[1], "&*", *rights[0].split(), "+config|get"
-        )
-        admin.execute_command("ACL", "SETUSER", "default", "off")
-    try:
-        with SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack:
-            system = System(tmp_path, server, slack, config)
-            system.environment |= {"REDIS_URL": f"redis://bot@127.0.0.1:{server.port}/0", "REDIS_PASSWORD": "a/b="}
-            with system:
-                slack.say("/egress-diag replay team-egress/egw")
-                system.wait(lambda: complete(whole_thread(slack)), 90, "no thread")
-                assert "permissions to" not in "".join(system.log(name) for name in system.processes)
     finally:
         server.kill()

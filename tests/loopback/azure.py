@@ -14,7 +14,7 @@ import base64
 import ssl
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Self
@@ -54,6 +54,7 @@ class AzureServer:
         faults: Sequence[Fault] = (),
         local_account: bool = False,
         token_seconds: int = 3600,
+        tokens: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
         self.cluster = cluster
         self.kube = kube
@@ -61,6 +62,8 @@ class AzureServer:
         self.faults = Faults(faults)
         self.local_account = local_account
         self.token_seconds = token_seconds
+        self.tokens = tokens or {}
+        """How the token of a scope is made."""
         self.requests: Counter[str] = Counter()
         self.stopped = Event()
         self.authority = trustme.CA()
@@ -200,6 +203,8 @@ class _Handler(LoopbackHandler):
             scope = parse_qs(body.decode()).get("scope", [""])[0]
             kube = self.server.owner.kube
             token = kube.token if scope == AKS_SCOPE and kube is not None else ARM_TOKEN
+            if make := self.server.owner.tokens.get(scope):
+                token = make()
             seconds = self.server.owner.token_seconds
             self._json(200, {"token_type": "Bearer", "expires_in": seconds, "access_token": token})
         elif path.endswith("/discovery/instance"):

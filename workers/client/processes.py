@@ -7,13 +7,22 @@ from celery import Celery
 
 from workers.doctor.part import workers as check_redis_and_processes
 from workers.queue.celery_app import COURIER_QUEUE, DELIVER, make_app
+from workers.queue.cluster_mode import UnsupportedRedis, refuse_clusters
 from workers.queue.presence import announced
 from workers.queue.settings import worker_settings
 from workers.records.delivered import DeliveryOutcome
 from workers.telemetry.logs import set_up_celery_logs, set_up_logs
 from workers.telemetry.metrics import DELIVERIES, set_up_celery_metrics
 
-__all__ = ["announced", "check_redis_and_processes", "courier_app", "set_up_logs", "worker_settings"]
+__all__ = [
+    "UnsupportedRedis",
+    "announced",
+    "check_redis_and_processes",
+    "courier_app",
+    "refuse_clusters",
+    "set_up_logs",
+    "worker_settings",
+]
 
 
 def courier_app(deliver: Callable[[str], DeliveryOutcome], secrets: Callable[[], Collection[str]]) -> Celery:

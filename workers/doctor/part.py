@@ -16,6 +16,7 @@ from checks import __version__
 from checks.config.configuration_file import ConfigError, load
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from checks.reports.wording import plural
+from workers.doctor.redis_server import connection_problem, login, server_lines
 from workers.doctor.requirements import (
     ACTION_WORKER,
     PROCESS_ALIVE,
@@ -23,17 +24,14 @@ from workers.doctor.requirements import (
     QUEUE_AGE,
     RECORDS_READABLE,
     REDIS_AUTHENTICATED,
-    REDIS_EVICTION,
-    REDIS_MEMORY,
-    REDIS_PERSISTENCE,
+    REDIS_CLUSTER,
     REDIS_REACHABLE,
-    REDIS_VERSION,
-    REDIS_WRITABLE,
     ROUND_AGE,
     SLACK_DELIVERY,
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.celery_app import ACTIONS_QUEUE
+from workers.queue.cluster_mode import cluster_problem
 from workers.queue.connection import WRONG_TYPE, quick_connection
 from workers.queue.presence import Presence, Process
 from workers.queue.rounds import OVERDUE_AFTER, Rounds
@@ -41,13 +39,9 @@ from workers.queue.settings import WorkerSettings
 from workers.runs.failures import DeliveryFailures
 from workers.runs.unreadable import UnreadableRecords
 from workers.telemetry.backlog import QUEUES, Backlog
-from workers.telemetry.memory import RedisMemory, memory_use
 
 __all__ = ["REQUIREMENTS", "workers"]
 
-LEAST_VERSION = (6, 2)
-_RECENT = timedelta(days=1)
-"""The time for which doctor reports evidence that was deleted early."""
 OLD = 60.0
 """The age in seconds above which a waiting message is reported."""
 ROLES = ("worker", "courier", "beat")
@@ -70,83 +64,33 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
         yield PROCESS_ALIVE.not_checked("no connection to Redis")
         return
     except broken.RedisError as failure:
-        yield REDIS_REACHABLE.failed(f"{place}: {_why(failure)}")
+        yield REDIS_REACHABLE.failed(f"{place}: {connection_problem(failure)}")
         yield PROCESS_ALIVE.not_checked("no connection to Redis")
         return
     yield REDIS_REACHABLE.passed(place)
-    yield REDIS_AUTHENTICATED.passed("password accepted" if where.password else "no password required")
-    yield from _server(redis, info, config)
+    yield REDIS_AUTHENTICATED.passed(login(where.password, config))
+    yield from _usable(redis, info, config, options)
+    redis.close()
+
+
+def _usable(redis: Redis, info: dict[str, Any], config: WorkerSettings, options: DoctorOptions) -> Iterator[DoctorLine]:
+    """The lines about a Redis that answers."""
+    try:
+        problem = cluster_problem(redis, config.prefix)
+    except broken.RedisError as refused:
+        yield REDIS_CLUSTER.not_checked(str(refused) or type(refused).__name__)
+    else:
+        if problem is not None:
+            yield REDIS_CLUSTER.failed(f"Redis {problem.partition(' (')[0]}")
+            yield PROCESS_ALIVE.not_checked("Redis distributes keys")
+            return
+        yield REDIS_CLUSTER.passed("every key is on one server")
+    yield from server_lines(redis, info, config)
     yield from _processes(redis, config, _steps_are_enabled(options, config))
     yield from _rounds(redis, config)
     yield from _queues(redis, config)
     yield _records(redis, config)
     yield _deliveries(redis, config)
-    redis.close()
-
-
-def _why(error: broken.RedisError) -> str:
-    match error:
-        case broken.TimeoutError():
-            return "no answer within half a second"
-        case _ if "SSL" in str(error) or "certificate" in str(error):
-            return f"TLS failed: {error}"
-        case _:
-            return "no connection"
-
-
-def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Iterator[DoctorLine]:
-    version = str(info.get("redis_version", ""))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    yield (
-        REDIS_VERSION.passed(version)
-        if numbers >= LEAST_VERSION
-        else REDIS_VERSION.failed(version or "no version reported")
-    )
-    policy = str(info.get("maxmemory_policy", ""))
-    yield (
-        REDIS_EVICTION.passed(policy)
-        if policy == "noeviction"
-        else REDIS_EVICTION.failed(f"maxmemory-policy is {policy}")
-    )
-    yield _persistence(redis, info)
-    yield _memory(redis, info, config)
-    yield _writable(redis, config)
-
-
-def _persistence(redis: Redis, info: dict[str, Any]) -> DoctorLine:
-    if info.get("aof_enabled"):
-        if info.get("aof_last_write_status") == "err":
-            return REDIS_PERSISTENCE.failed("the append-only file cannot be written", fix="Free or enlarge its volume.")
-        return REDIS_PERSISTENCE.passed("append-only file")
-    try:
-        snapshots = redis.config_get("save").get("save")
-    except broken.ResponseError:
-        return REDIS_PERSISTENCE.not_checked(
-            "no append-only file; this Redis does not report whether it makes snapshots",
-            fix="For a managed Redis, check its data persistence in the Azure portal.",
-        )
-    if snapshots:
-        return REDIS_PERSISTENCE.warned("snapshots only: a crash loses everything accepted since the last one")
-    return REDIS_PERSISTENCE.failed("neither an append-only file nor snapshots: a restart loses every run")
-
-
-def _memory(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> DoctorLine:
-    use = memory_use(info)
-    if use.surplus > 0:
-        return REDIS_MEMORY.failed(str(use))
-    deleted = RedisMemory(redis, config.prefix).deleted()
-    if deleted is None or datetime.now(UTC) - deleted.at > _RECENT:
-        return REDIS_MEMORY.passed(str(use))
-    runs = f"the evidence of runs before {deleted.kept_since:%Y-%m-%d %H:%M} UTC was deleted early"
-    return REDIS_MEMORY.warned(f"{use}; {runs}, {deleted.count} bundles so far")
-
-
-def _writable(redis: Redis, config: WorkerSettings) -> DoctorLine:
-    try:
-        redis.set(f"{config.prefix}doctor", "1", ex=10)
-    except broken.RedisError as refused:
-        return REDIS_WRITABLE.failed(str(refused) or type(refused).__name__)
-    return REDIS_WRITABLE.passed("a key was written")
 
 
 def _steps_are_enabled(options: DoctorOptions, config: WorkerSettings) -> bool:

@@ -13,10 +13,18 @@ REDIS_REACHABLE = Requirement(
 REDIS_AUTHENTICATED = Requirement(
     _PART,
     "redis-password",
-    "Redis accepts the password",
-    "Correct REDIS_PASSWORD, or the user and password in REDIS_URL.",
+    "Redis accepts the login",
+    "Correct REDIS_PASSWORD, or the user and password in REDIS_URL. With REDIS_AUTH=entra, add the identity of this process to "
+    "the users of the Redis (docs/redis.md).",
 )
 REDIS_VERSION = Requirement(_PART, "redis-version", "Redis is 6.2 or later", "Upgrade Redis or Valkey to 6.2 or later.")
+REDIS_CLUSTER = Requirement(
+    _PART,
+    "redis-cluster",
+    "Redis does not distribute keys",
+    "Use a Redis without clustering. For Azure Managed Redis, choose the clustering policy Non-clustered; docs/redis.md lists "
+    "what works.",
+)
 REDIS_EVICTION = Requirement(
     _PART,
     "redis-eviction",
@@ -90,6 +98,7 @@ WORKER_REQUIREMENTS = (
     REDIS_REACHABLE,
     REDIS_AUTHENTICATED,
     REDIS_VERSION,
+    REDIS_CLUSTER,
     REDIS_EVICTION,
     REDIS_PERSISTENCE,
     REDIS_MEMORY,

@@ -2,12 +2,15 @@
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterCrossSlotError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -17,9 +20,19 @@ from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import TimeoutError as TimedOut
 from redis.retry import Retry
 
+from workers.queue.entra_login import PROVIDER, EntraLogin, NoEntraToken
 from workers.records.redis_problem import RedisProblem
 
 log = logging.getLogger(__name__)
+
+REDIRECTS = "is in cluster mode, which Celery does not support: use a Redis without clustering (docs/redis.md)"
+"""The end of the sentence "Redis …" for a server that redirects clients to other servers."""
+
+DISTRIBUTES = (
+    "distributes keys over hash slots: set EGRESS_DIAG_KEY_PREFIX to a prefix in braces, such as {egress-diag}: "
+    "(docs/redis.md)"
+)
+"""The same for one address whose commands take only keys of one hash slot."""
 
 WRONG_TYPE = ":wrong-type"
 """After the name of a key that had the wrong type."""
@@ -56,11 +69,25 @@ class _Records(Redis):
         return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]
 
 
+def _connection(url: str, **options: Any) -> Redis:
+    """A client with a pool of its own, to whose connections an Entra login sends new tokens."""
+    parts = urlsplit(url)
+    query = [part for part in parts.query.split("&") if not part.startswith("credential_provider=")]
+    login = EntraLogin() if f"credential_provider={PROVIDER}" in parts.query else None
+    address = parts._replace(query="&".join(query)).geturl()
+    pool = ConnectionPool.from_url(address, credential_provider=login, **_DECODED, **options)
+    client = _Records(connection_pool=pool, credential_provider=login)
+    client.auto_close_connection_pool = True
+    return client
+
+
 def quick_connection(url: str) -> Redis:
-    """A connection for answers within three seconds: one attempt of at most half a second."""
-    return _Records.from_url(
+    """A connection for answers within three seconds: one attempt of at most half a second.
+
+    With an Entra login, the first attempt also waits for the token.
+    """
+    return _connection(
         url,
-        **_DECODED,
         socket_timeout=0.5,
         socket_connect_timeout=0.5,
         retry=Retry(ExponentialBackoff(), 0),
@@ -69,9 +96,8 @@ def quick_connection(url: str) -> Redis:
 
 def retrying_connection(url: str) -> Redis:
     """A connection for workers: retries for the seconds that a restart of Redis takes."""
-    return _Records.from_url(
+    return _connection(
         url,
-        **_DECODED,
         socket_timeout=5,
         socket_connect_timeout=2,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), 8),
@@ -97,6 +123,11 @@ def redis_problem(error: RedisError) -> RedisProblem:
         case BusyLoadingError():
             return RedisProblem("is loading its data after a restart")
         case AuthenticationError():
-            return RedisProblem("refuses the password")
+            without_token = isinstance(error, NoEntraToken)
+            return RedisProblem(
+                "needs an Entra token, and Entra issued none" if without_token else "refuses the password"
+            )
+        case AskError() | ClusterCrossSlotError():  # MOVED is an AskError
+            return RedisProblem(REDIRECTS if isinstance(error, AskError) else DISTRIBUTES)
         case _:
             return RedisProblem("cannot be reached")

@@ -1,11 +1,12 @@
 """The only place in `workers` that reads the environment."""
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from checks.config.environment import (
     EnvironmentSettings,
@@ -17,6 +18,7 @@ from checks.config.environment import (
     WebAddress,
 )
 from checks.config.settings import CONFIG_FILE
+from workers.queue.entra_login import PROVIDER
 
 
 class WorkerSettings(EnvironmentSettings):
@@ -40,13 +42,20 @@ class WorkerSettings(EnvironmentSettings):
 
     A password from a Secret may contain characters that a URL does not allow.
     """
+    redis_auth: Literal["password", "entra"] = Field(
+        "password",
+        validation_alias="REDIS_AUTH",
+        description="password, or entra with a rediss:// address and the extra redis-entra",
+    )
+    """`entra`: sign in with the Entra identity that azure-identity finds."""
     config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG", description=CONFIG_FILE)
     prefix: str = Field(
         "egress-diag:",
-        pattern=r"^[\w./:@+-]{1,100}$",
+        pattern=r"^[\w./:@+{}-]{1,100}$",
         validation_alias="EGRESS_DIAG_KEY_PREFIX",
-        description="1 to 100 letters, digits or characters of ./:@+-_",
+        description="1 to 100 letters, digits or characters of ./:@+-_{}",
     )
+    """Keys whose prefix has a part in braces are in one hash slot."""
     run_timeout: Number = Field(
         60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT", description="seconds above 0, at most 900"
     )
@@ -96,9 +105,20 @@ class WorkerSettings(EnvironmentSettings):
         """Whether `REDIS_URL` is set, and not the default used."""
         return "redis_url" in self.model_fields_set
 
+    @field_validator("redis_auth")
+    @classmethod
+    def _usable_login(cls, login: str, given: ValidationInfo) -> str:
+        """Refuse an Entra login without TLS, or without its library."""
+        encrypted = str(given.data.get("redis_url", "")).startswith("rediss:")
+        if login == "entra" and not (encrypted and find_spec("redis_entraid")):
+            raise ValueError
+        return login
+
     @model_validator(mode="after")
     def _complete_address(self) -> Self:
-        if password := self.redis_password.get_secret_value():
+        if self.redis_auth == "entra":
+            self.redis_url = _with_entra_login(self.redis_url)
+        elif password := self.redis_password.get_secret_value():
             self.redis_url = _with_password(self.redis_url, password)
         self.redis_url = _verified(self.redis_url)
         return self
@@ -113,6 +133,13 @@ def _with_password(url: str, password: str) -> str:
     parts = urlsplit(url)
     place = f"{parts.username or ''}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
     return parts._replace(netloc=place).geturl()
+
+
+def _with_entra_login(url: str) -> str:
+    """The address without user and password, and with the parameter that names the login."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, (parts.query, f"credential_provider={PROVIDER}")))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl()
 
 
 def _verified(url: str) -> str:

@@ -282,6 +282,25 @@ def test_an_old_redis_is_reported(db: redis.Redis, server: RedisServer, monkeypa
     assert failed.observed.startswith("5.")
 
 
+@pytest.mark.parametrize("prefix", ["egress-diag:", "{egress-diag}:"])
+def test_a_redis_in_cluster_mode_is_reported_and_nothing_else_is_checked(
+    prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clustered = RedisServer(tmp_path, cluster=True)
+    clustered.start()
+    monkeypatch.setenv("REDIS_URL", clustered.url)
+    monkeypatch.setenv("EGRESS_DIAG_KEY_PREFIX", prefix)
+    try:
+        failed = one("redis-cluster")
+        assert one("process-alive", State.NOT_CHECKED).observed == "Redis distributes keys"
+        assert [line for line in lines() if line.requirement.name == "redis-writable"] == []
+    finally:
+        clustered.kill()
+    mode = "Redis is in cluster mode, which Celery does not support: use a Redis without clustering"
+    assert failed.observed == mode
+    assert "Non-clustered" in failed.fix
+
+
 def test_every_requirement_fails_in_a_test_here() -> None:
     written = Path(__file__).read_text()
     assert [each.name for each in REQUIREMENTS if f'"{each.name}"' not in written] == []
