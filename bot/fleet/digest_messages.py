@@ -64,7 +64,7 @@ def _as_table(digest: Digest) -> Block | None:
         ("⚠️ warnings", digest.warned),
     )
     rows = [_row(state, line) for state, lines in states for line in lines]
-    return data_table(("State", "Gateway", "Since", "Cause", "Owner"), rows, wrapped=(1, 3)) if rows else None
+    return data_table(("State", "Gateway", "Cause", "Since", "Owner"), rows, wrapped=(1, 2)) if rows else None
 
 
 def _row(state: str, line: GatewayLine) -> Sequence[Block]:
@@ -78,7 +78,7 @@ def _row(state: str, line: GatewayLine) -> Sequence[Block]:
     name = text_cell(f"{line.gateway} on {line.cluster}")
     cause = text_cell(f"{cause_words(line)}{_unsure(line)}{_flapped(line)}")
     day = f", day {line.day}" if state == "❌ still broken" else ""
-    return (text_cell(f"{state}{day}"), name, since, cause, person_cell(line.owner) if line.owner else text_cell(""))
+    return (text_cell(f"{state}{day}"), name, cause, since, person_cell(line.owner) if line.owner else text_cell(""))
 
 
 def _flapped(line: GatewayLine) -> str:
