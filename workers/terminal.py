@@ -24,10 +24,10 @@ _SHOWN = 10
 """Past runs that are shown, as in Slack."""
 
 
-@click.command()
+@click.command("history")
 @names_argument
 @context_options
-def history(names: Sequence[str], **options: Unpack[ContextArguments]) -> None:
+def history_command(names: Sequence[str], **options: Unpack[ContextArguments]) -> None:
     """Show the last checks of one egress gateway, newest first, and what changed between them.
 
     The history is in the Redis of the deployment, REDIS_URL. CLUSTER is a name of the configuration, or the name under

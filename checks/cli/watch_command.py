@@ -58,7 +58,7 @@ def watch_command(lasting: timedelta, every: float, output: str, **arguments: Un
     from checks.cli.diagnose_command import diagnosed_report
     from checks.cli.interruptions import Interrupted, signals_raised
     from checks.model.question import BadQuestion
-    from checks.reports.watch_text import after_check
+    from checks.reports.watch_text import after_report
 
     try:
         found = asked(arguments)
@@ -71,7 +71,7 @@ def watch_command(lasting: timedelta, every: float, output: str, **arguments: Un
             while True:
                 source = found["opened"]()
                 report = diagnosed_report(source, found["question"], catalogue(), arguments["timeout"], "none")
-                watched = after_check(watched, report)
+                watched = after_report(watched, report)
                 if watched.changed:
                     _print_change(watched, output)
                 if watched.fixed or monotonic() + every > until:
@@ -89,12 +89,12 @@ def watch_command(lasting: timedelta, every: float, output: str, **arguments: Un
 def _print_change(watched: "Watched", output: str) -> None:
     from checks.cli.console import write_out
     from checks.reports.document import REPORT
-    from checks.reports.watch_text import change_lines
+    from checks.reports.watch_text import watch_lines
 
     if output == "json":
         write_out(REPORT.dump_json(watched.report).decode())
     else:
-        write_out("\n".join(change_lines(watched, datetime.now(UTC))), colour=True)
+        write_out("\n".join(watch_lines(watched, datetime.now(UTC))), colour=True)
     if sys.stdout is not None:  # a closed pipe
         sys.stdout.flush()
 

@@ -38,7 +38,7 @@ def serves(report: Report) -> bool:
     return report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED) and not mostly_fails(report)
 
 
-def after_check(before: Watched | None, report: Report) -> Watched:
+def after_report(before: Watched | None, report: Report) -> Watched:
     """The state of a watch after one more check."""
     passed = (before.passed if before else 0) + 1 if serves(report) else 0
     changed = before is None or _result(before.report) != _result(report)
@@ -51,7 +51,7 @@ def _result(report: Report) -> tuple[object, ...]:
     return (report.verdict, tuple(dict.fromkeys(each.check for each in causes)), mostly_fails(report))
 
 
-def change_lines(watched: Watched, at: datetime) -> Iterator[str]:
+def watch_lines(watched: Watched, at: datetime) -> Iterator[str]:
     """The result of a check that differs from the one before: time, verdict and causes."""
     yield f"{at:%H:%M:%S} UTC"
     yield from quiet_lines(watched.report)

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from checks.sources.source import Source
 
-MOST_GATEWAYS = 1_000
+MOST_REMEMBERED = 1_000
 MOST_IDS = 64
 """The limits of a memory: gateways of a cluster, and IDs of each."""
 
@@ -38,7 +38,7 @@ class ReadMemory:
         with self._lock:
             self._ids[gateway] = tuple(sorted(set(ids)))[:MOST_IDS]
             self._ids.move_to_end(gateway)
-            while len(self._ids) > MOST_GATEWAYS:
+            while len(self._ids) > MOST_REMEMBERED:
                 self._ids.popitem(last=False)
 
 

@@ -31,7 +31,7 @@ from workers.doctor.requirements import (
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.celery_app import ACTIONS_QUEUE
-from workers.queue.cluster_mode import cluster_problem
+from workers.queue.cluster_mode import cluster_mode_problem
 from workers.queue.connection import WRONG_TYPE, quick_connection
 from workers.queue.presence import Presence, Process
 from workers.queue.rounds import OVERDUE_AFTER, Rounds
@@ -76,7 +76,7 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
 def _usable(redis: Redis, info: dict[str, Any], config: WorkerSettings, options: DoctorOptions) -> Iterator[DoctorLine]:
     """The lines about a Redis that answers."""
     try:
-        problem = cluster_problem(redis, config.prefix)
+        problem = cluster_mode_problem(redis, config.prefix)
     except broken.RedisError as refused:
         yield REDIS_CLUSTER.not_checked(str(refused) or type(refused).__name__)
     else:

@@ -25,7 +25,7 @@ class UnsupportedRedis(Exception):
     """Redis is in a mode that egress-diag does not support; the message is a sentence."""
 
 
-def cluster_problem(redis: Redis, prefix: str) -> str | None:
+def cluster_mode_problem(redis: Redis, prefix: str) -> str | None:
     """`REDIRECTS`, `DISTRIBUTES`, or None. Raises RedisError if Redis does not answer."""
     if redis.info("cluster").get("cluster_enabled"):
         return REDIRECTS
@@ -48,7 +48,7 @@ def refuse_clusters(config: WorkerSettings) -> None:
     """
     with quick_connection(config.redis_url) as redis:
         try:
-            problem = cluster_problem(redis, config.prefix)
+            problem = cluster_mode_problem(redis, config.prefix)
         except RedisError as failure:
             log.debug("cluster mode not checked: %s", type(failure).__name__)
             return

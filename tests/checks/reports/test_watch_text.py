@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from checks.model.findings import Report, Verdict
 from checks.model.traffic import Traffic, TrafficOfHost
-from checks.reports.watch_text import PASSES_TO_FIX, Watched, after_check, change_lines, end_line
+from checks.reports.watch_text import PASSES_TO_FIX, Watched, after_report, end_line, watch_lines
 from tests.incidents.incidents import incidents
 from tests.recordings import diagnosed, question
 
@@ -25,7 +25,7 @@ HEALTHY = replace(BROKEN, verdict=Verdict.HEALTHY, root_causes=(), findings=())
 def watched(*reports: Report) -> Watched:
     state: Watched | None = None
     for each in reports:
-        state = after_check(state, each)
+        state = after_report(state, each)
     assert state is not None
     return state
 
@@ -57,7 +57,7 @@ def test_a_healthy_gateway_whose_traffic_fails_does_not_pass() -> None:
 
 
 def test_the_lines_name_the_time_the_verdict_and_the_cause() -> None:
-    lines = list(change_lines(watched(BROKEN), AT))
+    lines = list(watch_lines(watched(BROKEN), AT))
     assert lines[0] == "13:37:00 UTC"
     assert lines[1].startswith("Broken: ")
     assert lines[-1].startswith("Root cause  EG505 ")

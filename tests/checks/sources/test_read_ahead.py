@@ -18,7 +18,7 @@ from checks.sources.gathering import gather
 from checks.sources.kubernetes import KubernetesReader
 from checks.sources.live import LiveSource, NoAzure
 from checks.sources.probed import ProbedSource
-from checks.sources.read_ahead import MOST_GATEWAYS, MOST_IDS, ReadMemory, read_memory_of
+from checks.sources.read_ahead import MOST_IDS, MOST_REMEMBERED, ReadMemory, read_memory_of
 from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.source import Answer
@@ -142,7 +142,7 @@ def test_a_memory_is_bounded() -> None:
     memory = ReadMemory()
     memory.remember("a/long", [f"/id/{number}" for number in range(MOST_IDS + 5)])
     assert len(memory.expected("a/long")) == MOST_IDS
-    for number in range(MOST_GATEWAYS):
+    for number in range(MOST_REMEMBERED):
         memory.remember(f"a/{number}", ["/id"])
     assert memory.expected("a/long") == ()
     assert memory.expected("a/0") == ("/id",)

@@ -14,7 +14,7 @@ from tests.clusters.compose import named, write_bundle
 from tests.redis_proxy import RedisProxy
 from tests.redis_server import RedisServer, find_free_port
 from tests.system import EGRESS_DIAG, PATIENT, System, complete, whole_thread
-from workers.queue.cluster_mode import cluster_problem, refuse_clusters
+from workers.queue.cluster_mode import cluster_mode_problem, refuse_clusters
 from workers.queue.connection import DISTRIBUTES, REDIRECTS, quick_connection, redis_problem
 from workers.queue.settings import WorkerSettings
 
@@ -93,20 +93,20 @@ def test_a_redirection_is_cluster_mode_also_if_info_does_not_say_so(tmp_path: Pa
         with RedisProxy(servers[0].port) as proxy:
             proxy.hide_cluster_mode()
             with quick_connection(proxy.url) as client:
-                assert cluster_problem(client, "egress-diag:") == REDIRECTS
+                assert cluster_mode_problem(client, "egress-diag:") == REDIRECTS
     for server in servers:
         server.kill()
 
 
 def test_one_address_with_several_hash_slots_needs_a_prefix_in_braces(one_address: RedisProxy) -> None:
     with quick_connection(one_address.url) as client:
-        assert cluster_problem(client, "egress-diag:") == DISTRIBUTES
-        assert cluster_problem(client, ONE_SLOT) is None
+        assert cluster_mode_problem(client, "egress-diag:") == DISTRIBUTES
+        assert cluster_mode_problem(client, ONE_SLOT) is None
 
 
 def test_a_single_server_has_no_problem(redis_url: str) -> None:
     with quick_connection(redis_url) as client:
-        assert cluster_problem(client, "egress-diag:") is None
+        assert cluster_mode_problem(client, "egress-diag:") is None
 
 
 def test_a_redis_that_does_not_answer_is_not_refused() -> None:

@@ -280,8 +280,8 @@ def test_a_run_that_fails_with_an_exception_is_not_said_to_have_killed_its_worke
     class Broken(ClusterSources):
         """Sources whose configuration has a cluster that cannot be opened for an unforeseen reason."""
 
-        def source(self, entry: object) -> object:  # type: ignore[override]
-            raise KeyError(str(entry))
+        def source(self, entry: object, namespace: object = None) -> object:  # type: ignore[override]
+            raise KeyError(f"{entry} {namespace}")
 
     run = client.start(ORDER).run
     for _ in range(MAX_RUN_ATTEMPTS):
