@@ -44,6 +44,8 @@ _SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
 def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[DoctorLine]:
     """Check everything that the bot needs from Slack. `clock` returns the current time."""
     settings = SlackSettings()
+    if options.terminal and not options.selected and not settings.slack_bot_token.get_secret_value():
+        return
     if not settings.slack_bot_token.get_secret_value() and not options.selected:
         yield TOKEN.not_checked(
             "SLACK_BOT_TOKEN is not set in this process; only the bot has Slack's tokens",

@@ -32,6 +32,8 @@ _SECONDS = 40.0
 
 def action_rights(options: DoctorOptions) -> Iterator[DoctorLine]:
     """The permissions of active steps in every live cluster; nothing if the steps are off."""
+    if options.terminal and not options.selected:
+        return
     try:
         config = load(Path(options.config) if options.config else None, Settings().config)
     except ConfigError:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
+from checks.doctor.remedies import azure_fix, sign_in_fix
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, Requirement
 from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
@@ -19,6 +20,7 @@ from checks.facts.public_addresses import NatGateway, PublicIPAddress, PublicIPP
 from checks.facts.role_assignments import RoleAssignmentList, RoleDefinition
 from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.store import FactStore
+from checks.knowledge.azure_sign_in import is_without_identity
 from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
 from checks.sources.questions import AzureQuestions
@@ -54,7 +56,7 @@ def azure_lines(
     try:
         answer = questions.cluster(deadline)
     except Failure as failure:
-        yield _cluster_not_read(entry, failure, options)
+        yield cluster_not_read(entry, failure, options)
         yield AZURE_RIGHT.not_checked("the cluster could not be read from Azure", entry.name)
         return
     yield AZURE_REACHABLE.passed("connected", entry.name)
@@ -78,22 +80,24 @@ def clock_agreement(requirement: Requirement, subject: str, date: datetime | Non
     return requirement.failed(f"this clock is {abs(seconds):.0f} s {word}", subject)
 
 
-def _cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> DoctorLine:
+def cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> DoctorLine:
+    """The line for a managed cluster that was not read, with the requirement that is not met."""
     match failure.status:
-        case 401 if "unavailable" in failure.message and not options.selected:
+        case 401 if is_without_identity(failure.message) and not options.selected and not options.terminal:
             return AZURE_CREDENTIAL.not_checked(
                 f"this process has no Azure credential ({failure.message}); only the workers need one",
                 entry.name,
                 "Run `egress-diag doctor --only clusters` in a worker.",
             )
         case 401:
-            return AZURE_CREDENTIAL.failed(failure.message, entry.name)
+            fix = sign_in_fix(failure, at_a_terminal=options.terminal)
+            return AZURE_CREDENTIAL.failed(failure.message, entry.name, fix)
         case 403:
             return AZURE_RIGHT.failed(failure.message, f"{entry.name} {_action(ManagedCluster)}")
         case 404:
             return AZURE_CLUSTER.failed(failure.message, entry.name)
         case _:
-            return AZURE_REACHABLE.failed(failure.message, entry.name)
+            return AZURE_REACHABLE.failed(failure.message, entry.name, azure_fix(failure))
 
 
 def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> DoctorLine:

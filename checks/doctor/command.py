@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from checks.config.bad_setting import BadSetting
+from checks.config.configuration_file import ConfigError, NoConfiguration, load
+from checks.config.settings import Settings
 from checks.doctor.requirement_lines import DOCTOR_JSON, EXITS, DoctorLine, DoctorOptions, doctor_text, worst
 from checks.doctor.requirements import ENVIRONMENT
 from checks.model.inert_text import inert
@@ -27,14 +29,24 @@ def parts() -> dict[str, EntryPoint]:
 
 @click.command()
 @click.option("--config", type=click.Path(), help="Configuration file.")
+@click.option("--kubeconfig", help="Without a configuration: kubeconfig, as for kubectl.")
+@click.option("--context", help="Without a configuration: context of the kubeconfig [default: its current context].")
+@click.option(
+    "--azure", type=click.Choice(["live", "none"]), default="live", help="Without a configuration: test Azure."
+)
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the results."
 )
 @click.option(
     "--only", help="Check only these parts (comma-separated): configuration, workers, clusters, actions, slack."
 )
-def doctor(config: str | None, output: str, only: str | None) -> None:
+def doctor(
+    config: str | None, kubeconfig: str | None, context: str | None, azure: str, output: str, only: str | None
+) -> None:
     """Check every configured connection, credential and permission.
+
+    Without a configuration, the current context of the kubeconfig is checked, or --context: its API server, the permissions
+    in it, and the sign-in to Azure. Redis and Slack are then only checked if the environment names them.
 
     Run each part where its credentials are: `--only clusters` and `--only workers` in a worker, `--only actions` in the
     action worker, `--only slack` in the bot.
@@ -42,11 +54,13 @@ def doctor(config: str | None, output: str, only: str | None) -> None:
     """
     offered = parts()
     chosen = _chosen(only, offered)
+    terminal = _is_terminal(config, kubeconfig, context)
+    options = DoctorOptions(config, only is not None, terminal, kubeconfig, context, azure == "live")
     lines: list[DoctorLine] = []
     for name in chosen:
         try:
             part: Part = offered[name].load()
-            lines += part(DoctorOptions(config, selected=only is not None))
+            lines += part(options)
         except BadSetting as wrong:
             failed = [ENVIRONMENT.failed(sentence) for sentence in str(wrong).splitlines()]
             lines = [*(line for line in failed if line not in lines), *lines]
@@ -55,6 +69,29 @@ def doctor(config: str | None, output: str, only: str | None) -> None:
     else:
         click.echo(inert("\n".join(doctor_text(lines))))
     sys.exit(EXITS[worst(lines)])
+
+
+def _is_terminal(config: str | None, kubeconfig: str | None, context: str | None) -> bool:
+    """Whether the kube context is checked, because no configuration is named or found."""
+    if kubeconfig or context:
+        if config is not None:
+            raise click.UsageError(
+                "--config names clusters, and --kubeconfig and --context a kube context: give only one"
+            )
+        return True
+    try:
+        named = config or Settings().config
+    except BadSetting:
+        return False
+    if named is not None:
+        return False
+    try:
+        load(None, None)
+    except NoConfiguration:
+        return True
+    except ConfigError:
+        return False
+    return False
 
 
 def _chosen(only: str | None, offered: Iterable[str]) -> list[str]:

@@ -10,10 +10,11 @@ from checks.config.configuration_file import ConfigError, NoConfiguration, load
 from checks.config.settings import PodSettings, Settings
 from checks.doctor.azure import azure_lines
 from checks.doctor.counters import counters_lines
+from checks.doctor.kube_context import context_lines, source_failure
 from checks.doctor.kubernetes import kubernetes_lines
 from checks.doctor.own_traffic import own_traffic_lines
-from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
-from checks.doctor.requirements import ACCESS_RULES, NAMES_CLUSTERS, READABLE, REQUIREMENTS, SOURCE
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
+from checks.doctor.requirements import ACCESS_RULES, AZURE_CREDENTIAL, NAMES_CLUSTERS, READABLE, REQUIREMENTS, SOURCE
 from checks.sources.bundle import BundleError
 from checks.sources.live import LiveSource, open_source
 from checks.sources.source import SourceError
@@ -26,7 +27,12 @@ _CREATE = "Create the file, or name it with --config or EGRESS_DIAG_CONFIG."
 
 
 def configuration(options: DoctorOptions) -> Iterator[DoctorLine]:
-    """The configuration file: it can be read, names clusters and has access rules."""
+    """The configuration file: it can be read, names clusters and has access rules.
+
+    Nothing at a terminal without one.
+    """
+    if options.terminal:
+        return
     try:
         config = _configured(options)
     except NoConfiguration as failed:
@@ -47,7 +53,10 @@ def configuration(options: DoctorOptions) -> Iterator[DoctorLine]:
 
 
 def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[DoctorLine]:
-    """Every configured cluster; `clock` returns the current time."""
+    """Every configured cluster, or that of the kube context; `clock` returns the current time."""
+    if options.terminal:
+        yield from context_lines(options, clock)
+        return
     try:
         config = _configured(options)
     except ConfigError:
@@ -66,17 +75,21 @@ def _cluster(
     try:
         source = open_source(entry)
     except (BundleError, SourceError) as failed:
-        yield SOURCE.failed(str(failed), entry.name)
+        yield source_failure(failed, entry.name)
         return
     if not isinstance(source, LiveSource):
         yield SOURCE.passed("a bundle", entry.name)
         return
     yield SOURCE.passed("a live cluster", entry.name)
     deadline = monotonic() + SECONDS
+    signed_in = True
     if source.account is not None:
-        yield from azure_lines(entry, source, options, clock, deadline)
-    lines = list(kubernetes_lines(entry, source, options, clock, deadline))
-    yield from lines
+        of_azure = list(azure_lines(entry, source, options, clock, deadline))
+        yield from of_azure
+        signed_in = not any(
+            each.requirement is AZURE_CREDENTIAL and each.state is not State.PASSED for each in of_azure
+        )
+    yield from kubernetes_lines(entry, source, options, clock, deadline, signed_in=signed_in)
     yield own_traffic_lines(entry, source, own_pod, deadline)
     yield from counters_lines(entry, source, deadline)
 

@@ -39,11 +39,16 @@ class DoctorOptions:
     """The options of the command.
 
     `config` is the value of `--config`. `selected`: `--only` names this part, so missing credentials are a failure;
-    otherwise they may belong to another process.
+    otherwise they may belong to another process. `terminal`: there is no configuration, so that the kube context is tested,
+    and of the other parts only what the environment names; `kubeconfig` and `context` as for kubectl.
     """
 
     config: str | None = None
     selected: bool = False
+    terminal: bool = False
+    kubeconfig: str | None = None
+    context: str | None = None
+    azure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

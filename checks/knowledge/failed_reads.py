@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from checks.facts.fact import Credentials, Gap
 from checks.knowledge.api_server_errors import refusal_of
+from checks.knowledge.azure_sign_in import expiry
 from checks.model.commands import inspect, kubectl, quoted
 from checks.model.enumerations import enumerated
 from checks.model.findings import Action, Effect
@@ -109,7 +110,9 @@ def _without_credentials(gaps: tuple[Gap, ...]) -> FailedReads:
             _sentence(f"No credentials for the API server: {first.message}"), gaps, (inspect(title, "az login"),)
         )
     if first.status == 401:
-        return FailedReads(_sentence(f"Not signed in to Azure: {first.message}"), gaps, (SIGN_IN,))
+        expired = expiry(first.message)
+        state = f"The sign-in to Azure is no longer valid ({expired})" if expired else "Not signed in to Azure"
+        return FailedReads(_sentence(f"{state}: {first.message}"), gaps, (SIGN_IN,))
     doctor = quoted("egress-diag", "doctor", "--only", "clusters")
     action = inspect("Test the access to Azure and to the API server", doctor)
     return FailedReads(_sentence(first.message), gaps, (action,))

@@ -14,6 +14,7 @@ from time import time
 from typing import Any, TypeVar
 
 from checks.facts.fact import AzureCall, Credentials, Gap
+from checks.knowledge.azure_sign_in import is_absent, without_identity
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import items, text
 from checks.sources.arm_requests import arm_request
@@ -22,7 +23,7 @@ from checks.sources.expected_answers import (
     node_pool_page,
 )
 from checks.sources.libraries import azure_library
-from checks.sources.replies import Failure, seconds_left, shortened
+from checks.sources.replies import PROXY_ANSWER, Failure, Obstacle, seconds_left, shortened
 from checks.sources.source import Answer, NotCovered, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
@@ -38,6 +39,8 @@ _EARLY = 300
 """Seconds before its expiry that a token is renewed."""
 _ATTEMPT = re.compile(r"\w+Credential: ")
 _REPEATED_NAME = re.compile(r"\b(\w+Credential): \1\b")
+_ENTRA_CODE = re.compile(r"^\w+Credential: (?:ERROR: )?(AADSTS\d+:)")
+"""The name before an error code of Entra, which redaction would take for a secret."""
 _REQUEST = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 
 _T = TypeVar("_T")
@@ -230,32 +233,45 @@ def failure_of(error: Exception) -> Failure:
             detail = getattr(getattr(error, "error", None), "message", None) or _first_line(message)
             return Failure(status, f"{code}: {detail}" if code else detail)
         case exceptions.ServiceRequestTimeoutError() | exceptions.ServiceResponseTimeoutError():
-            return Failure(504, "Azure does not answer in time")
+            return _late()
         case exceptions.ServiceRequestError() | exceptions.ServiceResponseError():
-            timed_out = "timed out" in message.lower()
-            return Failure(504 if timed_out else 0, "Azure does not answer in time" if timed_out else _broken(message))
+            return _broken(message)
         case _:
             return Failure(0, f"no request to Azure is possible ({type(error).__name__})")
 
 
-def _broken(message: str) -> str:
-    for mark, meaning in (
-        ("certificate", "TLS with Azure failed: its certificate is not trusted (a proxy in between?)"),
-        ("resolve", "Azure's name cannot be resolved"),
-        ("proxy", "the proxy between here and Azure failed"),
-        ("refused", "the connection to Azure was refused"),
+def _late() -> Failure:
+    return Failure(504, "Azure does not answer in time", obstacle=Obstacle.TIMEOUT)
+
+
+def _broken(message: str) -> Failure:
+    """A broken connection.
+
+    A proxy comes first: its own message is about a tunnel, a name or a connection.
+    """
+    for mark, meaning, obstacle in (
+        ("proxy", "the proxy between here and Azure failed", Obstacle.PROXY),
+        ("tunnel", "the proxy between here and Azure failed", Obstacle.PROXY),
+        ("timed out", _late().message, Obstacle.TIMEOUT),
+        ("certificate", "TLS with Azure failed: its certificate is not trusted (a proxy in between?)", Obstacle.TLS),
+        ("ssl", "TLS with Azure failed", Obstacle.TLS),
+        ("resolve", "Azure's name cannot be resolved", Obstacle.DNS),
+        ("refused", "the connection to Azure was refused", Obstacle.REFUSED),
     ):
         if mark in message.lower():
-            return meaning
-    return "the connection to Azure was closed"
+            detail = f": {found[0]}" if obstacle is Obstacle.PROXY and (found := PROXY_ANSWER.search(message)) else ""
+            return Failure(504 if obstacle is Obstacle.TIMEOUT else 0, meaning + detail, obstacle=obstacle)
+    return Failure(0, "the connection to Azure was closed", obstacle=Obstacle.CLOSED)
 
 
 def _first_line(message: str) -> str:
     """The relevant part of a message; of DefaultAzureCredential's attempts, those that failed."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     tried = [line for line in lines if _ATTEMPT.match(line)]
-    failed = [line for line in tried if "unavailable" not in line and "not found" not in line.lower()]
+    failed = [line for line in tried if not is_absent(line)]
+    if tried and not failed and (message := without_identity("\n".join(tried))):
+        return message
     chosen = failed or tried or lines or ["no reason given"]
     # Entra adds IDs and times of the request, which differ each time.
-    chosen = [_REPEATED_NAME.sub(r"\1", line) for line in chosen]
+    chosen = [_ENTRA_CODE.sub(r"\1", _REPEATED_NAME.sub(r"\1", line)) for line in chosen]
     return shortened("; ".join(_REQUEST.sub("", line) for line in (chosen if tried else chosen[:1])))

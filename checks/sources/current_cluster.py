@@ -34,7 +34,7 @@ _MOST_CLUSTERS = 5000
 class UnreadAzure:
     """Azure facts of a cluster that was not found in Azure: each read fails for that reason."""
 
-    def __init__(self, failure: Gap) -> None:
+    def __init__(self, failure: Failure) -> None:
         self.failure = failure
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
@@ -66,6 +66,11 @@ class CurrentCluster:
 
     entry: ClusterConfig
     source: LiveSource
+    unidentified: Failure | None = None
+    """The reason why the managed cluster was not found in Azure.
+
+    None if it was found, or not looked for.
+    """
 
 
 def current_cluster(options: KubectlOptions, timeout: float) -> CurrentCluster:
@@ -85,7 +90,8 @@ def current_cluster(options: KubectlOptions, timeout: float) -> CurrentCluster:
     )
     account, half, names = _azure_half(reader, options, timeout)
     entry = entry.model_copy(update=names)
-    return CurrentCluster(entry, LiveSource(reader, half, account).with_namespaces(*entry.namespaces))
+    source = LiveSource(reader, half, account).with_namespaces(*entry.namespaces)
+    return CurrentCluster(entry, source, half.failure if isinstance(half, UnreadAzure) else None)
 
 
 def _azure_half(
@@ -97,42 +103,38 @@ def _azure_half(
     if not options.azure:
         return None, NoAzure(), {}
     found = _found(reader, monotonic() + min(_SECONDS, timeout / 2))
-    if isinstance(found, Gap):
+    if isinstance(found, Failure):
         return None, UnreadAzure(found), {}
     account, names = found
     return account, AzureReader(account, names["resource_group"], names["aks_name"]), {**names, "azure": "live"}
 
 
-def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dict[str, str]] | Gap:
-    """The Azure account and the names of the managed cluster; a Gap if it was not found."""
+def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dict[str, str]] | Failure:
+    """The Azure account and the names of the managed cluster; a Failure if it was not found."""
     try:
         nodes = reader.first_objects(Node.origin, _NODES, deadline)
     except Failure as failure:
         if failure.status == 403:
-            return _not_found(0, f"{UNIDENTIFIED} this identity may not read the nodes, which name it (403)")
-        return _not_found(0, f"{UNIDENTIFIED} the nodes, which name it, were not read: {failure}")
+            return Failure(0, f"{UNIDENTIFIED} this identity may not read the nodes, which name it (403)")
+        return Failure(0, f"{UNIDENTIFIED} the nodes, which name it, were not read: {failure}")
     groups = (Node(each).node_resource_group for each in nodes)
     subscription, group = next((each for each in groups if all(each)), ("", ""))
     if not group:
-        return _not_found(0, f"{UNIDENTIFIED} no node is a virtual machine in Azure (spec.providerID)")
+        return Failure(0, f"{UNIDENTIFIED} no node is a virtual machine in Azure (spec.providerID)")
     azure_library()
     account = AzureAccount(subscription)
     try:
         listed = account.call(deadline, _all_clusters)
     except Failure as failure:
-        return _not_found(failure.status, failure.message)
+        return failure
     for each in listed:
         if each.node_resource_group.lower() == group.lower():
             names = {"subscription_id": subscription, "resource_group": each.resource_group, "aks_name": each.name}
             return account, names
-    return _not_found(
+    return Failure(
         0,
         f"{UNIDENTIFIED} none that this identity can read in subscription {subscription} has node resource group {group}",
     )
-
-
-def _not_found(status: int, message: str) -> Gap:
-    return Gap("azure", "list", "managedClusters", status, message)
 
 
 def _all_clusters(client: Any, limits: Mapping[str, Any]) -> list[ManagedCluster]:

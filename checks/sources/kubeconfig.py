@@ -17,6 +17,10 @@ from checks.sources.source import SourceError
 DEFAULT_KUBECONFIG = "~/.kube/config"
 """The kubeconfig of kubectl without `--kubeconfig` and `$KUBECONFIG`."""
 
+_INSTALL_KUBELOGIN = (
+    "Install kubelogin (az aks install-cli, or https://azure.github.io/kubelogin/install.html), and add it to PATH."
+)
+
 _CREDENTIALS = (
     "token",
     "tokenFile",
@@ -110,7 +114,8 @@ class Kubeconfig:
         if shutil.which(command if "/" not in command else str(file.parent / command)) is None:
             raise SourceError(
                 f"kubeconfig {self.name}: user {name} signs in with the plugin {command}, which is not installed here; "
-                "install it, or remove kubeconfig to connect through Azure"
+                "install it, or remove kubeconfig to connect through Azure",
+                _INSTALL_KUBELOGIN if Path(command).name == "kubelogin" else f"Install {command}, or add it to PATH.",
             )
 
     def _entries(self, key: str) -> Iterator[tuple[Path, Any]]:

@@ -19,7 +19,7 @@ from checks.model.raw_values import number, text
 from checks.sources.expected_answers import kubernetes_object, list_items, log_lines, server_version
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
-from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered
+from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_failure, unanswered
 from checks.sources.source import Answer, NotInstalled, Objects
 
 PAGE = 500
@@ -233,7 +233,7 @@ def _request(
         with closing(response):  # no effect after a complete read, which returns the connection to the pool
             body = _body(response, deadline, newest, most)
     except kubernetes_library().ApiException as error:
-        raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
+        raise tls_failure(server, str(error.reason)) from None
     except (HTTPError, OSError) as error:
         raise unanswered(error, server) from None
     if not 200 <= response.status <= 299:

@@ -113,6 +113,11 @@ class LiveSource:
         self._namespaces = namespaces
         self.read_memory: ReadMemory | None = memory or ReadMemory()
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that are read one by one if a list in the whole cluster is forbidden."""
+        return self._namespaces
+
     def with_namespaces(self, *namespaces: str | None) -> "LiveSource":
         """The same source, which also reads these namespaces one by one."""
         names = with_known_namespaces((*namespaces, *self._namespaces))

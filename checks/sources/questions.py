@@ -16,7 +16,7 @@ from checks.model.raw_values import flag, text
 from checks.sources.azure import AzureAccount
 from checks.sources.kubernetes import CONNECT_SECONDS, READ_SECONDS, Access
 from checks.sources.libraries import kubernetes_library
-from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
+from checks.sources.replies import Failure, refused, seconds_left, tls_failure, unanswered
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -67,7 +67,7 @@ class ApiServerQuestions:
             ).response
             content = response.read()
         except kubernetes_library().ApiException as error:
-            raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
+            raise tls_failure(server, str(error.reason)) from None
         except (HTTPError, OSError) as error:
             raise unanswered(error, server) from None
         if not 200 <= response.status <= 299:

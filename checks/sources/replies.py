@@ -5,6 +5,7 @@ Status and message, and the gap for a failed read.
 
 import re
 from contextlib import suppress
+from enum import StrEnum
 from time import monotonic
 from typing import Any
 
@@ -21,6 +22,21 @@ _UNKNOWN_PATH = b"404 page not found"
 _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNORECASE)
 
 
+PROXY_ANSWER = re.compile(r"\b[45]\d\d [A-Z][A-Za-z -]+")
+"""The status of a proxy that opens no tunnel, such as `407 Proxy Authentication Required`."""
+
+
+class Obstacle(StrEnum):
+    """The reason why a request got no answer."""
+
+    DNS = "dns"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    PROXY = "proxy"
+    CLOSED = "closed"
+
+
 class Failure(Exception):
     """A request without a usable answer: its message and HTTP status.
 
@@ -28,7 +44,12 @@ class Failure(Exception):
     """
 
     def __init__(
-        self, status: int, message: str, retry_after: float | None = None, credentials: Credentials | None = None
+        self,
+        status: int,
+        message: str,
+        retry_after: float | None = None,
+        credentials: Credentials | None = None,
+        obstacle: Obstacle | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -36,6 +57,7 @@ class Failure(Exception):
         self.retry_after = retry_after
         self.credentials = credentials
         """The credentials without which the request was not sent."""
+        self.obstacle = obstacle
 
     def gap(self, source: str, verb: str, resource: str) -> Gap:
         """The gap for a failed read of this resource."""
@@ -43,7 +65,7 @@ class Failure(Exception):
 
     def without(self, credentials: Credentials) -> "Failure":
         """The same failure of a request that was not sent without these credentials."""
-        return Failure(self.status, self.message, self.retry_after, self.credentials or credentials)
+        return Failure(self.status, self.message, self.retry_after, self.credentials or credentials, self.obstacle)
 
 
 def shortened(message: str) -> str:
@@ -97,21 +119,33 @@ def unanswered(error: Exception, server: str) -> Failure:
         cause = cause.reason
     match cause:
         case broken.NameResolutionError():
-            return Failure(0, f"the name of {server} cannot be resolved")
+            return Failure(0, f"the name of {server} cannot be resolved", obstacle=Obstacle.DNS)
         case broken.NewConnectionError():
-            return Failure(0, f"{server} refuses the connection")
+            return Failure(0, f"{server} refuses the connection", obstacle=Obstacle.REFUSED)
         case broken.ConnectTimeoutError():
-            return Failure(504, f"connecting to {server} timed out (private cluster, or authorized IP ranges?)")
+            message = f"connecting to {server} timed out (private cluster, or authorized IP ranges?)"
+            return Failure(504, message, obstacle=Obstacle.TIMEOUT)
         case broken.TimeoutError():
-            return Failure(504, f"{server} does not answer in time")
+            return Failure(504, f"{server} does not answer in time", obstacle=Obstacle.TIMEOUT)
         case broken.SSLError():
-            return Failure(0, f"TLS with {server} failed: {tls_message(str(cause))}")
+            return tls_failure(server, str(cause))
         case broken.ProxyError():
-            return Failure(0, f"the proxy between here and {server} failed")
+            return _proxy_failure(server, str(cause))
         case broken.ProtocolError() | ConnectionError():
-            return Failure(0, f"{server} closed the connection")
+            return Failure(0, f"{server} closed the connection", obstacle=Obstacle.CLOSED)
         case _:
             return Failure(0, f"{server} cannot be read ({type(cause).__name__})")
+
+
+def tls_failure(server: str, message: str) -> Failure:
+    """A failed TLS handshake with a server; `message` is that of the TLS library."""
+    return Failure(0, f"TLS with {server} failed: {tls_message(message)}", obstacle=Obstacle.TLS)
+
+
+def _proxy_failure(server: str, message: str) -> Failure:
+    found = PROXY_ANSWER.search(message)
+    detail = f": {found[0]}" if found else ""
+    return Failure(0, f"the proxy between here and {server} failed{detail}", obstacle=Obstacle.PROXY)
 
 
 def tls_message(message: str) -> str:

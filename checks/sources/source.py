@@ -43,8 +43,10 @@ class SourceError(Exception):
     The text includes the fix.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(redact(message))
+        self.fix = fix
+        """The fix as a sentence, if it is another one than to correct the entry."""
 
 
 class Source(Protocol):

@@ -16,6 +16,7 @@ from tests.loopback.kube import KubeServer
 from tests.recordings import diagnosed, question
 from tests.redis_server import find_free_port
 from workers.queue.connection import quick_connection
+from workers.queue.settings import WorkerSettings
 from workers.records.gateway_state import Fault, GatewayState
 from workers.records.history import PastRun
 from workers.records.run import Order, Run, RunState, Target
@@ -101,7 +102,10 @@ def test_the_list_has_the_last_verdicts_the_worst_first(recorded: str, tmp_path:
 def test_without_a_redis_url_no_verdicts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program's Redis on this machine is left alone."""
     monkeypatch.delenv("REDIS_URL", raising=False)
+    assert not WorkerSettings().names_redis
     assert last_verdicts("loopback") == {}
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    assert WorkerSettings().names_redis
 
 
 def test_the_present_faults_have_their_beginning() -> None:

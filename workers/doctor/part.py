@@ -49,8 +49,10 @@ ROLES = ("worker", "courier", "beat")
 
 
 def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
-    """Checks Redis, the broker and the processes."""
+    """Checks Redis, the broker and the processes; at a terminal only if `REDIS_URL` is set."""
     config = WorkerSettings()
+    if options.terminal and not options.selected and not config.names_redis:
+        return
     where = urlsplit(config.redis_url)
     place = f"{where.hostname}:{where.port or 6379}"
     redis = quick_connection(config.redis_url)

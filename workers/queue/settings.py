@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from checks.config.environment import (
     EnvironmentSettings,
@@ -100,10 +100,12 @@ class WorkerSettings(EnvironmentSettings):
     )
     """The file that `workers.queue.liveness` touches while this process works."""
 
+    _names_redis: bool = PrivateAttr(default=False)
+
     @property
     def names_redis(self) -> bool:
         """Whether `REDIS_URL` is set, and not the default used."""
-        return "redis_url" in self.model_fields_set
+        return self._names_redis
 
     @field_validator("redis_auth")
     @classmethod
@@ -116,6 +118,7 @@ class WorkerSettings(EnvironmentSettings):
 
     @model_validator(mode="after")
     def _complete_address(self) -> Self:
+        self._names_redis = "redis_url" in self.model_fields_set
         if self.redis_auth == "entra":
             self.redis_url = _with_entra_login(self.redis_url)
         elif password := self.redis_password.get_secret_value():
