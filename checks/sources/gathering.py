@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
+from threading import Event
 from time import monotonic
 
 from checks.engine.readings import Absent, Closed, Failed, Found, NotConfigured, Reading
@@ -76,6 +77,8 @@ class _Gathering:
         """The IDs of Azure resources that the run has needed, in lower case."""
         self.early: dict[str, Future[Answer]] = {}
         """The reads of expected IDs that the run has not needed so far."""
+        self.others_ended = Event()
+        """Set when only counters are left to read: a second sample of them waits for it."""
 
     def remember(self) -> None:
         """Keep the IDs for the next run of the gateway."""
@@ -86,19 +89,22 @@ class _Gathering:
         if self.memory is not None and any(isinstance(kind.origin, ArmResource) for kind in self.kinds):
             self._expect(pool, self.memory.expected(self.gateway))
         yield from self._launch(pool)
+        self._note_end()
         while self.in_flight:
             left = self.deadline - monotonic()
             done, _ = wait(self.in_flight, timeout=max(left, 0), return_when=FIRST_COMPLETED)
             if not done:
                 yield from self._give_up()
                 break
-            for future in done:
-                kind, detail = self.in_flight.pop(future)
+            ended = [(future, *self.in_flight.pop(future)) for future in done]
+            self._note_end()
+            for future, kind, detail in ended:
                 yield from _readings(kind, detail, _answer(future, kind, detail))
                 self.open[kind] -= 1
                 if not self.open[kind]:
                     yield Closed(kind)
             yield from self._launch(pool)
+            self._note_end()
         for kind in sorted(self.pending, key=lambda k: k.__name__):
             # After the deadline: the reads that these depend on did not finish.
             gaps = list(_inherited(kind.origin, self.store)) or [_late(kind.origin, None)]
@@ -161,6 +167,12 @@ class _Gathering:
         gaps = (gap for earlier in _after(origin) for gap in self.store.gaps(earlier))
         return any(gap.status == 504 and gap.message == TOO_LATE for gap in gaps)
 
+    def _note_end(self) -> None:
+        """Note whether only counters are left to read."""
+        waiting = {*self.pending, *(kind for kind, _ in self.in_flight.values())}
+        if all(isinstance(kind.origin, ProxyCounters) for kind in waiting):
+            self.others_ended.set()
+
     def _target_may_come(self) -> bool:
         """Whether reads are in flight that may identify the run's gateway; logs wait for them."""
         return bool(self.in_flight)
@@ -182,7 +194,7 @@ class _Gathering:
                 return self.source.probe_results()
             case ProxyCounters():
                 assert isinstance(detail, CountersWanted)  # noqa: S101 - _details yields the proxies
-                return self.source.proxy_counters(detail, self.deadline)
+                return self.source.proxy_counters(detail, self.deadline, self.others_ended)
 
     def _give_up(self) -> Iterator[Reading]:
         for future, (kind, detail) in self.in_flight.items():

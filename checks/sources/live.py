@@ -21,11 +21,12 @@ from checks.sources.credential_files import Fingerprint, fingerprint, token_of_f
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.namespaced_reads import KNOWN_NAMESPACES, list_by_namespace, with_known_namespaces
+from checks.sources.pod_samples import SampleMemory
 from checks.sources.read_ahead import ReadMemory
 from checks.sources.recorded import RecordedSource
 from checks.sources.replies import shortened
 from checks.sources.saved import read_saved
-from checks.sources.source import Answer, NotCovered, Objects, Source, SourceError
+from checks.sources.source import Answer, NotCovered, Objects, OtherReads, Source, SourceError
 
 __all__ = ["BundleError", "LiveSource", "SourceError", "close_sources", "open_source"]
 
@@ -47,7 +48,9 @@ class AzureHalf(Protocol):
 class CountersHalf(Protocol):
     """The part of a live source that reads counters of proxies."""
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer: ...
+    def keep_samples_in(self, memory: SampleMemory) -> None: ...
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer: ...
 
 
 class NoAzure:
@@ -164,8 +167,13 @@ class LiveSource:
         """None: a caller that keeps results adds them with `ProbedSource`."""
         return Objects(())
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-        return self._counters.proxy_counters(wanted, deadline) if self._counters is not None else NotCovered()
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        return self._counters.proxy_counters(wanted, deadline, others) if self._counters is not None else NotCovered()
+
+    def keep_samples_in(self, memory: SampleMemory) -> None:
+        """Keep samples of pods' counters there, and no longer in this process."""
+        if self._counters is not None:
+            self._counters.keep_samples_in(memory)
 
     def close(self) -> None:
         """Close the connections and discard the tokens."""

@@ -1,34 +1,45 @@
 """Counters of proxies from the pods themselves, through the API server's proxy of pods.
 
-A counter alone shows nothing: two samples some seconds apart do, and samples of earlier reads, which are kept.
+A counter alone shows nothing: two samples some seconds apart do, and samples of earlier reads, which are kept. The second
+sample is taken when the other reads of the run have ended.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from time import monotonic, sleep
 from typing import Any, Protocol
 
 from checks.facts.fact import CountersWanted, Gap, PodName, ProxyGroup, ProxyRole
 from checks.sources.background import BackgroundThreads
 from checks.sources.client_errors import result_or_error
-from checks.sources.counter_series import Sample, entry, metrics_of
+from checks.sources.counter_series import entry, metrics_of
+from checks.sources.pod_samples import (
+    KEPT,
+    MOST_PODS,
+    DatedSample,
+    ProcessMemory,
+    SampleMemory,
+    Samples,
+    redacted_sample,
+    worth_keeping,
+)
 from checks.sources.replies import Failure, seconds_left
-from checks.sources.source import TOO_LATE, Answer, Objects
+from checks.sources.source import TOO_LATE, Answer, Objects, OtherReads
 from checks.sources.stats_pages import MAX_PAGE, page_sample
 
-PAUSE = 5.0
-"""Seconds between two samples of a pod without an earlier one."""
-_LONG_ENOUGH = timedelta(seconds=PAUSE)
+SHORTEST_WINDOW = 2.0
+"""Seconds between two samples of a pod, at least, if there is no earlier one.
+
+Envoy counts a request when it ends, without delay, so a gateway with one request per second has two or three in this time.
+"""
+_LONGEST_WAIT = 20.0
+"""Seconds after which a read that hangs does not delay the second sample any longer."""
+_LONG_ENOUGH = timedelta(seconds=5)
 """The age from which an earlier sample makes a second one unnecessary."""
-_KEPT = timedelta(minutes=15)
-_MOST_KEPT = 4
-"""Earlier samples of a pod: the window is as long as they are old."""
-_MOST_PODS = 64
-"""Pods of one read, and pods whose samples are kept."""
+_RESERVE = 1.0
+"""Seconds before the deadline at which a second sample begins, if the first took no longer."""
 _AT_ONCE = 4
 _FILTER = (
     "istio_(build|requests_total|request_duration|tcp_)|upstream_cx_connect_|ssl.(connection_error|fail_verify)"
@@ -69,44 +80,59 @@ class PodCounters:
     def __init__(
         self,
         pages: ProxiedPages,
-        pause: float = PAUSE,
+        shortest: float = SHORTEST_WINDOW,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pages = pages
-        self._pause = pause
+        self._shortest = shortest
         self._clock = clock
-        self._lock = Lock()
-        self._earlier: OrderedDict[PodName, tuple[tuple[datetime, Sample], ...]] = OrderedDict()
+        self._memory: SampleMemory = ProcessMemory()
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+    def keep_samples_in(self, memory: SampleMemory) -> None:
+        """Keep samples there, and no longer in this process."""
+        self._memory = memory
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
         """An entry for each pod, and a gap for each pod that could not be read."""
         every = _pods(wanted)
         if not every:
             return Objects(())
-        pods = every[:_MOST_PODS]
+        pods = every[:MOST_PODS]
         began = monotonic()
-        earlier = {each.pod: self._remembered(each.pod) for each in pods}
-        first, failed = self._sampled([each for each in pods if not earlier[each.pod]], deadline)
+        earlier = self._remembered([each.pod for each in pods])
+        first, failed = self._sampled([each for each in pods if each.pod not in earlier], deadline)
         if first:
-            # The second sample needs some of the time that is left.
-            sleep(max(0.0, min(began + self._pause, deadline - 1.0) - monotonic()))
+            self._wait(began, deadline, others)
         second, late = self._sampled([each for each in pods if each.pod not in failed], deadline)
         failed |= late
-        for pod, newest in second.items():
-            self._remember(pod, [*earlier[pod], *([first[pod]] if pod in first else []), newest])
-        samples = {pod: (*earlier[pod], first.get(pod), second.get(pod)) for pod in earlier}
-        return _answer(pods, samples, failed, every[_MOST_PODS:])
+        samples: dict[PodName, Samples] = {
+            each.pod: (*earlier.get(each.pod, ()), *_one(first.get(each.pod)), *_one(second.get(each.pod)))
+            for each in pods
+        }
+        self._memory.keep({pod: worth_keeping(samples[pod]) for pod in second})
+        return _answer(pods, samples, failed, every[MOST_PODS:])
+
+    def _wait(self, began: float, deadline: float, others: OtherReads | None) -> None:
+        """Wait while the other reads go on: the longer the window, the more it shows.
+
+        The second sample takes as long as the first.
+        """
+        taken = monotonic() - began
+        ends = deadline - _RESERVE - taken
+        if others is not None:
+            others.wait(max(0.0, min(ends - monotonic(), _LONGEST_WAIT)))
+        sleep(max(0.0, min(began + taken + self._shortest, ends) - monotonic()))
 
     def _sampled(
         self, pods: Iterable[_Wanted], deadline: float
-    ) -> tuple[dict[PodName, tuple[datetime, Sample]], dict[PodName, Gap]]:
+    ) -> tuple[dict[PodName, DatedSample], dict[PodName, Gap]]:
         pool = BackgroundThreads(_AT_ONCE, "counters")
         futures = {pool.submit(self._sample, each, deadline): each.pod for each in pods}
         try:
             wait(futures, timeout=max(0.0, deadline - monotonic()))
         finally:
             pool.cancel_waiting()
-        found: dict[PodName, tuple[datetime, Sample]] = {}
+        found: dict[PodName, DatedSample] = {}
         failed: dict[PodName, Gap] = {}
         for future, pod in futures.items():
             result = future.result() if future.done() and not future.cancelled() else Failure(504, TOO_LATE)
@@ -119,30 +145,29 @@ class PodCounters:
                     found[pod] = result
         return found, failed
 
-    def _sample(self, wanted: _Wanted, deadline: float) -> tuple[datetime, Sample] | Exception:
-        def read() -> tuple[datetime, Sample]:
+    def _sample(self, wanted: _Wanted, deadline: float) -> DatedSample | Exception:
+        def read() -> DatedSample:
             port, path, query = _PAGES[wanted.group.role]
             page = self._pages.pod_page(wanted.pod, port, path, query, MAX_PAGE, deadline)
             at = self._clock()
-            return at, page_sample(page, metrics_of(wanted.group.role), lambda: seconds_left(deadline))
+            sample = page_sample(page, metrics_of(wanted.group.role), lambda: seconds_left(deadline))
+            return at, redacted_sample(sample)
 
         return result_or_error(read)
 
-    def _remembered(self, pod: PodName) -> tuple[tuple[datetime, Sample], ...]:
-        """The earlier samples of a pod, if one is old enough for a window of its own."""
+    def _remembered(self, pods: list[PodName]) -> dict[PodName, Samples]:
+        """The earlier samples of each pod of which one is old enough for a window of its own."""
         now = self._clock()
-        with self._lock:
-            kept = tuple(each for each in self._earlier.get(pod, ()) if timedelta() <= now - each[0] <= _KEPT)
-        return kept if any(now - at >= _LONG_ENOUGH for at, _ in kept) else ()
+        found: dict[PodName, Samples] = {}
+        for pod, samples in self._memory.load(pods).items():
+            kept = tuple(each for each in samples if timedelta() <= now - each[0] <= KEPT)
+            if any(now - at >= _LONG_ENOUGH for at, _ in kept):
+                found[pod] = kept
+        return found
 
-    def _remember(self, pod: PodName, samples: list[tuple[datetime, Sample]]) -> None:
-        with self._lock:
-            # The oldest keeps the window long, the newest keep it dense.
-            kept = [*samples[:1], *samples[1:][-(_MOST_KEPT - 1) :]]
-            self._earlier[pod] = tuple(kept)
-            self._earlier.move_to_end(pod)
-            while len(self._earlier) > _MOST_PODS:
-                self._earlier.popitem(last=False)
+
+def _one(sample: DatedSample | None) -> Samples:
+    return (sample,) if sample is not None else ()
 
 
 def _pods(wanted: CountersWanted) -> list[_Wanted]:
@@ -159,14 +184,14 @@ def _gap(failure: Failure, pod: PodName) -> Gap:
 
 def _answer(
     pods: list[_Wanted],
-    samples: dict[PodName, tuple[tuple[datetime, Sample] | None, ...]],
+    samples: dict[PodName, Samples],
     failed: dict[PodName, Gap],
     left_out: list[_Wanted],
 ) -> Answer:
     gaps = [failed[each.pod] for each in pods if each.pod in failed]
     if gaps and len(gaps) == len(pods) and len({(each.status, each.credentials) for each in gaps}) == 1:
         return replace(gaps[0], namespace=None, name=None)
-    read = [entry(_about(each), filter(None, samples[each.pod])) for each in pods if each.pod not in failed]
+    read = [entry(_about(each), samples[each.pod]) for each in pods if each.pod not in failed]
     unread = [entry({**_about(each), "left_out": True}, ()) for each in left_out]
     return Objects((*read, *unread), tuple(gaps))
 

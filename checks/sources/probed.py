@@ -7,7 +7,7 @@ from checks.facts.fact import AzureCall, CountersWanted, Listed, PodName
 from checks.facts.probes import ProbeOutcome, ProbeResult
 from checks.model.raw_values import Raw
 from checks.sources.read_ahead import ReadMemory, read_memory_of
-from checks.sources.source import Answer, Objects, Source
+from checks.sources.source import Answer, Objects, OtherReads, Source
 
 _PROBED_KEYS = ("prefix", "configuration", "configuration_uid", "configuration_generation")
 PROBE_KEYS = ("kind", "gateway", "at", "pod", "outcome", "addresses", "seconds", "url", "detail", *_PROBED_KEYS)
@@ -74,5 +74,5 @@ class ProbedSource:
             case _:
                 return Objects(self._results)
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-        return self._source.proxy_counters(wanted, deadline)
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        return self._source.proxy_counters(wanted, deadline, others)

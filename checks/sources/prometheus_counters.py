@@ -9,11 +9,12 @@ from typing import Any
 
 from checks.facts.fact import CountersWanted, ProxyRole
 from checks.sources.counter_series import entry
+from checks.sources.pod_samples import SampleMemory
 from checks.sources.prometheus import Prometheus
 from checks.sources.prometheus_queries import age_queries, counter_queries, gateways_of, history_queries
 from checks.sources.replies import Failure
 from checks.sources.scraped_processes import ScrapedProcesses
-from checks.sources.source import Answer, Objects
+from checks.sources.source import Answer, Objects, OtherReads
 
 STEP = 60
 """Seconds between two samples."""
@@ -47,8 +48,13 @@ class PrometheusCounters:
         """Close the connections."""
         self._prometheus.close()
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+    def keep_samples_in(self, memory: SampleMemory) -> None:
+        """Nothing: a Prometheus has its own samples."""
+        del memory
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
         """An entry for each pod with counters."""
+        del others  # one query has all samples
         if not wanted.groups:
             return Objects(())
         try:

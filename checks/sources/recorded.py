@@ -13,7 +13,7 @@ from checks.facts.azure_json import canonical
 from checks.facts.fact import AzureCall, CountersWanted, Credentials, Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import Raw, at, number, text, texts
-from checks.sources.source import Answer, NotCovered, NotInstalled, Objects
+from checks.sources.source import Answer, NotCovered, NotInstalled, Objects, OtherReads
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class RecordedSource:
     def probe_results(self) -> Answer:
         return Objects(tuple(self.recording.probes))
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-        del wanted, deadline
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        del wanted, deadline, others
         gaps = [
             replace(_gap(each, _verb(each), text(each, "resource")), name=text(each, "name") or None)
             for each in self.recording.errors

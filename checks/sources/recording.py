@@ -22,7 +22,7 @@ from checks.sources.bundle import API_VERSION
 from checks.sources.client_errors import answer_or_gap
 from checks.sources.packing import write_files
 from checks.sources.readable_yaml import yaml_stream
-from checks.sources.source import TOO_LATE, Answer, NotInstalled, Objects, Source
+from checks.sources.source import TOO_LATE, Answer, NotInstalled, Objects, OtherReads, Source
 
 _Read = tuple[str, str, str, str, str]
 """(source, resource, namespace, name, container) of a read."""
@@ -79,9 +79,9 @@ class RecordingSource:
         request = Gap("probes", "get", "probes", 504, TOO_LATE)
         return self._kept(request, self._source.probe_results, inf)
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
         request = Gap("metrics", "get", "metrics", 504, TOO_LATE)
-        return self._kept(request, lambda: self._source.proxy_counters(wanted, deadline), deadline)
+        return self._kept(request, lambda: self._source.proxy_counters(wanted, deadline, others), deadline)
 
     def write(self, path: Path) -> None:
         """Write the bundle atomically.

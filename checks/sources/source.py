@@ -49,6 +49,14 @@ class SourceError(Exception):
         """The fix as a sentence, if it is another one than to correct the entry."""
 
 
+class OtherReads(Protocol):
+    """The other reads of a run, as an event that is set when they have ended."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until they have ended, at most `timeout` seconds."""
+        ...
+
+
 class Source(Protocol):
     """Reads one cluster.
 
@@ -88,6 +96,9 @@ class Source(Protocol):
         """The results of active steps that are kept for the cluster; they are not read from it."""
         ...
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-        """The counters of proxies, one object for each pod (docs/contract.md#metrics)."""
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        """The counters of proxies, one object for each pod (docs/contract.md#metrics).
+
+        `others` are the other reads of the run, beside which a second sample costs no time.
+        """
         ...

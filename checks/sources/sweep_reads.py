@@ -38,7 +38,7 @@ from checks.sources.bundle import BundleError
 from checks.sources.gathering import gather
 from checks.sources.read_ahead import ReadMemory, read_memory_of
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import TOO_LATE, Answer, Objects, Source, SourceError
+from checks.sources.source import TOO_LATE, Answer, Objects, OtherReads, Source, SourceError
 
 AT_ONCE = 8
 """Clusters that one process reads in parallel."""
@@ -118,9 +118,9 @@ class ThrottledSource:
     def probe_results(self) -> Answer:
         return self._source.probe_results()
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
         late = Gap("metrics", "get", "metrics", 504, TOO_LATE)
-        return self._within(self._server, deadline, late, lambda: self._source.proxy_counters(wanted, deadline))
+        return self._within(self._server, deadline, late, lambda: self._source.proxy_counters(wanted, deadline, others))
 
     def _within(self, limit: BoundedSemaphore, deadline: float, late: Gap, ask: Callable[[], Answer]) -> Answer:
         with _slot(limit, deadline) as acquired:

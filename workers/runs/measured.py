@@ -6,7 +6,7 @@ from datetime import datetime
 
 from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.sources.read_ahead import ReadMemory, read_memory_of
-from checks.sources.source import Answer, NotCovered, NotInstalled, Objects, Source
+from checks.sources.source import Answer, NotCovered, NotInstalled, Objects, OtherReads, Source
 from workers.telemetry.metrics import SOURCE_CALLS, SOURCE_SECONDS
 from workers.telemetry.traces import read_span
 
@@ -54,8 +54,8 @@ class MeasuredSource:
     def probe_results(self) -> Answer:
         return self.within.probe_results()
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-        return _measured("metrics", "metrics", lambda: self.within.proxy_counters(wanted, deadline))
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        return _measured("metrics", "metrics", lambda: self.within.proxy_counters(wanted, deadline, others))
 
 
 def _measured(source: str, resource: str, ask: Callable[[], Answer]) -> Answer:

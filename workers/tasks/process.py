@@ -9,6 +9,7 @@ from checks.config.configuration_file import load
 from workers.client import ConnectedClient, connect
 from workers.queue.settings import worker_settings
 from workers.runs.cluster_sources import ClusterSources
+from workers.runs.sample_store import RedisSamples
 
 
 @cache
@@ -26,7 +27,10 @@ def client() -> ConnectedClient:
 @cache
 def cluster_sources() -> ClusterSources:
     """The cluster sources of this process."""
-    return ClusterSources(loaded_configuration())
+    stores = client().stores
+    return ClusterSources(
+        loaded_configuration(), lambda cluster: RedisSamples(stores.redis, stores.settings.prefix, cluster)
+    )
 
 
 @worker_process_init.connect

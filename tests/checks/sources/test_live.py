@@ -24,7 +24,7 @@ from checks.sources.live import open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run
-from checks.sources.source import Answer, Source
+from checks.sources.source import Answer, OtherReads, Source
 from tests.checks.conftest import UseAzure
 from tests.clusters.compose import Cluster, compose, named, names
 from tests.incidents.incidents import Incident, incidents
@@ -108,8 +108,8 @@ class AtTheTimeOf:
     def probe_results(self) -> Answer:
         return self._source.probe_results()
 
-    def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-        return self._source.proxy_counters(wanted, deadline)
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        return self._source.proxy_counters(wanted, deadline, others)
 
 
 def report(source: Source, wanted: Question, timeout: float = 30) -> Report:

@@ -42,6 +42,7 @@ def _closed() -> Iterator[None]:
 
 
 def entry(server: KubeServer, folder: Path, **settings: Any) -> ClusterConfig:
+    folder.mkdir(exist_ok=True)
     return ClusterConfig(name="aks1", kubeconfig=str(server.kubeconfig(folder)), azure="none", **settings)
 
 
@@ -83,6 +84,22 @@ def test_each_pod_is_sampled_twice(tmp_path: Path) -> None:
         window = proxy.window()
         assert window is not None
         assert (window.increases, proxy.series[0]["values"]) == ((), [41, 41])
+
+
+def test_the_second_sample_waits_beside_the_other_reads(tmp_path: Path) -> None:
+    slow = [Fault("/apis/admissionregistration.k8s.io/", hang=3), Fault(PATH, body=PAGE, kind="text/plain")]
+    seconds, reports = {}, {}
+    for metrics in ("none", "pods"):
+        with KubeServer(named("base"), faults=slow) as server:
+            began = monotonic()
+            reports[metrics] = report_of(entry(server, tmp_path / metrics, metrics=metrics))
+            seconds[metrics] = monotonic() - began
+    assert seconds["none"] >= 3
+    assert seconds["pods"] - seconds["none"] < 2.5  # a machine that does other work
+    traffic = reports["pods"].traffic
+    assert traffic is not None
+    seconds_of_window = int(traffic.summary.removeprefix("no requests in ").removesuffix(" s"))
+    assert 2 < seconds_of_window < 7
 
 
 def test_without_the_permission_the_report_says_how_to_get_it(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Counters of the pods themselves: two samples, remembered samples, failed reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from threading import Event, Timer
 from time import monotonic
 
 from checks.facts.fact import CountersWanted, Gap, PodName, ProxyGroup, ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.sources.pod_counters import PodCounters
+from checks.sources.pod_samples import Samples
 from checks.sources.replies import Failure
 from checks.sources.source import Answer, Objects
 
@@ -54,7 +56,7 @@ def proxies(answer: Answer) -> list[ProxyTraffic]:
 
 
 def opened(pages: Pages, clock: Callable[[], datetime] | None = None) -> PodCounters:
-    return PodCounters(pages, pause=0.05, clock=clock or Clock())
+    return PodCounters(pages, shortest=0.05, clock=clock or Clock())
 
 
 def test_each_pod_is_sampled_twice() -> None:
@@ -125,7 +127,7 @@ def test_a_defect_of_the_parser_is_a_gap() -> None:
 def test_the_deadline_is_kept() -> None:
     pages = Pages()
     began = monotonic()
-    asked(PodCounters(pages, pause=30.0), seconds=1.5)
+    asked(PodCounters(pages, shortest=30.0), seconds=1.5)
     assert monotonic() - began < 2.5
 
 
@@ -144,3 +146,96 @@ def test_istiod_is_read_at_its_own_port() -> None:
     answer = asked(opened(pages), CountersWanted((ProxyGroup(ProxyRole.ISTIOD, "aks-istio-system", (), (istiod,)),)))
     assert {(port, path) for _, port, path in pages.reads} == {(15014, "/metrics")}
     assert [each.role for each in proxies(answer)] == ["istiod"]
+
+
+class _Ends:
+    """Other reads that end after so many seconds; `asked` are the longest times to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self.asked: list[float] = []
+        self._event = Event()
+        self._timer = Timer(seconds, self._event.set)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def wait(self, timeout: float) -> bool:
+        self.asked.append(timeout)
+        return self._event.wait(timeout)
+
+
+def seconds_between_samples(shortest: float, others: _Ends, seconds: float = 10) -> float:
+    reads: list[float] = []
+
+    class Timed(Pages):
+        def pod_page(
+            self, pod: PodName, port: int, path: str, query: dict[str, str], most: int, deadline: float
+        ) -> bytes:
+            reads.append(monotonic())
+            return super().pod_page(pod, port, path, query, most, deadline)
+
+    PodCounters(Timed(), shortest=shortest, clock=Clock()).proxy_counters(WANTED, monotonic() + seconds, others)
+    return reads[2] - reads[0]
+
+
+def test_the_second_sample_is_taken_when_the_other_reads_have_ended() -> None:
+    assert 0.5 <= seconds_between_samples(0.1, _Ends(0.5), seconds=60) < 15
+
+
+def test_a_window_is_never_shorter_than_its_minimum() -> None:
+    assert 0.4 <= seconds_between_samples(0.4, _Ends(0.0), seconds=60) < 15
+
+
+def test_reads_that_hang_delay_the_second_sample_only_until_the_deadline_is_near() -> None:
+    assert seconds_between_samples(0.1, _Ends(60), seconds=3) < 3
+    others = _Ends(0.1)
+    seconds_between_samples(0.05, others, seconds=300)
+    assert others.asked == [20.0]
+
+
+class Shared:
+    """A memory that two workers share."""
+
+    def __init__(self) -> None:
+        self.kept: dict[PodName, Samples] = {}
+
+    def load(self, pods: Collection[PodName]) -> Mapping[PodName, Samples]:
+        return {pod: self.kept[pod] for pod in pods if pod in self.kept}
+
+    def keep(self, samples: Mapping[PodName, Samples]) -> None:
+        self.kept.update(samples)
+
+
+def test_a_worker_uses_the_samples_of_another_one() -> None:
+    pages, clock, shared = Pages(), Clock(), Shared()
+    one, other = opened(pages, clock), opened(pages, clock)
+    for each in (one, other):
+        each.keep_samples_in(shared)
+    asked(one)
+    clock.now += timedelta(minutes=2)
+    pages.reads.clear()
+    (first, _) = proxies(asked(other))
+    assert len(pages.reads) == 2
+    assert len(first.times) == 3
+    window = first.window()
+    assert window is not None
+    assert sum(each.amount for each in window.increases) == 14
+
+
+def test_labels_are_redacted_before_they_are_kept() -> None:
+    secret = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2lnbmF0dXJl"
+
+    class Secret(Pages):
+        def pod_page(
+            self, pod: PodName, port: int, path: str, query: dict[str, str], most: int, deadline: float
+        ) -> bytes:
+            page = super().pod_page(pod, port, path, query, most, deadline)
+            return page.replace(b"a.example", secret.encode())
+
+    shared = Shared()
+    counters = opened(Secret())
+    counters.keep_samples_in(shared)
+    (found, _) = proxies(asked(counters))
+    assert "c2lnbmF0" not in str(shared.kept)
+    window = found.window()
+    assert window is not None
+    assert [each.amount for each in window.increases] == [7]

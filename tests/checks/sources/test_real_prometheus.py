@@ -84,7 +84,7 @@ def test_a_prometheus_and_the_pods_agree(exporter: Exporter, envoy: RealEnvoy, t
     envoy.denied(1)
     ports = {COUNTING: exporter.port, FAILING: envoy.admin}
     targets = {exporter.port: ("/metrics", COUNTING), envoy.admin: ("/stats/prometheus", FAILING)}
-    pods = PodCounters(Ports(ports), pause=0.0)
+    pods = PodCounters(Ports(ports), shortest=0.0)
     with RealPrometheus(server, tmp_path, targets) as prometheus:
         reader = PrometheusCounters(Prometheus(prometheus.url, str), (), step=1, span=60)
         wait_until(lambda: prometheus.value("istio_requests_total") == 500)

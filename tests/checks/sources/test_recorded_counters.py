@@ -13,7 +13,7 @@ from checks.sources.bundle import BundleError, read_bundle
 from checks.sources.counter_entries import counters_problem
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource
-from checks.sources.source import Answer, NotCovered, Objects
+from checks.sources.source import Answer, NotCovered, Objects, OtherReads
 from tests.clusters.counters import counters
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -25,8 +25,8 @@ ENTRIES = counters(
 
 def written(folder: Path, answer: Answer) -> RecordedSource:
     class Live(RecordedSource):
-        def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-            del wanted, deadline
+        def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+            del wanted, deadline, others
             return answer
 
     source = RecordingSource(Live(Recording("weu", NOW, ())), "weu")
@@ -74,8 +74,8 @@ def test_secrets_in_labels_are_redacted(tmp_path: Path) -> None:
     series = [{"metric": "istio_requests_total", "labels": {"destination_service": token}, "values": [1] * 16}]
 
     class Live(RecordedSource):
-        def proxy_counters(self, wanted: CountersWanted, deadline: float) -> Answer:
-            del wanted, deadline
+        def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+            del wanted, deadline, others
             return Objects(({**entry, "series": series},))
 
     source = RecordingSource(Live(Recording("weu", NOW, ())), "weu")
