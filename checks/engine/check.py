@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from checks.engine.starting import reading_actions
 from checks.model.egress_path import HOP_OF_STAGE, EgressHop
-from checks.model.findings import Action, Evidence, Finding, Observation, Scope, Severity, Stage, Status
+from checks.model.findings import Action, Effect, Evidence, Finding, Observation, Scope, Severity, Stage, Status
 from checks.model.redaction import redact
+from checks.model.secrets.texts import PLACEHOLDER
 
 if TYPE_CHECKING:
     from checks.facts.fact import Fact, Gap
@@ -117,8 +118,17 @@ def _redacted(evidence: Evidence) -> Evidence:
     return replace(evidence, observed=observed, expected=expected)
 
 
+_UNPRINTED = " (the command contains a secret and is not printed)"
+
+
 def _action(action: Action) -> Action:
+    """The action without secrets.
+
+    A change with a secret has no command, because it would write the placeholder.
+    """
     command, verify, undo = redact(action.command), redact(action.verify), redact(action.undo)
+    if action.effect is not Effect.READS and PLACEHOLDER in command:
+        return replace(action, title=f"{action.title}{_UNPRINTED}", command="", verify=verify, undo="")
     if (command, verify, undo) == (action.command, action.verify, action.undo):
         return action
     return replace(action, command=command, verify=verify, undo=undo)

@@ -13,11 +13,12 @@ from checks.static_egress.components import Component
 
 
 def moved_pods(facts: Facts, component: Component, nodes: Iterable[str]) -> list[Action]:
-    """Cordon each node without a working cni-manager, and delete the pods that wait on it.
+    """Cordon the nodes without a working cni-manager, and delete the pods that wait there.
 
     They serve nothing, so no connection is closed. No action if no other node has a working cni-manager.
     """
-    return [move_pods([node], waiting, SEGDOC) for node, waiting in _waiting(facts, component, nodes).items()]
+    found = _waiting(facts, component, nodes)
+    return [move_pods(_closed(facts, component, node), waiting, SEGDOC) for node, waiting in found.items()]
 
 
 def returned_nodes(facts: Facts, component: Component, nodes: Iterable[str]) -> list[Action]:
@@ -29,8 +30,17 @@ def returned_nodes(facts: Facts, component: Component, nodes: Iterable[str]) -> 
             SEGDOC,
             "new pods are placed on it again",
         )
-        for node in _waiting(facts, component, nodes)
+        for node in dict.fromkeys(
+            closed for waiting in _waiting(facts, component, nodes) for closed in _closed(facts, component, waiting)
+        )
     ]
+
+
+def _closed(facts: Facts, component: Component, node: str) -> list[str]:
+    """The node, and the other nodes on which the new pod would get no network either."""
+    others = {each.name for each in facts.all(Node) if each.mode != "gateway" and each.ready}
+    down = sorted(name for name, pod in component.pods.items() if not pod.ready and name in others)
+    return list(dict.fromkeys((node, *down)))
 
 
 def _waiting(facts: Facts, component: Component, nodes: Iterable[str]) -> dict[str, list[Pod]]:

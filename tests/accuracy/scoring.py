@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.accuracy.corpus import Answer, Cause
+from tests.accuracy.written_fields import with_written_fields
 
 FIXES, LATER, NAMES, NOTHING = 100, 65, 35, 0
 """The scale of the steps.
@@ -109,5 +110,5 @@ def _steps(answer: Answer, diagnosed: Diagnosed, named: bool) -> int:
 def _covered(answer: Answer, steps: list[Step]) -> Iterator[int]:
     """The fixes of the answer that a step contains."""
     for number, fix in enumerate(answer.fixes):
-        if any(fix.matches(each.text) for each in steps):
+        if any(fix.matches(with_written_fields(each.text)) for each in steps):
             yield number

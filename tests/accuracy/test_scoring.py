@@ -30,6 +30,7 @@ TWO = replace(
     causes=(*ONE.causes, Cause(("entry",), ("ServiceEntry ns/s",), "")),
     fixes=(*ONE.fixes, Fix("", ("resolution",))),
 )
+FIELD = replace(ONE, fixes=(Fix("", (r"number: 80\b",)),))
 HEALTHY = replace(ONE, causes=(), fixes=(), verdicts=("healthy",), accepted=frozenset())
 
 
@@ -83,6 +84,16 @@ PATCH, RESOLVE = Step("kubectl patch gateway g"), Step("set resolution: DNS")
         (ONE, (replace(PATCH, optional=True),), 65),
         (ONE, (replace(PATCH, reads_only=True),), 35),
         (ONE, (Step("restart"),), 35),
+        (
+            FIELD,
+            (Step("""kubectl patch gateway g -p '[{"op":"add","path":"/spec/servers/0/port/number","value":80}]'"""),),
+            100,
+        ),
+        (
+            FIELD,
+            (Step("""kubectl patch gateway g -p '[{"op":"test","path":"/spec/servers/0/port/number","value":80}]'"""),),
+            35,
+        ),
         (ONE, (Step("kubectl delete namespace ns"), PATCH), 0),
         (TWO, (PATCH,), 65),
         (TWO, (PATCH, RESOLVE), 100),

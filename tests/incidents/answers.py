@@ -84,7 +84,7 @@ def _causes(expect: Mapping[str, Any]) -> list[list[str]]:
 
 def _cause(slugs: list[str], incident: Incident) -> dict[str, Any]:
     kinds = {kind for slug in slugs for kind in _fixes().get(slug, {}).get("kinds", ())}
-    why = "; ".join(map(_text, incident.expect.get("why", ())))
+    why = "; ".join(map(_text, incident.expect.get("why", ()))) or " ".join(incident.story.split())
     found = {
         "slug": slugs[0],
         "alternatives": slugs[1:],

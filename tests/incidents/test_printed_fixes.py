@@ -8,6 +8,7 @@ import pytest
 from checks.model.findings import Action
 from checks.reports.recipes import labeled
 from checks.reports.wording import roots_of
+from tests.clusters.compose import compose
 from tests.incidents.incidents import incidents, reported
 from tests.recordings import diagnosed, question
 
@@ -218,3 +219,21 @@ def test_addresses_of_a_prefix_that_is_deleted_are_not_to_be_created_again() -> 
     """The deletion reads the addresses itself, so that no copy of them exists."""
     (deleted,) = (each for each in steps_of("55") if each.title.startswith("Delete the public IP addresses"))
     assert deleted.undo.startswith("no command takes it back: nothing uses these addresses")
+
+
+def test_a_moved_pod_is_not_placed_on_another_node_without_a_working_cni_manager() -> None:
+    incident = next(each for each in incidents() if each.name.startswith("017-"))
+    other = {
+        "kind": "Pod",
+        "metadata": {"namespace": "aks-static-egress-gateway", "name": "kube-egress-gateway-cni-manager-c7m2k"},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "False"}],
+            "containerStatuses": [{"name": "cnimanager", "ready": False}],
+        },
+    }
+    cluster = compose(incident.cluster, {"change": [other]})
+    report = diagnosed(cluster, question(cluster, incident.expect["gateway"])).finish(0.0)
+    commands = [each.command for cause in roots_of(report) for each in cause.actions]
+    (moved,) = (each for each in commands if " cordon " in each)
+    assert " cordon aks-system-0 aks-system-1 && " in moved
+    assert [each.rpartition(" ")[2] for each in commands if " uncordon " in each] == ["aks-system-0", "aks-system-1"]

@@ -92,8 +92,10 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
     shown = [source] if source is not None else []
     routes = f"{sent.field} of {source.ref}" if source is not None else "a rule"
     policy = rule.source if isinstance(rule, BackendPolicyRule) else None
+    presents = " and present the client certificate" if mode == "MUTUAL" else ""
     dropped = change(
-        f"{'Patch' if policy is None else 'Delete'} {rule.ref}: remove TLS origination; applications keep using https://",
+        f"{'Patch' if policy is None else 'Delete'} {rule.ref}: remove TLS origination; applications keep using https://"
+        f"{presents}",
         tls_removed(rule, path).command if policy is None else Delete(policy).command,
         TSG,
     )
@@ -108,6 +110,10 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
     )
     dropped = with_owner(dropped, rule if policy is None else policy)
     choices = [dropped] if removed is None else [with_owner(removed, source), dropped]
+    if removed is None and mode == "MUTUAL":
+        choices.insert(
+            0, _plain_call(host, rule)
+        )  # the rule is there so that the gateway presents the client certificate
     return fail(
         f"TLS in TLS to {host}: {routes} routes the TLS of applications, and {rule.ref} wraps it in TLS again.",
         subject=f"host {host}",
@@ -120,6 +126,17 @@ def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mo
         ],
         actions=[*map(show_object, shown), *alternatives(*choices)],
         about=[Involved("host", host)],
+    )
+
+
+def _plain_call(host: str, rule: DestinationRule) -> Action:
+    return change(
+        f"Change the application to call http://{host}, and route its port 80 to the gateway by http rules instead of the tls "
+        "rule: the gateway then presents the client certificate",
+        "",
+        ISTIO_TLSO,
+        f"{rule.ref} originates the only TLS to {host}",
+        undo="let the application call the previous URL again",
     )
 
 

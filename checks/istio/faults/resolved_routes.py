@@ -64,6 +64,23 @@ def _reported(facts: Facts) -> tuple[ResolvedRoute, ...]:
 
 
 def _concealed(facts: Facts) -> tuple[ResolvedRoute, ...]:
+    over = routing(with_ready_gateways(facts))
+    return tuple(
+        with_faults(over, each) if each.gap is None else each
+        for each in routes_with_sidecars(facts)
+        if each.gap is not None or (each.certain and not each.through)
+    )
+
+
+def routes_with_sidecars(facts: Facts) -> tuple[ResolvedRoute, ...]:
+    """The routes of the question's host with sidecars and ready gateway pods.
+
+    () if its clients have sidecars and the pods are ready now.
+    """
+    return facts.once("routes with sidecars", _with_sidecars, facts.run)
+
+
+def _with_sidecars(facts: Facts) -> tuple[ResolvedRoute, ...]:
     ready, clients = with_ready_gateways(facts), clients_of(facts)
     injected = tuple(each for each in clients if has_sidecar(each.pod))
     if ready is facts and injected == clients:
@@ -72,12 +89,7 @@ def _concealed(facts: Facts) -> tuple[ResolvedRoute, ...]:
     others = injected or (expected_client(facts, clients[0].namespace),)
     kinds = [(each.scheme, each.port) for each in configured_kinds(over, host.name)]
     requests = (each for each in followed(over, host, others) if host.specific or (each.scheme, each.port) in kinds)
-    found = (resolved_route(over, host.name, each, meant=True) for each in requests)
-    return tuple(
-        with_faults(over, each) if each.gap is None else each
-        for each in found
-        if each.gap is not None or (each.certain and not each.through)
-    )
+    return tuple(resolved_route(over, host.name, each, meant=True) for each in requests)
 
 
 def hosts_through(facts: Facts) -> frozenset[str]:

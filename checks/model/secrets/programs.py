@@ -47,6 +47,7 @@ _SMB = re.compile(r"\s-U\s*[\"']?[\w.\\/-]{1,60}%(?P<secret>[^\s\"']{1,100})")
 _REDIS_USER = re.compile(r"(?i)\buser\s+\S{1,60}\s+on\s[^\n]{0,60}?>(?P<secret>\S{1,200})")
 _USER_FLAG = re.compile(r"-[A-Za-z]*u|-a|-U|.*--(?:proxy-)?user")
 _COOKIE_FLAG = re.compile("-b|--cookie")
+_PATCHES = re.compile(r"(?:\S*/)?kubectl\s(?:[^\n]*\s)?patch\s")
 _COMMANDS = re.compile(
     r"(?<![\w-])(?:AUTH (?:default )?(?=\S*\d)|(?:add_user|change_password)\s+\S{1,60}\s+)(?P<secret>\S{6,200})"
 )
@@ -86,7 +87,7 @@ def _users(text: str) -> Iterator[tuple[int, int]]:
 
 def _arguments(text: str) -> Iterator[tuple[int, int]]:
     for found in _ARGUMENTS.finditer(text):
-        if not _is_configuration(text, found):
+        if not _is_configuration(text, found) and not _is_patched_object(text, found):
             yield from value_spans(text, found.end(), SecretName.PASSWORD, _SHELL)
 
 
@@ -105,6 +106,16 @@ def _is_configuration(text: str, found: re.Match[str]) -> bool:
     """Whether a literal is one of a ConfigMap, which contains no secrets."""
     line = text.rfind("\n", max(0, found.start() - 300), found.start()) + 1
     return "--from-literal" in found[0] and re.search(r"\b(?:configmap|cm)\s", text[line : found.start()]) is not None
+
+
+def _is_patched_object(text: str, found: re.Match[str]) -> bool:
+    """Whether the program is the name of an object that kubectl patches.
+
+    -p is then the patch.
+    """
+    before = text[max(0, found.start() - 300) : found.end()]
+    command = re.split(r"\n|[|;&]\s|\s--\s", before)[-1]
+    return _PATCHES.match(command.strip()) is not None
 
 
 def _argument(text: str, at: int, quote: str) -> Iterator[tuple[int, int]]:

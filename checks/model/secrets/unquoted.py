@@ -17,6 +17,13 @@ _STOP = re.compile(
 )
 _ENCODED_STOP = re.compile(r"\s|&|%26|%22|%7D|[\"']")
 _FLOW_STOP = re.compile(r"""[,\n](?=\s|$|\\*["']?[\w.-]{1,60}\\*["']?\s?[:=])|[)}\]]""")
+_YAML_STOP = re.compile(
+    rf"""{_FLOW_STOP.pattern}|\\{{1,2}}n(?=\\?["']|$|[ ]{{0,40}}(?:-[ ]+)?[\w./-]{{1,60}}:(?:[ ]|\\{{1,2}}n)|[ ]{{0,40}}-[ ])"""
+)
+"""The same in YAML that is a text in JSON.
+
+A written line break before the next field or item ends the value, too.
+"""
 _CONNECTION = re.compile(r";[ \t]*[\w -]{1,40}=|;[ \t]*[\"']?$")
 _ATTACHED_STOP = re.compile(r"[\s,;)}\]\"'`]")
 _SHELL = re.compile(r"\s(?:-{1,2}\w|[|&>]|[\w.\[\]-]+[=:])|[|]|&&|;\s")
@@ -117,7 +124,8 @@ def _after_equals(text: str, at: int, limit: int, place: Place) -> int:
 
 def _after_colon(text: str, at: int, limit: int, name: SecretName, place: Place) -> int:
     if is_in_brackets(place.prefix):
-        return _found(_ATTACHED_STOP if not place.space else _FLOW_STOP, text, at, limit)
+        stop = _FLOW_STOP if text[at : at + 1] in ("|", ">") else _YAML_STOP
+        return _found(stop if place.space else _ATTACHED_STOP, text, at, limit)
     if not place.space:
         return _found(_STOP, text, at, limit)
     words = text[at : min(limit, at + 600)].split(None, 1)

@@ -23,11 +23,21 @@ def finding(status: Status, *actions: Action, pending: bool = False) -> Finding:
 def test_no_command_of_an_action_holds_a_secret() -> None:
     """A value of an annotation can get into a command, its verification or its undo."""
     line = f"kubectl annotate pod egw-0 token={TOKEN}"
-    (action,) = finding(Status.FAIL, Action("Annotate", line, Effect.CHANGES, verify=line, undo=line)).actions
+    (action,) = finding(Status.FAIL, Action("Show", line, Effect.READS, verify=line, undo=line)).actions
     for command in (action.command, action.verify, action.undo):
         assert TOKEN not in command
         assert command.startswith("kubectl annotate pod egw-0 ")
     assert finding(Status.FAIL, READ).actions == (READ,)
+
+
+def test_a_change_with_a_secret_has_no_command_that_would_write_the_placeholder() -> None:
+    line = f"kubectl annotate pod egw-0 token={TOKEN}"
+    (action,) = finding(Status.FAIL, Action("Annotate", line, Effect.CHANGES, undo=line)).actions
+    assert (action.title, action.command, action.undo) == (
+        "Annotate (the command contains a secret and is not printed)",
+        "",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
