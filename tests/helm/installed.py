@@ -30,6 +30,18 @@ LIVE = [
 """The marks of tests that need a real API server."""
 
 
+def create_classes(server: ApiServer) -> None:
+    """Create the PriorityClasses and RuntimeClasses that the values of the matrix name: pods need them."""
+    for name in ("platform", "low", "high"):
+        group = "scheduling.k8s.io/v1"
+        body = {"apiVersion": group, "kind": "PriorityClass", "metadata": {"name": name}, "value": 1000}
+        server.ask("POST", f"/apis/{group}/priorityclasses", body)
+    for name in ("gvisor", "runc"):
+        group = "node.k8s.io/v1"
+        body = {"apiVersion": group, "kind": "RuntimeClass", "metadata": {"name": name}, "handler": name}
+        server.ask("POST", f"/apis/{group}/runtimeclasses", body)
+
+
 @dataclass
 class InstalledChart:
     """A server with a release of the chart in the namespace `egress-diag`."""

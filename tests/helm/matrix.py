@@ -133,6 +133,18 @@ MATRIX: dict[str, dict[str, Any]] = {
             "external": {"host": "10.0.0.9", "port": 6379, "database": 3, "caSecret": "redis-ca"},
         }
     },
+    "an external Redis with an Entra identity": {
+        "azure": {"clientId": "11111111-2222-3333-4444-555555555555"},
+        "redis": {
+            "enabled": False,
+            "external": {
+                "host": "x.westeurope.redis.azure.net",
+                "port": 10000,
+                "auth": "entra",
+                "clientId": "33333333-4444-5555-6666-777777777777",
+            },
+        },
+    },
     "an external Redis without TLS": {
         "redis": {"enabled": False, "external": {"host": "redis.data.svc", "port": 6379, "tls": False}}
     },

@@ -258,7 +258,37 @@ def test_only_workers_have_cluster_credentials_and_only_the_bot_has_slack_tokens
         else:
             assert not cluster
             by_values = values.get(component, {}).get("podLabels", {}).get("azure.workload.identity/use")
-            assert identity == by_values
+            for_redis = "true" if entra(values) and component != "redis" else None
+            assert identity == (by_values or for_redis)
+
+
+def entra(values: Json) -> bool:
+    """Whether the processes sign in to Redis with an identity."""
+    return bool(values.get("redis", {}).get("external", {}).get("auth") == "entra")
+
+
+def test_an_entra_identity_for_redis_is_that_of_the_bot_and_of_workers_without_one() -> None:
+    values = MATRIX["an external Redis with an Entra identity"]
+    accounts = {
+        o["metadata"]["name"]: o["metadata"].get("annotations", {}) for o in of_kind(rendered(values), "ServiceAccount")
+    }
+    key = "azure.workload.identity/client-id"
+    assert {name: found[key][:8] for name, found in accounts.items()} == {
+        "egress-diag": "33333333",
+        "egress-diag-worker": "11111111",
+    }
+    without = rendered(merged(values, {"azure": {"clientId": ""}}))
+    found = named(without, "ServiceAccount", "egress-diag-worker")["metadata"]["annotations"]
+    assert found[key].startswith("33333333")
+    for component, each in pods(rendered(values)):
+        environment = {e["name"]: e.get("value") for e in each["spec"]["containers"][0]["env"]}
+        assert environment["REDIS_AUTH"] == "entra", component
+        assert "REDIS_PASSWORD" not in environment
+        assert environment["REDIS_URL"] == "rediss://x.westeurope.redis.azure.net:10000/0"
+    beat = named(rendered(values), "NetworkPolicy", "egress-diag-beat")["spec"]["egress"]
+    assert {"port": 443} in [port for rule in beat for port in rule["ports"]]
+    plain = named(rendered({}), "NetworkPolicy", "egress-diag-beat")["spec"]["egress"]
+    assert {"port": 443} not in [port for rule in plain for port in rule["ports"]]
 
 
 def test_only_the_listener_has_the_token_of_alerts_and_only_alertmanager_reaches_its_port() -> None:
@@ -485,6 +515,39 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "an unknown permission": ({"config": {"access": [{"allow": ["root"], "users": ["*"]}]}}, "allow"),
     "an unknown key of a cluster": ({"config": {"clusters": [{**THROUGH_AZURE, "region": "weu"}]}}, "region"),
     "no replicas": ({"bot": {"replicas": 0}}, "replicas"),
+    "Entra without TLS": (
+        {"redis": {"enabled": False, "external": {"host": "x", "auth": "entra", "tls": False}}},
+        "redis.external.auth is entra, which needs TLS",
+    ),
+    "Entra and a password": (
+        {"redis": {"enabled": False, "external": {"host": "x", "auth": "entra", "existingSecret": "cache"}}},
+        "redis.external.auth is entra, and redis.external.existingSecret names a password",
+    ),
+    "Entra and KEDA": (
+        {
+            "redis": {"enabled": False, "external": {"host": "x", "auth": "entra"}},
+            "worker": {"autoscaling": {"mode": "queue"}},
+        },
+        "KEDA cannot sign in to Redis with Entra",
+    ),
+    "a certificate authority in two objects": (
+        {"caBundle": {"configMap": "a", "secret": "b"}},
+        "caBundle.configMap and caBundle.secret are both set",
+    ),
+    "a configuration that the chart cannot read": (
+        {"existingConfigMap": "mine"},
+        "the ConfigMap mine with the key config.yaml could not be read",
+    ),
+    "an HTTPRoute without a Gateway": (
+        {"slack": {"mode": "http"}, "bot": {"httpRoute": {"enabled": True, "hostnames": ["a.example"]}}},
+        "bot.httpRoute.parentRefs is missing",
+    ),
+    "an HTTPRoute without a host": (
+        {"slack": {"mode": "http"}, "bot": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}]}}},
+        "bot.httpRoute.hostnames is missing",
+    ),
+    "an unknown setting of a component": ({"beat": {"nodeselector": {}}}, "nodeselector"),
+    "a label that is not a string": ({"commonLabels": {"a": 1}}, "commonLabels"),
     "an Ingress without a host": (
         {"slack": {"mode": "http"}, "bot": {"ingress": {"enabled": True}}},
         "bot.ingress.host is missing",

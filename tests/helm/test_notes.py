@@ -111,6 +111,10 @@ MISSING: dict[str, tuple[Json, str]] = {
         {"azure": {"clientId": "1-2"}, "serviceAccounts": {"worker": {"create": False, "name": "mine"}}},
         "The chart does not create the workers' account: annotate it with azure.workload.identity/client-id=1-2.",
     ),
+    "the identity for Redis": (
+        {"redis": {"enabled": False, "external": {"host": "x", "auth": "entra"}}},
+        "The processes sign in to Redis with Entra, but their accounts have no identity: set redis.external.clientId.",
+    ),
     "the role of counters": (
         {"config": {"clusters": [{**HERE, "metrics": "pods"}]}},
         "Cluster here has metrics: pods, but no role permits it: set rbac.readProxyCounters=true.",

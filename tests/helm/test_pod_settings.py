@@ -86,9 +86,16 @@ def test_a_handler_of_the_values_replaces_that_of_a_probe() -> None:
 
 def test_a_setting_can_be_removed() -> None:
     """On OpenShift the platform chooses the user."""
-    objects = rendered({"pod": {"podSecurityContext": {"runAsUser": None, "fsGroup": None}}})
+    objects = rendered({"pod": {"podSecurityContext": {"runAsUser": "", "fsGroup": None}}})
     for _, each in pods(objects):
         assert set(each["spec"]["securityContext"]) == {"runAsNonRoot", "runAsGroup", "seccompProfile"}
+
+
+def test_an_empty_label_is_a_label() -> None:
+    values = {"pod": {"nodeSelector": {"tools": ""}, "podAnnotations": {"a": ""}}}
+    worker = pod(rendered(values), "worker")
+    assert worker["spec"]["nodeSelector"]["tools"] == ""
+    assert worker["metadata"]["annotations"]["a"] == ""
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())

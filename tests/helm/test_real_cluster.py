@@ -22,7 +22,7 @@ from checks.facts.fact import Fact, Gap, Listed
 from checks.sources.live import close_sources, open_source
 from tests.docs.commands import blocks
 from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
-from tests.helm.installed import ASSETS, DEFINITIONS, LIVE, NAMESPACE, InstalledChart
+from tests.helm.installed import ASSETS, DEFINITIONS, LIVE, NAMESPACE, InstalledChart, create_classes
 from tests.helm.manifests import model
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.helm.test_chart import rights
@@ -61,6 +61,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:
         found = Cluster(server)
         server.install(DEFINITIONS)
+        create_classes(server)
         for name, labels in {
             NAMESPACE: {"pod-security.kubernetes.io/enforce": "restricted"},
             "payments": {},
@@ -128,8 +129,7 @@ def test_pod_security_admission_is_active(cluster: Cluster) -> None:
 
 
 def create(cluster: Cluster, name: str, labels: Json, spec: Json) -> tuple[int, Any]:
-    bare = {key: value for key, value in spec.items() if key != "priorityClassName"}
-    wanted = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": mounted(bare)}
+    wanted = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": mounted(spec)}
     return cluster.ask("POST", f"/api/v1/namespaces/{NAMESPACE}/pods?dryRun=All", wanted)
 
 

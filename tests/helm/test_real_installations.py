@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
-from tests.helm.installed import ASSETS, DEFINITIONS, LIVE
+from tests.helm.installed import ASSETS, DEFINITIONS, LIVE, create_classes
 from tests.helm.manifests import RESOURCES, model
 from tests.helm.matrix import EXAMPLES, HERE, MATRIX, RULE
+from tests.helm.test_real_cluster import mounted
 from tests.helm.test_upgrade import known, needs_a_subject, newest, released_schema
 from tests.loopback.apiserver import ApiServer
 
@@ -80,6 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
                 path.write_text(yaml.safe_dump(definition(group, version, kind)))
         found.install(DEFINITIONS)
         found.install(folder)
+        create_classes(found)
         for name in ("payments", "aks-istio-egress"):
             found.create([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
         yield found
@@ -175,14 +177,12 @@ def test_an_example_is_installed_and_its_pods_are_admitted(server: ApiServer, na
 
 def admitted(here: Place, component: str, template: Json) -> None:
     """Fails if the server refuses the pod, which gets a claim for each volume of a StatefulSet."""
-    spec = {
-        key: value for key, value in template["spec"].items() if key not in ("priorityClassName", "runtimeClassName")
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**template["metadata"], "name": component},
+        "spec": mounted(template["spec"]),
     }
-    known_volumes = {volume["name"] for volume in spec.get("volumes", [])}
-    mounts = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts", [])}
-    claims = [{"name": each, "persistentVolumeClaim": {"claimName": each}} for each in sorted(mounts - known_volumes)]
-    spec["volumes"] = [*spec.get("volumes", []), *claims]
-    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {**template["metadata"], "name": component}, "spec": spec}
     here.server.ask("POST", f"/api/v1/namespaces/{here.namespace}/pods?dryRun=All&fieldValidation=Strict", body)
 
 

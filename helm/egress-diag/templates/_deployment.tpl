@@ -18,7 +18,7 @@ spec:
     matchLabels: {{- include "egress-diag.selector" . | nindent 6 }}
   template:
     metadata:
-      labels: {{- include "egress-diag.podLabels" (dict "root" $root "component" .component "pod" $pod "identity" .identity) | nindent 8 }}
+      labels: {{- include "egress-diag.podLabels" (dict "root" $root "component" .component "pod" $pod "identity" (include "egress-diag.identity" (dict "root" $root "own" .identity))) | nindent 8 }}
       annotations:
         {{- include "egress-diag.checksums" $root | nindent 8 }}
         {{- if .slack }}

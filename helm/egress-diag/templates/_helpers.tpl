@@ -136,6 +136,23 @@ true
 {{- if not .Values.redis.enabled -}}{{ .Values.redis.external.existingSecretKey }}{{- else if .Values.redis.existingSecret -}}{{ .Values.redis.existingSecretKey }}{{- else -}}redis-password{{- end -}}
 {{- end -}}
 
+{{- /* "true" if the processes sign in to Redis with an Entra identity; fails if the other values contradict it */ -}}
+{{- define "egress-diag.redisEntra" -}}
+{{- $external := .Values.redis.external -}}
+{{- if and (not .Values.redis.enabled) (eq $external.auth "entra") -}}
+{{- if not $external.tls }}{{ fail "redis.external.auth is entra, which needs TLS: set redis.external.tls=true" }}{{ end -}}
+{{- if $external.existingSecret }}{{ fail "redis.external.auth is entra, and redis.external.existingSecret names a password: remove one of them" }}{{ end -}}
+{{- if eq .Values.worker.autoscaling.mode "queue" }}{{ fail "worker.autoscaling.mode is queue, but KEDA cannot sign in to Redis with Entra: set it to cpu or none" }}{{ end -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- /* The identity of a component's pods: its own for Azure, otherwise that for Redis. root, own. */ -}}
+{{- define "egress-diag.identity" -}}
+{{- $redis := ternary .root.Values.redis.external.clientId "" (eq (include "egress-diag.redisEntra" .root) "true") -}}
+{{- .own | default $redis -}}
+{{- end -}}
+
 {{- define "egress-diag.redisHost" -}}
 {{- if .Values.redis.enabled -}}
 {{- printf "%s-redis" (include "egress-diag.fullname" .) -}}
@@ -154,7 +171,8 @@ true
 {{- if .Values.redis.enabled -}}
 redis://{{ $host }}:6379/0
 {{- else -}}
-{{- ternary "rediss" "redis" $external.tls }}://{{ with $external.username }}{{ . }}@{{ end }}{{ $host }}:{{ $external.port }}/{{ $external.database }}
+{{- $username := ternary "" $external.username (eq $external.auth "entra") -}}
+{{- ternary "rediss" "redis" $external.tls }}://{{ with $username }}{{ . }}@{{ end }}{{ $host }}:{{ $external.port }}/{{ $external.database }}
 {{- if and $external.tls $external.caSecret }}?ssl_ca_certs=/etc/egress-diag-redis-ca/ca.crt{{ end -}}
 {{- end -}}
 {{- end -}}
@@ -195,6 +213,10 @@ checksum/slack: {{ list .Values.slack.botToken .Values.slack.appToken .Values.sl
 {{- define "egress-diag.environment" -}}
 - name: REDIS_URL
   value: {{ include "egress-diag.redisUrl" . | quote }}
+{{- if include "egress-diag.redisEntra" . }}
+- name: REDIS_AUTH
+  value: entra
+{{- end }}
 {{- with include "egress-diag.redisSecret" . }}
 - name: REDIS_PASSWORD
   valueFrom:

@@ -62,6 +62,10 @@
 {{- end }}
 {{- end }}
 {{- end -}}
+{{- $identities := dig "annotations" dict $values.serviceAccounts.bot }}
+{{- if and (include "egress-diag.redisEntra" .) (not $external.clientId) (not (hasKey $identities "azure.workload.identity/client-id")) }}
+- The processes sign in to Redis with Entra, but their accounts have no identity: set redis.external.clientId.
+{{- end }}
 {{- if and $values.azure.clientId (not $values.serviceAccounts.worker.create) }}
 - The chart does not create the workers' account: annotate it with azure.workload.identity/client-id={{ $values.azure.clientId }}.
 {{- end }}

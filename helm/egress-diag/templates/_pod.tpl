@@ -17,14 +17,16 @@ containerSecurityContext:
 {{- $shared := .root.Values.pod -}}
 {{- $own := .values -}}
 {{- $found := include "egress-diag.security" . | fromYaml -}}
-{{- range list "podLabels" "podAnnotations" "nodeSelector" "podSecurityContext" "containerSecurityContext" "startupProbe" "livenessProbe" "readinessProbe" -}}
-{{- $merged := get $found . | default dict -}}
-{{- range list (index $shared .) (index $own .) -}}
+{{- range $field := list "podLabels" "podAnnotations" "nodeSelector" "podSecurityContext" "containerSecurityContext" "startupProbe" "livenessProbe" "readinessProbe" -}}
+{{- $merged := get $found $field | default dict -}}
+{{- /* An empty label is a label. In a security context, an empty value removes the key: some versions of Helm drop null. */ -}}
+{{- $removes := contains "SecurityContext" $field -}}
+{{- range list (index $shared $field) (index $own $field) -}}
 {{- range $key, $value := . -}}
-{{- if kindIs "invalid" $value }}{{ $_ := unset $merged $key }}{{ else }}{{ $_ := set $merged $key $value }}{{ end -}}
+{{- if and $removes (or (kindIs "invalid" $value) (eq (toString $value) "")) }}{{ $_ := unset $merged $key }}{{ else }}{{ $_ := set $merged $key $value }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set $found . $merged -}}
+{{- $_ := set $found $field $merged -}}
 {{- end -}}
 {{- range list "affinity" "dnsConfig" "dnsPolicy" "hostAliases" "priorityClassName" "runtimeClassName" "tolerations" "topologySpreadConstraints" -}}
 {{- $_ := set $found . (default (index $shared .) (index $own .)) -}}
