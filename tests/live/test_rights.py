@@ -9,10 +9,14 @@ from pathlib import Path
 from checks.actions.probe_objects import probe_job
 from checks.actions.step_permissions import PROBE, RESTART, action_rules, single_rights
 from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig
 from checks.doctor.action_rights import action_rights
 from checks.doctor.requirement_lines import DoctorOptions, State
 from checks.doctor.requirements import ACTION_RIGHT
 from checks.engine.permissions import cluster_role
+from checks.facts.namespaces import Secret
+from checks.sources.live import open_source
+from checks.sources.source import Objects
 from tests.helm.installed import LIVE, NAMESPACE
 from tests.helm.test_chart import rights
 from tests.live.cluster import ACTIONS, StepCluster, write_step_config
@@ -114,6 +118,19 @@ def test_secrets_are_listed_in_the_named_namespaces_only(cluster: StepCluster) -
         assert cluster.chart.ask("GET", f"{path}/{MISSING}", token=token)[0] == 403, namespace
     assert cluster.chart.ask("GET", "/api/v1/secrets", token=token)[0] == 403
     assert cluster.chart.ask("GET", f"/api/v1/namespaces/{PLACE}/secrets", token=cluster.chart.token(ACTIONS))[0] == 403
+
+
+def test_the_secrets_of_a_gateway_are_read_with_the_role_of_its_namespace(cluster: StepCluster, tmp_path: Path) -> None:
+    made = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "client-certificate"}, "stringData": {"a": "b"}}
+    cluster.ok("POST", f"/api/v1/namespaces/{PLACE}/secrets", made)
+    kubeconfig = cluster.chart.kubeconfig(tmp_path, "egress-diag-worker")
+    entry = ClusterConfig(name="reader", kubeconfig=str(kubeconfig), azure="none")
+    found = open_source(entry, PLACE).list_objects(Secret.origin, deadline=10**9)
+    assert isinstance(found, Objects), found
+    assert [each["metadata"]["name"] for each in found.raw] == ["client-certificate"]
+    assert "data" not in found.raw[0], "only metadata is requested"
+    (gap,) = found.missing
+    assert (gap.status, gap.readable_in) == (403, (PLACE,))
 
 
 METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
