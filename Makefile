@@ -171,7 +171,7 @@ docs: $(READY) ## regenerate the pages and chart files that are written from the
 	$(BIN)/python -m checks.docs.catalogue_page > docs/catalogue.md.new
 	$(BIN)/python -m checks.docs.causal_graph > docs/causes.md.new
 	mv docs/catalogue.md.new docs/catalogue.md
-	for part in read secrets proxy-counters actions probe restart; do $(BIN)/python -m checks.docs.permission_tables $$part > rights.new && mv rights.new helm/egress-diag/files/$$part.yaml; done
+	for part in read read-namespace secrets proxy-counters actions probe restart; do $(BIN)/python -m checks.docs.permission_tables $$part > rights.new && mv rights.new helm/egress-diag/files/$$part.yaml; done
 	$(BIN)/python -m checks.docs.permission_tables azure > rights.new && mv rights.new docs/azure-role.json
 	$(BIN)/python -m checks.docs.permission_tables table > rights.new
 	sed -i.old -e '/^<!-- rights/,/^<!-- end of rights/{/^<!--/!d;}' -e '/^<!-- rights/r rights.new' docs/permissions.md && rm docs/permissions.md.old rights.new

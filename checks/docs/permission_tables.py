@@ -93,7 +93,17 @@ def read_rules(checks: Sequence[Check]) -> list[Rule]:
 
     Everything that the checks read, except Secrets.
     """
-    return [rule for rule in _rules(checks) if rule["resources"]]
+    return _without_secrets(_all_rules(checks))
+
+
+def namespace_rules(checks: Sequence[Check]) -> list[Rule]:
+    """The rules of the chart's Role of one namespace, in place of the ClusterRole.
+
+    They do not contain Secrets, either.
+    """
+    rules = namespaced_role(checks)["rules"]
+    assert isinstance(rules, list)  # noqa: S101 - a manifest is typed loosely
+    return _without_secrets(rules)
 
 
 def secrets_rules(checks: Sequence[Check]) -> list[Rule]:
@@ -113,9 +123,9 @@ def proxy_counters_rules() -> list[Rule]:
     return [{"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]}]
 
 
-def _rules(checks: Sequence[Check]) -> Iterator[Rule]:
-    for rule in _all_rules(checks):
-        yield {**rule, "resources": [name for name in rule["resources"] if name != "secrets"]}
+def _without_secrets(rules: Sequence[Rule]) -> list[Rule]:
+    found = [{**rule, "resources": [name for name in rule["resources"] if name != "secrets"]} for rule in rules]
+    return [rule for rule in found if rule["resources"]]
 
 
 def _all_rules(checks: Sequence[Check]) -> list[Rule]:
@@ -165,6 +175,7 @@ def _lost(right: Right, checks: Sequence[Check]) -> str:
 
 PARTS: dict[str, Callable[[Sequence[Check]], str]] = {
     "read": lambda checks: _yaml(read_rules(checks)),
+    "read-namespace": lambda checks: _yaml(namespace_rules(checks)),
     "secrets": lambda checks: _yaml(secrets_rules(checks)),
     "proxy-counters": lambda _: _yaml(proxy_counters_rules()),
     "actions": lambda _: _yaml(action_rules()),

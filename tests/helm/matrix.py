@@ -223,6 +223,10 @@ MATRIX: dict[str, dict[str, Any]] = {
         "config": {"clusters": [HERE]},
         "rbac": {"secretNamespaces": ["payments", "aks-istio-egress", "payments"]},
     },
+    "with permissions in three namespaces only": {
+        "config": {"clusters": [{**HERE, "namespaces": ["payments"]}]},
+        "rbac": {"namespaces": ["payments", "aks-istio-system", "aks-static-egress-gateway"]},
+    },
     "with the counters of the proxies": {
         "config": {"clusters": [{**HERE, "metrics": "pods"}]},
         "rbac": {"readProxyCounters": True},

@@ -16,7 +16,7 @@ from checks.config.configuration import AccessRule, ClusterConfig, Config, Diges
 from checks.config.configuration_file import parse
 from checks.config.probe_configuration import ProbeConfig
 from checks.docs.permission_tables import PARTS
-from checks.engine.permissions import cluster_role
+from checks.engine.permissions import cluster_role, namespaced_role
 from checks.facts.fact import Listed
 from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered
 from tests.helm.manifests import kubeconform, model
@@ -78,7 +78,7 @@ def rights(rules: Any) -> set[tuple[str, str, str]]:
     return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
 
 
-@pytest.mark.parametrize("part", ["read", "secrets", "actions", "probe", "restart"])
+@pytest.mark.parametrize("part", ["read", "read-namespace", "secrets", "proxy-counters", "actions", "probe", "restart"])
 def test_the_generated_rules_are_up_to_date(part: str) -> None:
     written = (CHART / "files" / f"{part}.yaml").read_text()
     assert written == PARTS[part](catalogue()) + "\n", "run make docs"
@@ -121,6 +121,21 @@ def test_installations_whose_names_join_to_the_same_words_have_roles_of_their_ow
     ]
     kinds = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
     assert not {each for each in found[0] & found[1] if each[0] in kinds}
+
+
+def test_permissions_in_single_namespaces_replace_those_in_the_whole_cluster() -> None:
+    objects = rendered(MATRIX["with permissions in three namespaces only"])
+    assert not of_kind(objects, "ClusterRole")
+    assert not of_kind(objects, "ClusterRoleBinding")
+    roles = of_kind(objects, "Role")
+    assert [each["metadata"]["namespace"] for each in roles] == [
+        "payments",
+        "aks-istio-system",
+        "aks-static-egress-gateway",
+    ]
+    declared = rights(namespaced_role(catalogue())["rules"]) - {("", "secrets", "list")}
+    assert all(rights(each["rules"]) == declared for each in roles)
+    assert {s["name"] for each in of_kind(objects, "RoleBinding") for s in each["subjects"]} == {"egress-diag-worker"}
 
 
 def test_permissions_that_change_the_cluster_exist_only_in_the_named_namespaces() -> None:

@@ -157,6 +157,12 @@ def test_the_notes_say_what_the_permission_for_secrets_means(notes_chart: Path) 
     assert "The workers may not list Secrets" in notes(notes_chart, MATRIX["only roles and bindings"])
 
 
+def test_the_notes_name_the_only_namespaces(notes_chart: Path) -> None:
+    text = notes(notes_chart, READY, MATRIX["with permissions in three namespaces only"])
+    assert "The workers may read only payments, aks-istio-system, aks-static-egress-gateway." in text
+    assert "may read only" not in notes(notes_chart, READY)
+
+
 def test_the_notes_explain_active_steps(notes_chart: Path) -> None:
     assert "active steps" not in notes(notes_chart, READY).lower()
     steps = notes(notes_chart, MATRIX["with probe and restart"])

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 import pytest
 import yaml
 
+from checks.catalogue import catalogue
+from checks.engine.permissions import cluster_role, namespaced_role
 from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
 from tests.helm.installed import ASSETS, DEFINITIONS, LIVE, create_classes
 from tests.helm.manifests import RESOURCES, model
 from tests.helm.matrix import EXAMPLES, HERE, MATRIX, RULE
+from tests.helm.test_chart import rights
 from tests.helm.test_real_cluster import mounted
 from tests.helm.test_upgrade import known, needs_a_subject, newest, released_schema
 from tests.loopback.apiserver import ApiServer
@@ -320,3 +324,43 @@ def test_the_notes_name_a_missing_key(server: ApiServer) -> None:
     printed = here.done("install", "egress-diag", str(CHART), values=LEAST)
     assert "- Secret slack has no key SLACK_APP_TOKEN. Pods wait for it." in printed
     here.done("uninstall", "egress-diag")
+
+
+# permissions in single namespaces
+
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+
+
+def test_permissions_in_single_namespaces_are_tried_one_by_one(server: ApiServer) -> None:
+    """Every verb of every resource that a check reads, inside and outside the namespaces."""
+    here = place(server, "three-namespaces")
+    values = {"config": {"clusters": [HERE]}, "rbac": {"namespaces": ["payments"], "secretNamespaces": ["payments"]}}
+    here.done("install", "egress-diag", str(CHART), values=merged(LEAST, values))
+    declared = rights(namespaced_role(catalogue())["rules"])
+    named = {(group, name) for group, name, _ in declared | rights(cluster_role(catalogue())["rules"])}
+    tried = {(group, name, verb) for group, name in named for verb in VERBS}
+    assert len(tried) > 250
+    for namespace, expected in (("payments", declared), ("aks-istio-egress", set()), ("", set())):
+        assert allowed(here, "egress-diag-worker", tried, namespace) == expected, namespace
+    here.done("uninstall", "egress-diag")
+
+
+def allowed(here: Place, account: str, wanted: set[tuple[str, str, str]], namespace: str) -> set[tuple[str, str, str]]:
+    """Those of the permissions that a service account of the release has, each by a review of its own."""
+    user = f"system:serviceaccount:{here.namespace}:{account}"
+
+    def tried(right: tuple[str, str, str]) -> bool:
+        group, resource, verb = right
+        name, _, part = resource.partition("/")
+        what = {"verb": verb, "group": group, "resource": name, "subresource": part, "namespace": namespace}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "groups": ["system:authenticated"], "resourceAttributes": what},
+        }
+        found = here.server.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+        return bool(found["status"]["allowed"])
+
+    ordered = sorted(wanted)
+    with ThreadPoolExecutor(6) as pool:
+        return {right for right, yes in zip(ordered, pool.map(tried, ordered), strict=True) if yes}
