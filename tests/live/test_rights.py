@@ -128,7 +128,8 @@ def test_the_secrets_of_a_gateway_are_read_with_the_role_of_its_namespace(cluste
     found = open_source(entry, PLACE).list_objects(Secret.origin, deadline=10**9)
     assert isinstance(found, Objects), found
     assert [each["metadata"]["name"] for each in found.raw] == ["client-certificate"]
-    assert "data" not in found.raw[0], "only metadata is requested"
+    # Only metadata is requested: the names of keys are those of the managed fields.
+    assert found.raw[0]["data"] == {"a": "REDACTED"}
     (gap,) = found.missing
     assert (gap.status, gap.readable_in) == (403, (PLACE,))
 
