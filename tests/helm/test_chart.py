@@ -530,6 +530,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "an unknown permission": ({"config": {"access": [{"allow": ["root"], "users": ["*"]}]}}, "allow"),
     "an unknown key of a cluster": ({"config": {"clusters": [{**THROUGH_AZURE, "region": "weu"}]}}, "region"),
     "no replicas": ({"bot": {"replicas": 0}}, "replicas"),
+    "a key prefix that egress-diag does not accept": ({"keyPrefix": "a b"}, "keyPrefix"),
     "Entra without TLS": (
         {"redis": {"enabled": False, "external": {"host": "x", "auth": "entra", "tls": False}}},
         "redis.external.auth is entra, which needs TLS",

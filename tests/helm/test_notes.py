@@ -87,6 +87,10 @@ MISSING: dict[str, tuple[Json, str]] = {
         {"redis": {"enabled": False, "external": {"host": "x", "caSecret": "ca"}}},
         secret("ca", "ca.crt"),
     ),
+    "the memory of Redis": (
+        {"redis": {"maxMemory": "1gb", "resources": {"limits": {"memory": "1200Mi"}}}},
+        "redis.maxMemory 1gb needs redis.resources.limits.memory of at least 1536Mi, found 1200Mi.",
+    ),
     "the volume of Redis": (
         {"redis": {"persistence": {"existingClaim": "data"}}},
         "PersistentVolumeClaim data was not found in namespace tools. Pods wait for it.",

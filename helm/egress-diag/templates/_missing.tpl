@@ -14,8 +14,22 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* A line if the chart's Redis would be stopped before it refuses writes: a rewrite of its file needs half of the data again */ -}}
+{{- define "egress-diag.redisMemory" -}}
+{{- $limit := dig "limits" "memory" "" .Values.redis.resources | toString -}}
+{{- $held := lower .Values.redis.maxMemory -}}
+{{- if and .Values.redis.enabled (regexMatch "^[0-9]+[MG]i$" $limit) (regexMatch "^[0-9]+[mg]b$" $held) -}}
+{{- $mib := mul (regexFind "^[0-9]+" $limit | int) (ternary 1024 1 (hasSuffix "Gi" $limit)) -}}
+{{- $most := mul (regexFind "^[0-9]+" $held | int) (ternary 1024 1 (hasSuffix "gb" $held)) -}}
+{{- if gt (mul 3 $most) (mul 2 $mib) }}
+- redis.maxMemory {{ .Values.redis.maxMemory }} needs redis.resources.limits.memory of at least {{ div (mul 3 $most) 2 }}Mi, found {{ $limit }}.
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* What an installation still needs, one line each; empty if nothing is missing */ -}}
 {{- define "egress-diag.missing" -}}
+{{- include "egress-diag.redisMemory" . -}}
 {{- $values := .Values -}}
 {{- $http := eq $values.slack.mode "http" -}}
 {{- $external := $values.redis.external -}}
