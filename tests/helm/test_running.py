@@ -61,10 +61,14 @@ def test_the_redis_address_is_valid(values: Json, tmp_path: Path) -> None:
     url = next(each["value"] for each in container(values, "worker")["env"] if each["name"] == "REDIS_URL")
     (tmp_path / "ca.crt").touch()
     url = url.replace("/etc/egress-diag-redis-ca", str(tmp_path))  # where the pod mounts the Secret
+    external = values.get("redis", {}).get("external", {})
+    if external.get("auth") == "entra":
+        settings = WorkerSettings(REDIS_URL=url, REDIS_AUTH="entra")
+        assert settings.redis_url.startswith(f"rediss://{external['host']}:{external['port']}/0?credential_provider=")
+        return
     connection = redis.Redis.from_url(WorkerSettings(REDIS_URL=url, REDIS_PASSWORD="a/b=").redis_url).connection_pool
     options = connection.connection_kwargs
     assert options["password"] == "a/b="
-    external = values.get("redis", {}).get("external")
     assert options["host"] == (external["host"] if external else redis_service(values))
     if external and external.get("tls", True):
         assert options["ssl_cert_reqs"] == "required"
