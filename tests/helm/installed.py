@@ -31,7 +31,7 @@ LIVE = [
 
 
 def create_classes(server: ApiServer) -> None:
-    """Create the PriorityClasses and RuntimeClasses that the values of the matrix name: pods need them."""
+    """Create the PriorityClasses and RuntimeClasses that pods of the matrix need."""
     for name in ("platform", "low", "high"):
         group = "scheduling.k8s.io/v1"
         body = {"apiVersion": group, "kind": "PriorityClass", "metadata": {"name": name}, "value": 1000}

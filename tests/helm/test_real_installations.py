@@ -346,7 +346,7 @@ def test_permissions_in_single_namespaces_are_tried_one_by_one(server: ApiServer
 
 
 def allowed(here: Place, account: str, wanted: set[tuple[str, str, str]], namespace: str) -> set[tuple[str, str, str]]:
-    """Those of the permissions that a service account of the release has, each by a review of its own."""
+    """The permissions that an account of the release has, each by a review of its own."""
     user = f"system:serviceaccount:{here.namespace}:{account}"
 
     def tried(right: tuple[str, str, str]) -> bool:
