@@ -18,7 +18,7 @@ from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.traffic import TRAFFIC_FAILING
 from checks.reports.host_words import host_outcome, is_about_host
-from checks.reports.impact import CHECKS_OF_ALL_TRAFFIC, impact_of
+from checks.reports.impact import CHECK_OF_THE_PREFIX, CHECK_OF_THE_PROBED_ADDRESS, CHECKS_OF_ALL_TRAFFIC, impact_of
 from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
 from checks.reports.wording import STATUSES, VERDICTS, acting_causes, plural, roots_of, why_inconclusive
@@ -112,10 +112,10 @@ def egress_address(run: Run, report: Report) -> Message:
     name = as_code(name_of(run))
     if prefix := _prefix(report):
         words = raw(f"Egress IP prefix of {name}: {as_code(prefix)}. Destinations permit this prefix.")
-        wrong = [each for each in roots_of(report) if each.check == "source-address-wrong"]
+        wrong = [each for each in roots_of(report) if each.check == CHECK_OF_THE_PROBED_ADDRESS]
         lines = [words, *(raw(f"❌ {code_and_title(each)}: {plain(each.summary)}") for each in wrong)]
     else:
-        cause = next((f for f in report.findings if f.check == "egress-prefix-unassigned"), None)
+        cause = next((f for f in report.findings if f.check == CHECK_OF_THE_PREFIX), None)
         known = cause is not None and cause.status in (Status.FAIL, Status.WARN)
         said = f"{name} has no egress IP prefix." if known else f"The egress IP prefix of {name} was not checked."
         lines = [raw(f"{'❌' if known else '❔'} {said}"), *([_result(cause)] if cause is not None else [])]

@@ -32,7 +32,8 @@ Source: docs/domain/decision-tables.md.
 CHECKS_OF_THE_ADDRESS = frozenset({"annotation-mismatch"})
 """Checks that fail only if traffic leaves from another address."""
 
-_PROBED = "source-address-wrong"
+CHECK_OF_THE_PROBED_ADDRESS = "source-address-wrong"
+CHECK_OF_THE_PREFIX = "egress-prefix-unassigned"
 _WRONG_ADDRESS = "Wrong source IP address"
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
@@ -81,7 +82,7 @@ def _impact_of_failures(report: Report) -> str:
     failing = [each for each in report.of(Status.FAIL) if not each.doubt]
     if found := _by_checks(each.check for each in failing):
         return found
-    if any(each.check == _PROBED and _shows_address(each) for each in failing):
+    if any(each.check == CHECK_OF_THE_PROBED_ADDRESS and _shows_address(each) for each in failing):
         return _WRONG_ADDRESS
     roots, hosts = roots_of(report), _hosts_of(report)
     if hosts and all(any(each.kind == "host" for each in root.about) for root in roots):

@@ -12,7 +12,12 @@ from checks.knowledge.controller_texts import CONTROLLER_TEXTS, ControllerFault
 from checks.knowledge.proxy_logs import NOT_READY_REASONS, READINESS_FAILURES, ProxyFault
 from checks.knowledge.sandbox_errors import SandboxCause
 from checks.model.findings import Status
-from checks.reports.impact import CHECKS_OF_ALL_TRAFFIC, CHECKS_OF_THE_ADDRESS
+from checks.reports.impact import (
+    CHECK_OF_THE_PREFIX,
+    CHECK_OF_THE_PROBED_ADDRESS,
+    CHECKS_OF_ALL_TRAFFIC,
+    CHECKS_OF_THE_ADDRESS,
+)
 from checks.static_egress.gateway_configuration import EarlierFault
 from tests.scenarios.cases import cases_of
 from tests.sources import modules_below, nodes_of
@@ -62,6 +67,7 @@ def test_the_typed_references_are_slugs_of_checks() -> None:
     assert {each.check for each in EgressFault} <= SLUGS
     assert {each.check for each in ActionKind} - {""} <= SLUGS
     assert {*CHECKS_OF_ALL_TRAFFIC, *CHECKS_OF_THE_ADDRESS} <= SLUGS
+    assert {CHECK_OF_THE_PREFIX, CHECK_OF_THE_PROBED_ADDRESS} <= SLUGS
 
 
 def test_every_typed_reference_is_used_in_its_table() -> None:
