@@ -187,3 +187,11 @@ def test_a_heartbeat_that_cannot_be_written_is_refused(monkeypatch: pytest.Monke
                 WorkerSettings()
         finally:
             os.seteuid(before)
+
+
+def test_redis_counts_as_named_only_if_its_address_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.delenv("REDIS_PASSWORD", raising=False)
+    assert not WorkerSettings().names_redis
+    monkeypatch.setenv("REDIS_URL", "redis://redis.example:6379/0")
+    assert WorkerSettings().names_redis

@@ -17,7 +17,7 @@ PROVIDER = f"{__name__}.EntraLogin"
 The records' client and the queue's transport both call it.
 """
 
-SCOPE = "https://redis.azure.com/.default"
+REDIS_SCOPE = "https://redis.azure.com/.default"
 """The scope of the token.
 
 Source: https://learn.microsoft.com/en-us/azure/redis/entra-for-authentication
@@ -42,7 +42,7 @@ class EntraLogin(StreamingCredentialProvider):
         from jwt import PyJWTError
         from redis_entraid.cred_provider import create_from_default_azure_credential
 
-        self._library = create_from_default_azure_credential((SCOPE,))
+        self._library = create_from_default_azure_credential((REDIS_SCOPE,))
         self._failures = (RequestTokenErr, InvalidTokenSchemaErr, PyJWTError)
 
     def get_credentials(self) -> tuple[str, str]:

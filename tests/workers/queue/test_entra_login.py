@@ -21,7 +21,7 @@ from tests.redis_server import RedisServer, find_free_port
 from tests.system import PATIENT, System, complete, whole_thread
 from workers.doctor.part import workers
 from workers.queue.connection import quick_connection, redis_problem
-from workers.queue.entra_login import SCOPE, NoEntraToken
+from workers.queue.entra_login import REDIS_SCOPE, NoEntraToken
 from workers.queue.settings import WorkerSettings
 
 IDENTITY = "33333333-3333-3333-3333-333333333333"
@@ -86,7 +86,7 @@ def variables(user: EntraUser, azure: AzureServer, folder: Path) -> dict[str, st
 @pytest.fixture
 def entra(user: EntraUser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureServer]:
     """Entra, with the environment of a process with the identity."""
-    with AzureServer(named("base"), tokens={SCOPE: user.issue}) as azure:
+    with AzureServer(named("base"), tokens={REDIS_SCOPE: user.issue}) as azure:
         for name, value in variables(user, azure, tmp_path).items():
             monkeypatch.setenv(name, value)
         yield azure
@@ -128,7 +128,7 @@ def test_an_open_connection_gets_new_tokens(user: EntraUser, entra: AzureServer)
 
 @pytest.mark.parametrize("token", ["no token", "a.b.c"])
 def test_a_malformed_token_is_reported(token: str, user: EntraUser, entra: AzureServer) -> None:
-    entra.tokens = {SCOPE: lambda: token}
+    entra.tokens = {REDIS_SCOPE: lambda: token}
     with quick_connection(WorkerSettings().redis_url) as client, pytest.raises(NoEntraToken):
         client.ping()
     assert user.issued == []
@@ -176,7 +176,7 @@ def test_the_whole_system_signs_in_with_an_identity(user: EntraUser, tmp_path: P
         "access: [{allow: [diagnose], users: ['*'], channels: [C0OPS]}]\n"
     )
     with (
-        AzureServer(named("base"), tokens={SCOPE: user.issue}) as azure,
+        AzureServer(named("base"), tokens={REDIS_SCOPE: user.issue}) as azure,
         SandboxServer(limits=RateLimits.off(), timing=PATIENT) as slack,
         System(tmp_path, user.server, slack, config, environment=variables(user, azure, tmp_path)) as system,
     ):
