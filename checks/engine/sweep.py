@@ -3,7 +3,7 @@
 Its gateways, the logs that are read for them, and the results.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -173,12 +173,13 @@ def evaluate_each(
     `recipes` as for `Diagnosis.finish`: a third of the time, for commands that only documents of findings contain.
     """
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
+    not_read = _unread_logs(store, unread)
     reports = []
     with collection_paused():
         for target in targets:
             report = evaluate(store, Question(identity, target.name, target.namespace), checks, target, recipes)
             report = replace(report, settings=snapshot(store, target))
-            missing = _unread_of(store, target, unread)
+            missing = not_read.of(store, target)
             reports.append(_without_passes(report, of_logs, missing) if missing else report)
     return tuple(reports)
 
@@ -197,29 +198,40 @@ def apply_to_each(
     The proposal was laid over the facts once for all of them.
     """
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
+    not_read = _unread_logs(store, unread)
     done = []
     with collection_paused():
         for target, now in diagnosed:
             question = Question(identity, target.name, target.namespace)
             found = if_applied(now, question, target, checks, store, proposed, recipes)
-            missing = _unread_of(store, target, unread)
+            missing = not_read.of(store, target)
             done.append(replace(found, then=_without_passes(found.then, of_logs, missing)) if missing else found)
     return tuple(done)
 
 
-def _unread_of(store: FactStore, target: EgressGateway, unread: frozenset[PodName]) -> int:
-    if not unread:
-        return 0
-    pods = store.gateway_pods(target)
-    nodes = {pod.node for pod in pods}
-    own = {PodName(pod.namespace, pod.name) for pod in pods}
-    return len(own & unread) + sum(1 for name in unread - own if _is_cni_manager(store, name, nodes))
+@dataclass(frozen=True, slots=True)
+class _UnreadLogs:
+    """The pods whose logs were not read; those of cni-managers by their node."""
+
+    pods: frozenset[PodName]
+    managers: Mapping[str, frozenset[PodName]]
+
+    def of(self, store: FactStore, target: EgressGateway) -> int:
+        """The number of unread logs of the gateway's pods, and of the cni-managers on their nodes."""
+        if not self.pods:
+            return 0
+        pods = store.gateway_pods(target)
+        found = {PodName(pod.namespace, pod.name) for pod in pods} & self.pods
+        return len(found.union(*(self.managers.get(node, ()) for node in {pod.node for pod in pods})))
 
 
-def _is_cni_manager(store: FactStore, name: PodName, nodes: set[str]) -> bool:
-    """Whether the pod is the cni-manager of one of the nodes."""
-    pod = store.by_key(Pod, name.namespace, name.name)
-    return pod is not None and pod.node in nodes and pod.owner[1].endswith("cni-manager")
+def _unread_logs(store: FactStore, unread: frozenset[PodName]) -> _UnreadLogs:
+    managers: dict[str, set[PodName]] = {}
+    for name in unread:
+        pod = store.by_key(Pod, name.namespace, name.name)
+        if pod is not None and pod.owner[1].endswith("cni-manager"):
+            managers.setdefault(pod.node, set()).add(name)
+    return _UnreadLogs(unread, {node: frozenset(names) for node, names in managers.items()})
 
 
 def _without_passes(report: Report, checks: set[str], missing: int) -> Report:

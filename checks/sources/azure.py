@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError
 from threading import Lock
-from time import time
 from typing import Any, TypeVar
 
 from checks.facts.fact import AzureCall, Credentials, Gap
@@ -18,6 +17,7 @@ from checks.knowledge.azure_sign_in import is_absent, without_identity
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import items, text
 from checks.sources.arm_requests import arm_request
+from checks.sources.azure_identity import CONNECT_SECONDS, READ_SECONDS, AzureIdentity
 from checks.sources.expected_answers import (
     managed_cluster,
     node_pool_page,
@@ -31,12 +31,8 @@ AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 
 Source: docs/domain/azure.md#api-server-authentication.
 """
-_CONNECT_SECONDS = 5.0
-_READ_SECONDS = 20.0
 _MOST_PAGES = 100
 _RETRIES = 2
-_EARLY = 300
-"""Seconds before its expiry that a token is renewed."""
 _ATTEMPT = re.compile(r"\w+Credential: ")
 _REPEATED_NAME = re.compile(r"\b(\w+Credential): \1\b")
 _ENTRA_CODE = re.compile(r"^\w+Credential: (?:ERROR: )?(AADSTS\d+:)")
@@ -49,16 +45,17 @@ _T = TypeVar("_T")
 class AzureAccount:
     """One subscription, read with one identity; the libraries are loaded at the first read.
 
+    `identity` is shared with other subscriptions; without one, the account opens its own and closes it.
+
     Safe to use from several threads; connections and tokens are kept between runs.
     """
 
-    def __init__(self, subscription_id: str) -> None:
+    def __init__(self, subscription_id: str, identity: AzureIdentity | None = None) -> None:
         self.subscription_id = subscription_id
+        self._own_identity = identity is None
+        self._identity = identity or AzureIdentity()
         self._lock = Lock()
-        self._token_lock = Lock()
         self._client: Any = None
-        self._credential: Any = None
-        self._tokens: dict[str, tuple[str, float]] = {}
 
     def call(self, deadline: float, ask: Callable[[Any, Mapping[str, Any]], _T]) -> _T:
         """The result of `ask(client, limits)`. Raises Failure."""
@@ -70,8 +67,8 @@ class AzureAccount:
                 "retry_total": _RETRIES,
                 "retry_backoff_factor": 0.3,
                 "timeout": left,
-                "connection_timeout": min(_CONNECT_SECONDS, left),
-                "read_timeout": min(_READ_SECONDS, left),
+                "connection_timeout": min(CONNECT_SECONDS, left),
+                "read_timeout": min(READ_SECONDS, left),
             }
             return ask(client, limits)
         except library.AzureError as error:
@@ -88,40 +85,27 @@ class AzureAccount:
 
     def token(self, scope: str) -> str:
         """A fresh Entra token for a scope. Raises Failure."""
-        self._opened()
-        with self._token_lock:
-            token, ends = self._tokens.get(scope, ("", 0.0))
-            if ends - _EARLY < time():
-                try:
-                    found = self._credential.get_token(scope)
-                except azure_library().AzureError as error:
-                    raise failure_of(error).without(Credentials.AZURE) from None
-                token = found.token
-                self._tokens[scope] = (token, float(found.expires_on))
-        return str(token)
+        library = azure_library()
+        try:
+            return self._identity.token(scope)
+        except library.AzureError as error:
+            raise failure_of(error).without(Credentials.AZURE) from None
 
     def close(self) -> None:
         """Close the connections; the next read opens them again."""
-        with self._lock, self._token_lock:
-            client, self._client, self._tokens = self._client, None, {}
+        with self._lock:
+            client, self._client = self._client, None
         if client is not None:
             client.close()
-            self._credential.close()
+        if self._own_identity:
+            self._identity.close()
 
     def _opened(self) -> Any:
         library = azure_library()
         with self._lock:
             if self._client is None:
-                self._credential = library.DefaultAzureCredential(
-                    retry_total=1,
-                    # A throttled sign-in fails at once: the pause of Retry-After has no limit, and other reads wait for
-                    # the token.
-                    retry_status=0,
-                    connection_timeout=_CONNECT_SECONDS,
-                    read_timeout=_READ_SECONDS,
-                )
                 self._client = library.ContainerServiceClient(
-                    self._credential, self.subscription_id, retry_policy=library.BoundedRetryPolicy()
+                    self._identity, self.subscription_id, retry_policy=library.BoundedRetryPolicy()
                 )
             return self._client
 

@@ -16,6 +16,7 @@ from checks.config.metrics_configuration import PrometheusMetrics, TokenFile
 from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
 from checks.sources.access import LazyAccess, aks_access, in_cluster_access, kubeconfig_access
 from checks.sources.azure import AzureAccount, AzureReader
+from checks.sources.azure_accounts import AzureAccounts
 from checks.sources.bundle import BundleError, read_bundle
 from checks.sources.credential_files import Fingerprint, fingerprint, token_of_file
 from checks.sources.kubernetes import Access, KubernetesReader
@@ -176,14 +177,12 @@ class LiveSource:
             self._counters.keep_samples_in(memory)
 
     def close(self) -> None:
-        """Close the connections and discard the tokens."""
+        """Close the connections to the API server; other clusters may use the account."""
         self._kubernetes.close()
-        if self._account is not None:
-            self._account.close()
 
 
 class _Pool:
-    """Live sources by their configuration entry.
+    """Live sources by their configuration entry, and the accounts that they share.
 
     A changed kubeconfig opens a new source, and so does a changed file that it names. A forked process opens its own: it
     must not share its parent's connections. This is the only place that keeps open sources.
@@ -192,13 +191,14 @@ class _Pool:
     def __init__(self) -> None:
         self.lock = Lock()
         self.open: OrderedDict[tuple[object, ...], LiveSource] = OrderedDict()
+        self.accounts = AzureAccounts()
 
     def source(self, cluster: ClusterConfig) -> LiveSource:
         key = (os.getpid(), cluster, _credentials(cluster))
         with self.lock:
             found = self.open.get(key)
             if found is None:
-                found = self.open[key] = _live(cluster)
+                found = self.open[key] = _live(cluster, self.accounts.account)
             self.open.move_to_end(key)
             dropped = [self.open.popitem(last=False)[1]] if len(self.open) > MOST_OPEN else []
         for each in dropped:
@@ -211,6 +211,7 @@ class _Pool:
             self.open.clear()
         for each in sources:
             each.close()
+        self.accounts.close()
 
 
 _POOL = _Pool()
@@ -229,24 +230,24 @@ def open_source(cluster: ClusterConfig, namespace: str | None = None) -> Source:
 
 
 def close_sources() -> None:
-    """Close every live source that `open_source` keeps."""
+    """Close every live source that `open_source` keeps, and the accounts in Azure."""
     _POOL.close()
 
 
-def _live(cluster: ClusterConfig) -> LiveSource:
+def _live(cluster: ClusterConfig, account_of: Callable[[str], AzureAccount]) -> LiveSource:
     account: AzureAccount | None = None
     kubernetes_library()
     if cluster.azure == "live" or cluster.kubeconfig is None:
         azure_library()
-        account = AzureAccount(cluster.subscription_id)
-    kubernetes = KubernetesReader(_access(cluster, account))
-    counters = _counters(cluster, kubernetes, account)
+        account = account_of(cluster.subscription_id)
+    kubernetes = KubernetesReader(_access(cluster, account_of))
+    counters = _counters(cluster, kubernetes, account_of)
     source = LiveSource(kubernetes, _azure(cluster, account), account, counters)
     return source.with_namespaces(*cluster.namespaces)
 
 
 def _counters(
-    cluster: ClusterConfig, kubernetes: KubernetesReader, account: AzureAccount | None
+    cluster: ClusterConfig, kubernetes: KubernetesReader, account_of: Callable[[str], AzureAccount]
 ) -> CountersHalf | None:
     """The reader of the counters that the entry names, None for none."""
     match cluster.metrics:
@@ -258,31 +259,31 @@ def _counters(
             from checks.sources.prometheus import Prometheus
             from checks.sources.prometheus_counters import PrometheusCounters
 
-            prometheus = Prometheus(metrics.prometheus, _token(metrics, account, cluster.subscription_id))
+            prometheus = Prometheus(metrics.prometheus, _token(metrics, partial(account_of, cluster.subscription_id)))
             return PrometheusCounters(prometheus, (cluster.azure_name, cluster.name))
         case _:
             return None
 
 
-def _token(metrics: PrometheusMetrics, account: AzureAccount | None, subscription_id: str) -> Callable[[], str]:
+def _token(metrics: PrometheusMetrics, account: Callable[[], AzureAccount]) -> Callable[[], str]:
     match metrics.auth:
         case TokenFile(token_file=path):
             return lambda: token_of_file(path)
         case "entra":
             azure_library()
-            signed_in = account or AzureAccount(subscription_id)
+            signed_in = account()
             return lambda: signed_in.token(metrics.scope)
         case _:
             return str
 
 
-def _access(cluster: ClusterConfig, account: AzureAccount | None) -> LazyAccess:
+def _access(cluster: ClusterConfig, account_of: Callable[[str], AzureAccount]) -> LazyAccess:
     if cluster.kubeconfig == "in-cluster":
         return in_cluster_access()
     if cluster.kubeconfig is not None:
         return kubeconfig_access(cluster.kubeconfig, cluster.context)
     return aks_access(
-        account or AzureAccount(cluster.subscription_id),
+        account_of(cluster.subscription_id),
         cluster.resource_group,
         cluster.azure_name,
         allow_certificate=cluster.allow_client_certificate,
