@@ -10,6 +10,7 @@ from bot.access.groups import Groups
 from bot.access.record_permissions import check_record, may_see, permitted_gateways
 from bot.access.rules import AccessDecision, check_access, denial_reason, groups_needed, known_clusters
 from bot.delivery.links import card_link, thread_link
+from bot.delivery.newest_blocks import NewestBlocks
 from bot.delivery.private_messages import send_privately
 from bot.doctor.checkup import Checkup
 from bot.grammar.commands import Command, Diagnose
@@ -224,7 +225,13 @@ class InteractionHandler:
             return
         try:
             send_privately(
-                self.slack, interaction.user, interaction.channel, interaction.response_url, answer, interaction.thread
+                self.slack,
+                interaction.user,
+                interaction.channel,
+                interaction.response_url,
+                answer,
+                interaction.thread,
+                newest=NewestBlocks(self.client, self.slack),
             )
         except SlackRefusal as refused:
             log.error("no reply to %s (%r): %s", interaction.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback

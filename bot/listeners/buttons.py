@@ -16,9 +16,10 @@ from bot.interactions.interaction import Interaction
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from bot.messages.card import RELEASE
-from bot.messages.findings import finding_details, findings_explained_by
+from bot.messages.findings import finding_details, findings_explained_by, findings_of
 from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOption, RanValue
 from bot.messages.recipe_progress import RAN
+from bot.messages.steps import SHOW_CHECKS, step_details
 from checks.catalogue import catalogue
 from checks.reports.ran_steps import ran_step
 from workers.records.run import Run
@@ -147,6 +148,12 @@ def open_finding(handler: InteractionHandler, value: str, interaction: Interacti
     return finding_details(run, [pressed.finding]) or answers.run_expired()
 
 
+def show_checks(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
+    """Show each check that passed or does not apply to the person alone."""
+    run = permitted_run(handler, run_id, interaction)
+    return (step_details(findings_of(run)) or answers.run_expired()) if isinstance(run, Run) else run
+
+
 def unfold(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
     """Show the findings that a root cause explains to the person alone."""
     pressed = FindingValue.decode(value)
@@ -207,6 +214,7 @@ BUTTON_ACTIONS: dict[str, ButtonAction] = {
     RELEASE: release_ownership,
     "open": open_finding,
     "unfold": unfold,
+    SHOW_CHECKS: show_checks,
     "choose": choose_gateway,
 }
 """The actions by action id.

@@ -62,7 +62,7 @@ def run_messages(  # noqa: PLR0913 - one argument for each record that the threa
     replies = tuple(finding_messages(run, offered=offered)) if findings_wait(run, now) == 0 else ()
     pace = 0.0 if run.state.ended else edit_interval(run, now, STEPS_PACE)
     events = tuple(recent_events(run.report)) if run.report is not None and not needs_verdict(run.report) else ()
-    steps = tuple(step_messages(findings_of(run), pace, events))
+    steps = tuple(step_messages(run.id, findings_of(run), pace, events))
     if run.report is not None and run.report.verdict is Verdict.INCONCLUSIVE:
         replies, steps = with_reasons(replies, steps)
     found += replies

@@ -1,31 +1,69 @@
-"""The checks that passed or do not apply, one per line, by stage."""
+"""The checks that passed or do not apply: a line for each stage, and on request one for each check.
+
+A phone shows the whole thread: the results that need no action are counted (docs/slack.md#numbers).
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from bot.messages.blocks import Block, Message, context, divider, fallback, fitting, plain, raw, section
+from bot.messages.blocks import (
+    Block,
+    Message,
+    actions,
+    button,
+    context,
+    divider,
+    fallback,
+    fitting,
+    plain,
+    raw,
+    section,
+)
 from bot.messages.findings import UNKNOWN
 from bot.messages.phrases import STATUS_MARKS
 from bot.messages.tables import bold_cell, data_table, text_cell
 from checks.model.findings import Finding, Stage, Status
 from checks.reports.wording import STAGES, plural
 
+SHOW_CHECKS = "checks"
+"""The action of the button that shows each check to the person alone."""
 
-def step_messages(seen: Sequence[Finding], every: float, before: Sequence[Block] = ()) -> Iterator[Message]:
-    """The message of steps, after the blocks `before`; a stage appears with its first result."""
-    blocks: list[Block] = []
-    shown: list[Stage] = []
-    for stage in Stage:
-        mine = _of_stage(seen, stage)
-        if mine:
-            shown.append(stage)
-            blocks += [*([divider()] if blocks else []), *_stage(stage, mine)]
-    if not blocks:
+
+def step_messages(run: str, seen: Sequence[Finding], every: float, before: Sequence[Block] = ()) -> Iterator[Message]:
+    """The message of steps of the run with this ID, after the blocks `before`.
+
+    A stage appears with its first result.
+    """
+    shown = [stage for stage in Stage if _of_stage(seen, stage)]
+    if not shown:
         return
-    passed = sum(f.status is Status.PASS for f in seen)
+    passed, skipped = _counts(seen)
+    lines = [f"{STATUS_MARKS[Status.PASS]} *{STAGES[stage]}:* {_counted(_of_stage(seen, stage))}" for stage in shown]
+    blocks: list[Block] = [section(raw("\n".join(lines)))]
+    if skipped:
+        codes = ", ".join(dict.fromkeys(f.code for f in seen if f.status is Status.SKIPPED))
+        verb = "does not apply" if skipped == 1 else "do not apply"
+        blocks.append(context(raw(f"{STATUS_MARKS[Status.SKIPPED]} {plural(skipped, 'check')} {verb}: {plain(codes)}")))
+    closing = [actions([button(f"Show {plural(passed + skipped, 'check')}", SHOW_CHECKS, run)])]
     text = f"{plural(passed, 'check')} passed: {', '.join(STAGES[stage] for stage in shown)}"
-    found = _as_table(seen, shown, passed)
-    newest = fitting([*before, *found]) if found else ()
-    yield Message("steps", fallback(text), fitting([*before, *blocks]), every=every, newest=newest)
+    yield Message("steps", fallback(text), fitting([*before, *blocks], closing), every=every)
+
+
+def step_details(seen: Sequence[Finding]) -> Message | None:
+    """Every check that passed or does not apply, one per line, for one person; None without one.
+
+    Its newest form is a table.
+    """
+    shown = [stage for stage in Stage if _of_stage(seen, stage)]
+    if not shown:
+        return None
+    blocks: list[Block] = []
+    for stage in shown:
+        blocks += [*([divider()] if blocks else []), *_stage(stage, _of_stage(seen, stage))]
+    passed, _ = _counts(seen)
+    found = Message("opened", fallback(f"{plural(passed, 'check')} passed"), fitting(blocks), thread=False)
+    table = _as_table(seen, shown, passed)
+    return replace(found, newest=fitting(table)) if table else found
 
 
 def with_reasons(
@@ -39,6 +77,18 @@ def with_reasons(
     blocks = [block for number, part in enumerate(parts) for block in (*([divider()] if number else []), *part)]
     whole = Message("steps", reasons[0].text, fitting(blocks))
     return tuple(each for each in replies if each not in reasons), (whole,)
+
+
+def _counts(findings: Sequence[Finding]) -> tuple[int, int]:
+    """(checks that passed, checks that do not apply)."""
+    passed = {f.check for f in findings if f.status is Status.PASS}
+    return len(passed), len({f.check for f in findings if f.status is Status.SKIPPED} - passed)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    passed, skipped = _counts(findings)
+    rest = f"{skipped} {'does' if skipped == 1 else 'do'} not apply" if skipped else ""
+    return ", ".join(part for part in (f"{passed} passed" if passed else "", rest) if part)
 
 
 def _of_stage(seen: Sequence[Finding], stage: Stage) -> list[Finding]:

@@ -546,6 +546,25 @@ def test_a_redelivered_press_does_nothing(broken: Conversation) -> None:
 # the App Home
 
 
+@pytest.mark.parametrize("with_tables", [True, False])
+def test_each_check_is_shown_to_the_person_who_presses(talk: Conversation, with_tables: bool) -> None:
+    """On a phone, the table of 67 checks was most of a healthy thread."""
+    if not with_tables:
+        talk.slack.faults.refuse_blocks("table")
+    talk.say("/egress-diag prod-neu egw")
+    steps = next(m for m in talk.slack.thread(talk.parents[0]) if slot(m) == "steps")
+    assert len(steps.shown) < 1000
+    assert "✅ *Prerequisites:* " in steps.shown
+    assert "14 checks do not apply: EG" in steps.shown
+    count = len(talk.slack.thread(talk.parents[0]))
+    talk.press(steps, "checks", user="U0BOB")
+    (private,) = talk.slack.ephemerals(user="U0BOB")
+    assert ("table" in [block["type"] for block in private.blocks]) == with_tables
+    assert "Node pool gwpool exists and is in Gateway mode." in private.shown
+    assert sum(f"EG{number}" in private.shown for number in range(100, 600)) == 67
+    assert len(talk.slack.thread(talk.parents[0])) == count
+
+
 def test_the_app_home_shows_the_current_state(broken: Conversation) -> None:
     broken.press(broken.parents[0], "own", user="U0BOB")
     broken.press(broken.parents[0], "watch")

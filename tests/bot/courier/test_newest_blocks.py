@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.courier.courier import Courier
-from bot.messages.steps import step_messages
+from bot.messages.steps import step_details
 from bot.messages.tables import MOST_CHARACTERS, MOST_ROWS, cell_size, data_table, text_cell
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage
 from checks.config.configuration import Config
@@ -37,14 +37,14 @@ def refused(slack: SandboxServer) -> int:
     return sum(call.error == "invalid_blocks" for call in slack.calls())
 
 
-def test_steps_are_a_table_and_an_active_run_has_a_plan(courier: Courier, client: Client, slack: SandboxServer) -> None:
+def test_an_active_run_has_a_plan(courier: Courier, client: Client, slack: SandboxServer) -> None:
     run = accepted(client)
     append(client, run, *PASSES)
     deliver(courier, run)
     parent, steps = whole_thread(slack)
     assert types(parent)[:3] == ["section", "plan", "section"]
     assert "Prerequisites (in_progress)" in parent.shown
-    assert types(steps) == ["section", "table"]
+    assert types(steps) == ["section", "actions"]
     deliver(courier, finish(client, run, BROKEN))
     assert "plan" not in types(whole_thread(slack)[0])
     assert not refused(slack)
@@ -59,18 +59,20 @@ def test_a_workspace_without_them_has_the_classic_form_and_is_asked_once(
         append(client, run, *PASSES)
         deliver(courier, run)
         deliver(courier, finish(client, run, HEALTHY))
-        assert refused(slack) == len(NEW), "each type is tried once"
+        assert refused(slack) == 1, "the plan is tried once"
     for channel in ("C0OPS", "C0PAY"):
         parent, steps = whole_thread(slack, channel)
         assert not {"table", "plan"}.intersection(types(parent) + types(steps))
-        assert "✅ EG101" in steps.shown
+        assert "✅ *Prerequisites:* 1 passed" in steps.shown
 
 
 def test_a_refusal_expires(courier: Courier, client: Client, slack: SandboxServer) -> None:
     slack.faults.refuse_blocks(*NEW)
-    deliver(courier, finish(client, accepted(client), HEALTHY))
+    run = accepted(client)
+    append(client, run, *PASSES)
+    deliver(courier, run)
     keys = client.stores.redis.keys("*refused-block:T0SANDBOX:*")
-    assert [str(key).rsplit(":", 1)[1] for key in keys] == ["table"]
+    assert [str(key).rsplit(":", 1)[1] for key in keys] == ["plan"]
     assert 0 < client.stores.redis.ttl(keys[0]) <= 86400
 
 
@@ -109,7 +111,8 @@ def test_a_table_beyond_a_limit_is_no_table() -> None:
     assert data_table(("A", "B"), [row] * (MOST_ROWS - 1), ()) is not None
     assert data_table(("A", "B"), [row] * MOST_ROWS, ()) is None
     assert data_table(("A", "B"), [(text_cell("x" * MOST_CHARACTERS), text_cell("b"))], ()) is None
-    (message,) = step_messages([replace(each, summary="x" * 3000) for each in PASSES], 0.0)
+    message = step_details([replace(each, summary="x" * 3000) for each in PASSES])
+    assert message is not None
     assert message.newest == ()
 
 
