@@ -13,29 +13,29 @@ log = logging.getLogger(__name__)
 _AGE_SECONDS = 600.0
 """Seconds before a notification in which the message of its alert is searched for."""
 
-_SECOND_TRY_SECONDS = 1.5
-"""Seconds until the second search.
+_WAITS = (0.4, 1.1)
+"""Seconds before the second and the third search.
 
 Alertmanager posts to Slack and to this bot at the same time.
 """
 
 
 class AlertMessages:
-    """Finds the messages of the alerts of one notification; reads each channel at most twice."""
+    """Finds the messages of the alerts of one notification; reads each channel at most three times."""
 
     def __init__(self, slack: Slack | None) -> None:
         self._slack = slack
         self._read: dict[str, Sequence[tuple[str, str]]] = {}
-        self._tries = 2
+        self._waits = iter(_WAITS)
+        self._unreadable = False
 
     def find(self, channel: str, target: Target, names: Sequence[str]) -> str | None:
         """The newest message of another app that names the gateway and one of the alerts."""
         if self._slack is None:
             return None
         found = self._find(channel, target, names)
-        while found is None and self._tries > 1:
-            self._tries -= 1
-            time.sleep(_SECOND_TRY_SECONDS)
+        while found is None and not self._unreadable and (wait := next(self._waits, None)) is not None:
+            time.sleep(wait)
             self._read.pop(channel, None)
             found = self._find(channel, target, names)
         return found
@@ -55,5 +55,7 @@ class AlertMessages:
         try:
             return self._slack.recent_of_apps(channel, f"{time.time() - _AGE_SECONDS:.6f}")
         except SlackRefusal as refused:
+            # Without the history scope, no later search finds it.
             log.info("the messages of alerts in %s were not read: %s", channel, refused)
+            self._unreadable = True
             return ()

@@ -38,7 +38,7 @@ def under_alert(
         return None
     clusters = handler.known_clusters(interaction)
     found = alert_names(
-        (typed if word is None else "", above),
+        (typed, above),
         handler.config,
         clusters,
         lambda cluster: handler.known_gateways(interaction, cluster),

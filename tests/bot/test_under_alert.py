@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,3 +127,37 @@ def test_a_message_of_a_person_is_no_alert(talk: Conversation) -> None:
     talk.slack.say("EgressGatewayDown on egw again?")
     assert outcomes(send(talk, alert())) == ["started"]
     assert [m for m in talk.parents if not m.is_reply]
+
+
+def test_the_names_in_a_question_under_an_alert_are_read(talk: Conversation) -> None:
+    above = posted(talk, "namespace: team-egress\nservice: egw")
+    talk.say("@egress-diag is it still broken on prod-weu?", thread=above)
+    (parent,) = (m for m in talk.slack.thread(above) if slot(m) == "parent")
+    assert "*Broken:* `team-egress/egw` on `prod-weu`" in parent.shown
+
+
+def test_the_message_of_an_alert_that_arrives_a_little_later_is_its_thread(talk: Conversation) -> None:
+    """Alertmanager posts to Slack and to this bot at the same time."""
+
+    def reads() -> int:
+        return len(talk.slack.calls("conversations.history"))
+
+    def post_after_the_first_search() -> None:
+        talk.slack.wait_until(lambda: reads() > 0)
+        above.append(posted(talk, "", ATTACHMENT))
+
+    above: list[StoredMessage] = []
+    other = threading.Thread(target=post_after_the_first_search)
+    other.start()
+    send(talk, alert(labels={"cluster": "prod-weu"}))
+    other.join()
+    assert [slot(m) for m in talk.slack.thread(above[0])].count("parent") == 1
+    assert 2 <= reads() <= 3
+
+
+def test_a_history_that_cannot_be_read_is_searched_once(talk: Conversation) -> None:
+    """The second search would delay the answer to the notification by more than a second."""
+    talk.slack.faults.take_scope("channels:history")
+    send(talk, alert(labels={"cluster": "prod-weu"}))
+    assert len(talk.slack.calls("conversations.history")) == 1
+    assert [m for m in talk.slack.messages("C0OPS") if slot(m) == "parent"]
