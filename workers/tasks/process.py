@@ -1,8 +1,9 @@
 """The configuration, connections and cluster sources that the tasks of one process share."""
 
+import gc
 from functools import cache
 
-from celery.signals import worker_process_init
+from celery.signals import worker_before_create_process, worker_process_init
 
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
@@ -31,6 +32,15 @@ def cluster_sources() -> ClusterSources:
     return ClusterSources(
         loaded_configuration(), lambda cluster: RedisSamples(stores.redis, stores.settings.prefix, cluster)
     )
+
+
+@worker_before_create_process.connect
+def _keep_shared(**_: object) -> None:
+    """Exempt what the parent has loaded from the garbage collection of its children.
+
+    A collection writes into every object that it visits, so that each child had its own copy of the parent's memory.
+    """
+    gc.freeze()
 
 
 @worker_process_init.connect

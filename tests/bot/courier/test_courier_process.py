@@ -26,6 +26,8 @@ def test_a_thread_that_slack_did_not_accept_is_completed_without_another_change(
         run = finish(client, accepted(client), BROKEN)
         courier.wait(lambda: slots(whole_thread(slack)) == FULL, 90, "the thread is not complete")
         courier.wait(lambda: not client.stores.documents.due(0), 60, f"run/{run.id} is still due")
+        environment = Path(f"/proc/{courier.processes['courier'].pid}/environ").read_bytes().split(b"\0")
+        assert b"MALLOC_ARENA_MAX=2" in environment, "the memory of pictures is returned"
     finally:
         courier.__exit__()
     assert "Slack did not answer" in courier.log("courier")

@@ -1,5 +1,7 @@
 """A worker whose child exits at the moment at which the connection to Redis is lost."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,3 +36,15 @@ def test_an_exited_child_does_not_end_the_worker_when_it_reconnects(pool: Any) -
 
 def test_the_workers_use_this_pool() -> None:
     assert get_implementation(app.conf.worker_pool) is ChildProcessPool
+
+
+def test_what_the_parent_has_loaded_is_shared_with_its_children() -> None:
+    """A garbage collection in a child writes into each object, so that the child had a copy of the parent's memory."""
+    program = (
+        "import gc, workers.tasks.process\n"
+        "from celery.signals import worker_before_create_process\n"
+        "worker_before_create_process.send(sender=None)\n"
+        "assert gc.get_freeze_count() > 10_000, gc.get_freeze_count()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
