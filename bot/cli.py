@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024), "MALLOC_ARENA_MAX": "2"}
-"""Settings of glibc for the courier: large allocations are returned at once, and its threads share two arenas."""
+"""Settings of glibc for the courier.
+
+Large allocations are returned at once, and its threads share two arenas.
+"""
 
 
 @click.command()

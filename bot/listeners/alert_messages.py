@@ -21,7 +21,10 @@ Alertmanager posts to Slack and to this bot at the same time.
 
 
 class AlertMessages:
-    """Finds the messages of the alerts of one notification; reads each channel at most three times."""
+    """Finds the messages of the alerts of one notification.
+
+    It reads each channel at most three times.
+    """
 
     def __init__(self, slack: Slack | None) -> None:
         self._slack = slack

@@ -1,4 +1,4 @@
-"""The checks that passed or do not apply: a line for each stage, and on request one for each check.
+"""The checks that passed or do not apply, counted by stage, and one by one on request.
 
 A phone shows the whole thread: the results that need no action are counted (docs/slack.md#numbers).
 """
@@ -50,9 +50,9 @@ def step_messages(run: str, seen: Sequence[Finding], every: float, before: Seque
 
 
 def step_details(seen: Sequence[Finding]) -> Message | None:
-    """Every check that passed or does not apply, one per line, for one person; None without one.
+    """Every check that passed or does not apply, one per line, for one person.
 
-    Its newest form is a table.
+    None without one. Its newest form is a table.
     """
     shown = [stage for stage in Stage if _of_stage(seen, stage)]
     if not shown:

@@ -39,7 +39,7 @@ def test_the_workers_use_this_pool() -> None:
 
 
 def test_what_the_parent_has_loaded_is_shared_with_its_children() -> None:
-    """A garbage collection in a child writes into each object, so that the child had a copy of the parent's memory."""
+    """A garbage collection in a child writes into each object, which copies its memory."""
     program = (
         "import gc, workers.tasks.process\n"
         "from celery.signals import worker_before_create_process\n"
