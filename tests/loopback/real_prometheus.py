@@ -79,13 +79,17 @@ class RealEnvoy:
     A second listener denies every request, as an AuthorizationPolicy without rules does.
     """
 
-    def __init__(self, program: str, folder: Path, host: str) -> None:
-        self.admin, self._listener, self._denying = free_port(), free_port(), free_port()
+    def __init__(
+        self, program: str, folder: Path, host: str, address: str = "127.0.0.1", admin: int | None = None
+    ) -> None:
+        """`address` and `admin` are those of its administration interface."""
+        self.admin, self._listener, self._denying = admin or free_port(), free_port(), free_port()
+        self._address = address
         path = folder / "envoy.yaml"
         path.write_text(yaml.safe_dump(self._bootstrap(f"outbound|443||{host}", free_port())))
         command = [program, "-c", str(path), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(f"http://127.0.0.1:{self.admin}/ready")
+        wait_for(f"http://{address}:{self.admin}/ready")
 
     def connect(self, times: int) -> None:
         """Open connections, which fail at the upstream."""
@@ -116,7 +120,7 @@ class RealEnvoy:
         }
         endpoint = {"endpoint": {"address": address(closed)}}
         return {
-            "admin": {"address": address(self.admin)},
+            "admin": {"address": {"socket_address": {"address": self._address, "port_value": self.admin}}},
             # As in Istio's bootstrap since 1.24 (istio/istio#51861).
             "stats_config": {
                 "use_all_default_tags": False,

@@ -10,6 +10,8 @@ from checks.istio.traffic.counted_denials import CountedOutcome, OutcomesByHost,
 from checks.knowledge.response_flags import ResponseFlag, failed_response
 
 _METRIC_OF_DURATION = "istio_request_duration_milliseconds"
+_NEEDED = {REQUESTS: ("response_code", "response_flags"), OPENED: ("response_flags",)}
+"""The labels that show whether requests or connections succeed."""
 _NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
 
 
@@ -27,6 +29,15 @@ def outcomes_by_host(increases: Sequence[Increase]) -> OutcomesByHost:
             outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
             found[(_host(each), each.metric == OPENED)][outcome] += round(each.amount)
     return with_denials(found, increases)
+
+
+def missing_label(increases: Iterable[Increase]) -> str:
+    """The label without which a counter does not show whether requests succeed, "" if none is missing."""
+    for each in increases:
+        needed = _NEEDED.get(each.metric, ())
+        if (name := next((label for label in needed if label not in each.labels), None)) is not None:
+            return name
+    return ""
 
 
 def _host(increase: Increase) -> str:

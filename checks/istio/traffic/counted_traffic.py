@@ -18,6 +18,7 @@ from checks.istio.traffic.counted_outcomes import (
     failing_since,
     failure_shown_by,
     host_of_cluster,
+    missing_label,
     outcomes_by_host,
 )
 from checks.istio.traffic.past_traffic import SampledSteps, past_of, sampled_steps
@@ -152,7 +153,11 @@ def unusable_because(proxy: ProxyTraffic, now: datetime) -> str:
     window = proxy.window(LONG_WINDOW)
     if window is None:
         return f"the {proxy.ref} have only one sample"
-    return f"the proxy in pod {'/'.join(proxy.key)} restarted between the samples" if window.reset else ""
+    if window.reset:
+        return f"the proxy in pod {'/'.join(proxy.key)} restarted between the samples"
+    if label := missing_label(window.increases):
+        return f"the {proxy.ref} have no label {label}, which a Telemetry object can remove"
+    return ""
 
 
 def _windows(proxies: Iterable[ProxyTraffic], longest: timedelta) -> list[CounterWindow]:
