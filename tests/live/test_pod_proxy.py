@@ -1,4 +1,4 @@
-"""Counters through the pod proxy of a real API server, from a real Envoy at the address of a pod.
+"""Counters of a real Envoy through the pod proxy of a real API server.
 
 No kubelet is needed: the API server connects to the address and port of the pod itself. It refuses loopback addresses, so the
 Envoy listens at another address of this machine.

@@ -32,7 +32,7 @@ def outcomes_by_host(increases: Sequence[Increase]) -> OutcomesByHost:
 
 
 def missing_label(increases: Iterable[Increase]) -> str:
-    """The label without which a counter does not show whether requests succeed, "" if none is missing."""
+    """The missing label that shows whether requests succeed, "" if none is missing."""
     for each in increases:
         needed = _NEEDED.get(each.metric, ())
         if (name := next((label for label in needed if label not in each.labels), None)) is not None:

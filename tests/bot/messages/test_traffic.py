@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from bot.fleet.digest_messages import digest_messages
+from bot.fleet.handoff_messages import handoff_messages
 from bot.messages.blocks import Message
 from bot.messages.parent import parent_message
 from bot.messages.thread_answers import gateway_or_host
@@ -20,6 +22,8 @@ from tests.clusters.compose import Cluster, named
 from tests.incidents.incidents import incidents
 from tests.incidents.test_traffic import FLOWS, report_of, with_traffic
 from workers.fleet.transitions import gateway_check
+from workers.records.digest import Counts, Digest, DigestOrder, GatewayLine
+from workers.records.handoff import Coverage, Handoff, HandoffOrder
 from workers.records.run import Run
 
 GATEWAY = "team-egress/egw"
@@ -124,3 +128,17 @@ def test_the_same_failure_with_other_counts_is_the_same_fault() -> None:
     one, other = (gateway_check(report(each), "sweep", stories.BEGAN).faults[0] for each in (TIMED_OUT, more))
     assert one.identity == other.identity
     assert one.summary != other.summary
+
+
+@pytest.mark.parametrize("counted", [TIMED_OUT, REFUSED, NO_ADDRESS])
+def test_the_messages_of_digest_and_handoff_name_the_host_that_fails(counted: dict[str, Any]) -> None:
+    check = gateway_check(report(counted), "sweep", stories.BEGAN)
+    faults = check.faults or check.risks
+    lines = (GatewayLine("weu", GATEWAY, faults, stories.BEGAN),)
+    broke, warned = (lines, ()) if check.faults else ((), lines)
+    order = DigestOrder("1", "C1", ("weu",), stories.BEGAN)
+    digest = Digest(order, stories.BEGAN, Counts(1, 1), broke=broke, warned=warned, first_day=stories.BEGAN.date())
+    handed = HandoffOrder("2", "C1", "U1", stories.BEGAN, timedelta(hours=8), ("weu",))
+    handoff = Handoff(handed, Coverage(clusters=1, gateways=1), open=broke, warned=warned)
+    for messages in (digest_messages(digest), handoff_messages(handoff, {})):
+        assert "edition.cnn.com" in words(messages)

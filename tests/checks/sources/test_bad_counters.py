@@ -1,4 +1,4 @@
-"""Counters that cannot be used: not checked with the reason, never healthy, never a false failure.
+"""Unusable counters: not checked with the reason, never healthy, never a failure.
 
 Each is read from a live cluster, as a whole diagnosis.
 """
