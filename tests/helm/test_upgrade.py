@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helm.chart import CHART, LEAST, RELEASED, Json, merged, refusal, rendered
+from tests.helm.chart import CHART, LEAST, RELEASED, Json, merged, pod, refusal, rendered
 from tests.helm.matrix import HERE, MATRIX
 
 IMMUTABLE = {
@@ -92,6 +92,18 @@ def test_the_released_chart_lists_secrets_until_the_value_is_set(reusing: Path) 
         for chart in (newest(), reusing, CHART)
     ]
     assert kinds == [{"read", "secrets"}, {"read", "secrets"}, {"read"}]
+
+
+@matrix
+def test_an_upgrade_does_not_restart_redis(values: Json) -> None:
+    """With `image.pullSecrets` it does once (docs/upgrade.md#from-010-to-020)."""
+    kept = merged(known(values, released_schema()), {"redis": {"existingSecret": "kept"}})
+    if values.get("rbacOnly") or needs_a_subject(kept) or not values.get("redis", {}).get("enabled", True):
+        return
+    before, after = (pod(rendered(kept, chart=chart), "redis") for chart in (newest(), CHART))
+    secrets = kept["image"].get("pullSecrets") if "image" in kept else None
+    assert after["spec"].pop("imagePullSecrets", None) == secrets
+    assert before == after
 
 
 def needs_a_subject(kept: Json) -> bool:
