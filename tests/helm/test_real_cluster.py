@@ -66,6 +66,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             NAMESPACE: {"pod-security.kubernetes.io/enforce": "restricted"},
             "payments": {},
             "aks-istio-egress": {},
+            "aks-istio-system": {},
+            "aks-static-egress-gateway": {},
             "elsewhere": {},
         }.items():
             made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
