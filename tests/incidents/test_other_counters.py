@@ -8,6 +8,7 @@ import pytest
 from checks.facts.counter_names import DENIED_REQUESTS
 from checks.facts.fact import ProxyRole
 from checks.model.findings import Finding, Report, Status, Verdict
+from checks.model.route import Mark
 from checks.reports.text import closing_lines
 from checks.sources.counter_series import metrics_of
 from tests.clusters.compose import Cluster, named
@@ -113,6 +114,17 @@ def test_the_route_shows_requests_past_the_gateway_at_the_sidecar() -> None:
         for each in hop.decided
     }
     assert (f"counters of client {CLIENT}", "40 through PassthroughCluster, none failed") in rows
+
+
+@pytest.mark.parametrize("incident", ["036-route-without-mesh", "043-allow-any-bypass"])
+def test_a_route_that_bypasses_the_gateway_has_the_counts_at_the_hop_where_it_leaves(incident: str) -> None:
+    counted = of_client(past={HOST: {"PassthroughCluster": 40}})
+    report = report_of(known()[incident].cluster, FLOWS, counted, client=CLIENT, host=f"{HOST}:80")
+    assert report.route is not None
+    leaving = [hop for request in report.route.requests for hop in request.hops if hop.mark is Mark.LEAVES]
+    rows = [each.chosen for hop in leaving for each in hop.decided if each.resource == f"counters of client {CLIENT}"]
+    assert rows
+    assert set(rows) == {"40 through PassthroughCluster, none failed"}
 
 
 def test_a_host_that_is_not_of_the_gateway_is_no_bypass() -> None:
