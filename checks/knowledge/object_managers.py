@@ -26,6 +26,8 @@ class ObjectManager:
         return f"{self.name} undoes it {self.when}: change {self.source} too"
 
 
+_HELM_RELEASE = ("helm.toolkit.fluxcd.io", "HelmRelease", "the values of the HelmRelease")
+_KUSTOMIZATION = ("kustomize.toolkit.fluxcd.io", "Kustomization", "the source of the Kustomization")
 _AT_ONCE, _MINUTES, _UPGRADE = "within seconds", "within minutes", "at its next upgrade"
 KYVERNO = ObjectManager("Kyverno", _MINUTES, "its ConfigMap or a PolicyException")
 """Kyverno, whose admission controller registers webhook configurations while it runs."""
@@ -34,6 +36,14 @@ KYVERNO = ObjectManager("Kyverno", _MINUTES, "its ConfigMap or a PolicyException
 def object_manager(thing: KubernetesObject) -> ObjectManager | None:
     """The program that undoes a change of this object; None if the object shows none."""
     return next((found for find in _FINDERS if (found := find(thing)) is not None), None)
+
+
+def gitops_program(thing: KubernetesObject) -> ObjectManager | None:
+    """The GitOps program that also writes an object of an add-on, if the object shows one.
+
+    The add-on installs its objects as a Flux HelmRelease, which is not the user's.
+    """
+    return _argo_cd(thing) or _flux_object(thing, *_KUSTOMIZATION)
 
 
 def _controller(thing: KubernetesObject) -> ObjectManager | None:
@@ -66,14 +76,13 @@ def _argo_cd(thing: KubernetesObject) -> ObjectManager | None:
 
 
 def _flux(thing: KubernetesObject) -> ObjectManager | None:
-    for prefix, kind, source in (
-        ("helm.toolkit.fluxcd.io", "HelmRelease", "the values of the HelmRelease"),
-        ("kustomize.toolkit.fluxcd.io", "Kustomization", "the source of the Kustomization"),
-    ):
-        if name := _label(thing, f"{prefix}/name"):
-            namespace = _label(thing, f"{prefix}/namespace")
-            return ObjectManager(f"Flux {kind} {f'{namespace}/' if namespace else ''}{name}", _MINUTES, source)
-    return None
+    return _flux_object(thing, *_HELM_RELEASE) or _flux_object(thing, *_KUSTOMIZATION)
+
+
+def _flux_object(thing: KubernetesObject, prefix: str, kind: str, source: str) -> ObjectManager | None:
+    name, namespace = _label(thing, f"{prefix}/name"), _label(thing, f"{prefix}/namespace")
+    called = f"Flux {kind} {f'{namespace}/' if namespace else ''}{name}"
+    return ObjectManager(called, _MINUTES, source) if name else None
 
 
 def _operator_lifecycle(thing: KubernetesObject) -> ObjectManager | None:

@@ -8,6 +8,7 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.knowledge.object_managers import gitops_program
 from checks.kubernetes.deployment_details import resume_rollout
 from checks.model.commands import (
     AZ_VERSION,
@@ -42,6 +43,7 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
         return
     annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
     patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
+    yield from _without_gitops(deployment)
     yield from _new_prefix(facts, deployment)
     yield from resume_rollout(deployment)
     expect = f"every pod names {gateway.configuration}"
@@ -65,6 +67,30 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
             f"{expect}, until the add-on writes the template again",
         ),
         *_enable_again(facts, expect),
+    )
+
+
+def _without_gitops(deployment: Deployment) -> Iterator[Action]:
+    """Exclude the Deployment from the GitOps program that also writes it.
+
+    Source: Flux, "Kustomization", controlling the apply behavior of resources.
+    """
+    program = gitops_program(deployment)
+    if program is None:
+        return
+    annotate = (
+        "annotate",
+        "deployment",
+        deployment.name,
+        "kustomize.toolkit.fluxcd.io/reconcile=disabled",
+        "--overwrite",
+    )
+    yield change(
+        f"Exclude {deployment.ref} from {program.name}, which also writes its pod template; remove it from {program.source} "
+        "too",
+        kubectl(*annotate, namespace=deployment.namespace) if program.name.startswith("Flux ") else "",
+        TSG,
+        f"only AKS writes {deployment.ref}",
     )
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from checks.model.secrets.texts import PLACEHOLDER
 from tests.accuracy.__main__ import DOCUMENT, explanations, scored
 from tests.accuracy.corpus import KINDS, answers, read_answer
 from tests.accuracy.foreign import Answers
 from tests.accuracy.istioctl import Analyzers, program
 from tests.accuracy.opened import opened
 from tests.accuracy.page import OURS, is_miss, page
-from tests.accuracy.product import product
+from tests.accuracy.product import product, reported
 from tests.accuracy.results import FIRST, NEWEST, read_scores
 from tests.accuracy.runbook import runbook
 from tests.accuracy.scoring import score
@@ -62,6 +63,18 @@ def test_the_scores_are_still_so() -> None:
     now = scored(list(ALL.values()), {OURS: product, "runbook": runbook})
     for tool, found in now.items():
         assert {each for each in found.values() if each != SCORES[tool][each.incident]} == set()
+
+
+@pytest.mark.slow
+def test_no_step_of_any_incident_contains_a_placeholder_for_a_secret() -> None:
+    """Redaction once changed patches that contained no secret."""
+    steps = [
+        (name, action.title, action.command)
+        for name, answer in ALL.items()
+        for finding in reported(opened(answer)).findings
+        for action in finding.actions
+    ]
+    assert [each for each in steps if PLACEHOLDER in each[2] or "contains a secret" in each[1]] == []
 
 
 @pytest.mark.parametrize(
