@@ -16,7 +16,7 @@ from checks.sources.kubeconfig import DEFAULT_KUBECONFIG, kubeconfig_files
 from checks.sources.replies import Failure
 from checks.sources.source import SourceError
 
-SECONDS = 40.0
+_SECONDS = 40.0
 """The time limit for one cluster."""
 _GET_CREDENTIALS = (
     "Create it: az aks get-credentials --resource-group GROUP --name CLUSTER. Or name another kubeconfig with --kubeconfig, "
@@ -41,12 +41,12 @@ def context_lines(options: DoctorOptions, clock: Callable[[], datetime]) -> Iter
         yield SOURCE.failed(missing, fix=_GET_CREDENTIALS)
         return
     try:
-        found = current_cluster(KubectlOptions(kubeconfig, options.context, options.azure), SECONDS)
+        found = current_cluster(KubectlOptions(kubeconfig, options.context, options.azure), _SECONDS)
     except SourceError as failed:
         yield source_failure(failed, options.context or "")
         return
     yield SOURCE.passed(f"context {found.entry.name} of {kubeconfig}", found.entry.name)
-    deadline = monotonic() + SECONDS
+    deadline = monotonic() + _SECONDS
     lines = list(kubernetes_lines(found.entry, found.source, options, clock, deadline))
     yield from lines
     if found.source.account is not None:

@@ -21,7 +21,7 @@ from checks.sources.source import SourceError
 
 __all__ = ["REQUIREMENTS", "clusters", "configuration"]
 
-SECONDS = 40.0
+_SECONDS = 40.0
 """The time limit for one cluster."""
 _CREATE = "Create the file, or name it with --config or EGRESS_DIAG_CONFIG."
 
@@ -81,7 +81,7 @@ def _cluster(
         yield SOURCE.passed("a bundle", entry.name)
         return
     yield SOURCE.passed("a live cluster", entry.name)
-    deadline = monotonic() + SECONDS
+    deadline = monotonic() + _SECONDS
     signed_in = True
     if source.account is not None:
         of_azure = list(azure_lines(entry, source, options, clock, deadline))

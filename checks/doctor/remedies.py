@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 
 from checks.knowledge.azure_sign_in import expiry, is_without_identity
-from checks.sources.replies import Failure, Obstacle
+from checks.sources.replies import Barrier, Failure
 
-_OF_API_SERVER: Mapping[Obstacle, str] = {
-    Obstacle.DNS: "Compare the server's name in the kubeconfig (kubectl config view --minify) with the cluster's. The name of "
+_OF_API_SERVER: Mapping[Barrier, str] = {
+    Barrier.DNS: "Compare the server's name in the kubeconfig (kubectl config view --minify) with the cluster's. The name of "
     "a private cluster resolves only in a network that is linked to its private DNS zone: use the VPN or a jump host.",
-    Obstacle.REFUSED: "Compare the server's address and port in the kubeconfig (kubectl config view --minify) with the "
+    Barrier.REFUSED: "Compare the server's address and port in the kubeconfig (kubectl config view --minify) with the "
     "cluster's, and check that the cluster runs: az aks show --query powerState.code.",
-    Obstacle.TLS: "Renew the kubeconfig: az aks get-credentials --overwrite-existing. If a proxy inspects TLS, exclude the "
+    Barrier.TLS: "Renew the kubeconfig: az aks get-credentials --overwrite-existing. If a proxy inspects TLS, exclude the "
     "server with NO_PROXY, or add the proxy's certificate authority to certificate-authority-data.",
-    Obstacle.PROXY: "Correct HTTPS_PROXY (407: with the user and the password of the proxy), or exclude the API server with "
+    Barrier.PROXY: "Correct HTTPS_PROXY (407: with the user and the password of the proxy), or exclude the API server with "
     "NO_PROXY.",
 }
-_OF_AZURE: Mapping[Obstacle, str] = {
-    Obstacle.DNS: "Check that this machine resolves management.azure.com and login.microsoftonline.com; in a sovereign cloud "
+_OF_AZURE: Mapping[Barrier, str] = {
+    Barrier.DNS: "Check that this machine resolves management.azure.com and login.microsoftonline.com; in a sovereign cloud "
     "set AZURE_AUTHORITY_HOST and AZURE_SDK_CLOUD_CONF.",
-    Obstacle.TLS: "If a proxy inspects TLS, name the file of its certificate authority with REQUESTS_CA_BUNDLE.",
-    Obstacle.PROXY: "Correct HTTPS_PROXY (407: with the user and the password of the proxy), or exclude management.azure.com "
+    Barrier.TLS: "If a proxy inspects TLS, name the file of its certificate authority with REQUESTS_CA_BUNDLE.",
+    Barrier.PROXY: "Correct HTTPS_PROXY (407: with the user and the password of the proxy), or exclude management.azure.com "
     "and login.microsoftonline.com with NO_PROXY.",
 }
 

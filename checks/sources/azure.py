@@ -17,13 +17,13 @@ from checks.knowledge.azure_sign_in import is_absent, without_identity
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import items, text
 from checks.sources.arm_requests import arm_request
-from checks.sources.azure_identity import CONNECT_SECONDS, READ_SECONDS, AzureIdentity
+from checks.sources.azure_identity import AZURE_CONNECT_SECONDS, AZURE_READ_SECONDS, AzureIdentity
 from checks.sources.expected_answers import (
     managed_cluster,
     node_pool_page,
 )
 from checks.sources.libraries import azure_library
-from checks.sources.replies import PROXY_ANSWER, Failure, Obstacle, seconds_left, shortened
+from checks.sources.replies import PROXY_ANSWER, Barrier, Failure, seconds_left, shortened
 from checks.sources.source import Answer, NotCovered, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
@@ -67,8 +67,8 @@ class AzureAccount:
                 "retry_total": _RETRIES,
                 "retry_backoff_factor": 0.3,
                 "timeout": left,
-                "connection_timeout": min(CONNECT_SECONDS, left),
-                "read_timeout": min(READ_SECONDS, left),
+                "connection_timeout": min(AZURE_CONNECT_SECONDS, left),
+                "read_timeout": min(AZURE_READ_SECONDS, left),
             }
             return ask(client, limits)
         except library.AzureError as error:
@@ -225,7 +225,7 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _late() -> Failure:
-    return Failure(504, "Azure does not answer in time", obstacle=Obstacle.TIMEOUT)
+    return Failure(504, "Azure does not answer in time", obstacle=Barrier.TIMEOUT)
 
 
 def _broken(message: str) -> Failure:
@@ -234,18 +234,22 @@ def _broken(message: str) -> Failure:
     A proxy comes first: its own message is about a tunnel, a name or a connection.
     """
     for mark, meaning, obstacle in (
-        ("proxy", "the proxy between here and Azure failed", Obstacle.PROXY),
-        ("tunnel", "the proxy between here and Azure failed", Obstacle.PROXY),
-        ("timed out", _late().message, Obstacle.TIMEOUT),
-        ("certificate", "TLS with Azure failed: its certificate is not trusted (a proxy in between?)", Obstacle.TLS),
-        ("ssl", "TLS with Azure failed", Obstacle.TLS),
-        ("resolve", "Azure's name cannot be resolved", Obstacle.DNS),
-        ("refused", "the connection to Azure was refused", Obstacle.REFUSED),
+        ("proxy", "the proxy between here and Azure failed", Barrier.PROXY),
+        ("tunnel", "the proxy between here and Azure failed", Barrier.PROXY),
+        ("timed out", _late().message, Barrier.TIMEOUT),
+        (
+            "certificate",
+            "TLS with Azure failed: its certificate is not trusted (a proxy in between?)",
+            Barrier.TLS,
+        ),
+        ("ssl", "TLS with Azure failed", Barrier.TLS),
+        ("resolve", "Azure's name cannot be resolved", Barrier.DNS),
+        ("refused", "the connection to Azure was refused", Barrier.REFUSED),
     ):
         if mark in message.lower():
-            detail = f": {found[0]}" if obstacle is Obstacle.PROXY and (found := PROXY_ANSWER.search(message)) else ""
-            return Failure(504 if obstacle is Obstacle.TIMEOUT else 0, meaning + detail, obstacle=obstacle)
-    return Failure(0, "the connection to Azure was closed", obstacle=Obstacle.CLOSED)
+            detail = f": {found[0]}" if obstacle is Barrier.PROXY and (found := PROXY_ANSWER.search(message)) else ""
+            return Failure(504 if obstacle is Barrier.TIMEOUT else 0, meaning + detail, obstacle=obstacle)
+    return Failure(0, "the connection to Azure was closed", obstacle=Barrier.CLOSED)
 
 
 def _first_line(message: str) -> str:

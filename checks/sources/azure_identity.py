@@ -9,8 +9,8 @@ from typing import Any
 from checks.sources.client_errors import result_or_error
 from checks.sources.libraries import azure_library
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 20.0
+AZURE_CONNECT_SECONDS = 5.0
+AZURE_READ_SECONDS = 20.0
 _EARLY = 300
 """Seconds before its expiry that a token is renewed."""
 
@@ -75,7 +75,7 @@ class AzureIdentity:
                 # A throttled sign-in fails at once: the pause of Retry-After has no limit, and other reads wait for the
                 # token.
                 retry_status=0,
-                connection_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
+                connection_timeout=AZURE_CONNECT_SECONDS,
+                read_timeout=AZURE_READ_SECONDS,
             )
         return self._credential

@@ -26,7 +26,7 @@ PROXY_ANSWER = re.compile(r"\b[45]\d\d [A-Z][A-Za-z -]+")
 """The status of a proxy that opens no tunnel, such as `407 Proxy Authentication Required`."""
 
 
-class Obstacle(StrEnum):
+class Barrier(StrEnum):
     """The reason why a request got no answer."""
 
     DNS = "dns"
@@ -49,7 +49,7 @@ class Failure(Exception):
         message: str,
         retry_after: float | None = None,
         credentials: Credentials | None = None,
-        obstacle: Obstacle | None = None,
+        obstacle: Barrier | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -119,33 +119,33 @@ def unanswered(error: Exception, server: str) -> Failure:
         cause = cause.reason
     match cause:
         case broken.NameResolutionError():
-            return Failure(0, f"the name of {server} cannot be resolved", obstacle=Obstacle.DNS)
+            return Failure(0, f"the name of {server} cannot be resolved", obstacle=Barrier.DNS)
         case broken.NewConnectionError():
-            return Failure(0, f"{server} refuses the connection", obstacle=Obstacle.REFUSED)
+            return Failure(0, f"{server} refuses the connection", obstacle=Barrier.REFUSED)
         case broken.ConnectTimeoutError():
             message = f"connecting to {server} timed out (private cluster, or authorized IP ranges?)"
-            return Failure(504, message, obstacle=Obstacle.TIMEOUT)
+            return Failure(504, message, obstacle=Barrier.TIMEOUT)
         case broken.TimeoutError():
-            return Failure(504, f"{server} does not answer in time", obstacle=Obstacle.TIMEOUT)
+            return Failure(504, f"{server} does not answer in time", obstacle=Barrier.TIMEOUT)
         case broken.SSLError():
             return tls_failure(server, str(cause))
         case broken.ProxyError():
             return _proxy_failure(server, str(cause))
         case broken.ProtocolError() | ConnectionError():
-            return Failure(0, f"{server} closed the connection", obstacle=Obstacle.CLOSED)
+            return Failure(0, f"{server} closed the connection", obstacle=Barrier.CLOSED)
         case _:
             return Failure(0, f"{server} cannot be read ({type(cause).__name__})")
 
 
 def tls_failure(server: str, message: str) -> Failure:
     """A failed TLS handshake with a server; `message` is that of the TLS library."""
-    return Failure(0, f"TLS with {server} failed: {tls_message(message)}", obstacle=Obstacle.TLS)
+    return Failure(0, f"TLS with {server} failed: {tls_message(message)}", obstacle=Barrier.TLS)
 
 
 def _proxy_failure(server: str, message: str) -> Failure:
     found = PROXY_ANSWER.search(message)
     detail = f": {found[0]}" if found else ""
-    return Failure(0, f"the proxy between here and {server} failed{detail}", obstacle=Obstacle.PROXY)
+    return Failure(0, f"the proxy between here and {server} failed{detail}", obstacle=Barrier.PROXY)
 
 
 def tls_message(message: str) -> str:
