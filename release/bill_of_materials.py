@@ -81,7 +81,7 @@ def _component(package: _Package) -> Component:
     purl = PackageURL("pypi", name=pinned.name, version=pinned.version)
     distribution = ExternalReference(
         type=ExternalReferenceType.DISTRIBUTION,
-        url=XsUri(f"https://packages.example.org/project/{pinned.name}/{pinned.version}/"),
+        url=XsUri(str(purl)),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each) for each in pinned.hashes],
     )
     return Component(

@@ -14,7 +14,6 @@ from release.image_context import context
 from tests.helm.dockerfile import ROOT, Stage
 
 RELEASE = "bookworm"
-MIRROR = "http://mirror.example.org/debian"
 PACKAGES = ("python3.11", "python3-venv", "python3-pip", "ca-certificates")
 KEPT = Path.home() / ".cache/egress-diag" / f"debian-{RELEASE}"
 """The root directory is made once for a machine; tests run in copies."""
@@ -22,6 +21,19 @@ KEPT = Path.home() / ".cache/egress-diag" / f"debian-{RELEASE}"
 _NAMES = {"python": "python3.11", "python3": "python3.11", "python3.11": "python3.11"}
 _FROM_THIS_MACHINE = ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt", "etc/pip.conf")
 """Files of the build machine: resolver, certificate authorities and package index."""
+
+
+def mirror() -> str:
+    """The address from which this machine's apt reads the release; "" if it reads another one."""
+    command = [
+        "/usr/bin/apt-get",
+        "indextargets",
+        "--format",
+        "$(CODENAME) $(COMPONENT) $(SITE)",
+        "Created-By: Packages",
+    ]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
+    return next((each.split()[2] for each in listed if each.startswith(f"{RELEASE} main ")), "")
 
 
 def make_base() -> Path:
@@ -34,7 +46,7 @@ def make_base() -> Path:
             f"--include={','.join(PACKAGES)}",
             RELEASE,
             str(new),
-            MIRROR,
+            mirror(),
         ]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=900)

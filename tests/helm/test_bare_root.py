@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks import __version__
-from tests.helm.bare_root import BareRoot, make_base
+from tests.helm.bare_root import RELEASE, BareRoot, make_base, mirror
 from tests.helm.dockerfile import ROOT, stages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -23,6 +23,8 @@ def image() -> Iterator[BareRoot]:
     """The root directory of the image, after every step of both stages."""
     if os.geteuid() != 0 or not Path("/usr/sbin/debootstrap").exists():
         pytest.skip("chroot needs root, and a bare Debian the program debootstrap")
+    if not mirror():
+        pytest.skip(f"this machine does not install packages of Debian {RELEASE}")
     folder = Path(tempfile.mkdtemp(prefix="egress-diag-root-"))
     folder.chmod(0o755)
     try:
