@@ -56,7 +56,7 @@ _RULES: tuple[tuple[Ask, str], ...] = (
     (Ask.GATEWAY_OR_HOST, r"\bor (?:the )?(?:gateway|host|destination|network|theirs|them)\b"),
     (Ask.GATEWAY_OR_HOST, rf"is (?:it|this|the problem).*\b{_PART}"),
     (Ask.GATEWAY_OR_HOST, r"(?:does|is|what about) https?\b|^can .* reach"),
-    (Ask.COMMANDS, r"commands?\b|kubectl"),
+    (Ask.COMMANDS, r"commands?\b|^kubectl$"),
     (Ask.NEXT, r"(?:how|what|which|help|can)\b.*\b(?:fix|solve|resolve|repair|do|steps?|next|help)\b"),
     (Ask.NEXT, r"^fix (?:it|this|that)"),
     (Ask.EVIDENCE, r"evidence|bundle|\blogs?\b"),

@@ -22,9 +22,10 @@ from bot.grammar.commands import (
     ThreadCommand,
     WatchGateway,
 )
+from bot.grammar.meant_words import meant_words
 from bot.grammar.step_parser import STEP_VERBS, parse_step_command
 from bot.grammar.thread_parser import parse_thread_command
-from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_duration, words_of
+from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_duration, without_command, words_of
 from checks.config.configuration import Config, UnknownCluster
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
@@ -54,7 +55,7 @@ def parse_command(
         config = _with_named(text, config, clusters)
     if len(text) > MAX_CHARACTERS:
         return Mistake(f"The command has {len(text)} characters; the limit is {MAX_CHARACTERS}.")
-    words = words_of(text)
+    words = words_of(without_command(text.removeprefix("@")))
     if not words:
         return OpenForm()
     verb = words[0].lower()
@@ -66,16 +67,43 @@ def parse_command(
         return CancelRuns()
     if verb in fleet_grammar.FLEET_VERBS:
         return fleet_grammar.parse_fleet_command(text, lambda names: _diagnose(names, config, known))
-    if verb in _NEEDLESS and not _is_cluster(words[0], config):
+    if (verb in _NEEDLESS or (verb in _SHOWING and len(words) > 1)) and not _is_cluster(words[0], config):
         # The check of a gateway is a command without a verb, and people type one.
         words = words[1:]
         verb = words[0].lower() if words else ""
     if (question := _question_of_thread(text, words, config)) is not None:
         return question
-    return _about_gateway(verb, words, config, known)
+    found = _about_gateway(verb, words, config, known)
+    return _with_meant(found, verb, words, config, known) if isinstance(found, Mistake) else found
 
 
 _NEEDLESS = ("diagnose", "check", "run", "test")
+_SHOWING = ("status", "show")
+"""Needless before names; alone, they are questions about a check."""
+_NO_COMMAND = "No cluster or command"
+
+
+def _with_meant(
+    wrong: Mistake, verb: str, words: list[str], config: Config, known: Callable[[str], Sequence[str]]
+) -> Mistake:
+    """A mistake with the command that its words most likely mean as the first suggestion."""
+    if wrong.message.startswith(_NO_COMMAND):
+        return wrong  # a verb with a typing error is suggested already
+    begin = [verb] if verb in VERBS else []
+    meant = meant_words(words[len(begin) :], lambda word: _names_cluster(word, config))
+    if meant is None or isinstance(_about_gateway(verb, [*begin, *meant], config, known), Mistake):
+        return wrong
+    first = " ".join([*begin, *meant])
+    return Mistake(wrong.message, (first, *(each for each in wrong.suggestions if each != first)))
+
+
+def _names_cluster(word: str, config: Config) -> bool:
+    """Whether a word is the name or an alias of a cluster, or a unique beginning of one."""
+    try:
+        config.cluster(word)
+    except UnknownCluster:
+        return False
+    return True
 
 
 def _is_cluster(word: str, config: Config) -> bool:
@@ -186,7 +214,7 @@ def _target(
             return misplaced
         verb = difflib.get_close_matches(names[0].lower(), VERBS, n=1, cutoff=0.75)
         if verb and not unknown.nearest and not unknown.choices:
-            return Mistake(f'No cluster or command "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
+            return Mistake(f'{_NO_COMMAND} "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
         return _unknown_cluster(unknown, lambda name: " ".join([name, *names[1:]]) + tail)
     if len(names) < 2:
         offered = tuple(f"{cluster} {gateway}{tail}" for gateway in list(known(cluster))[:5]) if cluster else ()
@@ -202,7 +230,8 @@ def _target(
         host = parse_host(options["host"]) if "host" in options else None
         client = parse_client(options["from"]) if "from" in options else None
     except BadQuestion as wrong:
-        return Mistake(f"{wrong}.", tuple(f"{cluster} {each}{tail}" for each in wrong.nearest))
+        sentence = str(wrong) if str(wrong).endswith("?") else f"{wrong}."
+        return Mistake(sentence, tuple(f"{cluster} {each}{tail}" for each in wrong.nearest))
     return Diagnose(Target(cluster, gateway[1], gateway[0], host, client))
 
 

@@ -292,7 +292,7 @@ def test_whoever_loses_the_ownership_is_told_in_the_thread(broken: Conversation)
     lines = [m.shown for m in replies(broken) if slot(m).startswith("owner/")]
     assert len(lines) == 2
     assert lines[0].startswith("🙋 <@U0BOB> took ownership <!date")
-    assert lines[1].startswith("🙋 <@U0CAROL> took ownership from <@U0BOB> at")
+    assert lines[1].startswith("🙋 <@U0CAROL> took ownership from <@U0BOB> <!date")
 
 
 def test_an_owner_can_be_released(broken: Conversation) -> None:
