@@ -33,7 +33,7 @@ _HOST = re.compile(r"(?:https?://\S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?)")
 def meant_words(words: Sequence[str], is_cluster: Callable[[str], bool]) -> list[str] | None:
     """The words of the command that a wrong one means; None if they are the same.
 
-    Without a verb; `is_cluster` is whether a word names a cluster.
+    They have no verb. `is_cluster` is whether a word names a cluster.
     """
     given, options, names = _sorted(words)
     names = [part for each in names for part in _parts(each, is_cluster)]

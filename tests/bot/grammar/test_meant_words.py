@@ -1,4 +1,4 @@
-"""Commands in the wrong order or with other signs: the button of the mistake runs what was meant."""
+"""Commands in the wrong order or with other signs lead to what was meant."""
 
 from __future__ import annotations
 
