@@ -35,6 +35,10 @@ def plan_title(plan: ActionPlan) -> str:
     return f"{_NAMES[plan.kind.value]} · {plan.gateway_ref} · {plan.cluster} ({plan.kind.article_step})"
 
 
+_BODY = COLUMNS - 26
+"""Columns after which a line of a body is broken: its last word may exceed them."""
+
+
 def plan_lines(plan: ActionPlan) -> tuple[str, ...]:
     """A plan as text, with the requests that it sends and their bodies."""
     effect = _EFFECT_WORDS[plan.effect.value]
@@ -46,7 +50,7 @@ def plan_lines(plan: ActionPlan) -> tuple[str, ...]:
     for call in plan.calls:
         lines.append(f"    {call.method} {call.path}")
         if call.body is not None:
-            written = yaml.safe_dump(dict(call.body), sort_keys=False, default_flow_style=False, width=COLUMNS - 6)
+            written = yaml.safe_dump(dict(call.body), sort_keys=False, default_flow_style=False, width=_BODY)
             lines += [f"      {line}" for line in written.splitlines()]
     lines.append("  Checked again just before the change:")
     for each in plan.preconditions:

@@ -2,11 +2,12 @@
 
 import click
 
+from checks.cli.completion import known_checks
 from checks.cli.usage import refuse
 
 
 @click.command("checks")
-@click.argument("check", required=False)
+@click.argument("check", required=False, shell_complete=known_checks)
 @click.option("--permissions", is_flag=True, help="Print the ClusterRole and Azure actions that the checks need.")
 @click.option(
     "--of-namespace",

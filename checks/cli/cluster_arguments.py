@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 
 import click
 
+from checks.cli.completion import known_contexts
 from checks.cli.usage import config_option, refuse
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ class Opening(Protocol):
 _context = (
     config_option,
     click.option("--kubeconfig", help="Kubeconfig, as for kubectl [default: $KUBECONFIG, else ~/.kube/config]."),
-    click.option("--context", help="Context of the kubeconfig [default: its current context]."),
+    click.option(
+        "--context",
+        shell_complete=known_contexts,
+        help="Context of the kubeconfig [default: its current context].",
+    ),
     click.option("-n", "--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
 )
 _options = (

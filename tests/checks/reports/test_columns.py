@@ -15,20 +15,30 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bot.doctor.requirements import SLACK_REQUIREMENTS
+from checks.actions.plan import ActionKind
+from checks.actions.rendering import plan_lines
 from checks.catalogue import catalogue
 from checks.cli.main import main
 from checks.docs.catalogue_page import check_page, listing
+from checks.doctor.requirement_lines import doctor_text
+from checks.doctor.requirements import ACTION_REQUIREMENTS, RIGHT
+from checks.doctor.requirements import REQUIREMENTS as CLUSTER_REQUIREMENTS
 from checks.engine.sweep import ClusterSweep
+from checks.facts.egress_gateway import EgressGateway
 from checks.model.columns import COLUMNS
 from checks.model.commands import is_command
-from checks.model.findings import Report
+from checks.model.findings import Report, Verdict
 from checks.reports.fleet import sweep_lines, sweep_summary
+from checks.reports.gateway_list import LastVerdict, gateway_lines, unseen_lines
 from checks.reports.text import quiet_lines, report_lines
 from checks.reports.wording import VERDICTS, headline
 from tests.bot.stories import BEGAN
+from tests.checks.actions.test_planning import planned
 from tests.command_line import ENVIRONMENT, PROGRAM
 from tests.incidents.incidents import Incident, incidents, reported
 from tests.recordings import diagnosed, question
+from workers.doctor.requirements import WORKER_REQUIREMENTS
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "bundles"
 
@@ -100,6 +110,51 @@ def test_the_catalogue_has_80_columns() -> None:
     checks = catalogue()
     assert too_long(listing(checks).splitlines()) == []
     assert too_long(line for each in checks for line in check_page(each, checks).splitlines()) == []
+
+
+LONG = "an-egress-gateway-with-a-name-of-63-characters-as-kubernetes-has-it"
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["", "with verdicts"])
+def test_a_list_of_gateways_has_80_columns(last: bool) -> None:
+    gateways = [
+        EgressGateway(namespace, name, revisions=("asm-1-29", "asm-1-30"), configuration=configuration)
+        for namespace, name, configuration in (
+            ("team-egress", "egw", "sgc"),
+            (LONG[:30], LONG[:40], LONG[:50]),
+            ("a", "b", ""),
+        )
+    ]
+    ready = {"team-egress/egw-asm-1-30": (1, 2)}
+    verdicts = {str(each): LastVerdict(Verdict.INCONCLUSIVE, BEGAN) for each in gateways[:2]} if last else {}
+    lines = [*gateway_lines(gateways, ready, verdicts), *unseen_lines([f"Not signed in to Azure: {' word' * 60}"])]
+    assert too_long(lines) == []
+    assert ("inconclusive" in "\n".join(lines)) is last
+
+
+def test_doctor_has_80_columns() -> None:
+    requirements = [*CLUSTER_REQUIREMENTS, *ACTION_REQUIREMENTS, *WORKER_REQUIREMENTS, *SLACK_REQUIREMENTS]
+    observed = (
+        "the API server rejected the credentials of the user that the kubeconfig names, with 401 and no further reason"
+    )
+    lines = [
+        line
+        for each in requirements
+        for line in (
+            each.failed(observed, "prod-weu"),
+            each.warned(observed),
+            each.not_checked(observed),
+            each.passed(observed),
+        )
+    ]
+    lines += [RIGHT.passed("allowed", f"prod-weu list {kind}") for kind in ("pods", "services", "virtualservices") * 8]
+    assert too_long(doctor_text(lines)) == []
+
+
+@pytest.mark.parametrize("kind", list(ActionKind))
+def test_a_plan_has_80_columns(kind: ActionKind) -> None:
+    """Paths of requests are one word."""
+    assert too_long(plan_lines(planned(kind))) == []
 
 
 def terminal(words: list[str], **environment: str) -> str:
