@@ -47,7 +47,11 @@ def copied_exceptions(
     """
     if configuration.default_route == "azureNetworking":
         return CopiedExceptions((), ())
-    if facts.gap(DaemonSet, NAMESPACE) or facts.gap(DaemonSet) or facts.gap(Pod, NAMESPACE):
+    if (
+        facts.gap(DaemonSet, NAMESPACE)
+        or facts.gap(Pod, NAMESPACE)
+        or (not _has_manager(facts) and facts.gap(DaemonSet))
+    ):
         return CopiedExceptions((), tuple(pods))
     component = cni_manager(facts)
     current = exception_ranges(component)
@@ -72,10 +76,19 @@ def copied_exceptions(
     return CopiedExceptions(tuple(older), tuple(unknown), tuple(evidence))
 
 
+def _has_manager(facts: Facts) -> bool:
+    """Whether the cni-manager is where AKS runs it.
+
+    DaemonSets of other namespaces then do not matter.
+    """
+    return any(each.name.endswith(CNI_MANAGER_SET) for each in facts.in_namespace(DaemonSet, NAMESPACE))
+
+
 def require_exceptions(facts: Facts) -> None:
     """Raise Unreadable if an unreadable object may show that pods copied other exceptions."""
-    facts.require_for_risk(DaemonSet)
     facts.require_for_risk(DaemonSet, NAMESPACE)
+    if not _has_manager(facts):
+        facts.require_for_risk(DaemonSet)
     facts.require_for_risk(Pod, NAMESPACE)
     facts.require_for_risk(ControllerRevision, NAMESPACE)
 

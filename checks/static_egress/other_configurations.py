@@ -7,9 +7,9 @@ from checks.model.findings import Action
 
 
 def namesakes(facts: Facts) -> list[StaticGatewayConfiguration]:
-    """Those of the same name in any namespace."""
-    index = facts.index(StaticGatewayConfiguration, "name", lambda each: (each.name,))
-    return index.get(facts.gateway.configuration, [])
+    """Those of the same name in any namespace that was read."""
+    found = facts.readable(StaticGatewayConfiguration)
+    return [each for each in found if each.name == facts.gateway.configuration]
 
 
 def names_in_namespace(facts: Facts) -> list[str]:

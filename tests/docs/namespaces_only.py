@@ -53,7 +53,6 @@ CHECKS = {
     "EG403": "routes",
     "EG408": "nodes",
     "EG410": "static egress",
-    "EG411": "static egress",
     "EG412": "clients",
     "EG415": "nodes",
     **dict.fromkeys((f"EG{number}" for number in range(505, 514)), "routes"),
@@ -66,7 +65,7 @@ CHECKS = {
 }
 """The checks that stay unknown, with the reason."""
 
-IN_INCIDENTS = ("EG207", "EG401", "EG515", "EG517")
+IN_INCIDENTS = ("EG207", "EG515", "EG517")
 """The further checks that stay unknown in incidents of tests/incidents."""
 
 
