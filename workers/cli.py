@@ -27,6 +27,8 @@ def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it
     # prometheus_client decides on import whether the pool's children share their counts.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="egress-diag-metrics-"))  # noqa: TID251 - as above
+    # Each of the threads that read a cluster would otherwise keep freed memory of its own.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # noqa: TID251 - the C library reads it
     _start(config, ["--queues", queues, "--hostname", "worker@%h", *_concurrency(concurrency)])
 
 

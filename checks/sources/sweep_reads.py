@@ -12,6 +12,7 @@ from time import monotonic
 
 from checks.config.configuration import ClusterConfig
 from checks.engine.check import Check
+from checks.engine.collection import collection_paused
 from checks.engine.diagnosis import needed
 from checks.engine.if_applied import ROUTE_READS, IfApplied, proposed_state
 from checks.engine.readings import Closed, record
@@ -158,16 +159,17 @@ def sweep_cluster(
     store = FactStore(source.now())
     targets_known = False
     kinds = needed(checks) | (ROUTE_READS if proposed is not None else frozenset())
-    for reading in gather(source if recorded else throttled, kinds, store, began + timeout):
-        record(store, reading)
-        if not isinstance(reading, Closed):
-            continue
-        if not targets_known and (found := targets_of(store)) is not None:
-            store.targets, targets_known = found, True
-        if recorded or throttled.chosen or not targets_known:
-            continue
-        if store.arrived(Pod) and store.arrived(Deployment):
-            throttled.chosen = logs_to_read(store, MOST_LOGS)
+    with collection_paused():
+        for reading in gather(source if recorded else throttled, kinds, store, began + timeout):
+            record(store, reading)
+            if not isinstance(reading, Closed):
+                continue
+            if not targets_known and (found := targets_of(store)) is not None:
+                store.targets, targets_known = found, True
+            if recorded or throttled.chosen or not targets_known:
+                continue
+            if store.arrived(Pod) and store.arrived(Deployment):
+                throttled.chosen = logs_to_read(store, MOST_LOGS)
     targets = store.targets or targets_of(store) or ()
     unread = frozenset(throttled.left_out)
     reports = evaluate_each(store, identity, checks, targets, unread, recipes)

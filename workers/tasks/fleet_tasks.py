@@ -1,5 +1,6 @@
 """The task of fleet checks, and the round of the beat that sends it."""
 
+import gc
 import logging
 
 from workers.client.stores import Stores
@@ -35,6 +36,8 @@ def sweep_part(part: str) -> None:
             sweeper.execute(sweep_id, cluster)
     except TimeLimitReached as limit:
         logged_error_token(log, f"fleet check {sweep_id}: checking {cluster} exceeded its time limit", limit)
+    finally:
+        gc.collect()  # facts refer to one another: without it, the next cluster is read beside this one's
 
 
 def drive_fleet(stores: Stores) -> None:

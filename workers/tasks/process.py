@@ -3,10 +3,12 @@
 import gc
 from functools import cache
 
-from celery.signals import worker_before_create_process, worker_process_init
+from celery.signals import worker_before_create_process, worker_init, worker_process_init
 
+from checks.catalogue import catalogue
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
+from checks.sources.libraries import azure_library, kubernetes_library
 from workers.client import ConnectedClient, connect
 from workers.queue.settings import worker_settings
 from workers.runs.cluster_sources import ClusterSources
@@ -32,6 +34,15 @@ def cluster_sources() -> ClusterSources:
     return ClusterSources(
         loaded_configuration(), lambda cluster: RedisSamples(stores.redis, stores.settings.prefix, cluster)
     )
+
+
+@worker_init.connect
+def load_before_fork(**_: object) -> None:
+    """Load what every pool child needs, so that the children share its memory."""
+    catalogue()
+    if any(cluster.bundle is None for cluster in loaded_configuration().clusters):
+        kubernetes_library()
+        azure_library()
 
 
 @worker_before_create_process.connect
