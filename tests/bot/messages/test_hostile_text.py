@@ -11,11 +11,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.messages import incident_answers, private_answers, recipe_answers, thread_answers
 from bot.messages.blocks import FALLBACK_TEXT, Message, as_code, code_block, cut, fallback, plain, prose
 from bot.messages.run import run_messages
+from bot.messages.steps import step_details
 from bot.sandbox.model.block_rules import is_too_long, problems_of_message
-from checks.model.findings import Action, Effect, Evidence, Finding, Status, Verdict
+from checks.model.findings import Action, Effect, Evidence, Finding, Report, Status, Verdict
+from checks.reports.ran_steps import RanStep, StepResult
 from tests.bot import stories
+from workers.records.history import GatewayVerdict
+from workers.records.tried import TriedStep
 
 NOW = stories.BEGAN + timedelta(seconds=2)
 
@@ -110,6 +115,61 @@ def test_two_hundred_findings_of_five_thousand_characters() -> None:
     assert len(shown) > 80
     for message in shown:
         valid(message)
+
+
+WITH_ANY_FINDING = (Verdict.BROKEN, Verdict.INCONCLUSIVE)
+"""The verdicts of reports whose findings need not have a certain status."""
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(findings(), min_size=1, max_size=6), st.sampled_from(WITH_ANY_FINDING))
+def test_every_answer_in_a_thread_is_inert_and_within_the_limits(found: list[Finding], verdict: Verdict) -> None:
+    for answer in answers_to(stories.report(verdict, found)):
+        valid(answer)
+        for text in mrkdwn(answer.blocks):
+            rest = re.sub(r"<@U0\w+>|<!date\^[^>]*>|<https://learn\.microsoft\.com/[^>]*>", "", text)
+            assert not FORBIDDEN.search(rest), rest
+
+
+def test_answers_about_two_hundred_findings_of_five_thousand_characters() -> None:
+    long = replace(
+        stories.POOL,
+        summary="s" * 5000,
+        title="t" * 5000,
+        actions=tuple(Action("a" * 5000, "c" * 5000) for _ in range(20)),
+    )
+    found = [replace(long, check=f"fault-{n}", status=list(Status)[n % 5]) for n in range(200)]
+    for verdict in WITH_ANY_FINDING:
+        for answer in answers_to(stories.report(verdict, found)):
+            valid(answer)
+
+
+def answers_to(report: Report) -> Iterator[Message]:
+    """Every answer about a result."""
+    run = stories.done(report)
+    ran = RanStep("t" * 3000, "check", "EG407", "s" * 900, "d", undo="kubectl " + "u" * 3000)
+    tried = [TriedStep(NOW, "U0ALICE", ran, each, "why " * 900) for each in StepResult]
+    others = [GatewayVerdict("c", "n", "g" * 60, Verdict.BROKEN, ("x" * 90,) * 4, NOW, "r")] * 50
+    for answer in (
+        thread_answers.gateway_or_host,
+        incident_answers.which_gateway,
+        incident_answers.what_was_not_checked,
+        incident_answers.traffic,
+        incident_answers.egress_address,
+    ):
+        yield answer(run, report)
+    for about_steps in (thread_answers.next_steps, recipe_answers.what_was_tried, recipe_answers.how_to_undo):
+        yield about_steps(run, report, tried)
+    yield incident_answers.what_is_affected(run, report, others)
+    yield incident_answers.since_when_broken(run, report, None)
+    yield recipe_answers.is_it_safe(run, report, restart_offered=True)
+    yield thread_answers.is_fixed(run, report, again=True)
+    yield private_answers.explanation(run, {})
+    yield private_answers.command_list(run)
+    if (about := incident_answers.about_check(run, report, "EG407")) is not None:
+        yield about
+    if (details := step_details(report.findings)) is not None:
+        yield details
 
 
 def test_a_right_to_left_name_does_not_reorder_the_line() -> None:
