@@ -6,6 +6,7 @@ Source: docs/rulings.md#ruling-38.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from checks.facts.fact import Fact, Unreadable
 from checks.facts.view import Facts
@@ -84,7 +85,7 @@ def _counted(facts: Facts) -> ClientTraffic | None:
 def _wanted(facts: Facts) -> Callable[[str], bool]:
     """Whether requests to a host are meant to use the gateway."""
     if facts.question.host:
-        return requested_host(facts.question.host).name.lower().__eq__
+        return partial(is_subset, requested_host(facts.question.host).name.lower())
     try:
         hosts = [each for each in configured_hosts(facts).hosts if each != "*"]
     except Unreadable:

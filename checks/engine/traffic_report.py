@@ -5,7 +5,6 @@ Source: docs/rulings.md#ruling-38.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from checks.engine.check import Because, Check
 from checks.engine.counter_evidence import notes_of
@@ -17,8 +16,8 @@ from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.traffic.host_traffic import GatewayTraffic, HostTraffic, gateway_traffic
+from checks.istio.traffic.requested_traffic import perhaps_requested, requested_traffic
 from checks.model.findings import Finding, Status
-from checks.model.requested_host import requested_host
 from checks.model.traffic import TRAFFIC_FAILING, Traffic, TrafficOfHost
 
 TRAFFIC_READS: frozenset[type[Fact]] = frozenset({Pod, Deployment, ProxyLog, ProxyTraffic})
@@ -37,19 +36,22 @@ def traffic_of(facts: Facts) -> Traffic | None:
         found = gateway_traffic(facts)
     except Unreadable as unread:
         return Traffic(f"not checked: {unread.gap}", problem=str(unread.gap))
-    hosts = tuple(each for each in found.hosts if _requested(facts, each.host))
+    hosts = requested_traffic(facts, found.hosts)
+    unnamed = [each for each in hosts if perhaps_requested(facts, each)]
+    known = [each for each in hosts if each not in unnamed]
     return Traffic(
-        _summary(hosts, found),
+        "; ".join((*([_summary(known, found)] if known or not unnamed else ()), *map(_unnamed, unnamed))),
         tuple(_of_host(each) for each in hosts),
         found.unusable[0] if found.unusable else "",
-        history_of(facts, partial(_requested, facts)),
+        history_of(facts),
         notes_of(facts),
     )
 
 
-def _requested(facts: Facts, host: str) -> bool:
-    wanted = facts.question.host
-    return not wanted or requested_host(wanted).name.lower() == host
+def _unnamed(found: HostTraffic) -> str:
+    """Failures among which the question's host can be."""
+    number = f"{found.failed:,} {found.noun}{'' if found.failed == 1 else 's'}"
+    return f"{number} without a known host failed {found.period} ({found.shown})"
 
 
 def _of_host(found: HostTraffic) -> TrafficOfHost:

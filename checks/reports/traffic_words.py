@@ -31,7 +31,7 @@ def failing_location(report: Report) -> str:
     """
     if report.traffic is None or objects_at_fault(report):
         return ""
-    failing = [each for each in report.traffic.hosts if each.failed * 2 > each.total]
+    failing = _mostly_failing(report)
     if not failing:
         return ""
     sides = {each.location for each in failing}
@@ -49,7 +49,16 @@ def failing_location(report: Report) -> str:
 
 def mostly_fails(report: Report) -> bool:
     """Whether most requests or connections to a host fail; False if that is not known."""
-    return report.traffic is not None and any(each.failed * 2 > each.total for each in report.traffic.hosts)
+    return bool(_mostly_failing(report))
+
+
+def _mostly_failing(report: Report) -> list[TrafficOfHost]:
+    """The hosts to which most requests fail.
+
+    With a host in the question not those without a known host, which may be to another one.
+    """
+    hosts = report.traffic.hosts if report.traffic is not None else ()
+    return [each for each in hosts if each.failed * 2 > each.total and (each.host or not report.host)]
 
 
 def flows(report: Report) -> str:
@@ -68,5 +77,5 @@ def objects_at_fault(report: Report) -> tuple[Finding, ...]:
 
 
 def _of_host(each: TrafficOfHost) -> str:
-    to = f" to {each.host}" if each.host else ""
+    to = f" to {each.host}" if each.host else " without a known host"
     return f"{each.failed:,} of {each.total:,} {each.unit}{to} failed ({each.failure})"

@@ -10,6 +10,7 @@ from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.traffic.host_traffic import NO_ROUTE, GatewayTraffic, HostTraffic, failing_together, gateway_traffic
+from checks.istio.traffic.requested_traffic import perhaps_requested, requested_traffic
 from checks.istio.traffic_objects import TRAFFIC_OBJECT_READS, objects_of_failure
 from checks.knowledge.response_flags import FailureSide
 from checks.model.commands import HOWTO, ISTIO_LOG, change, inspect, kubectl, quoted
@@ -35,7 +36,8 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
     both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details, a 5xx code or
     the counters of denials say so. It fails if most requests or connections to a host (2 or more) fail in the cluster or
     in the network. It warns if some do, if the destination is what fails, or if the gateway has no route for a host that
-    is not in the question. If counters are missing, old or reset, it is not checked. Without traffic it does not apply.
+    is not in the question; with a host in the question also if requests without a known host fail. If counters are
+    missing, old or reset, it is not checked. Without traffic it does not apply.
 
     Why it matters: this is what applications see now. Other checks find why; if none of them fails, the location
     (cluster, network or destination) shows where to search.
@@ -49,11 +51,12 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
         yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running).")
         return
     traffic = gateway_traffic(facts)
-    hosts = [each for each in traffic.hosts if _requested(facts, each.host)]
+    hosts = list(requested_traffic(facts, traffic.hosts))
     failing = [each for each in hosts if each.failed]
     unread = facts.gap(ProxyLog, facts.gateway.namespace) is not None
     yield from (_failing(facts, each, hosts, decided=not unread or _decided(each)) for each in failing)
-    if not hosts or not all(each.counted and (not each.failed or _decided(each)) for each in hosts):
+    known = [each for each in hosts if not perhaps_requested(facts, each)]
+    if not known or not all(each.counted and (not each.failed or _decided(each)) for each in hosts):
         _require_logs(facts)
     else:
         facts.disregard(ProxyLog)  # the counters decide
@@ -79,11 +82,6 @@ def _decided(found: HostTraffic) -> bool:
     """
     main = found.failure
     return found.counted and found.failed >= _FEWEST and main is not None and main.name != "UF"
-
-
-def _requested(facts: Facts, host: str) -> bool:
-    wanted = facts.question.host
-    return not wanted or requested_host(wanted).name.lower() == host
 
 
 def _require_logs(facts: Facts) -> None:
@@ -129,10 +127,13 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, deci
     words = f"{_share(facts, found)}: {main.meaning} ({_named(found, main.name)}). The failure is {main.side}"
     if main.side is FailureSide.NETWORK and failing_together(hosts):
         words += ": connections to all hosts fail"
-    if ours and decided and found.failed >= _FEWEST and found.mostly_fails:
-        return fail(f"{words}.", subject=subject, evidence=evidence, actions=actions, about=about, since=found.since)
+    words += "."
+    if perhaps := perhaps_requested(facts, found):
+        words += f" Requests to {facts.question.host} can be among them."
+    if ours and decided and not perhaps and found.failed >= _FEWEST and found.mostly_fails:
+        return fail(words, subject=subject, evidence=evidence, actions=actions, about=about, since=found.since)
     return warn(
-        f"{words}.",
+        words,
         subject=subject,
         evidence=evidence,
         actions=actions,
@@ -165,11 +166,12 @@ def _actions(facts: Facts, found: HostTraffic, side: FailureSide) -> Iterator[Ac
             yield inspect(
                 f"Show the counters of {name}", f"{counters} | grep -F {quoted(host)}" if host else counters, ISTIO_LOG
             )
+        about = host or (requested_host(facts.question.host).name if facts.question.host else "")
         words = ("logs", f"deployment/{name}", "--all-pods=true", "-c", "istio-proxy", "--since=15m")
         lines = kubectl(*words, namespace=gateway.namespace)
         yield inspect(
-            f"Show the recent log lines about {host}" if host else f"Show the recent log lines of {name}",
-            f"{lines} | grep -F {quoted(host)}" if host else lines,
+            f"Show the recent log lines about {about}" if about else f"Show the recent log lines of {name}",
+            f"{lines} | grep -F {quoted(about)}" if about else lines,
             ISTIO_LOG,
         )
     if host:

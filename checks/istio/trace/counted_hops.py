@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
+from checks.istio.mesh.objects.hosts import is_subset, most_specific
 from checks.istio.traffic.client_traffic import ClientPath, ClientTraffic, client_traffic
 from checks.istio.traffic.host_traffic import HostTraffic, gateway_traffic
 from checks.model.route import Decision, Hop, HopName, Mark
@@ -16,7 +18,7 @@ def counted_hops(facts: Facts, hops: Iterable[Hop], host: str) -> tuple[Hop, ...
     """The hops with the counts of requests that reach them; unchanged if no counters are read."""
     if not facts.configured(ProxyTraffic):
         return tuple(hops)
-    client = client_traffic(facts, host.__eq__)
+    client = client_traffic(facts, partial(is_subset, host))
     counts = {
         HopName.MESH_ROUTE: tuple(_of_client(client, bypassing=True)),
         HopName.SERVICE: tuple(_of_client(client, bypassing=False)),
@@ -41,16 +43,22 @@ def _is_counted(hop: Hop) -> bool:
 
 
 def _doubts(facts: Facts, host: str) -> Iterator[str]:
-    for each in gateway_traffic(facts).hosts:
-        if each.host == host and each.counted and each.mostly_fails and each.failure is not None:
+    for each in _counted_for(facts, host):
+        if each.mostly_fails and each.failure is not None:
             yield f"most {each.noun}s there fail: {each.failure.meaning}"
 
 
 def _of_destination(facts: Facts, host: str) -> Iterator[Decision]:
     """The requests and connections of the gateway to the host."""
-    for each in gateway_traffic(facts).hosts:
-        if each.host == host and each.counted:
-            yield Decision("counters of the gateway's proxies", f"{each.noun}s {each.period}", _shown(each))
+    for each in _counted_for(facts, host):
+        yield Decision("counters of the gateway's proxies", f"{each.noun}s {each.period}", _shown(each))
+
+
+def _counted_for(facts: Facts, host: str) -> Iterator[HostTraffic]:
+    """The counts of the host, else those of the most specific wildcard that contains it."""
+    hosts = gateway_traffic(facts).hosts
+    name = most_specific(host, {each.host for each in hosts})
+    return (each for each in hosts if each.host == name and each.counted)
 
 
 def _shown(found: HostTraffic) -> str:
