@@ -72,7 +72,7 @@ def _most_unavailable(deployment: Deployment) -> int:
         return found
     written = found if isinstance(found, str) else "25%"
     digits = written.removesuffix("%")
-    if not digits.isdigit():
+    if not digits.isdecimal():
         return deployment.replicas
     return floor(deployment.replicas * int(digits) / 100) if written.endswith("%") else int(digits)
 

@@ -16,8 +16,6 @@ from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.raw_values import Raw, at, flag, items, labels, moment, parse_moment, text
 
-_MOST_PODS = 10
-"""Pods of one gateway, and of a client, whose counters are read."""
 _MOST_ISTIODS = 3
 
 
@@ -63,7 +61,7 @@ def _wanted(store: FactStore) -> CountersWanted:
 
 def _of_gateway(store: FactStore, target: EgressGateway) -> Iterator[ProxyGroup]:
     pods = [p for p in store.gateway_pods(target) if p.proxy is not None and p.proxy.started]
-    names = tuple(PodName(each.namespace, each.name) for each in pods[:_MOST_PODS])
+    names = tuple(PodName(each.namespace, each.name) for each in pods)
     yield ProxyGroup(ProxyRole.GATEWAY, target.namespace, target.deployments, names, target.service_host)
     namespace, _, workload = store.client.partition("/")
     if namespace:
@@ -73,8 +71,7 @@ def _of_gateway(store: FactStore, target: EgressGateway) -> Iterator[ProxyGroup]
             if pod.proxy is not None and pod.proxy.started and workload in ("", pod.deployment, pod.owner[1])
         ]
         workloads = (workload,) if workload else ()
-        chosen = tuple(sorted(clients)[:_MOST_PODS])
-        yield ProxyGroup(ProxyRole.CLIENT, namespace, workloads, chosen, target.service_host)
+        yield ProxyGroup(ProxyRole.CLIENT, namespace, workloads, tuple(sorted(clients)), target.service_host)
 
 
 class ProxyTraffic(Fact):
@@ -120,7 +117,7 @@ class ProxyTraffic(Fact):
 
     @derived
     def left_out(self) -> bool:
-        """Whether a fleet check did not read the pod, to limit the load."""
+        """Whether the pod was not read, to limit the load."""
         return flag(self.raw, "left_out") is True
 
     @derived
@@ -149,13 +146,12 @@ class ProxyTraffic(Fact):
         None without two samples. If the proxy restarted, the window begins at the first sample after that.
         """
         times = self.times
-        usable = [index for index, here in enumerate(self._present) if here]
-        if len(usable) < 2:
+        if len(self._usable) < 2:
             return None
-        last = usable[-1]
-        within = [each for each in usable if longest is None or times[last] - times[each] <= longest + _TOLERANCE]
-        chosen = within if len(within) > 1 else usable[-2:]
-        restarts = [here for before, here in pairwise(chosen) if self._restarted(before, here)]
+        last = self._usable[-1]
+        within = [each for each in self._usable if longest is None or times[last] - times[each] <= longest + _TOLERANCE]
+        chosen = within if len(within) > 1 else list(self._usable[-2:])
+        restarts = [each for each in chosen[1:] if each in self._restarts]
         if restarts:
             chosen = [each for each in chosen if each >= restarts[-1]]
         return self._between(chosen, reset=len(chosen) == 1)
@@ -165,29 +161,42 @@ class ProxyTraffic(Fact):
 
         Those in which the proxy restarted are left out.
         """
-        usable = [index for index, here in enumerate(self._present) if here]
         return tuple(
             self._between([before, here], reset=False)
-            for before, here in pairwise(usable)
-            if not self._restarted(before, here)
+            for before, here in pairwise(self._usable)
+            if here not in self._restarts
         )
 
     def _between(self, chosen: list[int], *, reset: bool) -> CounterWindow:
         found = [
             Increase(text(each, "metric"), labels(each, "labels"), amount)
-            for each in self.series
-            if text(each, "metric") not in GAUGES and (amount := _increase(_values(each), chosen))
+            for each, values in self._known
+            if (amount := _increase(values, chosen))
         ]
         return CounterWindow(self.times[chosen[0]], self.times[chosen[-1]], tuple(found), reset)
 
-    def _restarted(self, before: int, here: int) -> bool:
-        """Whether the proxy started between two samples.
+    @derived
+    def _columns(self) -> tuple[tuple[Raw, list[float | None]], ...]:
+        """The values of each series, one for each time."""
+        return tuple((each, _values(each)) for each in self.series)
 
-        A counter fell then, or it has been up for a shorter time.
+    @derived
+    def _usable(self) -> tuple[int, ...]:
+        """The indexes of the times at which the pod was sampled: then it has at least one value."""
+        columns = [values for _, values in self._columns]
+        return tuple(index for index in range(len(self.times)) if any(column[index] is not None for column in columns))
+
+    @derived
+    def _restarts(self) -> frozenset[int]:
+        """The indexes of the first samples after a restart.
+
+        A counter fell then, or the proxy has been up for a shorter time.
         """
+        return frozenset(here for before, here in pairwise(self._usable) if self._restarted(before, here))
+
+    def _restarted(self, before: int, here: int) -> bool:
         seconds = (self.times[here] - self.times[before]).total_seconds()
-        for each in self.series:
-            values = _values(each)
+        for each, values in self._columns:
             then, now = values[before], values[here]
             if text(each, "metric") == UPTIME:
                 if now is not None and now + _ROUNDING < seconds:
@@ -197,10 +206,25 @@ class ProxyTraffic(Fact):
         return False
 
     @derived
-    def _present(self) -> tuple[bool, ...]:
-        """For each time, whether the pod was sampled: then it has at least one value."""
-        columns = [_values(each) for each in self.series]
-        return tuple(any(each[index] is not None for each in columns) for index in range(len(self.times)))
+    def _known(self) -> tuple[tuple[Raw, list[float | None]], ...]:
+        """The counters with a value for each sample of the pod.
+
+        A counter that the pod did not have yet was 0: Envoy creates it at the first request. One that is missing later had
+        its last value: a sample of it was missed.
+        """
+        return tuple(
+            (each, self._completed(values)) for each, values in self._columns if text(each, "metric") not in GAUGES
+        )
+
+    def _completed(self, values: list[float | None]) -> list[float | None]:
+        found: list[float | None] = [None] * len(values)
+        last = 0.0
+        for index in self._usable:
+            if index in self._restarts:
+                last = 0.0
+            value = values[index]
+            found[index] = last = last if value is None else value
+        return found
 
 
 _ROUNDING = 2.0
@@ -219,12 +243,7 @@ def _values(series: Raw) -> list[float | None]:
 def _increase(values: list[float | None], indexes: Iterable[int]) -> float:
     """The growth of a counter over its samples.
 
-    A counter that the pod did not have yet was 0: Envoy creates it at the first request.
+    Envoy discards a counter that is not used; it then begins at 0.
     """
-    amount = 0.0
-    before: float | None = None
-    for index in indexes:
-        value = values[index]
-        amount += 0.0 if value is None or before is None else value - before
-        before = 0.0 if value is None else value
-    return amount
+    found = [value for index in indexes if (value := values[index]) is not None]
+    return sum((here - before if here >= before else here) for before, here in pairwise(found))

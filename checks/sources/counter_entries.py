@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from math import isfinite
 from typing import Any
 
 from checks.facts.fact import ProxyRole
 from checks.model.raw_values import parse_moment
+from checks.sources.counter_series import LARGEST_COUNT
 
 SOURCES = ("prometheus", "pods")
 _TEXTS = ("namespace", "pod", "workload", "service", "problem")
@@ -35,9 +35,8 @@ def _entry_problem(entry: Any) -> tuple[str, str] | None:
         return f"source is {entry.get('source')!r}", " or ".join(SOURCES)
     if entry.get("role") not in _ROLES:
         return f"role is {entry.get('role')!r}", " or ".join(_ROLES)
-    for key in _TEXTS:
-        if not isinstance(entry.get(key, ""), str):
-            return f"{key} is {entry[key]!r}", "text"
+    if problem := _optional_problem(entry):
+        return problem
     times = entry.get("times")
     moments = [parse_moment(each) for each in times] if isinstance(times, list) else [None]
     if None in moments or any(a >= b for a, b in pairwise(moments) if a and b):
@@ -47,6 +46,17 @@ def _entry_problem(entry: Any) -> tuple[str, str] | None:
     for each in entry["series"]:
         if problem := _series_problem(each, len(moments)):
             return problem
+    return None
+
+
+def _optional_problem(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    for key in _TEXTS:
+        if not isinstance(entry.get(key, ""), str):
+            return f"{key} is {entry[key]!r}", "text"
+    if not isinstance(entry.get("left_out", False), bool):
+        return f"left_out is {entry['left_out']!r}", "true or false"
+    if "scraped" in entry and parse_moment(entry["scraped"]) is None:
+        return f"scraped is {entry['scraped']!r}", "an RFC 3339 time"
     return None
 
 
@@ -64,4 +74,4 @@ def _series_problem(series: Any, length: int) -> tuple[str, str] | None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT

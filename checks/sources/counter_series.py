@@ -6,7 +6,6 @@ Source: docs/contract.md#metrics.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from math import isfinite
 from typing import Any
 
 from checks.facts.counter_names import CONNECTION_FAILURES, DENIED_CONNECTIONS, DENIED_REQUESTS, ISTIOD
@@ -44,6 +43,9 @@ KEPT_LABELS = (
 MOST_SERIES = 5_000
 """Series of one pod, after adding."""
 
+LARGEST_COUNT = 2.0**63
+"""The largest value of a counter: those of Envoy have 64 bits."""
+
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """The metric and the kept labels of a series."""
 Sample = dict[Key, float]
@@ -64,10 +66,11 @@ def add(sample: Sample, metric: str, labels: Mapping[str, str], value: float) ->
 
     Raises Failure (502) for no number, and for more series than are kept.
     """
-    if not isfinite(value) or value < 0:
-        raise Failure(WRONG_ANSWER, f"{metric} is not a count: {value}")
     key = (metric, tuple((name, labels[name]) for name in KEPT_LABELS if labels.get(name)))
-    sample[key] = sample.get(key, 0.0) + value
+    total = sample.get(key, 0.0) + value
+    if not 0 <= value <= total <= LARGEST_COUNT:
+        raise Failure(WRONG_ANSWER, f"{metric} is not a count: {value}")
+    sample[key] = total
     if len(sample) > MOST_SERIES:
         raise Failure(WRONG_ANSWER, f"a proxy has more than {MOST_SERIES:,} counters of its traffic")
 

@@ -19,7 +19,7 @@ from checks.model.raw_values import number, text
 from checks.sources.expected_answers import kubernetes_object, list_items, log_lines, server_version
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
-from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_failure, unanswered
+from checks.sources.replies import Failure, body_pieces, json_object, refused, seconds_left, tls_failure, unanswered
 from checks.sources.source import Answer, NotInstalled, Objects
 
 PAGE = 500
@@ -247,9 +247,8 @@ def _body(response: Any, deadline: float, newest: int, most: int) -> bytes:
     The newest part of a log is kept.
     """
     found = bytearray()
-    for piece in response.stream(256 * 1024, decode_content=True):
+    for piece in body_pieces(response, deadline):
         found += piece
-        seconds_left(deadline)
         if newest and len(found) > 2 * newest:
             del found[:-newest]
         elif not newest and len(found) > most:

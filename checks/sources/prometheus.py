@@ -3,7 +3,7 @@
 Source: prometheus.io, "HTTP API"; Azure's managed Prometheus serves the same API with Entra tokens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from time import sleep
 from typing import Any
@@ -12,13 +12,18 @@ from urllib.parse import urlencode
 import orjson
 
 from checks.model.raw_values import Raw, items, text
+from checks.sources.counter_series import LARGEST_COUNT
 from checks.sources.expected_answers import WRONG_ANSWER
-from checks.sources.replies import Failure, seconds_left, unanswered
+from checks.sources.replies import Failure, body_pieces, seconds_left, unanswered
 
 _CONNECT_SECONDS = 4.0
 _READ_SECONDS = 15.0
 LARGEST_ANSWER = 32 * 1024 * 1024
 MOST_MATRIX_SERIES = 20_000
+_LAST_MOMENT = 4_102_444_800
+"""The beginning of 2100."""
+_ROUNDED = 0.002
+"""Seconds by which the times of samples differ from the query: the API has milliseconds."""
 _TRIES = 3
 _LONGEST_PAUSE = 5.0
 
@@ -53,6 +58,10 @@ class Prometheus:
             raise _wrong_shape()
         return count(found[1])
 
+    def clock(self, deadline: float) -> float:
+        """The time of the Prometheus, in seconds since 1970. Raises Failure."""
+        return sample_moment(self.scalar("time()", deadline))
+
     def matrix(
         self, query: str, begin: float, end: float, step: int, deadline: float, most: int = MOST_MATRIX_SERIES
     ) -> list[Raw]:
@@ -61,7 +70,9 @@ class Prometheus:
         Raises Failure, also for more than `most` series.
         """
         asked = {"query": query, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": str(step)}
-        return _series(self._asked("query_range", asked, deadline), "matrix", most)
+        found = _series(self._asked("query_range", asked, deadline), "matrix", most)
+        _on_the_grid(found, begin, end, step)
+        return found
 
     def _asked(self, path: str, form: Mapping[str, str], deadline: float) -> Raw:
         for attempt in range(1, _TRIES + 1):
@@ -101,9 +112,8 @@ class Prometheus:
 
 def _body(response: Any, deadline: float) -> bytes:
     found = bytearray()
-    for piece in response.stream(256 * 1024, decode_content=True):
+    for piece in body_pieces(response, deadline):
         found += piece
-        seconds_left(deadline)
         if len(found) > LARGEST_ANSWER:
             raise Failure(WRONG_ANSWER, f"the answer of Prometheus has more than {LARGEST_ANSWER // 1024 // 1024} MiB")
     return bytes(found)
@@ -117,7 +127,7 @@ def _data(status: int, body: bytes, retry_after: str | None) -> Raw:
     answered = text(found, "status")
     if not 200 <= status <= 299:
         reason = text(found, "error") or text(found, "message") or text(found, "error", "message")
-        seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+        seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
         raise Failure(status, reason or _meaning(status), seconds)
     data = found.get("data") if isinstance(found, dict) else None
     if answered == "error":
@@ -154,13 +164,39 @@ def _series(data: Raw, kind: str, most: int = MOST_MATRIX_SERIES) -> list[Raw]:
     return series
 
 
+def _on_the_grid(series: Iterable[Raw], begin: float, end: float, step: int) -> None:
+    """Raise Failure unless all samples have times of the range query.
+
+    These are `begin`, and every `step` seconds after it. Each other time would be a sample of its own of every pod.
+    """
+    for each in series:
+        if len(each["values"]) > (end - begin) / step + 2:
+            raise _wrong_times()
+        for sample in each["values"]:
+            at, _ = pair(sample)
+            steps = (at - begin) / step
+            if not begin - _ROUNDED <= at <= end + _ROUNDED or abs(steps - round(steps)) * step > _ROUNDED:
+                raise _wrong_times()
+
+
+def _wrong_times() -> Failure:
+    return Failure(WRONG_ANSWER, "Prometheus returned samples at other times than those of the query")
+
+
 def pair(found: object) -> tuple[float, float]:
     """(time, value) of a sample. Raises Failure (502)."""
     if not isinstance(found, list) or len(found) != 2 or isinstance(found[0], bool):
         raise _wrong_shape()
     if not isinstance(found[0], int | float):
         raise _wrong_shape()
-    return float(found[0]), count(found[1])
+    return sample_moment(found[0]), count(found[1])
+
+
+def sample_moment(found: float) -> float:
+    """A time in seconds since 1970. Raises Failure (502) if it is not one of this century."""
+    if not 0 < found < _LAST_MOMENT:
+        raise Failure(WRONG_ANSWER, f"Prometheus returned a time that is none: {found:.15g}")
+    return float(found)
 
 
 def count(found: object) -> float:
@@ -169,7 +205,7 @@ def count(found: object) -> float:
         value = float(found) if isinstance(found, str) else float("nan")
     except ValueError:
         value = float("nan")
-    if not 0 <= value < float("inf"):
+    if not 0 <= value <= LARGEST_COUNT:
         raise Failure(WRONG_ANSWER, f"Prometheus returned a value that is not a count: {found}")
     return value
 

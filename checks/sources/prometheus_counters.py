@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator
 from time import monotonic, time
 from typing import Any
 
-from checks.facts.fact import CountersWanted, ProxyRole
+from checks.facts.fact import CountersWanted, ProxyGroup, ProxyRole
+from checks.sources.background import BackgroundThreads
 from checks.sources.counter_series import entry
 from checks.sources.pod_samples import SampleMemory
 from checks.sources.prometheus import Prometheus
 from checks.sources.prometheus_queries import age_queries, counter_queries, gateways_of, history_queries
 from checks.sources.replies import Failure
 from checks.sources.scraped_processes import ScrapedProcesses
-from checks.sources.source import Answer, Objects, OtherReads
+from checks.sources.source import TOO_LATE, Answer, Objects, OtherReads
 
 STEP = 60
 """Seconds between two samples."""
@@ -25,6 +26,7 @@ HISTORY_SPAN = 6 * 3600
 """Seconds between two samples of the last hours, and of all of them."""
 _HISTORY_SECONDS = 5.0
 """The time for the last hours: a report without them is better than a late one."""
+_LATE = "no answer in time"
 _MOST_HISTORY = 2_000
 """Series of the last hours for each query."""
 _SAME_CLOCK = 2.0
@@ -64,7 +66,7 @@ class PrometheusCounters:
 
     def _entries(self, wanted: CountersWanted, deadline: float) -> Iterator[dict[str, Any]]:
         before = time()
-        server = self._prometheus.scalar("time()", deadline)
+        server = self._prometheus.clock(deadline)
         skew = server - (before + time()) / 2
         skew = skew if abs(skew) > _SAME_CLOCK else 0.0
         found = ScrapedProcesses(self._names, skew)
@@ -78,19 +80,29 @@ class PrometheusCounters:
     def _history(self, wanted: CountersWanted, server: float, skew: float, deadline: float) -> Iterator[dict[str, Any]]:
         """The counters of gateways over the last hours, or the reason why they are not known."""
         gateways = gateways_of(wanted)
+        if not gateways:
+            return
         ends = min(deadline, monotonic() + _HISTORY_SECONDS)
-        found = ScrapedProcesses(self._names, skew)
+        pool = BackgroundThreads(1, "last hours")
+        hours = pool.submit(self._hours, gateways, server, skew, ends)
         try:
-            for query in history_queries(gateways) if gateways else ():
-                begin = server - self._history_span
-                found.take(self._prometheus.matrix(query, begin, server, self._history_step, ends, most=_MOST_HISTORY))
-            yield from found.entries(CountersWanted(tuple(gateways)), role=ProxyRole.HISTORY)
+            yield from hours.result(max(0.0, ends - monotonic()))
+        except TimeoutError:
+            yield from _without_history(gateways, _LATE)
         except Failure as failure:
-            for each in gateways:
-                about = {
-                    "source": "prometheus",
-                    "role": ProxyRole.HISTORY.value,
-                    "namespace": each.namespace,
-                    "pod": "",
-                }
-                yield entry({**about, "service": each.service, "problem": f"Prometheus: {failure.message}"}, ())
+            yield from _without_history(gateways, _LATE if failure.message == TOO_LATE else failure.message)
+        finally:
+            pool.cancel_waiting()
+
+    def _hours(self, gateways: list[ProxyGroup], server: float, skew: float, ends: float) -> list[dict[str, Any]]:
+        found = ScrapedProcesses(self._names, skew)
+        for query in history_queries(gateways):
+            begin = server - self._history_span
+            found.take(self._prometheus.matrix(query, begin, server, self._history_step, ends, most=_MOST_HISTORY))
+        return list(found.entries(CountersWanted(tuple(gateways)), role=ProxyRole.HISTORY))
+
+
+def _without_history(gateways: Iterable[ProxyGroup], reason: str) -> Iterator[dict[str, Any]]:
+    for each in gateways:
+        about = {"source": "prometheus", "role": ProxyRole.HISTORY.value, "namespace": each.namespace, "pod": ""}
+        yield entry({**about, "service": each.service, "problem": f"Prometheus: {reason}"}, ())

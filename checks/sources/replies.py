@@ -4,6 +4,7 @@ Status and message, and the gap for a failed read.
 """
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
 from time import monotonic
@@ -84,6 +85,17 @@ def seconds_left(deadline: float) -> float:
     return left
 
 
+def body_pieces(response: Any, deadline: float) -> Iterator[bytes]:
+    """The body as it arrives, decoded. Raises Failure (504) at the deadline.
+
+    The library's own stream waits for a whole piece: a server that sends a byte each second renews the time-out of the
+    connection with each.
+    """
+    while piece := response.read1(256 * 1024, decode_content=True):
+        yield piece
+        seconds_left(deadline)
+
+
 def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> Failure:
     """An answer other than 2xx, with the message of Kubernetes' Status object if there is one."""
     message, found = reason, None
@@ -92,7 +104,7 @@ def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> F
         message = text(found, "message") or reason
     if status == 404 and text(found, "kind") != "Status" and body.strip() != _UNKNOWN_PATH:
         return Failure(502, "the answer (404) does not come from an API server")
-    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     return Failure(status, message, seconds)
 
 

@@ -13,7 +13,7 @@ from checks.facts.fact import CountersWanted, ProxyGroup, ProxyRole
 from checks.model.raw_values import Raw, labels
 from checks.sources.counter_series import Sample, add, entry, precise_stamp
 from checks.sources.expected_answers import WRONG_ANSWER
-from checks.sources.prometheus import pair
+from checks.sources.prometheus import pair, sample_moment
 from checks.sources.replies import Failure
 
 POD_LABELS = ("pod", "pod_name", "kubernetes_pod_name")
@@ -48,7 +48,7 @@ class ScrapedProcesses:
             about = labels(each, "metric")
             process = tuple(about.get(name, "") for name in SCRAPE_LABELS)
             _, scraped = pair(each["value"])
-            self._scraped[process] = max(scraped, self._scraped.get(process, 0.0))
+            self._scraped[process] = max(sample_moment(scraped), self._scraped.get(process, 0.0))
 
     def entries(self, wanted: CountersWanted, role: ProxyRole | None = None) -> Iterator[dict[str, Any]]:
         """The entries of the wanted pods, in a `role` of their own if there is one.

@@ -132,7 +132,7 @@ def _services_in_tunnel(facts: Facts) -> bool:
 def _kubernetes(cluster: ManagedCluster) -> tuple[int, ...]:
     """Major and minor version; a later one than any if it is not known."""
     parts = cluster.kubernetes_version.split(".")[:2]
-    return tuple(map(int, parts)) if parts and all(part.isdigit() for part in parts) else (9, 0)
+    return tuple(map(int, parts)) if parts and all(part.isdecimal() for part in parts) else (9, 0)
 
 
 def _needed(facts: Facts) -> Iterator[TunnelledRange]:

@@ -1,6 +1,7 @@
 """Traffic and objects that disagree: `traffic.yaml` has the cases."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,58 @@ def test_harmless_traffic_changes_nothing(cluster: str, traffic: str) -> None:
     ]
     assert report.traffic is not None
     assert not report.traffic.problem
+
+
+GONE = {"pod": "team-egress/egw-asm-1-30-old", "http": {"edition.cnn.com": {"503 UF,URX": 90}}}
+
+
+def aged(cluster: Cluster, pod: str, **patch: Any) -> Cluster:
+    """The cluster, whose counters of a pod have these keys instead."""
+    found = [{**each, **patch} if each["pod"] == pod else each for each in cluster.metrics or ()]
+    return replace(cluster, metrics=tuple(found))
+
+
+@pytest.mark.parametrize("patch", [{}, {"scraped": "2026-11-23T09:52:00Z"}], ids=["fresh", "8 min old"])
+def test_the_samples_of_a_deleted_pod_do_not_matter(patch: dict[str, str]) -> None:
+    """For 16 minutes after a rollout, a Prometheus returns the samples of the old pods.
+
+    Fresh ones of a pod that does not exist are those of another cluster.
+    """
+    cluster = aged(with_traffic(named("base"), FLOWS, GONE), "egw-asm-1-30-old", **patch)
+    report = report_of(cluster, "team-egress/egw")
+    assert report.verdict is Verdict.HEALTHY
+    assert report.traffic is not None
+    assert (report.traffic.problem, [each.host for each in report.traffic.hosts if each.failed]) == ("", [])
+
+
+def test_a_pod_that_is_being_deleted_is_no_longer_scraped() -> None:
+    metadata = {"namespace": "team-egress", "name": "egw-asm-1-30-def", "deletionTimestamp": "2026-11-23T09:55:00Z"}
+    base = compose(named("base"), {"change": [{"kind": "Pod", "metadata": metadata}]})
+    cluster = aged(with_traffic(base, FLOWS), "egw-asm-1-30-def", scraped="2026-11-23T09:55:00Z")
+    report = report_of(cluster, "team-egress/egw")
+    assert report.traffic is not None
+    assert report.traffic.problem == ""
+
+
+@pytest.mark.parametrize("code", ["²", "٢٠٠", ""])
+def test_a_code_that_is_no_number_is_no_crash(code: str) -> None:
+    report = report_of(
+        with_traffic(named("base"), {"http": {"edition.cnn.com": {f"{code} UF": 90}}}), "team-egress/egw"
+    )
+    (found, *_) = [each for each in report.findings if each.check == TRAFFIC]
+    assert "failed unexpectedly" not in found.summary
+    assert found.status is Status.FAIL
+
+
+@pytest.mark.parametrize("left_out", [("def",), ("abc", "def")])
+def test_pods_that_are_not_read_are_named_and_make_nothing_healthy(left_out: tuple[str, ...]) -> None:
+    """Of a gateway with 12 pods, `metrics: pods` reads 10."""
+    cluster = with_traffic(named("base"), FLOWS)
+    for pod in left_out:
+        cluster = aged(cluster, f"egw-asm-1-30-{pod}", left_out=True, times=[], series=[])
+    report = report_of(cluster, "team-egress/egw")
+    (found, *_) = [each for each in report.findings if each.check == TRAFFIC]
+    unread = "1 pod" if len(left_out) == 1 else "2 pods"
+    others = " None of 1,204 recent requests in the others failed." if left_out == ("def",) else ""
+    assert found.status is Status.SKIPPED
+    assert found.summary == f"Not read, to limit the load: the counters of {unread}.{others}"

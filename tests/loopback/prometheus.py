@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import parse_qs
 
@@ -18,7 +19,8 @@ class PrometheusServer:
 
     `skew`: the seconds by which its clock is ahead. `answer`: (status, headers, body) for every query instead. `age`: the
     seconds since its last scrape. `require`: the bearer token without which it answers 401. `hours`: the answer to queries
-    for the last hours, and `hours_hang` the seconds after which they are answered.
+    for the last hours, `hours_hang` the seconds after which they are answered, and with `hours_drip` they are answered by a
+    byte every half second.
     """
 
     def __init__(
@@ -32,10 +34,11 @@ class PrometheusServer:
         hang: float = 0.0,
         hours: tuple[int, dict[str, str], bytes] | None = None,
         hours_hang: float = 0.0,
+        hours_drip: bool = False,
     ) -> None:
         self.series = series or []
         self.skew, self.answer, self.age, self.require, self.hang = skew, answer, age, require, hang
-        self.hours, self.hours_hang = hours, hours_hang
+        self.hours, self.hours_hang, self.hours_drip = hours, hours_hang, hours_drip
         self.queries: list[str] = []
         self.ranges: list[tuple[float, int]] = []
         self.tokens: list[str] = []
@@ -99,6 +102,8 @@ class _Handler(LoopbackHandler):
         time.sleep(owner.hours_hang if hours else owner.hang)
         if owner.require and self.headers.get("Authorization") != f"Bearer {owner.require}":
             self._send(401, {}, b"")
+        elif hours and owner.hours_drip:
+            self._drip()
         elif hours and owner.hours is not None:
             self._send(*owner.hours)
         elif owner.answer is not None:
@@ -106,6 +111,15 @@ class _Handler(LoopbackHandler):
         else:
             data = owner.result(form)
             self._send(200, {}, json.dumps({"status": "success", "data": data}).encode())
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with suppress(OSError):  # the client has gone
+            for _ in range(40):
+                self.wfile.write(b" ")
+                time.sleep(0.5)
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

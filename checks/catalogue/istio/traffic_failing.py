@@ -103,7 +103,10 @@ def _unusable(facts: Facts, traffic: GatewayTraffic) -> Iterator[Observation]:
 
 def _no_traffic(facts: Facts, traffic: GatewayTraffic) -> str:
     if traffic.left_out:
-        return f"The counters of {traffic.left_out} pods were not read, to limit the load of a fleet check."
+        unread = f"{traffic.left_out} pod{'s' if traffic.left_out > 1 else ''}"
+        seen = sum(each.total for each in traffic.hosts if each.counted)
+        others = f" None of {seen:,} recent requests in the others failed." if seen else ""
+        return f"Not read, to limit the load: the counters of {unread}.{others}"
     if traffic.pods:
         return f"The counters of {facts.gateway.ref} show no request {traffic.period}: there was no traffic."
     logs = f"The access logs of {facts.gateway.ref} have no request from the last 15 minutes"

@@ -81,7 +81,7 @@ def _installed(facts: Facts) -> str:
 
 
 def _version(revision: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in revision.split("-") if each.isdigit())
+    return tuple(int(each) for each in revision.split("-") if each.isdecimal())
 
 
 def _as_before(revision: str) -> str:

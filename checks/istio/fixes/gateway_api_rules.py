@@ -12,7 +12,7 @@ _FILTERS = {"redirect": "RequestRedirect", "rewrite": "URLRewrite", "fault": "(n
 def written_rule(route: GatewayRoute, field: str) -> Raw:
     """The rule of a route at `spec.rules[0]`, or to which a field below it belongs."""
     index = field.removeprefix("spec.rules[").partition("]")[0]
-    return route.rules[int(index)] if index.isdigit() and int(index) < len(route.rules) else {}
+    return route.rules[int(index)] if index.isdecimal() and int(index) < len(route.rules) else {}
 
 
 def filter_field(route: GatewayRoute, field: str, key: str) -> str:
@@ -37,7 +37,7 @@ def without_hostname_rewrite(route: GatewayRoute, field: str) -> JsonPatch:
     """
     filters = items(written_rule(route, field), "filters")
     index = field.rpartition("[")[2].removesuffix("]")
-    rewrite = filters[int(index)].get("urlRewrite") if index.isdigit() and int(index) < len(filters) else None
+    rewrite = filters[int(index)].get("urlRewrite") if index.isdecimal() and int(index) < len(filters) else None
     both = isinstance(rewrite, dict) and bool(rewrite.get("path"))
     return remove_field(route, f"{field}.urlRewrite.hostname" if both else field)
 

@@ -21,7 +21,7 @@ from checks.model.raw_values import Raw, items, labels, number, text
 @lru_cache(maxsize=4096)
 def _service_port(port: int, name: str, transport: str, application: str, target: str) -> MeshPort:
     protocol = service_protocol(port, name, transport or "TCP", application)
-    return MeshPort(port, name, protocol, int(target) if target.isdigit() else target or port)
+    return MeshPort(port, name, protocol, int(target) if target.isdecimal() else target or port)
 
 
 @lru_cache(maxsize=4096)

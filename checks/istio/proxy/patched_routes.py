@@ -55,7 +55,7 @@ def _is_configuration(match: Raw, routes: RouteConfiguration, gateway: bool, por
 def _port(name: str, gateway: bool) -> int:
     """The port in the name of a route configuration; 0 if it has none."""
     written = name.split(".")[1] if gateway and "." in name else name
-    return int(written) if written.isdigit() else 0
+    return int(written) if written.isdecimal() else 0
 
 
 def _patched_host(host: VirtualHost, patches: Sequence[EnvoyPatch], port: str) -> VirtualHost | None:
@@ -171,6 +171,6 @@ def _with_added(by_domain: dict[str, VirtualHost], patches: Sequence[EnvoyPatch]
 
 def _parsed(name: str) -> ClusterName:
     parts = name.split("|")
-    if len(parts) == 4 and parts[1].isdigit():
+    if len(parts) == 4 and parts[1].isdecimal():
         return ClusterName(parts[3], int(parts[1]), parts[2])
     return ClusterName(name)

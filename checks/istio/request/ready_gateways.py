@@ -114,7 +114,7 @@ def _slice(service: Service, pods: tuple[Pod, ...]) -> Raw:
 
 def _target(port: ServicePort, pods: tuple[Pod, ...]) -> int:
     """The pods' port behind a port of the Service: a number, or the name of a container's port."""
-    if port.target.isdigit():
+    if port.target.isdecimal():
         return int(port.target)
     containers = (each for pod in pods for each in items(pod.raw, "spec", "containers"))
     named = (each for container in containers for each in items(container, "ports"))

@@ -71,7 +71,7 @@ def client_traffic(facts: Facts, wanted: Callable[[str], bool]) -> ClientTraffic
     proxies = [
         each
         for each in facts.readable(ProxyTraffic)
-        if each.role == ProxyRole.CLIENT and each.service == facts.gateway.service_host
+        if each.role == ProxyRole.CLIENT and each.service == facts.gateway.service_host and not each.left_out
     ]
     problems = {each.key: unusable_because(each, facts.now) for each in proxies}
     usable = [each for each in proxies if not problems[each.key]]

@@ -18,7 +18,7 @@ _NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
 def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
     """The failure that a code and flags show, None if they show none."""
     code, flags = outcome
-    return failed_response(int(code) if code.isdigit() else 0, tuple(flags.split(",")), "")
+    return failed_response(int(code) if code.isdecimal() else 0, tuple(flags.split(",")), "")
 
 
 def outcomes_by_host(increases: Sequence[Increase]) -> OutcomesByHost:
@@ -51,19 +51,20 @@ def _host(increase: Increase) -> str:
     return "" if host in _NO_DESTINATION else host.partition(":")[0]
 
 
-def duration_of_failures(windows: Iterable[CounterWindow], host: str) -> float | None:
-    """The mean duration of the failed requests in milliseconds."""
-    total = number = 0.0
+def durations_of_failures(windows: Iterable[CounterWindow]) -> dict[str, float]:
+    """The mean duration of the failed requests to each host in milliseconds."""
+    totals: dict[str, float] = defaultdict(float)
+    numbers: dict[str, float] = defaultdict(float)
     for window in windows:
         for each in window.increases:
-            if not each.metric.startswith(_METRIC_OF_DURATION) or _host(each) != host:
+            if not each.metric.startswith(_METRIC_OF_DURATION):
                 continue
             outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
             if failure_shown_by(outcome) is None:
                 continue
-            total += each.amount if each.metric.endswith("_sum") else 0.0
-            number += each.amount if each.metric.endswith("_count") else 0.0
-    return total / number if number else None
+            found = totals if each.metric.endswith("_sum") else numbers
+            found[_host(each)] += each.amount
+    return {host: totals[host] / number for host, number in numbers.items() if number}
 
 
 def host_of_cluster(increase: Increase) -> str:

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 from checks.facts.counter_names import CONNECTION_FAILURES, REFUSED
 from checks.facts.fact import ProxyRole
+from checks.facts.pods import Pod
 from checks.facts.proxy_traffic import CounterWindow, ProxyTraffic
 from checks.facts.view import Facts
 from checks.istio.traffic.counted_denials import CountedOutcome
 from checks.istio.traffic.counted_outcomes import (
-    duration_of_failures,
+    durations_of_failures,
     failing_since,
     failure_shown_by,
     host_of_cluster,
@@ -98,9 +99,17 @@ def counted_traffic(facts: Facts) -> CountedTraffic:
 
 
 def gateway_proxies(facts: Facts) -> Iterator[ProxyTraffic]:
-    """The counters of the gateway's own proxies. Reads ProxyTraffic."""
-    for each in facts.readable(ProxyTraffic, facts.gateway.namespace):
-        if each.role == ProxyRole.GATEWAY and each.service == facts.gateway.service_host:
+    """The counters of the gateway's own proxies that exist. Reads ProxyTraffic and Pod.
+
+    A Prometheus also has samples of pods that were deleted, and of pods of other clusters.
+    """
+    namespace = facts.gateway.namespace
+    known = facts.gap(Pod, namespace) is None
+    existing = {name for pod in facts.readable(Pod, namespace) for name in (pod.name, pod.ip)}
+    for each in facts.readable(ProxyTraffic, namespace):
+        if each.role != ProxyRole.GATEWAY or each.service != facts.gateway.service_host:
+            continue
+        if not known or each.key[1] in existing:
             yield each
 
 
@@ -113,7 +122,8 @@ def _counted(facts: Facts) -> CountedTraffic:
         if each.left_out:
             found.left_out += 1
         elif problem := unusable_because(each, facts.now):
-            found.unusable.append(problem)
+            if not _ends(facts, each):
+                found.unusable.append(problem)
         else:
             proxies.append(each)
     if (gap := facts.gap(ProxyTraffic, namespace)) is not None:
@@ -133,11 +143,17 @@ def _counted(facts: Facts) -> CountedTraffic:
     return found
 
 
+def _ends(facts: Facts, proxy: ProxyTraffic) -> bool:
+    """Whether the pod is being deleted or has finished: nothing scrapes it any more."""
+    pods = [each for each in facts.readable(Pod, facts.gateway.namespace) if proxy.key[1] in (each.name, each.ip)]
+    return bool(pods) and all(each.deleted is not None or each.finished for each in pods)
+
+
 def _missing(facts: Facts, read: set[tuple[str, str]]) -> Iterator[str]:
     """The pods without counters; a new pod has not been scraped yet."""
     for pod in facts.pods():
         since = pod.proxy.running_since if pod.proxy is not None else None
-        if since is not None and facts.now - since > STALE and pod.key not in read:
+        if since is not None and facts.now - since > STALE and read.isdisjoint((pod.key, (pod.namespace, pod.ip))):
             yield f"the source of counters has none of pod {'/'.join(pod.key)}: it may not scrape the pod"
 
 
@@ -172,9 +188,11 @@ def _hosts(
     past: SampledSteps,
 ) -> Iterator[CountedHost]:
     now, before = _summed(short), _summed(long)
+    durations_now, durations_before = durations_of_failures(short), durations_of_failures(long)
     for key in sorted({*now, *before}):
         current = now.get(key)
         windows, counts = (short, current) if current else (long, before[key])
+        durations = durations_now if current else durations_before
         most = tuple((outcome, count) for outcome, count in counts.most_common() if count)
         if not most:
             continue
@@ -184,7 +202,7 @@ def _hosts(
             connections=key[1],
             counts=most,
             seconds=max(each.seconds for each in windows),
-            failed_milliseconds=duration_of_failures(windows, key[0]),
+            failed_milliseconds=durations.get(key[0]),
             fails_since=failing_since(steps, first),
             last_failed=max((at for at, (_, failed) in steps.items() if failed), default=None),
         )

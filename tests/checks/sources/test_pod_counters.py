@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Event, Timer
-from time import monotonic
+from time import monotonic, sleep
 
 from checks.facts.fact import CountersWanted, Gap, PodName, ProxyGroup, ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
@@ -131,13 +131,40 @@ def test_the_deadline_is_kept() -> None:
     assert monotonic() - began < 2.5
 
 
-def test_pods_beyond_the_limit_are_named_and_not_read() -> None:
-    many = tuple(PodName("n", f"egw-asm-1-30-{number:03}") for number in range(70))
+def test_a_pod_that_hangs_leaves_the_others_time_for_a_second_sample() -> None:
+    class Hanging(Pages):
+        def pod_page(
+            self, pod: PodName, port: int, path: str, query: dict[str, str], most: int, deadline: float
+        ) -> bytes:
+            if pod == PODS[1]:
+                sleep(max(0.0, deadline - monotonic()))
+                raise Failure(504, "no answer")
+            return super().pod_page(pod, port, path, query, most, deadline)
+
+    answer = asked(opened(Hanging()), seconds=4)
+    (found,) = proxies(answer)
+    assert (found.key[1], len(found.times)) == (PODS[0].name, 2)
+    assert isinstance(answer, Objects)
+    assert [each.name for each in answer.missing] == [PODS[1].name]
+
+
+def test_pods_beyond_the_limit_of_a_cluster_are_named_and_not_read() -> None:
+    many = [tuple(PodName("n", f"egw{group}-asm-1-30-{number}") for number in range(10)) for group in range(7)]
     pages = Pages()
-    found = proxies(asked(opened(pages), CountersWanted((ProxyGroup(ProxyRole.GATEWAY, "n", (), many, HOST),))))
+    wanted = CountersWanted(tuple(ProxyGroup(ProxyRole.GATEWAY, "n", (), pods, HOST) for pods in many))
+    found = proxies(asked(opened(pages), wanted))
     assert len(found) == 70
     assert sum(each.left_out for each in found) == 6
-    assert {pod for pod, _, _ in pages.reads} == set(many[:64])
+    assert {pod for pod, _, _ in pages.reads} == {pod for pods in many for pod in pods[:10]} - set(many[6][4:])
+
+
+def test_ten_pods_of_a_gateway_are_read_and_the_others_named() -> None:
+    many = tuple(PodName("n", f"egw-asm-1-30-{number:02}") for number in range(12))
+    pages = Pages()
+    group = ProxyGroup(ProxyRole.GATEWAY, "n", (), many, HOST)
+    found = proxies(asked(opened(pages), CountersWanted((group,))))
+    assert [each.key[1] for each in found if each.left_out] == ["egw-asm-1-30-10", "egw-asm-1-30-11"]
+    assert {pod for pod, _, _ in pages.reads} == set(many[:10])
 
 
 def test_istiod_is_read_at_its_own_port() -> None:

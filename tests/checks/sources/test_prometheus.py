@@ -193,6 +193,68 @@ def test_slow_hours_are_given_up_before_the_deadline() -> None:
     assert hours(answer)[0].problem
 
 
+def test_hours_that_arrive_byte_by_byte_are_given_up_as_well() -> None:
+    """Each byte renewed the time-out of the connection: the run ended without any counters."""
+    with PrometheusServer([series(GROWING)], hours_drip=True) as server:
+        began = monotonic()
+        answer = asked(server, seconds=60)
+        assert monotonic() - began < 8
+    assert [increases(each) for each in proxies(answer)] == [{"-": 50}]
+    assert "no answer in time" in hours(answer)[0].problem
+
+
+def test_a_body_that_arrives_byte_by_byte_ends_at_the_deadline() -> None:
+    with PrometheusServer(hours_drip=True) as server:
+        client = Prometheus(server.url, str)
+        began = monotonic()
+        with pytest.raises(Failure) as failed:
+            client.matrix("x", 0, 7200, 60, monotonic() + 2)
+        client.close()
+    assert failed.value.status == 504
+    assert monotonic() - began < 4
+
+
+@pytest.mark.parametrize("found", [1e300, 1e12, -1e14, 0.0, float("nan")])
+def test_a_time_that_is_none_is_a_failed_read(found: float) -> None:
+    with pytest.raises(Failure, match="a time that is none"):
+        api.pair([found, "1"])
+
+
+CLOCK = {"resultType": "scalar", "result": [1.0, "1e12"]}
+
+
+def test_a_clock_of_the_year_33658_is_a_failed_read() -> None:
+    with PrometheusServer(answer=(200, {}, json.dumps({"status": "success", "data": CLOCK}).encode())) as server:
+        answer = asked(server)
+    assert isinstance(answer, Gap)
+    assert answer.message == "Prometheus returned a time that is none: 1000000000000"
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([1000.0, 1060.0, 1120.0], True),
+        ([1000.001, 1119.999], True),
+        ([1000.0, 1030.0], False),
+        ([940.0], False),
+        ([1180.0], False),
+        ([1000.0] * 5, False),
+    ],
+)
+def test_only_the_times_of_the_query_are_samples(times: list[float], expected: bool) -> None:
+    """160,000 different times made as many samples of each pod, and took 715 MB."""
+    found = [{"metric": {}, "values": [[at, "1"] for at in times]}]
+    data = {"status": "success", "data": {"resultType": "matrix", "result": found}}
+    with PrometheusServer(answer=(200, {}, json.dumps(data).encode())) as server:
+        client = Prometheus(server.url, str)
+        if expected:
+            assert client.matrix("x", 1000, 1120, 60, monotonic() + 5) == found
+        else:
+            with pytest.raises(Failure, match="at other times"):
+                client.matrix("x", 1000, 1120, 60, monotonic() + 5)
+        client.close()
+
+
 def body(**found: Any) -> bytes:
     return json.dumps(found).encode()
 
@@ -228,7 +290,7 @@ def test_any_other_answer_is_a_failed_read(name: str) -> None:
     assert answer.message
 
 
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1", 5, None, [1]])
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1", "1.7e308", 5, None, [1]])
 def test_a_value_that_is_no_count_is_refused(value: object) -> None:
     with pytest.raises(Failure, match="not a count"):
         api.count(value)

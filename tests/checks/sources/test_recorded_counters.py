@@ -102,6 +102,9 @@ WRONG = {
     "a series without a metric": changed(series=[{**SERIES, "metric": ""}]),
     "labels": changed(series=[{**SERIES, "labels": {"a": 1}}]),
     "too few values": changed(series=[{**SERIES, "values": [1]}]),
+    "a value beyond 64 bits": changed(series=[{**SERIES, "values": [1e300] * 16}]),
+    "left out as a text": changed(left_out="true"),
+    "a scrape without a time": changed(scraped="lately"),
     "a negative value": changed(series=[{**SERIES, "values": [-1] * 16}]),
     "a value of another type": changed(series=[{**SERIES, "values": [True] * 16}]),
 }
