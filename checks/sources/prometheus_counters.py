@@ -74,17 +74,21 @@ class PrometheusCounters:
             found.take(self._prometheus.matrix(query, server - self._span, server, self._step, deadline))
         for query in age_queries(wanted):
             found.take_ages(self._prometheus.vector(query, deadline))
+        clusters = found.choose_cluster(wanted)
+        found.require_ages()
         yield from found.entries(wanted)
-        yield from self._history(wanted, server, skew, deadline)
+        yield from self._history(wanted, clusters, server, skew, deadline)
 
-    def _history(self, wanted: CountersWanted, server: float, skew: float, deadline: float) -> Iterator[dict[str, Any]]:
+    def _history(
+        self, wanted: CountersWanted, clusters: set[str], server: float, skew: float, deadline: float
+    ) -> Iterator[dict[str, Any]]:
         """The counters of gateways over the last hours, or the reason why they are not known."""
         gateways = gateways_of(wanted)
         if not gateways:
             return
         ends = min(deadline, monotonic() + _HISTORY_SECONDS)
         pool = BackgroundThreads(1, "last hours")
-        hours = pool.submit(self._hours, gateways, server, skew, ends)
+        hours = pool.submit(self._hours, gateways, clusters, server, skew, ends)
         try:
             yield from hours.result(max(0.0, ends - monotonic()))
         except TimeoutError:
@@ -94,11 +98,14 @@ class PrometheusCounters:
         finally:
             pool.cancel_waiting()
 
-    def _hours(self, gateways: list[ProxyGroup], server: float, skew: float, ends: float) -> list[dict[str, Any]]:
-        found = ScrapedProcesses(self._names, skew)
+    def _hours(
+        self, gateways: list[ProxyGroup], clusters: set[str], server: float, skew: float, ends: float
+    ) -> list[dict[str, Any]]:
+        found = ScrapedProcesses({each.lower() for each in clusters}, skew)
         for query in history_queries(gateways):
             begin = server - self._history_span
             found.take(self._prometheus.matrix(query, begin, server, self._history_step, ends, most=_MOST_HISTORY))
+        found.keep_clusters(clusters)
         return list(found.entries(CountersWanted(tuple(gateways)), role=ProxyRole.HISTORY))
 
 

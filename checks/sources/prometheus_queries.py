@@ -31,10 +31,12 @@ def counter_queries(wanted: CountersWanted) -> Iterator[str]:
 
 def age_queries(wanted: CountersWanted) -> Iterator[str]:
     """The queries for the times of the newest samples."""
-    gateways = gateways_of(wanted)
-    if gateways:
+    counted = [[each] for each in wanted.groups if each.role is ProxyRole.CLIENT]
+    if gateways := gateways_of(wanted):
+        counted.append(gateways)
+    for groups in counted:
         names = _names((REQUESTS, OPENED))
-        yield f"max by ({', '.join(SCRAPE_LABELS)}) (timestamp({{{names}, {_source(gateways)}}}))"
+        yield f"max by ({', '.join(SCRAPE_LABELS)}) (timestamp({{{names}, {_source(groups)}}}))"
 
 
 def history_queries(gateways: list[ProxyGroup]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from checks.facts.counter_names import COMPONENTS, ISTIOD
+from checks.facts.counter_names import COMPONENTS, ISTIOD, OPENED, REQUESTS
 from checks.facts.fact import CountersWanted, ProxyGroup, ProxyRole
 from checks.model.raw_values import Raw, labels
 from checks.sources.counter_series import Sample, add, entry, precise_stamp
@@ -28,6 +28,7 @@ class ScrapedProcesses:
 
     def __init__(self, names: set[str], skew: float) -> None:
         self._names, self._skew = names, skew
+        self._clusters: set[str] = set()
         self._samples: dict[tuple[str, ...], dict[float, Sample]] = defaultdict(lambda: defaultdict(dict))
         self._workloads: dict[tuple[str, ...], tuple[str, str]] = {}
         self._scraped: dict[tuple[str, ...], float] = {}
@@ -105,14 +106,55 @@ class ScrapedProcesses:
         Raises Failure if there are several clusters, and none of its name.
         """
         found = list(series)
-        clusters = {labels(each, "metric").get("cluster", "") for each in found} - {""}
-        own = {each for each in clusters if each.lower() in self._names}
-        if own:
-            return [each for each in found if labels(each, "metric").get("cluster", "") in (*own, "")]
-        if len(clusters) > 1:
-            shown = ", ".join(sorted(clusters)[:3])
+        self._clusters |= {labels(each, "metric").get("cluster", "") for each in found} - {""}
+        own = self._own()
+        if not own and len(self._clusters) > 1:
+            shown = ", ".join(sorted(self._clusters)[:3])
             raise Failure(WRONG_ANSWER, f"Prometheus has several clusters ({shown}), and none has the name of this one")
-        return found
+        return [each for each in found if not own or labels(each, "metric").get("cluster", "") in (*own, "")]
+
+    def _own(self) -> set[str]:
+        return {each for each in self._clusters if each.lower() in self._names}
+
+    def choose_cluster(self, wanted: CountersWanted) -> set[str]:
+        """Keep only this cluster's processes, and return the values of their label `cluster`.
+
+        "" stands for no label. A label of another name is that of this cluster if a pod with it exists here.
+        Raises Failure if there is no other.
+        """
+        existing = {pod.name for group in wanted.groups for pod in group.pods}
+        gateways = any(each.role is ProxyRole.GATEWAY for each in wanted.groups)
+        own = self._own()
+        if not own and (not gateways or any(each[0] and _pod(each) in existing for each in self._samples)):
+            own = self._clusters
+        if not own and self._clusters and all(each[0] for each in self._samples):
+            (other,) = self._clusters
+            raise Failure(
+                WRONG_ANSWER, f"Prometheus has only pods of the cluster {other} that do not exist in this one"
+            )
+        self.keep_clusters({*own, ""})
+        return {*own, ""}
+
+    def keep_clusters(self, chosen: set[str]) -> None:
+        """Keep only the processes with these values of the label `cluster`."""
+        for process in [each for each in self._samples if each[0] not in chosen]:
+            del self._samples[process]
+
+    def require_ages(self) -> None:
+        """Raise Failure if the age of a proxy's newest sample is not known.
+
+        A Prometheus repeats a sample for 5 minutes.
+        """
+        newest = max((at for samples in self._samples.values() for at in samples), default=0.0)
+        for process, samples in self._samples.items():
+            counted = {name for name, _ in samples.get(newest, ())}
+            if (
+                process in self._workloads
+                and not counted.isdisjoint((REQUESTS, OPENED))
+                and process not in self._scraped
+            ):
+                pod = _pod(process)
+                raise Failure(WRONG_ANSWER, f"Prometheus does not say how old its samples of pod {pod} are")
 
 
 def _pod(process: tuple[str, ...]) -> str:

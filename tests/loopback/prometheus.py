@@ -18,9 +18,9 @@ class PrometheusServer:
     """Answers range queries with `series`, and `time()` with its own clock.
 
     `skew`: the seconds by which its clock is ahead. `answer`: (status, headers, body) for every query instead. `age`: the
-    seconds since its last scrape. `require`: the bearer token without which it answers 401. `hours`: the answer to queries
-    for the last hours, `hours_hang` the seconds after which they are answered, and with `hours_drip` they are answered by a
-    byte every half second.
+    seconds since its last scrape, which it does not know without `ages`. `require`: the bearer token without which it
+    answers 401. `hours`: the answer to queries for the last hours, `hours_hang` the seconds after which they are answered,
+    and with `hours_drip` they are answered by a byte every half second.
     """
 
     def __init__(
@@ -35,9 +35,11 @@ class PrometheusServer:
         hours: tuple[int, dict[str, str], bytes] | None = None,
         hours_hang: float = 0.0,
         hours_drip: bool = False,
+        ages: bool = True,
     ) -> None:
         self.series = series or []
         self.skew, self.answer, self.age, self.require, self.hang = skew, answer, age, require, hang
+        self.ages = ages
         self.hours, self.hours_hang, self.hours_drip = hours, hours_hang, hours_drip
         self.queries: list[str] = []
         self.ranges: list[tuple[float, int]] = []
@@ -64,7 +66,7 @@ class PrometheusServer:
         if query == "time()":
             return {"resultType": "scalar", "result": [now, str(now)]}
         if query.startswith("max by"):
-            scraped = {json.dumps(_scrape(each["metric"])) for each in self.series}
+            scraped = {json.dumps(_scrape(each["metric"])) for each in self.series if self.ages}
             found = [{"metric": json.loads(each), "value": [now, str(now - self.age)]} for each in sorted(scraped)]
             return {"resultType": "vector", "result": found}
         names = query.partition('__name__=~"')[2].partition('"')[0].split("|")

@@ -123,6 +123,40 @@ def test_several_clusters_without_the_name_of_this_one_are_a_failed_read() -> No
     assert "several clusters (x, y)" in answer.message
 
 
+OTHER = "egw-asm-1-30-zzz"
+
+
+def test_the_only_cluster_of_a_prometheus_can_be_another_one() -> None:
+    """Its gateway of the same name failed, and this cluster was broken."""
+    failing = series(GROWING, cluster="prod-west", pod=OTHER, response_code="503", response_flags="UF,URX")
+    with PrometheusServer([failing]) as server:
+        answer = asked(server)
+    assert isinstance(answer, Gap)
+    assert answer.message == "Prometheus has only pods of the cluster prod-west that do not exist in this one"
+
+
+def test_pods_without_a_label_of_the_cluster_hide_those_of_another_one() -> None:
+    rejects = series([1] * 16 + [4], "pilot_total_xds_rejects", cluster="prod-west", pod="istiod-x", source_workload="")
+    with PrometheusServer([series(GROWING), series(GROWING, cluster="prod-west", pod=OTHER), rejects]) as server:
+        answer = asked(server)
+    assert [each.key[1] for each in entries(answer)] == [POD, POD]
+
+
+def test_the_name_of_the_cluster_in_one_answer_counts_for_all() -> None:
+    rejects = series([1] * 16 + [4], "pilot_total_xds_rejects", cluster="prod-west", pod="istiod-x", source_workload="")
+    with PrometheusServer([series(GROWING, cluster="aks1"), rejects]) as server:
+        answer = asked(server)
+    assert {each.role for each in entries(answer)} == {"gateway", "history"}
+
+
+def test_samples_of_an_unknown_age_are_a_failed_read() -> None:
+    """A Prometheus repeats a sample for 5 minutes."""
+    with PrometheusServer([series(GROWING)], ages=False) as server:
+        answer = asked(server)
+    assert isinstance(answer, Gap)
+    assert answer.message == f"Prometheus does not say how old its samples of pod {POD} are"
+
+
 @pytest.mark.parametrize("skew", [-7200.0, 0.0, 7200.0])
 def test_a_clock_that_differs_is_corrected(skew: float) -> None:
     with PrometheusServer([series(GROWING)], skew=skew) as server:
