@@ -121,7 +121,7 @@ def test_every_exception_is_still_on_its_page() -> None:
     assert all(len(reason) > 20 for _, _, reason in NOT_RUN)
 
 
-@pytest.mark.parametrize("command", of("egress-diag"), ids=str)
+@pytest.mark.parametrize("command", [each for each in of("egress-diag") if not is_listed(each)], ids=str)
 def test_the_command_line_parses_its_commands(command: Command) -> None:
     name, *words = command.words
     with click.Context(main) as context:
