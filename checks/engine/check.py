@@ -83,6 +83,7 @@ class Check:
             pending=seen.pending,
             since=seen.since,
             stops=seen.stops,
+            unseen=seen.unseen,
             reason=redact(seen.reason) if seen.reason else "",
         )
 

@@ -23,6 +23,8 @@ from checks.model.traffic import TRAFFIC_FAILING, Traffic, TrafficOfHost
 TRAFFIC_READS: frozenset[type[Fact]] = frozenset({Pod, Deployment, ProxyLog, ProxyTraffic})
 _FEWEST = 2
 """The fewest requests that contradict a failure."""
+_SMALL_SHARE = 100
+"""One failure in so many requests does not show that the fault of a finding has an effect."""
 
 
 def traffic_of(facts: Facts) -> Traffic | None:
@@ -113,10 +115,13 @@ def _doubted(finding: Finding, traffic: Traffic, why: Because | None) -> Finding
     named = {each.name for each in finding.about if each.kind == share} if share else set()
     hosts = [each for each in traffic.hosts if not share or each.host in named]
     total = sum(each.total for each in hosts)
-    if total < _FEWEST or any(each.failed for each in hosts) or (not share and traffic.problem):
+    failed = sum(each.failed for each in traffic.hosts if each in hosts or not each.host)
+    if finding.unseen or total < _FEWEST or failed * _SMALL_SHARE > total or (not share and traffic.problem):
         return finding
     to = f" to {', '.join(sorted({each.host for each in hosts}))}" if share else ""
     units = " and ".join(sorted({each.unit for each in hosts}))
+    number = f"{total - failed:,} of {total:,}" if failed else f"{total:,}"
     return replace(
-        finding, doubt=f"Traffic contradicts this: {total:,} recent {units}{to} through the gateway succeeded."
+        finding,
+        doubt=f"Traffic contradicts this: {number} recent {units}{to} through the gateway succeeded.",
     )

@@ -13,6 +13,8 @@ class FailureSide(StrEnum):
     CLUSTER = "in the cluster"
     NETWORK = "in the network between the gateway nodes and the destination"
     DESTINATION = "at the destination"
+    BEYOND = "at the destination, or in a firewall rule for this host"
+    """Other hosts are reached through the same network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,31 @@ _FLAGS = (
     ResponseFlag("UO", "the circuit breaker of the DestinationRule rejected the request", FailureSide.CLUSTER),
     ResponseFlag("LR", "the gateway reset the connection", FailureSide.CLUSTER),
     ResponseFlag("UF", "the connection to the destination failed", FailureSide.NETWORK),
-    ResponseFlag("UT", "the destination did not answer in time", FailureSide.NETWORK),
+    ResponseFlag("UT", "the destination did not answer in time", FailureSide.DESTINATION),
+    ResponseFlag("UMSDR", "the destination's answer took longer than the route allows", FailureSide.DESTINATION),
     ResponseFlag("UC", "the destination closed the connection", FailureSide.DESTINATION),
     ResponseFlag("UR", "the destination reset the connection", FailureSide.DESTINATION),
     ResponseFlag("UPE", "the destination's answer is no valid HTTP", FailureSide.DESTINATION),
     ResponseFlag("URX", "all retries failed", FailureSide.NETWORK),
+    ResponseFlag("FI", "a fault rule of the VirtualService ended the request", FailureSide.CLUSTER),
+    ResponseFlag("RL", "a rate limit rejected the request", FailureSide.CLUSTER),
+    ResponseFlag("RLSE", "the rate limit service did not answer", FailureSide.CLUSTER),
+    ResponseFlag("OM", "the gateway's proxy is overloaded", FailureSide.CLUSTER),
+    ResponseFlag("DO", "the gateway dropped the request because of overload", FailureSide.CLUSTER),
+    ResponseFlag("UDO", "the gateway dropped the request because of overload", FailureSide.CLUSTER),
+    ResponseFlag("NFCF", "the gateway lacks the configuration of a filter", FailureSide.CLUSTER),
+    ResponseFlag("LH", "the health check of the gateway's proxy failed", FailureSide.CLUSTER),
+    ResponseFlag("SI", "the request was idle for too long", FailureSide.CLUSTER),
+    ResponseFlag("DT", "the client's connection reached its longest duration", FailureSide.CLUSTER),
+    ResponseFlag("DPE", "the client's request is no valid HTTP", FailureSide.CLUSTER),
+    ResponseFlag("IH", "a header of the client's request is not valid", FailureSide.CLUSTER),
 )
 """The flags of failures; a combination has the meaning of the first.
 
-RBAC is no flag of Envoy: its counters of denied requests show this failure. DC, a client that went away, is no failure.
+RBAC is no flag of Envoy: its counters of denied requests show this failure.
 """
+_NO_FAILURE = ("", "-", "DC", "DR", "DI", "RFCF")
+"""Flags that are no failure: a client that went away, a delay, and an answer from a cache."""
 
 _DETAILS = (
     ("rbac_access_denied", DENIAL, FailureSide.CLUSTER),
@@ -69,6 +86,9 @@ def failed_response(code: int, flags: tuple[str, ...], details: str) -> Response
     for text, meaning, side in _DETAILS:
         if text in details:
             return ResponseFlag(shown, meaning, side)
+    other = next((each for each in flags if each not in _NO_FAILURE), "") if known is None else ""
+    if other and (code == 0 or code >= 400):
+        return ResponseFlag(other, "the gateway's proxy ended the request itself", FailureSide.CLUSTER)
     if known is None and code >= 500:
         return ResponseFlag(shown, f"the destination answered {code}", FailureSide.DESTINATION)
     return known

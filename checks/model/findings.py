@@ -167,6 +167,11 @@ class Observation:
 
     The failed read, or the fault because of which it does not apply.
     """
+    unseen: bool = False
+    """Whether the requests that fail do not reach the gateway.
+
+    Traffic of others through the gateway does not contradict the finding then.
+    """
 
 
 @value(frozen=True, slots=True)
@@ -195,6 +200,7 @@ class Finding:
     since: Moment | None = None
     """When the fault began, by the cluster's own times; None if these do not show it."""
     stops: Annotated[Scope | None, Field(exclude=True)] = None
+    unseen: Annotated[bool, Field(exclude=True)] = False
     reason: str = ""
     """The reason alone, if the check was not run.
 

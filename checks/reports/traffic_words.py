@@ -41,6 +41,8 @@ def failing_location(report: Report) -> str:
     match sides.pop():
         case FailureSide.DESTINATION:
             return f"It is the destination, not the gateway: {_of_host(failing[0])}"
+        case FailureSide.BEYOND:
+            return f"It is the destination, or a firewall rule for this host: {_of_host(failing[0])}"
         case FailureSide.NETWORK:
             return f"It is the network between the gateway and the destination: {_of_host(failing[0])}"
         case _:

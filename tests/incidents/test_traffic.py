@@ -24,6 +24,7 @@ WORDS = {
         "It is the network between the gateway and the destination"
     ),
     "at the destination": "It is the destination, not the gateway",
+    "at the destination, or in a firewall rule for this host": "It is the destination, or a firewall rule for this host",
 }
 """The answer to "is it the gateway or the host?" by location."""
 

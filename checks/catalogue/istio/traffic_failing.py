@@ -126,7 +126,9 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, deci
     evidence = [*found.evidence, *objects_of_failure(facts, found.host, main.name, main.meaning)]
     actions = list(_actions(facts, found, main.side))
     # Requests for a host for which the gateway is not configured are no failure of the gateway.
-    ours = main.side is not FailureSide.DESTINATION and (main.name not in NO_ROUTE or bool(facts.question.host))
+    ours = main.side not in (FailureSide.DESTINATION, FailureSide.BEYOND) and (
+        main.name not in NO_ROUTE or bool(facts.question.host)
+    )
     words = f"{_share(facts, found)}: {main.meaning} ({_named(found, main.name)}). The failure is {main.side}"
     if main.side is FailureSide.NETWORK and failing_together(hosts):
         words += ": connections to all hosts fail"
@@ -183,7 +185,7 @@ def _actions(facts: Facts, found: HostTraffic, side: FailureSide) -> Iterator[Ac
             quoted("egress-diag", "diagnose", facts.cluster.name, str(gateway), "--host", host),
             HOWTO,
         )
-    if side is FailureSide.NETWORK:
+    if side in (FailureSide.NETWORK, FailureSide.BEYOND):
         yield change(
             "Request the source IP address from a pod outside the mesh, which separates the network from Istio",
             quoted("egress-diag", "probe", facts.cluster.name, str(gateway)),

@@ -5,6 +5,7 @@ gateway, the check that owns its fault fails; if all requests do, no check fails
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from checks.facts.fact import Gap, Unreadable
@@ -19,6 +20,7 @@ from checks.istio.faults.request_route import ResolvedRoute
 from checks.istio.faults.resolved_routes import reported_routes, resolved_routes
 from checks.istio.faults.route_texts import consequence_of, first_names
 from checks.istio.faults.uncertain_routes import uncertain_routes
+from checks.istio.faults.unseen_failures import fails_unseen
 from checks.istio.fixes.show_commands import list_kind
 from checks.istio.request.client_request import as_written
 from checks.istio.request.outcome import RequestOutcome, Result
@@ -217,13 +219,14 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Se
         for each in fault.evidence()
     ]
     involved = [Involved(each.kind, as_written(each.name)) for each in fault.involved()]
-    return observe(
+    found = observe(
         f"{sentence}{whom}: {consequence}.",
         subject=f"host {hosts[0]}" if len(hosts) == 1 else evidence[0].resource,
         evidence=evidence,
         actions=_actions(facts, facts.question.host or as_written(first.host), [each for _, each in alike]),
         about=[*(Involved("host", each) for each in hosts), *involved],
     )
+    return replace(found, unseen=fails_unseen(facts, fault.check, [each for each, _ in alike], routes))
 
 
 def _consequence(

@@ -28,10 +28,13 @@ def counted_hops(facts: Facts, hops: Iterable[Hop], host: str) -> tuple[Hop, ...
         replace(each, decided=(*each.decided, *counts.get(each.name, ()))) if _is_counted(each) else each
         for each in hops
     )
-    doubts = tuple(_doubts(facts, host))
+    doubts = {
+        HopName.MESH_ROUTE: tuple(_bypass(client, host)),
+        HopName.DESTINATION: tuple(_doubts(facts, host)),
+    }
     return tuple(
-        replace(each, mark=Mark.DOUBTS, doubts=(*each.doubts, *doubts))
-        if doubts and each.name is HopName.DESTINATION and each.mark in _REACHED
+        replace(each, mark=Mark.DOUBTS, doubts=(*each.doubts, *found))
+        if (found := doubts.get(each.name, ())) and each.mark in _REACHED
         else each
         for each in counted
     )
@@ -40,6 +43,19 @@ def counted_hops(facts: Facts, hops: Iterable[Hop], host: str) -> tuple[Hop, ...
 def _is_counted(hop: Hop) -> bool:
     """Requests that bypass the gateway leave at the sidecar, and are counted there."""
     return hop.mark in _REACHED or (hop.name is HopName.MESH_ROUTE and hop.mark is Mark.LEAVES)
+
+
+def _bypass(found: ClientTraffic | None, host: str) -> Iterator[str]:
+    """That requests of the client to this host do not take the route.
+
+    Those to unknown hosts may be to others.
+    """
+    if found is None:
+        return
+    for each in found.bypassing:
+        if each.host and is_subset(host, each.host):
+            effect = "were rejected here" if each.path is ClientPath.REJECTED else "bypassed the gateway"
+            yield f"{each.total:,} {each.noun}{'' if each.total == 1 else 's'} of {found.client} {effect} ({each.path})"
 
 
 def _doubts(facts: Facts, host: str) -> Iterator[str]:

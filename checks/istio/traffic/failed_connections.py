@@ -29,6 +29,9 @@ def located_failure(host: CountedHost, counted: CountedTraffic, logged: HostRequ
     Envoy's counters of connections, by the time that the requests took, and by the other hosts.
     """
     _, flag, _ = host.failures[0]
+    if flag.name == "UT" and counted.connection_failures.get(host.host, Counter())[TIMED_OUT]:
+        # A time-out of the route that is shorter than that of the connection.
+        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
     if flag.name not in ("UF", "URX"):
         return _of_names(flag, host, counted)
     if logged is not None and logged.failed:
@@ -48,17 +51,17 @@ def _of_connections(flag: ResponseFlag, host: CountedHost, counted: CountedTraff
     found = counted.connection_failures.get(host.host)
     if not found:
         return None
-    if any(found[name] for name in UNVERIFIED):
-        return replace(
-            flag, meaning="the proxy rejected the certificate of the destination", side=FailureSide.DESTINATION
-        )
-    if found[TLS_FAILED]:
-        return replace(flag, meaning="the TLS handshake with the destination failed", side=FailureSide.DESTINATION)
-    if found[TIMED_OUT]:
-        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
-    if found[REFUSED]:
-        return replace(flag, meaning="the destination refused the connection", side=FailureSide.DESTINATION)
-    return None
+    unverified, tls, timed_out = sum(found[name] for name in UNVERIFIED), found[TLS_FAILED], found[TIMED_OUT]
+    # Envoy counts time-outs and failed handshakes among all failed connections too.
+    refused = found[REFUSED] - timed_out - max(unverified, tls)
+    most, meaning, side = max(
+        (unverified, "the proxy rejected the certificate of the destination", FailureSide.DESTINATION),
+        (tls, "the TLS handshake with the destination failed", FailureSide.DESTINATION),
+        (timed_out, _TIMED_OUT, FailureSide.NETWORK),
+        (refused, "the destination refused the connection", FailureSide.DESTINATION),
+        key=lambda each: each[0],
+    )
+    return replace(flag, meaning=meaning, side=side) if most > 0 else None
 
 
 def _of_duration(flag: ResponseFlag, host: CountedHost) -> ResponseFlag | None:
@@ -77,7 +80,7 @@ def _of_other_hosts(flag: ResponseFlag, host: CountedHost, counted: CountedTraff
     """
     others = [each for each in counted.hosts if each.host and each.host != host.host]
     if any(not each.failed for each in others):
-        return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.DESTINATION)
+        return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.BEYOND)
     return flag
 
 

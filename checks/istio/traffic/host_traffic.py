@@ -182,6 +182,6 @@ def _counters(facts: Facts, host: CountedHost) -> Iterator[Evidence]:
 def failing_together(hosts: Sequence[HostTraffic]) -> bool:
     """Whether connections to every host of several fail in the network."""
     named = [each for each in hosts if each.host]
-    return len(named) > 1 and all(
+    return len({each.host for each in named}) > 1 and all(
         each.mostly_fails and each.failure is not None and each.failure.side is FailureSide.NETWORK for each in named
     )
