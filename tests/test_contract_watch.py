@@ -80,6 +80,11 @@ def test_it_ends_with_the_last_verdict_when_the_time_is_over(bundle: Path) -> No
     assert "The time of the watch is over after " in answer.err
 
 
+def test_an_interval_that_is_longer_than_the_watch_ends_with_a_last_check(bundle: Path) -> None:
+    answer = ask("watch", "x", GATEWAY, "--bundle", bundle, "--for", "1s", "--every", "30")
+    assert "The time of the watch is over after 2 checks" in answer.err
+
+
 def test_each_change_is_one_json_document_per_line(bundle: Path) -> None:
     answer = ask("watch", "x", GATEWAY, "--bundle", bundle, "--for", "1s", "--every", "1", "--output", "json")
     (line,) = answer.out.splitlines()

@@ -74,9 +74,9 @@ def watch_command(lasting: timedelta, every: float, output: str, **arguments: Un
                 watched = after_report(watched, report)
                 if watched.changed:
                     _print_change(watched, output)
-                if watched.fixed or monotonic() + every > until:
+                if watched.fixed or monotonic() >= until:
                     break
-                sleep(every)
+                sleep(min(every, max(0.0, until - monotonic())))
         except Interrupted as signal:
             interrupted = str(signal)
     if watched is None:

@@ -88,11 +88,24 @@ class LazyAccess:
         self._load(configuration, deadline)
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
             raise Failure(401, "no credentials for the API server; anonymous requests are not sent")
+        _strip_tokens(configuration)
+        if (renew := configuration.refresh_api_key_hook) is not None:
+
+            def renew_stripped(renewed: Any) -> None:
+                renew(renewed)
+                _strip_tokens(renewed)
+
+            configuration.refresh_api_key_hook = renew_stripped
         # The connection pool does not retry reads: a server that hangs would multiply the time-out.
         configuration.retries = Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0)
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.keep_alive = True
         return library.ApiClient(configuration)
+
+
+def _strip_tokens(configuration: Any) -> None:
+    """Remove the line break at the end of a token's file, which no header may contain."""
+    configuration.api_key = {name: str(value).strip() for name, value in configuration.api_key.items()}
 
 
 def kubeconfig_access(kubeconfig: str | Path, context: str | None) -> LazyAccess:

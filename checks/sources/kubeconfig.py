@@ -21,6 +21,7 @@ _INSTALL_KUBELOGIN = (
     "Install kubelogin (az aks install-cli, or https://azure.github.io/kubelogin/install.html), and add it to PATH."
 )
 
+_IMPERSONATION = ("as", "as-groups", "as-uid", "as-user-extra")
 _CREDENTIALS = (
     "token",
     "tokenFile",
@@ -28,7 +29,6 @@ _CREDENTIALS = (
     "client-certificate-data",
     "exec",
     "auth-provider",
-    "username",
 )
 
 
@@ -101,6 +101,12 @@ class Kubeconfig:
         if not isinstance(entry, Mapping) or not any(entry.get(key) for key in _CREDENTIALS):
             raise SourceError(
                 f"kubeconfig {self.name}: user {name} has no credentials; anonymous requests are not sent"
+            )
+        if other := next((text(entry, key) or "others" for key in _IMPERSONATION if entry.get(key)), ""):
+            raise SourceError(
+                f"kubeconfig {self.name}: user {name} acts as {other} (impersonation), which egress-diag does not do: it would "
+                "read with the permissions of the user itself",
+                "Use a context whose user does not impersonate another one.",
             )
         if text(entry, "auth-provider", "name") == "azure":
             raise SourceError(

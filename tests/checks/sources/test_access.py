@@ -50,7 +50,7 @@ def test_a_token_of_the_kubeconfig(tmp_path: Path) -> None:
 
 def test_a_token_in_a_file_beside_the_kubeconfig(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
-        (tmp_path / "token").write_text(server.token)
+        (tmp_path / "token").write_text(f"{server.token}\n")
         assert isinstance(pods(server.kubeconfig(tmp_path, {"tokenFile": "token"})), Objects)
 
 
@@ -95,6 +95,21 @@ def test_a_user_without_credentials(tmp_path: Path) -> None:
         message = refusal(server.kubeconfig(tmp_path, {}))
         assert not server.requests
     assert "user someone has no credentials; anonymous requests are not sent" in message
+
+
+def test_a_password_is_no_credential_of_an_api_server(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        message = refusal(server.kubeconfig(tmp_path, {"username": "admin", "password": "hunter2"}))
+        assert not server.requests
+    assert "user someone has no credentials; anonymous requests are not sent" in message
+
+
+@pytest.mark.parametrize(("key", "value"), [("as", "viewer"), ("as-groups", ["viewers"])])
+def test_a_user_that_acts_as_another_one_is_refused(key: str, value: object, tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        message = refusal(server.kubeconfig(tmp_path, {"token": server.token, key: value}))
+        assert not server.requests
+    assert f"user someone acts as {value if key == 'as' else 'others'} (impersonation)" in message
 
 
 def test_the_retired_azure_login(tmp_path: Path) -> None:
