@@ -182,6 +182,7 @@ def test_the_whole_system_signs_in_with_an_identity(user: EntraUser, tmp_path: P
     ):
         slack.say("/egress-diag replay team-egress/egw")
         system.wait(lambda: complete(whole_thread(slack)), 120, "no thread")
-        assert set(user.logins()) == {IDENTITY, "root"}
+        # Before its sign-in, a new connection is for a moment that of the user `default`.
+        system.wait(lambda: set(user.logins()) == {IDENTITY, "root"}, 30, "a connection is not signed in")
         logs = "".join(system.log(name) for name in system.processes)
     assert not [token for token in user.issued if token in logs]
