@@ -25,6 +25,8 @@ from bot.messages.tables import bold_cell, data_table, text_cell
 from checks.model.findings import Finding, Stage, Status
 from checks.reports.wording import STAGES, plural
 
+_WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIPPED)
+
 SHOW_CHECKS = "checks"
 """The action of the button that shows each check to the person alone."""
 
@@ -38,7 +40,7 @@ def step_messages(run: str, seen: Sequence[Finding], every: float, before: Seque
     if not shown:
         return
     passed, skipped = _counts(seen)
-    lines = [f"{STATUS_MARKS[Status.PASS]} *{STAGES[stage]}:* {_counted(_of_stage(seen, stage))}" for stage in shown]
+    lines = [_stage_line(stage, [f for f in seen if f.stage is stage]) for stage in shown]
     blocks: list[Block] = [section(raw("\n".join(lines)))]
     if skipped:
         codes = ", ".join(dict.fromkeys(f.code for f in seen if f.status is Status.SKIPPED))
@@ -85,10 +87,20 @@ def _counts(findings: Sequence[Finding]) -> tuple[int, int]:
     return len(passed), len({f.check for f in findings if f.status is Status.SKIPPED} - passed)
 
 
-def _counted(findings: Sequence[Finding]) -> str:
+def _stage_line(stage: Stage, findings: Sequence[Finding]) -> str:
+    """The stage with the mark of its worst result and the number of each."""
+    counts = {status: len({f.check for f in findings if f.status is status}) for status in _WORST_FIRST}
     passed, skipped = _counts(findings)
-    rest = f"{skipped} {'does' if skipped == 1 else 'do'} not apply" if skipped else ""
-    return ", ".join(part for part in (f"{passed} passed" if passed else "", rest) if part)
+    words = {
+        Status.FAIL: f"{counts[Status.FAIL]} failed",
+        Status.UNKNOWN: f"{counts[Status.UNKNOWN]} not checked",
+        Status.WARN: plural(counts[Status.WARN], "warning"),
+    }
+    parts = [words[status] for status in words if counts[status]]
+    parts += [f"{passed} passed"] if passed else []
+    parts += [f"{skipped} {'does' if skipped == 1 else 'do'} not apply"] if skipped else []
+    worst = next(status for status in _WORST_FIRST if counts[status])
+    return f"{STATUS_MARKS[worst]} *{STAGES[stage]}:* {', '.join(parts)}"
 
 
 def _of_stage(seen: Sequence[Finding], stage: Stage) -> list[Finding]:

@@ -158,7 +158,7 @@ def _steps_shown(stage: Stage) -> list[str]:
         for message in stage.thread
         if slot(message) == "steps"
         for line in message.shown.splitlines()
-        if line.startswith(("✅", "▫️"))
+        if _COUNTED.search(line) and ":" in line
     ]
 
 
