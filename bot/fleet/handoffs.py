@@ -11,6 +11,7 @@ from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
+from bot.messages.term_answers import handoff_draft
 from bot.slack.web_api import SlackRefusal
 from workers.records.handoff import Handoff, HandoffOrder
 
@@ -22,6 +23,8 @@ def draft_handoff(handler: InteractionHandler, command: HandOver, interaction: I
     clusters, reason = permitted_clusters(handler, interaction, "handoff")
     if not clusters:
         return answers.access_denied(reason)
+    if not interaction.trigger:  # a mention: Slack opens a form only after a command or a press
+        return handoff_draft(_typed(command))
     span = command.span.total_seconds()
     try:
         view = handler.slack.open_view(
@@ -36,6 +39,13 @@ def draft_handoff(handler: InteractionHandler, command: HandOver, interaction: I
         log.warning("the draft of a handoff did not open: %s", refused)
         return post_handoff(handler, command, interaction, secrets.token_hex(6))
     return None
+
+
+def _typed(command: HandOver) -> str:
+    """The command that opens the same draft."""
+    hours, minutes = divmod(round(command.span.total_seconds() / 60), 60)
+    span = f"{hours * 60 + minutes}m" if minutes else f"{hours}h"
+    return " ".join(part for part in ("handoff", span, f"<@{command.to}>" if command.to else "", command.note) if part)
 
 
 def _order(

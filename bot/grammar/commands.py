@@ -1,6 +1,6 @@
 """The commands that people can type, as values: slash commands and thread commands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -100,6 +100,20 @@ class WatchHere:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainTerm:
+    """`what is SNAT`: explain the term with this name."""
+
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferOwnership:
+    """`hand it over to @bob`: offer the incident of the thread to a user, "" without a mention."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnHere:
     """`I take it` or `release` in a thread: take or release the ownership of the incident."""
 
@@ -126,6 +140,7 @@ class ThreadQuestion(StrEnum):
     CHANGED = "what changed"
     NEXT = "what next"
     FIXED = "is it fixed"
+    LASTED = "how long was it broken"
     OWNER = "who owns it"
     REPORT = "report"
     THANKS = "thanks"
@@ -153,8 +168,32 @@ class AskHere:
     question: ThreadQuestion
 
 
+@dataclass(frozen=True, slots=True)
+class TraceHost:
+    """`does edition.cnn.com work` in a thread: check the route to this host.
+
+    `otherwise` is the same question about a host that the last check was about.
+    """
+
+    host: str
+    client: str | None = None
+    otherwise: "ThreadCommand" = field(default_factory=CheckAgain)
+
+
 GatewayCommand = (
     Diagnose | WatchGateway | ShowHistory | OpenForm | ListClusters | ListGateways | CancelRuns | ShowHelp | Mistake
 )
-Command = GatewayCommand | FleetCommand | RequestStep
-ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands | RequestStepHere | OwnHere | AskHere
+Command = GatewayCommand | FleetCommand | RequestStep | ExplainTerm
+ThreadCommand = (
+    CheckAgain
+    | ExplainFindings
+    | ExplainTerm
+    | StopHere
+    | WatchHere
+    | ListCommands
+    | RequestStepHere
+    | OfferOwnership
+    | OwnHere
+    | AskHere
+    | TraceHost
+)

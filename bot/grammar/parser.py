@@ -13,6 +13,7 @@ from bot.grammar.commands import (
     CancelRuns,
     Command,
     Diagnose,
+    ExplainTerm,
     ListClusters,
     ListGateways,
     Mistake,
@@ -114,11 +115,14 @@ def _is_cluster(word: str, config: Config) -> bool:
     return True
 
 
-def _question_of_thread(text: str, words: Sequence[str], config: Config) -> Mistake | None:
-    """The hint for a question that only the thread of a check can answer."""
+def _question_of_thread(text: str, words: Sequence[str], config: Config) -> Mistake | ExplainTerm | None:
+    """The term of a question; for others, the hint to ask in the thread of a check."""
     if not words or words[0].lower() in VERBS or _is_cluster(words[0], config):
         return None
-    if not isinstance(parse_thread_command(text), ThreadCommand):
+    asked_for = parse_thread_command(text)
+    if isinstance(asked_for, ExplainTerm):
+        return asked_for
+    if not isinstance(asked_for, ThreadCommand):
         return None
     asked = " ".join(words)
     return Mistake(f"`{asked}` is a question about a check. Ask it in the thread of the check: `@egress-diag {asked}`.")

@@ -4,7 +4,8 @@ Slack has no slash commands in threads, so they are mentions: `@egress-diag agai
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from bot.grammar.commands import (
     AskHere,
@@ -12,6 +13,7 @@ from bot.grammar.commands import (
     ExplainFindings,
     ListCommands,
     Mistake,
+    OfferOwnership,
     OwnHere,
     RequestStepHere,
     StopHere,
@@ -20,7 +22,12 @@ from bot.grammar.commands import (
     WatchHere,
 )
 from bot.grammar.free_questions import code_in, free_question, without_typing_errors
+from bot.grammar.host_questions import host_question, is_host
+from bot.grammar.ownership_offers import offered_to
+from bot.grammar.spelling import with_chat_words
 from bot.grammar.step_parser import PROBES
+from bot.grammar.term_questions import term_of_the_check, term_question
+from bot.grammar.topic import is_about_checks
 from bot.grammar.words import (
     DEFAULT_WATCH,
     MAX_CHARACTERS,
@@ -35,34 +42,45 @@ from checks.actions.plan import ActionKind
 _POLITE = re.compile(
     r"^(?:(?:hi|hey|hello|ok|okay|so|and|but|please|pls|can you|could you|would you|show me|show|tell me|give me) )+"
 )
-_ENDINGS = re.compile(r"(?: (?:please|pls|thanks|thank you|thx|now|yet|here|exactly|today))+$")
+_ENDINGS = re.compile(r"(?: (?:please|pls|thanks|thank you|thx|now|yet|here|exactly|today|again))+$")
 
 _IT = r"(?:it|this|that|the (?:gateway|incident|problem|host))"
+_INCIDENT = r"(?:it|this|that|the (?:incident|problem))"
 _STATE = r"(?:fixed|healthy|ok|okay|up|down|back|broken|working|good|resolved|recovered)"
+_CHECK = r"(?:check|look|try|run|test)"
+_AGAIN = r"(?:again|once more|one more time|another time)"
 
 _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
     CheckAgain(): (
-        "again|recheck|re check|retry",
-        "(?:check|try|run|test)(?: it| this)? again",
-        "check(?: it| this)?",
+        "again|once more|recheck|re check|retry|rerun|re run|rescan",
+        rf"(?:i (?:have |ve )?(?:fixed|changed|patched) {_IT} )?(?:and )?{_CHECK}(?: at)?(?: {_IT}| the check)? {_AGAIN}",
+        "(?:do|run|start|make) (?:another|a new|one more) (?:check|run|test)",
+        "(?:check|test)(?: it| this)?",
     ),
     StopHere(): (
         "stop|cancel|unwatch",
-        "(?:stop|cancel|end) (?:it|this|watching|the (?:watch|check|run))",
+        "(?:stop|cancel|end) (?:it|this|watching(?: it| this)?|the (?:watch|check|run))|be quiet|quiet|shut up",
     ),
     ListCommands(): (
-        "(?:the )?commands?(?: to copy)?",
-        "(?:what|which commands?) (?:do|should|can) (?:i|we) (?:run|type|copy)",
+        "(?:list )?(?:all )?(?:the )?(?:copy paste )?commands?(?: to copy)?",
+        "(?:what|which commands?) (?:do|should|can) (?:i|we) (?:have to |need to )?(?:run|type|copy)",
+        "(?:the )?(?:yaml|manifests?)",
     ),
     OwnHere(): (
-        "(?:i (?:ll |will )?|ill |let me )?(?:take|took|have|got|own) (?:it|this|that|over)|(?:its )?mine",
-        "(?:i m |im )?taking (?:it|this)(?: over)?|(?:i m|im|i am) on (?:it|this)|assign (?:it|this) to me",
+        "(?:i (?:ll |will )?|ill |let me )?(?:take|took|have|got|own|handle) (?:it|this|that|over)|(?:its )?mine",
+        "(?:i m |im )?taking (?:it|this)(?: over)?|(?:(?:i m|im|i am) )?on (?:it|this)|(?:assign|give) (?:it|this) to me",
+        "ack|acked|acknowledged?|(?:i )?claim(?: it| this)?|assign me",
     ),
-    OwnHere(release=True): ("(?:i )?release(?: it| this)?|not mine(?: anymore| any more)?|(?:i )?give it back",),
+    OwnHere(release=True): (
+        "(?:i )?release(?: it| this)?|(?:i )?give it (?:back|up)",
+        "not (?:mine|my (?:problem|job|incident))(?: anymore| any more)?",
+        "(?:i )?(?:let|leave|drop)(?: it| this| go| it go)|unassign(?: me)?|un ?own(?: it)?",
+        "i (?:can ?t|can ?not|no longer) (?:take|have|own|do) (?:it|this)(?: anymore| any more)?",
+    ),
     WatchHere(DEFAULT_WATCH): (
         f"(?:keep )?watch(?:ing)?(?: {_IT})?(?: until (?:it is )?(?:fixed|healthy))?",
         f"(?:(?:tell|notify|ping) (?:me|us) )?when (?:it|this)(?:s| is) {_STATE}",
-        "(?:tell|notify|ping|inform|message|let) (?:me|us)(?: know)? (?:when|once|if|as soon as) .*",
+        "(?:tell|notify|ping|inform|message|let|alert|call|page|remind) (?:me|us)(?: know)? (?:when|once|if|as soon as) .*",
         "keep an eye on .*|monitor(?: it| this)?|follow it",
     ),
     AskHere(ThreadQuestion.THANKS): (
@@ -91,7 +109,7 @@ _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
         f"how to fix(?: {_IT})?|(?:the )?fix|recipe|steps",
     ),
     AskHere(ThreadQuestion.FIXED): (
-        f"(?:is|are) (?:{_IT}|we) (?:still )?{_STATE}",
+        f"(?:is|are) (?:{_INCIDENT}|we) (?:still )?{_STATE}",
         f"does {_IT} work|still broken|fixed|status|state",
         f"how(?:s| is) {_IT}|what(?:s| is) the (?:status|state)",
     ),
@@ -106,16 +124,34 @@ _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
 _PATTERNS = tuple((command, re.compile("|".join(phrases))) for command, phrases in _PHRASES.items())
 
 
-def parse_thread_command(text: str) -> ThreadCommand | Mistake | None:
-    """The thread command or question in a mention, or None: then it may be a slash command."""
+def parse_thread_command(text: str, names: Collection[str] = ()) -> ThreadCommand | Mistake | None:
+    """The thread command or question in a mention, or None.
+
+    `names` are those of the check in the thread, which questions contain.
+    """
+    if (person := offered_to(text[:MAX_CHARACTERS])) is not None:
+        return OfferOwnership(person)
     typed = words_of(without_command(without_mention(text[:MAX_CHARACTERS])))
     words = [word for word in (each.lower().strip(".,!?;:") for each in typed) if word]
     if (span := _span_of_watch(words)) is not None:
         found = watch_duration(span)
         return found if isinstance(found, Mistake) else WatchHere(found)
-    asked = " ".join(words)
+    if (traced := host_question(typed)) is not None:
+        same = _question(with_chat_words(" ".join("it" if is_host(word) else word for word in words)))
+        return replace(traced, otherwise=same or AskHere(ThreadQuestion.FIXED))
+    asked = with_chat_words(" ".join(words))
+    if (term := term_question(_normal(asked))) is not None:
+        return term
     phrase = _step(words) or _question(asked)
-    return _about_code(phrase, asked) if phrase is not None else _freely(text, asked)
+    if phrase is None:
+        return _freely(text, asked, names) or term_of_the_check(_normal(asked))
+    return _about_code(phrase, asked) if _is_meant(phrase, asked, names) else None
+
+
+def _is_meant(found: ThreadCommand, asked: str, names: Collection[str]) -> bool:
+    """Whether a phrase that ends with any words is about the check."""
+    anything = RequestStepHere | AskHere if found == AskHere(ThreadQuestion.THANKS) else RequestStepHere
+    return isinstance(found, anything) or bool(code_in(asked)) or is_about_checks(without_typing_errors(asked), names)
 
 
 def meant_command(text: str) -> str:
@@ -123,13 +159,10 @@ def meant_command(text: str) -> str:
 
     It may start or stop something, so it is only offered.
     """
-    meant = without_typing_errors(without_command(without_mention(text[:MAX_CHARACTERS])), cutoff=_OFFERED)
+    meant = without_typing_errors(without_command(without_mention(text[:MAX_CHARACTERS])), more=1)
     found = _step(meant.split()) or _question(meant)
-    return meant if found is not None and not isinstance(found, _READ_ONLY) else ""
+    return meant if found is not None and not isinstance(found, _READ_ONLY) and _is_meant(found, meant, ()) else ""
 
-
-_OFFERED = 0.74
-"""The similarity of a misspelled word from which a command is offered."""
 
 _READ_ONLY = (AskHere, ExplainFindings, ListCommands)
 
@@ -138,16 +171,17 @@ def _about_code(found: ThreadCommand, asked: str) -> ThreadCommand:
     return ExplainFindings(code_in(asked)) if isinstance(found, ExplainFindings) else found
 
 
-def _freely(text: str, asked: str) -> ThreadCommand | None:
+def _freely(text: str, asked: str, names: Collection[str]) -> ThreadCommand | None:
     """The question in a text that is no whole phrase; typing errors do not count."""
     if code := code_in(asked):
         return ExplainFindings(code)
     if "👍" in text or "🙏" in text:
         return AskHere(ThreadQuestion.THANKS)
-    corrected = _question(without_typing_errors(asked))
-    if isinstance(corrected, _READ_ONLY):
-        return corrected
-    match free_question(asked):
+    spelled = without_typing_errors(asked)
+    phrase = _question(spelled)
+    if isinstance(phrase, _READ_ONLY) and _is_meant(phrase, spelled, names):
+        return phrase
+    match free_question(asked, names):
         case None:
             return None
         case ThreadQuestion.WHY:

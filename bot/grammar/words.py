@@ -16,7 +16,7 @@ LONGEST_WATCH = timedelta(hours=12)
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»\"‘’‚‛'`", ""))
 _DASHES = re.compile(r"(?:(?<=\s)|^)(?:[–—―−]+|--)\s*(?=[A-Za-z])")
-_LINK = re.compile(r"<(?:https?://|mailto:)?([^|>]*)(?:\|([^>]*))?>")
+_LINK = re.compile(r"<(?:mailto:)?([^|>]*)(?:\|([^>]*))?>")
 _MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
 _COMMAND = re.compile(r"^/?egress-diag(?=\s|$)\s*", re.IGNORECASE)
 _SPAN = re.compile(r"(\d{1,9})(m|min|mins|minutes|h|hour|hours)?")
@@ -24,7 +24,7 @@ _NAMED = re.compile(r"(?:(?<=\s)|^)(--)?(host|from)\s*[=:]\s*(?=\S)", re.IGNOREC
 
 
 def without_links(text: str) -> str:
-    """The text with the words of its links."""
+    """The text with the words of its links; a URL that was typed keeps its scheme."""
     return _LINK.sub(lambda found: found[2] or found[1], text)
 
 
@@ -60,3 +60,9 @@ def without_command(text: str) -> str:
 def without_mention(text: str) -> str:
     """The text of a message without mentions."""
     return _MENTION.sub(" ", text).strip()
+
+
+def without_first_mention(text: str) -> str:
+    """The text without the mention of the bot at its beginning, or else without any mention."""
+    rest = _MENTION.sub("", text.strip(), count=1) if _MENTION.match(text.strip()) else without_mention(text)
+    return rest.strip()

@@ -13,26 +13,32 @@ from bot.grammar.commands import (
     AskHere,
     CheckAgain,
     ExplainFindings,
+    ExplainTerm,
     ListCommands,
     Mistake,
+    OfferOwnership,
     OwnHere,
     RequestStepHere,
     StopHere,
     ThreadCommand,
     ThreadQuestion,
+    TraceHost,
     WatchHere,
 )
 from bot.grammar.thread_parser import meant_command, parse_thread_command
-from bot.grammar.words import without_command, without_mention
+from bot.grammar.topic import is_sentence
+from bot.grammar.words import without_command, without_first_mention, without_mention
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.listeners.active_steps import step_of_run
 from bot.listeners.alert_threads import start_under_alert, under_alert
-from bot.listeners.slash_command import run_command
+from bot.listeners.host_questions import check_host, is_of_the_check, offer_gateways
+from bot.listeners.slash_command import explain_term, run_command
 from bot.listeners.thread_questions import answer_question, answer_why
 from bot.messages import answers, thread_answers
 from bot.messages.blocks import Message, has_buttons
+from bot.messages.term_answers import no_person_named, not_understood_here, ownership_offered
 from checks.model.findings import Verdict
 from workers.records.run import Run
 from workers.records.watch import Watch
@@ -61,8 +67,9 @@ def register_mentions(app: App, handler: InteractionHandler) -> None:
             key=f"mention/{event.get('channel', '')}/{event.get('ts', '')}",
             thread=thread,
         )
-        text = without_mention(str(event.get("text", "")))
-        handler.once(interaction, "mention", text, lambda: answer_mention(handler, text, interaction))
+        text = str(event.get("text", ""))
+        about = without_mention(text)
+        handler.once(interaction, "mention", about, lambda: answer_mention(handler, text, interaction))
 
 
 def ask(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
@@ -71,17 +78,23 @@ def ask(handler: InteractionHandler, value: str, interaction: Interaction) -> Me
 
 
 def answer_mention(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """Carry out a mention; None if the answer is public."""
-    word = parse_thread_command(text)
+    """Carry out a mention with its mentions of users; None if the answer is public."""
+    run_id = _run_here(handler, interaction)
+    word = parse_thread_command(text, _names(handler, run_id))
+    text = without_first_mention(text)
     if isinstance(word, Mistake):
         return answers.mistake(word)
     if word == AskHere(ThreadQuestion.HELP):
         return answers.help_text()
-    run_id = _run_here(handler, interaction)
+    if isinstance(word, ExplainTerm):
+        explained = explain_term(word)
+        return handler.publish(interaction, explained) if interaction.thread else explained
     if run_id is None and (names := under_alert(handler, text, word, interaction)) is not None:
         return start_under_alert(handler, names, interaction)
     if word is None:
         return _command(handler, text, run_id, interaction)
+    if run_id is None and isinstance(word, TraceHost):
+        return offer_gateways(handler, word, interaction)
     if run_id is None:
         return answers.no_run_in_thread(direct=interaction.channel.startswith("D"))
     answer = _in_thread(handler, word, run_id, interaction)
@@ -105,15 +118,26 @@ def _command(handler: InteractionHandler, text: str, run_id: str | None, interac
     In the thread of a run, a wrong one gets three questions as buttons.
     """
     typed = without_command(text)
-    if run_id is not None and interaction.thread and (meant := meant_command(typed)):
+    if run_id is not None and (meant := meant_command(typed)):
         run = buttons.permitted_run(handler, run_id, interaction)
         return thread_answers.not_understood(run, meant) if isinstance(run, Run) else run
     answer = run_command(handler, typed, interaction) if typed else answers.help_text()
     nothing_near = answer is not None and answer.slot == "mistake" and not has_buttons(answer)
-    if run_id is None or not interaction.thread or not nothing_near:
+    if not nothing_near:
         return answer
+    if run_id is None:
+        return not_understood_here(handler.last_target(interaction)) if is_sentence(typed) else answer
     run = buttons.permitted_run(handler, run_id, interaction)
     return thread_answers.not_understood(run) if isinstance(run, Run) else answer
+
+
+def _names(handler: InteractionHandler, run_id: str | None) -> list[str]:
+    """The names of the last check of a thread, which are words of questions about it."""
+    run = handler.client.get(Run, run_id) if run_id is not None else None
+    if run is None:
+        return []
+    target = run.order.target
+    return [each for each in (target.cluster, target.namespace, target.gateway, target.host, target.client) if each]
 
 
 def _in_thread(
@@ -132,10 +156,40 @@ def _in_thread(
             return buttons.show_commands(handler, run_id, interaction)
         case RequestStepHere(kind, deployment):
             return step_of_run(handler, run_id, kind, deployment, interaction)
-        case OwnHere(release):
-            return _own(handler, run_id, interaction, release=release)
         case AskHere(question):
             return answer_question(handler, question, run_id, interaction)
+        case _:
+            return _with_run(handler, word, run_id, interaction)
+
+
+def _with_run(
+    handler: InteractionHandler,
+    word: ExplainTerm | OwnHere | TraceHost | OfferOwnership,
+    run_id: str,
+    interaction: Interaction,
+) -> Message | None:
+    if isinstance(word, ExplainTerm):
+        return explain_term(word)
+    if isinstance(word, OwnHere):
+        return _own(handler, run_id, interaction, release=word.release)
+    run = buttons.permitted_run(handler, run_id, interaction)
+    if not isinstance(run, Run):
+        return run
+    if isinstance(word, OfferOwnership):
+        return _offer(handler, run, word.user, interaction)
+    if is_of_the_check(run, word):
+        return _in_thread(handler, word.otherwise, run_id, interaction)
+    return check_host(handler, run, word, interaction)
+
+
+def _offer(handler: InteractionHandler, run: Run, receiver: str, interaction: Interaction) -> Message:
+    """Offer the incident of the thread to a user: ownership is always taken, never assigned."""
+    if not receiver:
+        return no_person_named()
+    has_card = handler.client.cards.thread_of_incident(run.order.channel, checked_target(run)) is not None
+    if run.report is not None and run.report.verdict is Verdict.HEALTHY and not has_card:
+        return thread_answers.nothing_to_own(run)
+    return ownership_offered(run, interaction.user, receiver)
 
 
 def _own(handler: InteractionHandler, run_id: str, interaction: Interaction, *, release: bool) -> Message | None:

@@ -11,6 +11,7 @@ from bot.fleet.permission import permitted_clusters
 from bot.grammar.commands import (
     CancelRuns,
     Diagnose,
+    ExplainTerm,
     GatewayCommand,
     ListClusters,
     ListGateways,
@@ -28,7 +29,9 @@ from bot.listeners.active_steps import order_step
 from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
+from bot.messages.term_answers import term_explained
 from bot.slack.outgoing import without_secrets
+from checks.knowledge.terms import term_named
 from workers.client import Unavailable, redis_problem
 from workers.records.listing import Listing
 from workers.records.run import Target
@@ -80,6 +83,8 @@ def run_command(handler: InteractionHandler, text: str, interaction: Interaction
         return fleet.run_fleet_command(handler, command, interaction)
     if isinstance(command, RequestStep):
         return order_step(handler, command.kind, command.target, interaction, deployment=command.deployment)
+    if isinstance(command, ExplainTerm):
+        return explain_term(command)
     return _respond(handler, command, interaction)
 
 
@@ -101,6 +106,12 @@ def _respond(handler: InteractionHandler, command: GatewayCommand, interaction: 
             return _list(handler, cluster, interaction)
         case CancelRuns():
             return _cancel(handler, interaction)
+
+
+def explain_term(asked: ExplainTerm) -> Message:
+    """The explanation of a term."""
+    term = term_named(asked.term)
+    return term_explained(term) if term is not None else answers.help_text()
 
 
 def _list(handler: InteractionHandler, cluster: str, interaction: Interaction) -> Message | None:

@@ -18,7 +18,7 @@ from bot.listeners.slash_command import run_command
 from bot.messages import incident_answers, private_answers, recipe_answers, thread_answers
 from bot.messages.blocks import Message
 from checks.config.access_rules import is_permitted
-from checks.model.findings import Report
+from checks.model.findings import Report, Verdict
 from workers.records.gateway_state import GatewayState
 from workers.records.history import GatewayVerdict
 from workers.records.run import Run
@@ -42,7 +42,10 @@ def answer_question(
         case ThreadQuestion.THANKS:
             return thread_answers.thanked()
         case ThreadQuestion.OWNER:
-            return thread_answers.who_has_it(run, _owner(handler, run), handler.config.ask)
+            owner = _owner(handler, run)
+            if not owner and run.report is not None and _is_healthy(handler, run.report):
+                return thread_answers.nothing_to_own(run)
+            return thread_answers.who_has_it(run, owner, handler.config.ask)
         case ThreadQuestion.HISTORY:
             target = checked_target(run)
             name = f"{target.namespace}/{target.gateway}" if target.namespace else target.gateway
@@ -103,6 +106,8 @@ def _about_report(
             return incident_answers.what_is_affected(run, report, _others(handler, report, interaction))
         case ThreadQuestion.SINCE:
             return incident_answers.since_when_broken(run, report, _state(handler, report))
+        case ThreadQuestion.LASTED:
+            return incident_answers.how_long_broken(run, report, _state(handler, report))
         case ThreadQuestion.RESTART:
             offered = may_restart(handler, run, interaction)
             return recipe_answers.is_it_safe(run, report, restart_offered=offered)
@@ -120,6 +125,12 @@ def _owner(handler: InteractionHandler, run: Run) -> str:
 
 def _state(handler: InteractionHandler, report: Report) -> GatewayState | None:
     return handler.client.gateways.history(report.cluster, f"{report.namespace}/{report.gateway}").state
+
+
+def _is_healthy(handler: InteractionHandler, report: Report) -> bool:
+    """Whether the last check of the gateway, of any kind, found no problem."""
+    state = _state(handler, report)
+    return (report.verdict if state is None else state.verdict) is Verdict.HEALTHY
 
 
 def _others(handler: InteractionHandler, report: Report, interaction: Interaction) -> list[GatewayVerdict]:

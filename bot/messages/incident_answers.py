@@ -10,7 +10,15 @@ from bot.messages.blocks import Block, Escaped, Message, as_code, code_block, co
 from bot.messages.findings import code_and_title, finding_details
 from bot.messages.gateway_lines import gateway_on, listed
 from bot.messages.headlines import coverage_of, name_of, not_checked_lines
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time, since_when
+from bot.messages.phrases import (
+    DATE_AND_TIME,
+    STATUS_MARKS,
+    VERDICT_MARKS,
+    check_title,
+    local_time,
+    short_duration,
+    since_when,
+)
 from bot.messages.since_healthy import since_healthy_blocks
 from bot.messages.thread_answers import thread_answer
 from checks.catalogue import catalogue
@@ -90,6 +98,28 @@ def since_when_broken(run: Run, report: Report, state: GatewayState | None) -> M
     return thread_answer(
         f"Since when: {name_of(run)}", [section(raw("\n".join([head, *lines]))), *since_healthy_blocks(state)]
     )
+
+
+def how_long_broken(run: Run, report: Report, state: GatewayState | None) -> Message:
+    """The duration of the current or last incident of the gateway."""
+    name = _where(run, report)
+    if state is None or state.incident_since is None:
+        if state is not None and state.broken:
+            return since_when_broken(run, report, state)
+        words = f"No outage of {name_of(run)} is recorded"
+        known = f" since {_time(state.known_since)}" if state is not None and state.known_since is not None else ""
+        return thread_answer(words, [section(raw(f"✅ No outage of {name} is recorded{known}."))])
+    began, ended = state.incident_since, state.incident_ended
+    lasted = short_duration(((ended or state.at) - began).total_seconds())
+    if ended is None:
+        words = f"Not over: broken for {lasted}"
+        line = raw(
+            f"{VERDICT_MARKS[state.verdict]} *Not over:* {name} has been broken for {lasted}, since {_time(began)}."
+        )
+    else:
+        words = f"It lasted {lasted}"
+        line = raw(f"✅ *It lasted {lasted}:* {name} was broken from {_time(began)} to {_time(ended)}.")
+    return thread_answer(f"{words}: {name_of(run)}", [section(line)])
 
 
 def _time(moment: datetime) -> Escaped:
