@@ -167,10 +167,12 @@ def evaluate_each(
     targets: Sequence[EgressGateway],
     unread: frozenset[PodName] = frozenset(),
     recipes: bool = False,
+    again: bool = False,
 ) -> tuple[Report, ...]:
     """The report of every gateway over one store; `unread` are pods whose logs were not read.
 
     `recipes` as for `Diagnosis.finish`: a third of the time, for commands that only documents of findings contain.
+    `again`: the gateways are evaluated again over this store, which then keeps what was derived for each of them.
     """
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
     not_read = _unread_logs(store, unread)
@@ -181,6 +183,8 @@ def evaluate_each(
             report = replace(report, settings=snapshot(store, target))
             missing = not_read.of(store, target)
             reports.append(_without_passes(report, of_logs, missing) if missing else report)
+            if not again:
+                store.forget_run()
     return tuple(reports)
 
 

@@ -45,6 +45,10 @@ class FactStore:
         self._by_namespace: dict[type[Fact], dict[Hashable, tuple[Any, ...]]] = {}
         self.memos: dict[Hashable, Any] = {}
         """Values derived from complete facts, by the key of what derived them."""
+        self.of_run: list[Hashable] = []
+        """The keys of the memos that depend on the gateway or host of a run."""
+        self.other_facts: list[FactStore] = []
+        """The stores with other facts of some kinds that are among the memos."""
         self.before_changes: FactStore | None = None
         """The store without the changes that were laid over it; None if there are none."""
         self.changed_kinds: frozenset[type[Fact]] = frozenset()
@@ -210,6 +214,17 @@ class FactStore:
                 key=lambda pod: pod.name,
             )
         )
+
+    def forget_run(self) -> None:
+        """Drop the values that depend on the gateway or host of a run, once it has ended.
+
+        They are derived again if another run needs them.
+        """
+        for key in self.of_run:
+            self.memos.pop(key, None)
+        self.of_run.clear()
+        for each in self.other_facts:
+            each.forget_run()
 
     def memo(self, key: Hashable, build: Callable[[], _V]) -> _V:
         """A value derived from complete facts, built once for this store."""

@@ -297,7 +297,11 @@ class Facts:
 
         def built(window: Facts) -> FactStore:
             changed = build(window)
-            return self._store.with_facts(changed) if changed else self._store
+            if not changed:
+                return self._store
+            other = self._store.with_facts(changed)
+            self._store.other_facts.append(other)
+            return other
 
         store = self.once(name, built)
         if store is self._store:
@@ -334,6 +338,9 @@ class Facts:
             window = Facts(self._store, self._gateway, self._question, self._declared, self._target_gap)
             try:
                 known = self._store.memos[key] = build(window), window.reads
+                if window.reads.of_run and about != self._question.client:
+                    # A value about the client alone is needed for other gateways, too.
+                    self._store.of_run.append(key)
             except Unreadable as unread:
                 own.failed.add(unread.gap)
                 raise

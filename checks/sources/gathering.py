@@ -5,8 +5,9 @@ Reads that do not depend on one another run in parallel.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import replace
+from queue import Empty, SimpleQueue
 from threading import Event
 from time import monotonic
 
@@ -52,12 +53,28 @@ def gather(
     their threads are not waited for. A recording answers from memory, faster than a thread starts, so it needs none.
     """
     run = _Gathering(source, kinds, store, deadline, gateway)
-    pool = BackgroundThreads(0 if isinstance(source, RecordedSource) else concurrency, "gather")
+    threads = _Threads(0 if isinstance(source, RecordedSource) else concurrency)
     try:
-        yield from run.readings(pool)
+        yield from run.readings(threads)
         run.remember()
     finally:
-        pool.cancel_waiting()
+        threads.cancel_waiting()
+
+
+class _Threads:
+    """The threads of a run; reads of Azure, which take longest, have their own."""
+
+    def __init__(self, most: int) -> None:
+        self.azure, self._others = BackgroundThreads(most, "gather-azure"), BackgroundThreads(most, "gather")
+
+    def reading(self, origin: Origin) -> BackgroundThreads:
+        """The threads that read from this API."""
+        return self.azure if isinstance(origin, AzureCall | ArmResource) else self._others
+
+    def cancel_waiting(self) -> None:
+        """Cancel the reads that have not begun."""
+        self.azure.cancel_waiting()
+        self._others.cancel_waiting()
 
 
 class _Gathering:
@@ -68,9 +85,13 @@ class _Gathering:
         self.store = store
         self.deadline = deadline
         self.kinds = _with_prerequisites(kinds)
-        self.pending: set[type[Fact]] = set(self.kinds)
+        self.pending = _longest_chain_first(self.kinds)
+        """The kinds whose reads have not begun, in the order in which they begin."""
+        self.counters = frozenset(kind for kind in self.kinds if isinstance(kind.origin, ProxyCounters))
         self.open: dict[type[Fact], int] = defaultdict(int)
         self.in_flight: dict[Future[Answer], Request] = {}
+        self.ended: SimpleQueue[Future[Answer]] = SimpleQueue()
+        """The reads that have ended since they were last taken."""
         self.gateway = gateway
         self.memory = read_memory_of(source)
         self.needed: set[str] = set()
@@ -85,14 +106,13 @@ class _Gathering:
         if self.memory is not None:
             self.memory.remember(self.gateway, self.needed)
 
-    def readings(self, pool: BackgroundThreads) -> Iterator[Reading]:
+    def readings(self, threads: _Threads) -> Iterator[Reading]:
         if self.memory is not None and any(isinstance(kind.origin, ArmResource) for kind in self.kinds):
-            self._expect(pool, self.memory.expected(self.gateway))
-        yield from self._launch(pool)
+            self._expect(threads, self.memory.expected(self.gateway))
+        yield from self._launch(threads)
         self._note_end()
         while self.in_flight:
-            left = self.deadline - monotonic()
-            done, _ = wait(self.in_flight, timeout=max(left, 0), return_when=FIRST_COMPLETED)
+            done = self._next_ended()
             if not done:
                 yield from self._give_up()
                 break
@@ -103,7 +123,7 @@ class _Gathering:
                 self.open[kind] -= 1
                 if not self.open[kind]:
                     yield Closed(kind)
-            yield from self._launch(pool)
+            yield from self._launch(threads)
             self._note_end()
         for kind in sorted(self.pending, key=lambda k: k.__name__):
             # After the deadline: the reads that these depend on did not finish.
@@ -111,7 +131,17 @@ class _Gathering:
             yield from (Failed(kind, gap) for gap in gaps)
             yield Closed(kind)
 
-    def _launch(self, pool: BackgroundThreads) -> Iterator[Reading]:
+    def _next_ended(self) -> list[Future[Answer]]:
+        """The reads that have ended; none if the deadline has passed before one did."""
+        done: list[Future[Answer]] = []
+        try:
+            done.append(self.ended.get(timeout=max(self.deadline - monotonic(), 0)))
+            while True:
+                done.append(self.ended.get_nowait())
+        except Empty:
+            return done
+
+    def _launch(self, threads: _Threads) -> Iterator[Reading]:
         """Start every read whose prerequisites have finished.
 
         A kind without objects to read is closed immediately, which may allow others to start.
@@ -119,8 +149,8 @@ class _Gathering:
         progress = True
         while progress:
             progress = False
-            for kind in sorted(self.pending, key=lambda k: k.__name__):
-                self._expect_of(pool, kind.origin)
+            for kind in tuple(self.pending):
+                self._expect_of(threads, kind.origin)
                 if not all(self.store.arrived(earlier) for earlier in _after(kind.origin)):
                     continue
                 if (
@@ -129,35 +159,37 @@ class _Gathering:
                     and self._target_may_come()
                 ):
                     continue
-                self.pending.discard(kind)
+                self.pending.remove(kind)
                 details = [] if self._is_over(kind.origin) else list(_details(kind.origin, self.store))
                 for detail in details:
-                    self.in_flight[self._begun(pool, kind.origin, detail)] = (kind, detail)
+                    begun = self._begun(threads, kind.origin, detail)
+                    self.in_flight[begun] = (kind, detail)
+                    begun.add_done_callback(self.ended.put)
                 self.open[kind] = len(details)
                 if not details:
                     yield from (Failed(kind, gap) for gap in _inherited(kind.origin, self.store))
                     yield Closed(kind)
                     progress = True
 
-    def _begun(self, pool: BackgroundThreads, origin: Origin, detail: object) -> "Future[Answer]":
+    def _begun(self, threads: _Threads, origin: Origin, detail: object) -> "Future[Answer]":
         """The read of an object; one that is already under way, if its ID was expected."""
         if isinstance(origin, ArmResource):
             self.needed.add(str(detail).lower())
             if (early := self.early.pop(str(detail).lower(), None)) is not None:
                 return early
-        return pool.submit(self._read, origin, detail)
+        return threads.reading(origin).submit(self._read, origin, detail)
 
-    def _expect_of(self, pool: BackgroundThreads, origin: Origin) -> None:
+    def _expect_of(self, threads: _Threads, origin: Origin) -> None:
         """Begin the reads that the kind's facts so far make likely."""
         if self.memory is None or not isinstance(origin, ArmResource) or origin.expected is None:
             return
         if self.store.arrived(*origin.expected_after):
-            self._expect(pool, origin.expected(self.store))
+            self._expect(threads, origin.expected(self.store))
 
-    def _expect(self, pool: BackgroundThreads, ids: Iterable[str]) -> None:
+    def _expect(self, threads: _Threads, ids: Iterable[str]) -> None:
         for each in ids:
             if (key := each.lower()) not in self.early and key not in self.needed:
-                self.early[key] = pool.submit(self.source.arm, each, self.deadline)
+                self.early[key] = threads.azure.submit(self.source.arm, each, self.deadline)
 
     def _is_over(self, origin: Origin) -> bool:
         """Whether a prerequisite of this read timed out.
@@ -169,8 +201,9 @@ class _Gathering:
 
     def _note_end(self) -> None:
         """Note whether only counters are left to read."""
-        waiting = {*self.pending, *(kind for kind, _ in self.in_flight.values())}
-        if all(isinstance(kind.origin, ProxyCounters) for kind in waiting):
+        if self.counters.issuperset(self.pending) and self.counters.issuperset(
+            kind for kind, _ in self.in_flight.values()
+        ):
             self.others_ended.set()
 
     def _target_may_come(self) -> bool:
@@ -214,6 +247,24 @@ def _with_prerequisites(kinds: Collection[type[Fact]]) -> frozenset[type[Fact]]:
             wanted.add(kind)
             todo.extend(_after(kind.origin))
     return frozenset(wanted)
+
+
+def _longest_chain_first(kinds: Iterable[type[Fact]]) -> list[type[Fact]]:
+    """The kinds by the number of reads that wait for them one after the other, then by name.
+
+    The Azure reads behind the nodes take longer than all lists together, so the nodes are read first.
+    """
+    chains: dict[type[Fact], int] = {}
+
+    def note(kind: type[Fact], length: int) -> None:
+        if length > chains.get(kind, -1):
+            chains[kind] = length
+            for earlier in _after(kind.origin):
+                note(earlier, length + 1)
+
+    for each in kinds:
+        note(each, 0)
+    return sorted(chains, key=lambda kind: (-chains[kind], kind.__name__))
 
 
 def _after(origin: Origin) -> tuple[type[Fact], ...]:

@@ -172,7 +172,7 @@ def sweep_cluster(
                 throttled.chosen = logs_to_read(store, MOST_LOGS)
     targets = store.targets or targets_of(store) or ()
     unread = frozenset(throttled.left_out)
-    reports = evaluate_each(store, identity, checks, targets, unread, recipes)
+    reports = evaluate_each(store, identity, checks, targets, unread, recipes, again=proposed is not None)
     applied: tuple[IfApplied, ...] = ()
     if proposed is not None and targets:
         try:

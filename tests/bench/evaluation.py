@@ -80,7 +80,12 @@ def fresh(store: FactStore) -> FactStore:
     """The same facts without indexes and derived values, as they were gathered."""
     copied = FactStore(store.now)
     copied.__dict__.update(
-        {**store.__dict__, "_known": {}, "_indexes": {}, "_by_key": {}, "_by_namespace": {}, "memos": {}}
+        {
+            **store.__dict__,
+            **{name: {} for name in ("_known", "_indexes", "_by_key", "_by_namespace", "memos")},
+            "of_run": [],
+            "other_facts": [],
+        }
     )
     for each in (fact for found in store.__dict__["_facts"].values() for fact in found):
         each.__dict__.clear()

@@ -3,6 +3,7 @@
 import gc
 import logging
 
+from checks.engine.collection import collection_paused
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
@@ -32,7 +33,8 @@ def sweep_part(part: str) -> None:
         current_time,
     )
     try:
-        with interrupted_by_time_limit():
+        # A collection would traverse the facts of the cluster, which are needed until its results are recorded.
+        with interrupted_by_time_limit(), collection_paused():
             sweeper.execute(sweep_id, cluster)
     except TimeLimitReached as limit:
         logged_error_token(log, f"fleet check {sweep_id}: checking {cluster} exceeded its time limit", limit)

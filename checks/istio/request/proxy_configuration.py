@@ -90,13 +90,22 @@ class ProxyConfiguration:
         return f"{self.proxy.namespace}/{self.proxy.pod.name}"
 
 
+_MOST_GATEWAYS = 32
+"""The most configurations of gateways that are kept; a request passes far fewer."""
+
+
 class ProxyConfigurations:
-    """The configurations of all proxies; pods that cannot differ share one."""
+    """The configurations of all proxies; pods that cannot differ share one.
+
+    Those of the gateways used last are kept: a fleet check evaluates each gateway once.
+    """
 
     def __init__(self, mesh_of: Callable[[str], Mesh]) -> None:
         self._mesh_of = mesh_of
         self._known: dict[object, ProxyConfiguration] = {}
         self._of_proxy: dict[Proxy, ProxyConfiguration] = {}
+        self._gateways: dict[object, list[Proxy]] = {}
+        """The proxies of each configuration of a gateway, in the order of first use."""
 
     def of(self, mesh: Mesh, pod: Pod) -> ProxyConfiguration | None:
         """The configuration of a pod's proxy; None if it has none."""
@@ -107,7 +116,17 @@ class ProxyConfigurations:
             return self._of_proxy[proxy]
         own = {key: value for key, value in proxy.labels.items() if key != "pod-template-hash"}
         key = (proxy.namespace, proxy.gateway, proxy.revision, proxy.account, tuple(sorted(own.items())))
-        if key not in self._known:
-            self._known[key] = ProxyConfiguration(self._mesh_of(proxy.revision), proxy)
-        self._of_proxy[proxy] = self._known[key]
-        return self._known[key]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = ProxyConfiguration(self._mesh_of(proxy.revision), proxy)
+        self._of_proxy[proxy] = found
+        if proxy.gateway:
+            self._gateways.setdefault(key, []).append(proxy)
+            if len(self._gateways) > _MOST_GATEWAYS:
+                self._drop(next(iter(self._gateways)))
+        return found
+
+    def _drop(self, key: object) -> None:
+        del self._known[key]
+        for each in self._gateways.pop(key):
+            del self._of_proxy[each]

@@ -1,6 +1,7 @@
 """Results that gateways share are those of each gateway alone, in any order."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
-from checks.facts.view import Facts
+from checks.facts.view import Facts, ReadsOfView
 from checks.model.findings import Observation, healthy
 from checks.model.question import ClusterIdentity, Question
 from checks.reports.document import REPORT
@@ -117,3 +118,39 @@ def test_a_check_that_reads_no_gateway_is_evaluated_once_for_the_cluster(reads_g
     ]
     assert len({report.findings for report in reports}) == 1
     assert runs == ([str(each) for each in store.targets] if reads_gateway else [""])
+
+
+def test_a_fleet_check_drops_what_was_derived_for_a_gateway_when_it_has_been_evaluated() -> None:
+    """The values of 500 gateways took 25 MiB."""
+    store = gathered(big_cluster(3, 20))
+    evaluate_each(store, ClusterIdentity("aks1"), catalogue(), store.targets)
+    assert _derived_for_gateways(store) == set()
+    kept = gathered(big_cluster(3, 20))
+    evaluate_each(kept, ClusterIdentity("aks1"), catalogue(), kept.targets, again=True)
+    assert _derived_for_gateways(kept) >= {str(each) for each in kept.targets}
+
+
+def test_what_is_derived_about_the_client_alone_is_built_once_for_all_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a client it is the same for every gateway."""
+    built: list[str] = []
+
+    def once(facts: Facts, name: str, build: Callable[[Facts], object], about: Hashable = ()) -> object:
+        def noted(window: Facts) -> object:
+            built.append(name)
+            return build(window)
+
+        return known(facts, name, noted, about)
+
+    known = Facts.once
+    monkeypatch.setattr(Facts, "once", once)
+    store = gathered(big_cluster(3, 20))
+    evaluate_each(store, ClusterIdentity("aks1"), catalogue(), store.targets)
+    assert built.count("running clients") == 1
+    assert max(Counter(built).values()) <= len(store.targets)
+
+
+def _derived_for_gateways(store: FactStore) -> set[object]:
+    """The subjects of the memos that depend on the gateway of a run."""
+    once = {key: value[1] for key, value in store.memos.items() if isinstance(value, tuple) and len(value) == 2}
+    of_run = [key for key, reads in once.items() if isinstance(reads, ReadsOfView) and reads.of_run]
+    return {key[1] for key in of_run if isinstance(key, tuple)} - {None}

@@ -9,9 +9,15 @@ import pytest
 
 from checks.engine.readings import record
 from checks.facts.agent_pools import AgentPool
-from checks.facts.fact import AzureCall, Credentials
+from checks.facts.fact import AzureCall, Credentials, Listed
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import ConfigMap
+from checks.facts.network_interfaces import NetworkInterface
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.nodes import Node
+from checks.facts.pods import Pod
+from checks.facts.security_groups import NetworkSecurityGroup
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.sources.access import LazyAccess
 from checks.sources.gathering import gather
@@ -153,3 +159,44 @@ def test_a_source_that_reads_further_namespaces_shares_the_memory() -> None:
     live = LiveSource(KubernetesReader(access), NoAzure())
     assert live.with_namespaces("payments") is not live
     assert live.with_namespaces("payments").read_memory is live.read_memory
+
+
+def test_the_reads_behind_which_most_others_wait_begin_first() -> None:
+    """Security groups are read after interfaces, and those after the nodes."""
+    begun: list[str] = []
+
+    class Noted(RecordedSource):
+        def list_objects(self, what: Listed, deadline: float) -> Answer:
+            begun.append(what.plural)
+            return super().list_objects(what, deadline)
+
+    source = Noted(recording(named("base")))
+    store = FactStore(source.now())
+    for reading in gather(
+        source, [ConfigMap, Pod, NetworkSecurityGroup, NetworkInterface, Service], store, monotonic() + 60
+    ):
+        record(store, reading)
+    # Those of the nodes' interfaces, of the machines' interfaces, then the others by name.
+    assert begun == ["gatewayvmconfigurations", "nodes", "configmaps", "pods", "services"]
+    assert store.known(NetworkSecurityGroup)
+
+
+def test_a_read_of_azure_does_not_wait_for_a_list() -> None:
+    """The lists of a fleet check wait for each other, eight at a time."""
+    asked = Event()
+
+    class Slow(ProbedSource):
+        def azure(self, what: AzureCall, deadline: float) -> Answer:
+            asked.set()
+            return super().azure(what, deadline)
+
+        def list_objects(self, what: Listed, deadline: float) -> Answer:
+            assert asked.wait(20), "the managed cluster was not read while a list was"
+            return super().list_objects(what, deadline)
+
+    source = Slow(RecordedSource(recording(named("base"))), ())
+    store = FactStore(source.now())
+    for reading in gather(source, [ConfigMap, ManagedCluster], store, monotonic() + 60, concurrency=1):
+        record(store, reading)
+    assert store.known(ManagedCluster)
+    assert store.known(ConfigMap)
