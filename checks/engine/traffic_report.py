@@ -66,6 +66,7 @@ def _of_host(found: HostTraffic) -> TrafficOfHost:
         str(found.failure.side) if found.failure is not None else "",
         found.since,
         found.last_failed,
+        tuple(each.name for each in found.pods),
     )
 
 

@@ -3,11 +3,10 @@
 Each fact has the samples of one pod: raw counters at one or more times. Their increase is derived here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 
+from checks.facts.counter_growth import Column, CounterWindow, Increase, ProxyCounter, column, falls, growth
 from checks.facts.counter_names import GAUGES, UPTIME
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import CountersWanted, Fact, PodName, ProxyCounters, ProxyGroup, ProxyRole, derived
@@ -17,32 +16,6 @@ from checks.facts.workloads import Deployment
 from checks.model.raw_values import Raw, at, flag, items, labels, moment, parse_moment, text
 
 _MOST_ISTIODS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Increase:
-    """By how much a counter grew within a window."""
-
-    metric: str
-    labels: Mapping[str, str]
-    amount: float
-
-
-@dataclass(frozen=True, slots=True)
-class CounterWindow:
-    """The increase of all counters of a pod between two samples.
-
-    `reset`: the proxy restarted before the newest sample, so that nothing is known about the time before.
-    """
-
-    begins: datetime
-    ends: datetime
-    increases: tuple[Increase, ...]
-    reset: bool
-
-    @property
-    def seconds(self) -> float:
-        return (self.ends - self.begins).total_seconds()
 
 
 def _wanted(store: FactStore) -> CountersWanted:
@@ -72,6 +45,11 @@ def _of_gateway(store: FactStore, target: EgressGateway) -> Iterator[ProxyGroup]
         ]
         workloads = (workload,) if workload else ()
         yield ProxyGroup(ProxyRole.CLIENT, namespace, workloads, tuple(sorted(clients)), target.service_host)
+
+
+def counters_of(pod: tuple[str, str]) -> str:
+    """The counters of a pod, as evidence names them."""
+    return f"counters of pod {'/'.join(each for each in pod if each)}"
 
 
 class ProxyTraffic(Fact):
@@ -104,7 +82,7 @@ class ProxyTraffic(Fact):
 
     @derived
     def ref(self) -> str:
-        return f"counters of pod {'/'.join(each for each in self.key if each)}"
+        return counters_of(self.key)
 
     @derived
     def from_prometheus(self) -> bool:
@@ -145,105 +123,90 @@ class ProxyTraffic(Fact):
 
         None without two samples. If the proxy restarted, the window begins at the first sample after that.
         """
-        times = self.times
-        if len(self._usable) < 2:
+        times = self._sampled
+        if len(times) < 2:
             return None
-        last = self._usable[-1]
-        within = [each for each in self._usable if longest is None or times[last] - times[each] <= longest + _TOLERANCE]
-        chosen = within if len(within) > 1 else list(self._usable[-2:])
-        restarts = [each for each in chosen[1:] if each in self._restarts]
-        if restarts:
-            chosen = [each for each in chosen if each >= restarts[-1]]
-        return self._between(chosen, reset=len(chosen) == 1)
+        last = len(times) - 1
+        within = (n for n, at in enumerate(times) if longest is None or times[-1] - at <= longest + _TOLERANCE)
+        first = min(next(within), last - 1)
+        return self._between(max((first, *self._restarts)), last)
 
     def steps(self) -> tuple[CounterWindow, ...]:
         """The windows between consecutive samples, oldest first.
 
         Those in which the proxy restarted are left out.
         """
-        return tuple(
-            self._between([before, here], reset=False)
-            for before, here in pairwise(self._usable)
-            if here not in self._restarts
-        )
+        return tuple(self._between(n - 1, n) for n in range(1, len(self._sampled)) if n not in self._restarts)
 
-    def _between(self, chosen: list[int], *, reset: bool) -> CounterWindow:
+    def _between(self, first: int, last: int) -> CounterWindow:
         found = [
-            Increase(text(each, "metric"), labels(each, "labels"), amount)
-            for each, values in self._known
-            if (amount := _increase(values, chosen))
+            Increase(counter, amount)
+            for counter, grown in self._grown
+            if (amount := grown[last] if last == first + 1 else sum(grown[first + 1 : last + 1]))
         ]
-        return CounterWindow(self.times[chosen[0]], self.times[chosen[-1]], tuple(found), reset)
+        return CounterWindow(self._sampled[first], self._sampled[last], tuple(found), reset=first == last)
 
     @derived
-    def _columns(self) -> tuple[tuple[Raw, list[float | None]], ...]:
+    def _columns(self) -> tuple[tuple[ProxyCounter, Column], ...]:
         """The values of each series, one for each time."""
-        return tuple((each, _values(each)) for each in self.series)
+        number = len(self.times)
+        return tuple(
+            (ProxyCounter(text(each, "metric"), labels(each, "labels")), column(at(each, "values"), number))
+            for each in self.series
+        )
 
     @derived
     def _usable(self) -> tuple[int, ...]:
         """The indexes of the times at which the pod was sampled: then it has at least one value."""
-        columns = [values for _, values in self._columns]
-        return tuple(index for index in range(len(self.times)) if any(column[index] is not None for column in columns))
+        without = set(range(len(self.times)))
+        for _, values in self._columns:
+            without = {index for index in without if values[index] is None}
+            if not without:
+                break
+        return tuple(index for index in range(len(self.times)) if index not in without)
+
+    @derived
+    def _sampled(self) -> tuple[datetime, ...]:
+        """The times at which the pod was sampled. The numbers of its samples are their places here."""
+        return tuple(self.times[index] for index in self._usable)
+
+    @derived
+    def _samples(self) -> tuple[tuple[ProxyCounter, Column], ...]:
+        """The values of each series, one for each sample of the pod."""
+        if len(self._usable) == len(self.times):
+            return self._columns
+        return tuple((counter, [values[index] for index in self._usable]) for counter, values in self._columns)
 
     @derived
     def _restarts(self) -> frozenset[int]:
-        """The indexes of the first samples after a restart.
+        """The numbers of the first samples after a restart.
 
         A counter fell then, or the proxy has been up for a shorter time.
         """
-        return frozenset(here for before, here in pairwise(self._usable) if self._restarted(before, here))
+        found: set[int] = set()
+        for counter, values in self._samples:
+            if counter.metric == UPTIME:
+                found.update(n for n in range(1, len(values)) if self._began_within(n, values[n]))
+            else:
+                found.update(falls(values))
+        return frozenset(found)
 
-    def _restarted(self, before: int, here: int) -> bool:
-        seconds = (self.times[here] - self.times[before]).total_seconds()
-        for each, values in self._columns:
-            then, now = values[before], values[here]
-            if text(each, "metric") == UPTIME:
-                if now is not None and now + _ROUNDING < seconds:
-                    return True
-            elif then is not None and now is not None and now < then:
-                return True
-        return False
+    def _began_within(self, number: int, uptime: float | None) -> bool:
+        """Whether the proxy started after the sample before this one."""
+        seconds = (self._sampled[number] - self._sampled[number - 1]).total_seconds()
+        return uptime is not None and uptime + _ROUNDING < seconds
 
     @derived
-    def _known(self) -> tuple[tuple[Raw, list[float | None]], ...]:
-        """The counters with a value for each sample of the pod.
-
-        A counter that the pod did not have yet was 0: Envoy creates it at the first request. One that is missing later had
-        its last value: a sample of it was missed.
-        """
+    def _grown(self) -> tuple[tuple[ProxyCounter, list[float]], ...]:
+        """By how much each counter grew before each sample; 0 for the first sample."""
         return tuple(
-            (each, self._completed(values)) for each, values in self._columns if text(each, "metric") not in GAUGES
+            (counter, growth(values, self._restarts))
+            for counter, values in self._samples
+            if counter.metric not in GAUGES
         )
-
-    def _completed(self, values: list[float | None]) -> list[float | None]:
-        found: list[float | None] = [None] * len(values)
-        last = 0.0
-        for index in self._usable:
-            if index in self._restarts:
-                last = 0.0
-            value = values[index]
-            found[index] = last = last if value is None else value
-        return found
 
 
 _ROUNDING = 2.0
 """Seconds by which an uptime may differ from the times of samples: it is a whole number."""
 _TOLERANCE = timedelta(seconds=20)
 """By how much the distance of samples may exceed a window."""
-
-
-def _values(series: Raw) -> list[float | None]:
-    found = at(series, "values")
-    if not isinstance(found, list):
-        return []
-    return [float(v) if isinstance(v, int | float) and not isinstance(v, bool) else None for v in found]
-
-
-def _increase(values: list[float | None], indexes: Iterable[int]) -> float:
-    """The growth of a counter over its samples.
-
-    Envoy discards a counter that is not used; it then begins at 0.
-    """
-    found = [value for index in indexes if (value := values[index]) is not None]
-    return sum((here - before if here >= before else here) for before, here in pairwise(found))

@@ -13,6 +13,8 @@ class FailureSide(StrEnum):
     CLUSTER = "in the cluster"
     NETWORK = "in the network between the gateway nodes and the destination"
     DESTINATION = "at the destination"
+    POD = "at single gateway pods: their node, tunnel or source IP address"
+    """Through the other pods of the gateway the same host is reached."""
     BEYOND = "at the destination, or in a firewall rule for this host"
     """Other hosts are reached through the same network."""
 
@@ -65,6 +67,19 @@ RBAC is no flag of Envoy: its counters of denied requests show this failure.
 _NO_FAILURE = ("", "-", "DC", "DR", "DI", "RFCF")
 """Flags that are no failure: a client that went away, a delay, and an answer from a cache."""
 
+_GRPC_FAILURES = {
+    "2": "UNKNOWN",
+    "4": "DEADLINE_EXCEEDED",
+    "12": "UNIMPLEMENTED",
+    "13": "INTERNAL",
+    "14": "UNAVAILABLE",
+    "15": "DATA_LOSS",
+}
+"""The statuses of gRPC that correspond to a code of 500 or more.
+
+Others, such as NOT_FOUND, are answers to the request. Source: googleapis, `google/rpc/code.proto` ("HTTP Mapping").
+"""
+
 _DETAILS = (
     ("rbac_access_denied", DENIAL, FailureSide.CLUSTER),
     ("TLS_error", "the TLS handshake with the destination failed", FailureSide.DESTINATION),
@@ -86,9 +101,22 @@ def failed_response(code: int, flags: tuple[str, ...], details: str) -> Response
     for text, meaning, side in _DETAILS:
         if text in details:
             return ResponseFlag(shown, meaning, side)
-    other = next((each for each in flags if each not in _NO_FAILURE), "") if known is None else ""
-    if other and (code == 0 or code >= 400):
-        return ResponseFlag(other, "the gateway's proxy ended the request itself", FailureSide.CLUSTER)
-    if known is None and code >= 500:
+    own = _own_failure(flags) if known is None and (code == 0 or code >= 400) else None
+    if own is None and known is None and code >= 500:
         return ResponseFlag(shown, f"the destination answered {code}", FailureSide.DESTINATION)
-    return known
+    return known or own
+
+
+def failed_grpc(status: str, flags: tuple[str, ...]) -> ResponseFlag | None:
+    """The failure of a gRPC request, None if it succeeded or the client went away."""
+    known = next((each for each in _FLAGS if each.name in flags), None)
+    if known is not None or (meaning := _GRPC_FAILURES.get(status)) is None:
+        return known
+    answer = ResponseFlag(f"gRPC {status}", f"the destination answered {meaning}", FailureSide.DESTINATION)
+    return _own_failure(flags) or answer
+
+
+def _own_failure(flags: tuple[str, ...]) -> ResponseFlag | None:
+    """The failure of an unknown flag: Envoy sets it if it ends the request itself."""
+    other = next((each for each in flags if each not in _NO_FAILURE), "")
+    return ResponseFlag(other, "the gateway's proxy ended the request itself", FailureSide.CLUSTER) if other else None

@@ -27,6 +27,8 @@ class TrafficOfHost:
     since: Moment | None = None
     """When most began to fail; None if that was before the samples."""
     last_failed: Moment | None = None
+    pods: tuple[str, ...] = ()
+    """The gateway pods in which nearly all of these failed, if the others reach the host."""
 
 
 @dataclass(frozen=True, slots=True)

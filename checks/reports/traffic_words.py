@@ -31,7 +31,7 @@ def failing_location(report: Report) -> str:
     """
     if report.traffic is None or objects_at_fault(report):
         return ""
-    failing = _mostly_failing(report)
+    failing = [each for each in _known(report) if each.failed * 2 > each.total or each.pods]
     if not failing:
         return ""
     sides = {each.location for each in failing}
@@ -43,6 +43,9 @@ def failing_location(report: Report) -> str:
             return f"It is the destination, not the gateway: {_of_host(failing[0])}"
         case FailureSide.BEYOND:
             return f"It is the destination, or a firewall rule for this host: {_of_host(failing[0])}"
+        case FailureSide.POD:
+            pods = sorted({name for each in failing for name in each.pods})
+            return f"It is gateway pod{'s' if len(pods) > 1 else ''} {', '.join(pods)}: {_of_host(failing[0])}"
         case FailureSide.NETWORK:
             return f"It is the network between the gateway and the destination: {_of_host(failing[0])}"
         case _:
@@ -51,16 +54,16 @@ def failing_location(report: Report) -> str:
 
 def mostly_fails(report: Report) -> bool:
     """Whether most requests or connections to a host fail; False if that is not known."""
-    return bool(_mostly_failing(report))
+    return any(each.failed * 2 > each.total for each in _known(report))
 
 
-def _mostly_failing(report: Report) -> list[TrafficOfHost]:
-    """The hosts to which most requests fail.
+def _known(report: Report) -> list[TrafficOfHost]:
+    """The hosts whose traffic decides.
 
-    With a host in the question not those without a known host, which may be to another one.
+    With a host in the question, requests to an unknown host may be to another one.
     """
     hosts = report.traffic.hosts if report.traffic is not None else ()
-    return [each for each in hosts if each.failed * 2 > each.total and (each.host or not report.host)]
+    return [each for each in hosts if each.host or not report.host]
 
 
 def flows(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from types import NoneType
 from typing import Any
 
 from checks.facts.fact import ProxyRole
@@ -11,6 +12,7 @@ from checks.sources.counter_series import LARGEST_COUNT
 SOURCES = ("prometheus", "pods")
 _TEXTS = ("namespace", "pod", "workload", "service", "problem")
 _ROLES = tuple(ProxyRole)
+_NUMBERS = {int, float, NoneType}
 _MOST_VALUES = 2_000_000
 
 
@@ -68,10 +70,8 @@ def _series_problem(series: Any, length: int) -> tuple[str, str] | None:
         return f"{name}: labels are not texts", "a mapping from names to texts"
     if not isinstance(values, list) or len(values) != length:
         return f"{name}: {len(values) if isinstance(values, list) else 'no'} values", f"one for each of {length} times"
-    if not all(each is None or _is_count(each) for each in values):
+    if not _NUMBERS.issuperset(map(type, values)):
+        return f"{name}: a value is not a count", "numbers of 0 or more, or null"
+    if not all(each is None or 0 <= each <= LARGEST_COUNT for each in values):
         return f"{name}: a value is not a count", "numbers of 0 or more, or null"
     return None
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT

@@ -33,6 +33,7 @@ KEPT_LABELS = (
     "destination_service",
     "destination_service_name",
     "response_code",
+    "grpc_response_status",
     "response_flags",
     "request_protocol",
     "cluster_name",
@@ -61,15 +62,19 @@ def metrics_of(role: ProxyRole) -> frozenset[str]:
     return frozenset((*STANDARD_METRICS, *CONNECTION_FAILURES, *PRESENCE, *denials))
 
 
-def add(sample: Sample, metric: str, labels: Mapping[str, str], value: float) -> None:
+def key_of(metric: str, labels: Mapping[str, str]) -> Key:
+    """The key of a counter: series that differ only in other labels are added."""
+    return (metric, tuple((name, labels[name]) for name in KEPT_LABELS if labels.get(name)))
+
+
+def add(sample: Sample, key: Key, value: float) -> None:
     """Add a counter to a sample.
 
     Raises Failure (502) for no number, and for more series than are kept.
     """
-    key = (metric, tuple((name, labels[name]) for name in KEPT_LABELS if labels.get(name)))
     total = sample.get(key, 0.0) + value
     if not 0 <= value <= total <= LARGEST_COUNT:
-        raise Failure(WRONG_ANSWER, f"{metric} is not a count: {value}")
+        raise Failure(WRONG_ANSWER, f"{key[0]} is not a count: {value}")
     sample[key] = total
     if len(sample) > MOST_SERIES:
         raise Failure(WRONG_ANSWER, f"a proxy has more than {MOST_SERIES:,} counters of its traffic")

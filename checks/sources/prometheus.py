@@ -3,7 +3,7 @@
 Source: prometheus.io, "HTTP API"; Azure's managed Prometheus serves the same API with Entra tokens.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from time import sleep
 from typing import Any
@@ -65,14 +65,13 @@ class Prometheus:
     def matrix(
         self, query: str, begin: float, end: float, step: int, deadline: float, most: int = MOST_MATRIX_SERIES
     ) -> list[Raw]:
-        """The series of a range query, with `values`; times in seconds since 1970.
+        """The series of a range query: `metric`, and `values` as pairs of numbers.
 
-        Raises Failure, also for more than `most` series.
+        Times are in seconds since 1970. Raises Failure, also for more than `most` series.
         """
         asked = {"query": query, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": str(step)}
         found = _series(self._asked("query_range", asked, deadline), "matrix", most)
-        _on_the_grid(found, begin, end, step)
-        return found
+        return _on_the_grid(found, begin, end, step)
 
     def _asked(self, path: str, form: Mapping[str, str], deadline: float) -> Raw:
         for attempt in range(1, _TRIES + 1):
@@ -164,19 +163,29 @@ def _series(data: Raw, kind: str, most: int = MOST_MATRIX_SERIES) -> list[Raw]:
     return series
 
 
-def _on_the_grid(series: Iterable[Raw], begin: float, end: float, step: int) -> None:
-    """Raise Failure unless all samples have times of the range query.
+def _on_the_grid(series: list[Raw], begin: float, end: float, step: int) -> list[Raw]:
+    """The series with samples at the distance of the query.
 
-    These are `begin`, and every `step` seconds after it. Each other time would be a sample of its own of every pod.
+    Raises Failure for other times, and for more than the query has.
+
+    These are `begin`, and every `step` seconds after it; a front end such as Thanos may move them to multiples of the step.
+    Each other time would be a sample of its own of every pod.
     """
-    for each in series:
-        if len(each["values"]) > (end - begin) / step + 2:
+    first = next((each["values"][0] for each in series if each["values"]), None)
+    phase = pair(first)[0] if first is not None else begin
+    most = (end - begin) / step + 2
+    for number, each in enumerate(series):
+        if len(each["values"]) > most:
             raise _wrong_times()
+        values = []
         for sample in each["values"]:
-            at, _ = pair(sample)
-            steps = (at - begin) / step
-            if not begin - _ROUNDED <= at <= end + _ROUNDED or abs(steps - round(steps)) * step > _ROUNDED:
+            at, value = pair(sample)
+            steps = round((at - phase) / step)
+            if not begin - step <= at <= end + step or abs(at - phase - steps * step) > _ROUNDED:
                 raise _wrong_times()
+            values.append((phase + steps * step, value))
+        series[number] = {"metric": each["metric"], "values": values}
+    return series
 
 
 def _wrong_times() -> Failure:

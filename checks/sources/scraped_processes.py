@@ -11,7 +11,7 @@ from typing import Any
 from checks.facts.counter_names import COMPONENTS, ISTIOD, OPENED, REQUESTS
 from checks.facts.fact import CountersWanted, ProxyGroup, ProxyRole
 from checks.model.raw_values import Raw, labels
-from checks.sources.counter_series import Sample, add, entry, precise_stamp
+from checks.sources.counter_series import Sample, add, entry, key_of, precise_stamp
 from checks.sources.expected_answers import WRONG_ANSWER
 from checks.sources.prometheus import pair, sample_moment
 from checks.sources.replies import Failure
@@ -34,14 +34,16 @@ class ScrapedProcesses:
         self._scraped: dict[tuple[str, ...], float] = {}
 
     def take(self, series: Iterable[Raw]) -> None:
-        """Add the series of a range query."""
+        """Add the series of a range query, with times and values as numbers."""
         for each in self._of_cluster(series):
             about = labels(each, "metric")
             process = tuple(about.get(name, "") for name in SCRAPE_LABELS)
             if workload := about.get("source_workload"):
                 self._workloads[process] = (about.get("source_workload_namespace", ""), workload)
-            for at, value in map(pair, each["values"]):
-                add(self._samples[process][at], about.get("__name__", ""), about, value)
+            key = key_of(about.get("__name__", ""), about)
+            samples = self._samples[process]
+            for at, value in each["values"]:
+                add(samples[at], key, value)
 
     def take_ages(self, series: Iterable[Raw]) -> None:
         """Add the times of the newest samples."""

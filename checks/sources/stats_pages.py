@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from prometheus_client.parser import text_fd_to_metric_families
 
-from checks.sources.counter_series import Sample, add
+from checks.sources.counter_series import Sample, add, key_of
 from checks.sources.expected_answers import WRONG_ANSWER
 from checks.sources.replies import Failure
 
@@ -35,7 +35,7 @@ def page_sample(page: bytes, wanted: Collection[str], still_in_time: Callable[[]
         for family in text_fd_to_metric_families(chosen):  # type: ignore[arg-type]  # it only iterates
             for name, labels, value, *_ in family.samples:
                 if labels.get("reporter", "source") == "source":
-                    add(sample, name, labels, value)
+                    add(sample, key_of(name, labels), value)
     except (ValueError, IndexError, TypeError):
         raise Failure(WRONG_ANSWER, "the page of metrics cannot be parsed") from None
     return sample

@@ -115,3 +115,85 @@ def test_the_route_doubts_the_sidecar_that_the_requests_of_the_client_bypass() -
     (hop,) = [hop for request in report.route.requests for hop in request.hops if hop.name is HopName.MESH_ROUTE]
     assert hop.mark is Mark.DOUBTS
     assert hop.doubts == (f"40 requests of {CLIENT} bypassed the gateway (through PassthroughCluster)",)
+
+
+def test_a_time_out_of_one_host_is_none_of_the_network_if_other_hosts_are_reached() -> None:
+    counted = {"http": {HOST: {"503 UF,URX": 300}, OTHER: {"200 -": 30}}, "milliseconds": {HOST: 10008}}
+    found = traffic_failing(report_of(named("base"), counted))
+    assert "the connection to the destination timed out, and other hosts are reached" in found.summary
+    assert str(FailureSide.BEYOND) in found.summary
+
+
+def series(metric: str, outcome: str, amount: int, **labels: str) -> dict[str, Any]:
+    code, _, flags = outcome.partition(" ")
+    about = {
+        "destination_service": HOST,
+        "destination_service_name": HOST,
+        "response_code": code,
+        "response_flags": flags,
+    }
+    return {"metric": metric, "labels": {**about, **labels}, "values": [0, amount]}
+
+
+def by_hand(*found: dict[str, Any]) -> dict[str, Any]:
+    """The samples of a pod, written as they are in a bundle."""
+    about = {"source": "pods", "role": "gateway", "namespace": "team-egress", "pod": "egw-asm-1-30-abc"}
+    times = {"service": "egw.team-egress.svc.cluster.local", "times": ["2026-11-23T09:59:50Z", "2026-11-23T10:00:00Z"]}
+    return {"pod": "team-egress/egw-asm-1-30-abc", "source": "pods", "raw": {**about, **times, "series": list(found)}}
+
+
+def test_slow_answers_of_the_destination_do_not_make_a_refused_connection_time_out() -> None:
+    """300 refusals of 8 ms, and 50 answers that took 15 s: 2.1 s on average."""
+    name = "istio_request_duration_milliseconds"
+    refused, slow = "503 UF,URX", "502 -"
+    report = report_of(
+        named("base"),
+        by_hand(
+            *(series("istio_requests_total", refused, 300), series("istio_requests_total", slow, 50)),
+            *(series(f"{name}_count", refused, 300), series(f"{name}_sum", refused, 2_400)),
+            *(series(f"{name}_count", slow, 50), series(f"{name}_sum", slow, 750_000)),
+        ),
+    )
+    assert "the destination refused the connection" in traffic_failing(report).summary
+    assert str(FailureSide.DESTINATION) in traffic_failing(report).summary
+
+
+def test_the_most_frequent_failure_counts_all_of_its_codes_and_flags() -> None:
+    outcomes = {"503 UF": 200, "503 UF,URX": 250, "502 -": 300}
+    found = traffic_failing(report_of(named("base"), {"http": {HOST: outcomes}}))
+    assert "the connection to the destination failed (503 UF,URX)" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("status", "flags", "words"),
+    [
+        ("14", "-", "the destination answered UNAVAILABLE (gRPC 14)"),
+        ("13", "-", "the destination answered INTERNAL (gRPC 13)"),
+        ("14", "UF,URX", "the connection to the destination failed (gRPC 14 UF,URX)"),
+        ("8", "RL", "a rate limit rejected the request (gRPC 8 RL)"),
+        ("14", "XYZ", "the gateway's proxy ended the request itself (gRPC 14 XYZ)"),
+    ],
+)
+def test_grpc_requests_fail_with_code_200(status: str, flags: str, words: str) -> None:
+    counted = series("istio_requests_total", f"200 {flags}", 90, grpc_response_status=status, request_protocol="grpc")
+    assert words in traffic_failing(report_of(named("base"), by_hand(counted))).summary
+
+
+@pytest.mark.parametrize("status", ["0", "", "5", "7", "16"])
+def test_grpc_answers_to_the_request_are_no_failure(status: str) -> None:
+    """NOT_FOUND and its like are as frequent as 404."""
+    counted = series("istio_requests_total", "200 -", 90, grpc_response_status=status, request_protocol="grpc")
+    assert traffic_failing(report_of(named("base"), by_hand(counted))).status is Status.PASS
+
+
+def test_denied_grpc_requests_are_denials() -> None:
+    counted = series("istio_requests_total", "200 -", 90, grpc_response_status="7", request_protocol="grpc")
+    denied = {"metric": "envoy_http_rbac_denied", "labels": {}, "values": [0, 90]}
+    found = traffic_failing(report_of(named("base"), by_hand(counted, denied)))
+    assert "an AuthorizationPolicy denied the request" in found.summary
+
+
+def test_a_code_that_is_no_number_makes_successes_unknown() -> None:
+    found = traffic_failing(report_of(named("base"), by_hand(series("istio_requests_total", "² -", 90))))
+    assert found.status is Status.UNKNOWN
+    assert "have no label response_code" in found.summary

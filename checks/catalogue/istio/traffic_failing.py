@@ -13,13 +13,15 @@ from checks.istio.traffic.host_traffic import NO_ROUTE, GatewayTraffic, HostTraf
 from checks.istio.traffic.requested_traffic import perhaps_requested, requested_traffic
 from checks.istio.traffic_objects import TRAFFIC_OBJECT_READS, objects_of_failure
 from checks.knowledge.response_flags import FailureSide
-from checks.model.commands import HOWTO, ISTIO_LOG, change, inspect, kubectl, quoted
+from checks.model.commands import HOWTO, ISTIO_LOG, KEGTS, change, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.model.requested_host import requested_host
+from checks.static_egress.procedures import replace_pods
 
 _FEWEST = 2
 """The fewest failed requests that are a failure; one is a warning."""
 _LISTED = 10
+_LISTED_PODS = 3
 
 
 @check(
@@ -36,11 +38,12 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
     both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details, a 5xx code or
     the counters of denials say so. It fails if most requests or connections to a host (2 or more) fail in the cluster or
     in the network. It warns if some do, if the destination is what fails, or if the gateway has no route for a host that
-    is not in the question; with a host in the question also if requests without a known host fail. If counters are
-    missing, old or reset, it is not checked. Without traffic it does not apply.
+    is not in the question; with a host in the question also if requests without a known host fail. If only some of the
+    gateway's pods fail, they are named. If counters are missing, old or reset, it is not checked. Without traffic it
+    does not apply.
 
     Why it matters: this is what applications see now. Other checks find why; if none of them fails, the location
-    (cluster, network or destination) shows where to search.
+    (cluster, gateway pod, network or destination) shows where to search.
 
     What usually fixes it: the fault that explains it; for connections that time out, a firewall that does not allow the
     egress IP prefix.
@@ -123,13 +126,16 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, deci
     assert main is not None  # noqa: S101 - something failed
     subject = f"host {found.host}" if found.host else facts.gateway.ref
     about = [Involved("host", found.host)] if found.host else []
-    evidence = [*found.evidence, *objects_of_failure(facts, found.host, main.name, main.meaning)]
+    objects = objects_of_failure(facts, found.host, main.name, main.meaning)
+    evidence = [*found.evidence, *objects, *_nodes(facts, found)]
     actions = list(_actions(facts, found, main.side))
     # Requests for a host for which the gateway is not configured are no failure of the gateway.
     ours = main.side not in (FailureSide.DESTINATION, FailureSide.BEYOND) and (
         main.name not in NO_ROUTE or bool(facts.question.host)
     )
-    words = f"{_share(facts, found)}: {main.meaning} ({_named(found, main.name)}). The failure is {main.side}"
+    most = "all" if sum(each.failed for each in found.pods) == found.failed else "nearly all"
+    where = f", {most} in {_pods(found)}" if found.pods else ""
+    words = f"{_share(facts, found)}{where}: {main.meaning} ({_named(found, main.name)}). The failure is {main.side}"
     if main.side is FailureSide.NETWORK and failing_together(hosts):
         words += ": connections to all hosts fail"
     words += "."
@@ -150,6 +156,43 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, deci
 
 def _named(found: HostTraffic, name: str) -> str:
     return found.shown if found.counted and found.shown else name
+
+
+def _pods(found: HostTraffic) -> str:
+    """The pods in which all of these failed, with their nodes."""
+    shown = [f"{each.name} (node {each.pod.node})" if each.pod and each.pod.node else each.name for each in found.pods]
+    more = f" and {len(shown) - _LISTED_PODS} more" if len(shown) > _LISTED_PODS else ""
+    return f"pod{'s' if len(shown) > 1 else ''} {', '.join(shown[:_LISTED_PODS])}{more}"
+
+
+def _nodes(facts: Facts, found: HostTraffic) -> Iterator[Evidence]:
+    """The nodes of the pods that fail, beside those of the pods that work."""
+    names = {each.name for each in found.pods}
+    working = (
+        {pod.node for pod in facts.pods() if pod.node and names.isdisjoint((pod.name, pod.ip))} if names else set()
+    )
+    for each in found.pods[:_LISTED_PODS]:
+        if each.pod is not None:
+            others = ", ".join(sorted(working)[:_LISTED_PODS])
+            yield Evidence(each.pod.ref, "spec.nodeName", each.pod.node, f"the other pods reach it from {others}")
+
+
+def _pod_actions(facts: Facts, found: HostTraffic) -> Iterator[Action]:
+    """Steps for single pods: their tunnels, then new pods in their place."""
+    names, namespace = [each.name for each in found.pods], facts.gateway.namespace
+    yield inspect(
+        f"Show the node and the restarts of {' and '.join(names)}",
+        kubectl("get", "pods", *names, "-o", "wide", namespace=namespace),
+        ISTIO_LOG,
+    )
+    kind = "podendpoints.egressgateway.kubernetes.azure.com"
+    yield inspect(
+        "Show the tunnels of these pods",
+        kubectl("get", kind, *names, "-o", "yaml", namespace=namespace),
+        KEGTS,
+        "spec.podIpAddress is the pod's IP; compare with a pod that works",
+    )
+    yield from replace_pods(facts, [each.pod for each in found.pods if each.pod is not None])
 
 
 def _share(facts: Facts, found: HostTraffic) -> str:
@@ -185,6 +228,8 @@ def _actions(facts: Facts, found: HostTraffic, side: FailureSide) -> Iterator[Ac
             quoted("egress-diag", "diagnose", facts.cluster.name, str(gateway), "--host", host),
             HOWTO,
         )
+    if side is FailureSide.POD:
+        yield from _pod_actions(facts, found)
     if side in (FailureSide.NETWORK, FailureSide.BEYOND):
         yield change(
             "Request the source IP address from a pod outside the mesh, which separates the network from Istio",

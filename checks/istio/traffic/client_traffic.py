@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from checks.facts.counter_growth import CounterWindow, Increase
 from checks.facts.counter_names import OPENED, REQUESTS
 from checks.facts.fact import ProxyRole
-from checks.facts.proxy_traffic import CounterWindow, Increase, ProxyTraffic
+from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.istio.traffic.counted_outcomes import failure_shown_by
 from checks.istio.traffic.counted_traffic import LONG_WINDOW, SHORT_WINDOW, unusable_because
@@ -107,8 +108,7 @@ def _requests(
             if key is None:
                 continue
             totals[key] += round(each.amount)
-            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
-            if failure_shown_by(outcome) is not None:
+            if failure_shown_by((each.counter.code, each.counter.flags)) is not None:
                 failed[key] += round(each.amount)
     for key, total in sorted(totals.items()):
         if total:

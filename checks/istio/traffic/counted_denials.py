@@ -6,8 +6,8 @@ Envoy counts denials without their host, and answers a denied request with 403 w
 from collections import Counter
 from collections.abc import Iterable
 
+from checks.facts.counter_growth import GRPC, Increase
 from checks.facts.counter_names import DENIED_CONNECTIONS, DENIED_REQUESTS
-from checks.facts.proxy_traffic import Increase
 from checks.knowledge.response_flags import DENIED
 
 CountedOutcome = tuple[str, str]
@@ -16,6 +16,13 @@ OutcomesByHost = dict[tuple[str, bool], Counter[CountedOutcome]]
 """By host, and whether they are those of TCP connections.
 
 The host is "" if the counters do not name it.
+"""
+
+
+_ANSWERS = {False: (("403", "-"), (f"{GRPC}7", "-")), True: (("0", "-"),)}
+"""The outcomes of denied requests, and of denied connections (True).
+
+gRPC answers with the status PERMISSION_DENIED.
 """
 
 
@@ -36,23 +43,26 @@ def with_denials(found: OutcomesByHost, increases: Iterable[Increase]) -> Outcom
 
 
 def _assign(found: OutcomesByHost, denied: int, *, connections: bool) -> None:
-    answer = ("0", "-") if connections else ("403", "-")
-    shown = (answer[0], DENIED)
-    candidates = [key for key, counts in found.items() if key[1] is connections and counts[answer]]
-    possible = sum(found[key][answer] for key in candidates)
-    unnamed = found.setdefault(("", connections), Counter())
-    if denied < possible and len(candidates) > 1:
-        if not connections:
-            # The hosts of the denied ones are not known, so all of these lose theirs: each request counts once.
-            for key in candidates:
-                unnamed[answer] += found[key].pop(answer) if found[key] is not unnamed else 0
-            unnamed[answer] -= denied
-        unnamed[shown] += denied
-        return
+    answers, shown = _ANSWERS[connections], ("0" if connections else "403", DENIED)
+    candidates = [
+        (key, answer) for key, counts in found.items() for answer in answers if key[1] is connections and counts[answer]
+    ]
+    possible = sum(found[key][answer] for key, answer in candidates)
+    unnamed = ("", connections)
+    found.setdefault(unnamed, Counter())
+    if denied < possible and len({key for key, _ in candidates}) > 1:
+        if connections:
+            found[unnamed][shown] += denied
+            return
+        # The hosts of the denied ones are not known, so all of these lose theirs: each request counts once.
+        for key, answer in candidates:
+            if key != unnamed:
+                found[unnamed][answer] += found[key].pop(answer)
+        candidates = [(unnamed, answer) for answer in answers]
     left = denied
-    for key in candidates:
+    for key, answer in candidates:
         here = min(left, found[key][answer])
         found[key][answer] -= here
         found[key][shown] += here
         left -= here
-    unnamed[shown] += left
+    found[unnamed][shown] += left

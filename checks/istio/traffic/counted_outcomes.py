@@ -3,68 +3,89 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
-from checks.facts.counter_names import OPENED, REQUESTS
-from checks.facts.proxy_traffic import CounterWindow, Increase
+from checks.facts.counter_growth import GRPC, CounterWindow, Increase
+from checks.facts.counter_names import DENIED_CONNECTIONS, DENIED_REQUESTS, OPENED, REQUESTS
 from checks.istio.traffic.counted_denials import CountedOutcome, OutcomesByHost, with_denials
-from checks.knowledge.response_flags import ResponseFlag, failed_response
+from checks.knowledge.response_flags import ResponseFlag, failed_grpc, failed_response
 
 _METRIC_OF_DURATION = "istio_request_duration_milliseconds"
-_NEEDED = {REQUESTS: ("response_code", "response_flags"), OPENED: ("response_flags",)}
+_CODE = "response_code"
+_NEEDED = {REQUESTS: (_CODE, "response_flags"), OPENED: ("response_flags",)}
 """The labels that show whether requests or connections succeed."""
-_NO_DESTINATION = ("", "unknown", "BlackHoleCluster", "PassthroughCluster")
+_DENIALS = (*DENIED_REQUESTS, *DENIED_CONNECTIONS)
+_DIGITS = 3
 
 
+@lru_cache(maxsize=4096)
 def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
     """The failure that a code and flags show, None if they show none."""
     code, flags = outcome
-    return failed_response(int(code) if code.isdecimal() else 0, tuple(flags.split(",")), "")
+    if code.startswith(GRPC):
+        return failed_grpc(code.removeprefix(GRPC), tuple(flags.split(",")))
+    return failed_response(int(code) if is_code(code) else 0, tuple(flags.split(",")), "")
+
+
+def is_code(code: str) -> bool:
+    """Whether a label is the code of a response; "0" stands for none."""
+    return code.isascii() and code.isdecimal() and len(code) <= _DIGITS
 
 
 def outcomes_by_host(increases: Sequence[Increase]) -> OutcomesByHost:
     """The outcomes of one proxy and window by host, those of TCP connections by themselves."""
     found: OutcomesByHost = defaultdict(Counter)
     for each in increases:
-        if each.metric in (REQUESTS, OPENED):
-            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
-            found[(_host(each), each.metric == OPENED)][outcome] += round(each.amount)
+        counter = each.counter
+        if counter.metric in _NEEDED:
+            found[counter.host, counter.metric == OPENED][counter.code, counter.flags] += round(each.amount)
     return with_denials(found, increases)
 
 
+def totals_by_host(increases: Sequence[Increase]) -> dict[tuple[str, bool], list[int]]:
+    """[all, failed] requests of one proxy and window by host.
+
+    TCP connections are counted by themselves.
+    """
+    found: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0])
+    if any(each.metric in _DENIALS for each in increases):
+        for key, counts in outcomes_by_host(increases).items():
+            found[key][0] += sum(counts.values())
+            found[key][1] += sum(count for outcome, count in counts.items() if failure_shown_by(outcome))
+        return found
+    for counter, amount in increases:
+        if counter.metric in _NEEDED:
+            here = found[counter.host, counter.metric == OPENED]
+            here[0] += round(amount)
+            if failure_shown_by((counter.code, counter.flags)) is not None:
+                here[1] += round(amount)
+    return found
+
+
 def missing_label(increases: Iterable[Increase]) -> str:
-    """The missing label that shows whether requests succeed, "" if none is missing."""
+    """The label without a usable value that shows whether requests succeed, "" for none."""
     for each in increases:
-        needed = _NEEDED.get(each.metric, ())
-        if (name := next((label for label in needed if label not in each.labels), None)) is not None:
-            return name
+        for label in _NEEDED.get(each.metric, ()):
+            value = each.labels.get(label, "")
+            usable = is_code(value) if label == _CODE else bool(value)
+            if not usable and failure_shown_by((each.counter.code, each.counter.flags)) is None:
+                return label
     return ""
 
 
-def _host(increase: Increase) -> str:
-    """The destination, "" if there was none.
-
-    The request matched no route then, or was passed through.
-    """
-    if increase.labels.get("destination_service_name", "-") in _NO_DESTINATION:
-        return ""
-    host = increase.labels.get("destination_service", "").lower()
-    return "" if host in _NO_DESTINATION else host.partition(":")[0]
-
-
-def durations_of_failures(windows: Iterable[CounterWindow]) -> dict[str, float]:
-    """The mean duration of the failed requests to each host in milliseconds."""
-    totals: dict[str, float] = defaultdict(float)
-    numbers: dict[str, float] = defaultdict(float)
+def durations_of_failures(windows: Iterable[CounterWindow]) -> dict[tuple[str, str], float]:
+    """The mean duration of failed requests in milliseconds, by host and failure."""
+    totals: dict[tuple[str, str], float] = defaultdict(float)
+    numbers: dict[tuple[str, str], float] = defaultdict(float)
     for window in windows:
         for each in window.increases:
-            if not each.metric.startswith(_METRIC_OF_DURATION):
+            counter = each.counter
+            if not counter.metric.startswith(_METRIC_OF_DURATION):
                 continue
-            outcome = (each.labels.get("response_code", "0"), each.labels.get("response_flags", "-"))
-            if failure_shown_by(outcome) is None:
-                continue
-            found = totals if each.metric.endswith("_sum") else numbers
-            found[_host(each)] += each.amount
-    return {host: totals[host] / number for host, number in numbers.items() if number}
+            if (failure := failure_shown_by((counter.code, counter.flags))) is not None:
+                found = totals if counter.metric.endswith("_sum") else numbers
+                found[counter.host, failure.name] += each.amount
+    return {key: totals[key] / number for key, number in numbers.items() if number}
 
 
 def host_of_cluster(increase: Increase) -> str:

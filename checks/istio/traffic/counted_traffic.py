@@ -5,15 +5,16 @@ Sources: docs/contract.md#metrics, docs/rulings.md#ruling-38.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from checks.facts.counter_growth import CounterWindow
 from checks.facts.counter_names import CONNECTION_FAILURES, REFUSED
 from checks.facts.fact import ProxyRole
 from checks.facts.pods import Pod
-from checks.facts.proxy_traffic import CounterWindow, ProxyTraffic
+from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_denials import CountedOutcome
+from checks.istio.traffic.counted_denials import CountedOutcome, OutcomesByHost
 from checks.istio.traffic.counted_outcomes import (
     durations_of_failures,
     failing_since,
@@ -35,6 +36,18 @@ Scrapes of a Prometheus are usually at most a minute apart.
 """
 _CLOCKS = timedelta(minutes=5)
 
+_Sampled = tuple[ProxyTraffic, CounterWindow]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPod:
+    """The requests of one pod to a host; `outcomes` are the failed ones, by code and flags."""
+
+    key: tuple[str, str]
+    total: int
+    failed: int
+    outcomes: frozenset[CountedOutcome]
+
 
 @dataclass(frozen=True, slots=True)
 class CountedHost:
@@ -48,8 +61,10 @@ class CountedHost:
     counts: tuple[tuple[CountedOutcome, int], ...]
     """By outcome, the most frequent first."""
     seconds: float
+    pods: tuple[CountedPod, ...] = ()
+    """The pods with requests to it."""
     failed_milliseconds: float | None = None
-    """The mean duration of failed requests; None if it is not known."""
+    """The mean duration of requests with the most frequent failure; None if unknown."""
     fails_since: datetime | None = None
     """When most requests began to fail.
 
@@ -63,8 +78,15 @@ class CountedHost:
 
     @property
     def failures(self) -> tuple[tuple[CountedOutcome, ResponseFlag, int], ...]:
-        """The outcomes that are failures, the most frequent first."""
-        return tuple((of, flag, count) for of, count in self.counts if (flag := failure_shown_by(of)) is not None)
+        """The outcomes that are failures.
+
+        Those of the most frequent failure come first, of these the most frequent.
+        """
+        found = [(of, flag, count) for of, count in self.counts if (flag := failure_shown_by(of)) is not None]
+        by_name: Counter[str] = Counter()
+        for _, flag, count in found:
+            by_name[flag.name] += count
+        return tuple(sorted(found, key=lambda each: (-by_name[each[1].name], -each[2])))
 
     @property
     def failed(self) -> int:
@@ -133,10 +155,10 @@ def _counted(facts: Facts) -> CountedTraffic:
     found.pods = len(proxies)
     found.from_prometheus = any(each.from_prometheus for each in proxies)
     long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
-    found.seconds = max((each.seconds for each in long), default=0.0)
+    found.seconds = max((each.seconds for _, each in long), default=0.0)
     found.hosts = tuple(_hosts(short, long, sampled_steps(proxies), past_of(facts).sampled))
     found.counts_connections = any(each.has(REFUSED) for each in proxies)
-    for window in short:
+    for _, window in short:
         for grown in window.increases:
             if grown.metric in CONNECTION_FAILURES and (host := host_of_cluster(grown)):
                 found.connection_failures.setdefault(host, Counter())[grown.metric] += round(grown.amount)
@@ -176,41 +198,54 @@ def unusable_because(proxy: ProxyTraffic, now: datetime) -> str:
     return ""
 
 
-def _windows(proxies: Iterable[ProxyTraffic], longest: timedelta) -> list[CounterWindow]:
-    found = (each.window(longest) for each in proxies)
-    return [each for each in found if each is not None and not each.reset]
+def _windows(proxies: Iterable[ProxyTraffic], longest: timedelta) -> list[_Sampled]:
+    found = ((each, each.window(longest)) for each in proxies)
+    return [(each, window) for each, window in found if window is not None and not window.reset]
 
 
 def _hosts(
-    short: list[CounterWindow],
-    long: list[CounterWindow],
+    short: list[_Sampled],
+    long: list[_Sampled],
     recent: SampledSteps,
     past: SampledSteps,
 ) -> Iterator[CountedHost]:
-    now, before = _summed(short), _summed(long)
-    durations_now, durations_before = durations_of_failures(short), durations_of_failures(long)
+    now, before = _by_host(short), _by_host(long)
+    durations_now, durations_before = (durations_of_failures(window for _, window in each) for each in (short, long))
     for key in sorted({*now, *before}):
         current = now.get(key)
-        windows, counts = (short, current) if current else (long, before[key])
+        windows, by_pod = (short, current) if current else (long, before[key])
         durations = durations_now if current else durations_before
+        counts: Counter[CountedOutcome] = Counter()
+        for each in by_pod.values():
+            counts.update(each)
         most = tuple((outcome, count) for outcome, count in counts.most_common() if count)
         if not most:
             continue
         steps, first = recent.after(past, key)
-        yield CountedHost(
+        host = CountedHost(
             host=key[0],
             connections=key[1],
             counts=most,
-            seconds=max(each.seconds for each in windows),
-            failed_milliseconds=durations.get(key[0]),
+            seconds=max(each.seconds for _, each in windows),
+            pods=tuple(_of_pod(pod, each) for pod, each in by_pod.items()),
             fails_since=failing_since(steps, first),
             last_failed=max((at for at, (_, failed) in steps.items() if failed), default=None),
         )
+        main = next((flag.name for _, flag, _ in host.failures), "")
+        yield replace(host, failed_milliseconds=durations.get((key[0], main)))
 
 
-def _summed(windows: Iterable[CounterWindow]) -> dict[tuple[str, bool], Counter[CountedOutcome]]:
-    found: dict[tuple[str, bool], Counter[CountedOutcome]] = defaultdict(Counter)
-    for window in windows:
-        for key, counts in outcomes_by_host(window.increases).items():
-            found[key].update(counts)
+def _by_host(windows: Iterable[_Sampled]) -> dict[tuple[str, bool], dict[tuple[str, str], Counter[CountedOutcome]]]:
+    """The outcomes of each pod, by host, and whether they are those of TCP connections."""
+    found: dict[tuple[str, bool], dict[tuple[str, str], Counter[CountedOutcome]]] = defaultdict(dict)
+    for proxy, window in windows:
+        outcomes: OutcomesByHost = outcomes_by_host(window.increases)
+        for key, counts in outcomes.items():
+            if any(counts.values()):
+                found[key][proxy.key] = counts
     return found
+
+
+def _of_pod(pod: tuple[str, str], counts: Counter[CountedOutcome]) -> CountedPod:
+    failed = {of: count for of, count in counts.items() if count and failure_shown_by(of) is not None}
+    return CountedPod(pod, sum(counts.values()), sum(failed.values()), frozenset(failed))

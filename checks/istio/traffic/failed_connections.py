@@ -16,6 +16,8 @@ _SLOW = 1000.0
 
 A refusal takes one round trip, Istio's time-out is 10 seconds.
 """
+_SMALL_SHARE = 100
+"""One failure in so many requests does not show that a host is not reached."""
 _TIMED_OUT = "the connection to the destination timed out"
 _WITHOUT_ADDRESS = ("UH", "NC", "DF")
 """Flags of requests to a host without an address."""
@@ -31,13 +33,18 @@ def located_failure(host: CountedHost, counted: CountedTraffic, logged: HostRequ
     _, flag, _ = host.failures[0]
     if flag.name == "UT" and counted.connection_failures.get(host.host, Counter())[TIMED_OUT]:
         # A time-out of the route that is shorter than that of the connection.
-        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
+        return _of_other_hosts(replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK), host, counted)
     if flag.name not in ("UF", "URX"):
         return _of_names(flag, host, counted)
-    if logged is not None and logged.failed:
-        found = Counter(each.failure for each in logged.failed if each.failure is not None)
-        return replace(found.most_common(1)[0][0], name=flag.name)
-    return _of_connections(flag, host, counted) or _of_duration(flag, host) or _of_other_hosts(flag, host, counted)
+    found = _of_log(flag, logged) or _of_connections(flag, host, counted) or _of_duration(flag, host) or flag
+    return _of_other_hosts(found, host, counted)
+
+
+def _of_log(flag: ResponseFlag, logged: HostRequests | None) -> ResponseFlag | None:
+    """The reason in most of the log lines with this failure."""
+    failed = logged.failed if logged is not None else ()
+    found = Counter(each.failure for each in failed if each.failure is not None and each.failure.name == flag.name)
+    return found.most_common(1)[0][0] if found else None
 
 
 def _of_names(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag:
@@ -74,12 +81,12 @@ def _of_duration(flag: ResponseFlag, host: CountedHost) -> ResponseFlag | None:
 
 
 def _of_other_hosts(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag:
-    """With other hosts that are reached, the network works.
+    """A failure in the network is one of this host if other hosts are reached.
 
-    Without one, it stays the assumed location.
+    Without another one, the network stays the assumed location.
     """
     others = [each for each in counted.hosts if each.host and each.host != host.host]
-    if any(not each.failed for each in others):
+    if flag.side is FailureSide.NETWORK and any(each.failed * _SMALL_SHARE <= each.total for each in others):
         return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.BEYOND)
     return flag
 

@@ -5,15 +5,16 @@ to a host is used. Source: docs/rulings.md#ruling-38.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from checks.facts.counter_names import DENIED_CONNECTIONS, DENIED_REQUESTS, OPENED, REQUESTS
-from checks.facts.proxy_traffic import ProxyTraffic
+from checks.facts.proxy_traffic import ProxyTraffic, counters_of
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic, counted_traffic, gateway_proxies
+from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic, counted_traffic
 from checks.istio.traffic.failed_connections import located_failure
+from checks.istio.traffic.failing_pods import FailingPod, failing_pods
 from checks.istio.traffic.recent_access import HostRequests, recent_requests
 from checks.knowledge.response_flags import DENIAL, DENIED, FailureSide, ResponseFlag
 from checks.model.durations import span
@@ -47,6 +48,8 @@ class HostTraffic:
     since: datetime | None = None
     last_failed: datetime | None = None
     evidence: tuple[Evidence, ...] = ()
+    pods: tuple[FailingPod, ...] = ()
+    """The pods with nearly all failures, if nearly all requests of the others succeed."""
 
     @property
     def mostly_fails(self) -> bool:
@@ -138,12 +141,17 @@ def _of_counters(facts: Facts, host: CountedHost, counted: CountedTraffic, logge
     if not host.failed:
         return whole
     (code, flags), _, _ = host.failures[0]
+    pods = failing_pods(facts, host)
+    failure = located_failure(host, counted, logged)
+    if pods and failure.side is not FailureSide.CLUSTER:
+        failure = replace(failure, side=FailureSide.POD)
     return replace(
         whole,
-        failure=located_failure(host, counted, logged),
+        failure=failure,
+        pods=pods,
         shown=" ".join(each for each in (code if code != "0" else "", flags if flags != "-" else "") if each),
-        since=host.fails_since,
-        evidence=(*_counters(facts, host), *(_lines(logged) if logged is not None else ())),
+        since=min((each.since for each in pods if each.since is not None), default=None) if pods else host.fails_since,
+        evidence=(*_counters(host), *(_lines(logged) if logged is not None else ())),
     )
 
 
@@ -157,26 +165,22 @@ def period_of(seconds: float, *, whole: bool) -> str:
     return f"in {span(timedelta(seconds=max(1, round(seconds))))}"
 
 
-def _counters(facts: Facts, host: CountedHost) -> Iterator[Evidence]:
-    """One row for each pod and kind of failure.
+def _counters(host: CountedHost) -> tuple[Evidence, ...]:
+    """One row for each kind of failure and pod that counted it in the window.
 
     Without numbers, which differ in each run: the summary has them.
     """
     name = OPENED if host.connections else REQUESTS
-    wanted = {of for of, _, _ in host.failures}
-    denied = any(flag.name == DENIED for _, flag, _ in host.failures)
-    denials = (DENIED_CONNECTIONS if host.connections else DENIED_REQUESTS) if denied else ()
+    denials = DENIED_CONNECTIONS if host.connections else DENIED_REQUESTS
     rows = []
-    for proxy in gateway_proxies(facts):
-        for each in proxy.series:
-            labels = each.get("labels", {})
-            if each.get("metric") in denials:
-                rows.append(Evidence(proxy.ref, str(each["metric"]), "requests denied", "none"))
-            outcome = (labels.get("response_code", "0"), labels.get("response_flags", "-"))
-            same = not host.host or labels.get("destination_service", "").lower().partition(":")[0] == host.host
-            if each.get("metric") == name and outcome in wanted and same:
-                rows.append(Evidence(proxy.ref, name, " ".join(outcome), "response flags -"))
-    return iter(list(dict.fromkeys(rows))[:_SHOWN])
+    for pod in host.pods:
+        about = counters_of(pod.key)
+        for outcome in sorted(pod.outcomes):
+            if outcome[1] == DENIED:
+                rows += [Evidence(about, each, "requests denied", "none") for each in denials]
+            else:
+                rows.append(Evidence(about, name, " ".join(outcome), "response flags -"))
+    return tuple(rows[:_SHOWN])
 
 
 def failing_together(hosts: Sequence[HostTraffic]) -> bool:

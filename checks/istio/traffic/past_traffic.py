@@ -11,7 +11,7 @@ from datetime import datetime
 from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_outcomes import failure_shown_by, outcomes_by_host
+from checks.istio.traffic.counted_outcomes import totals_by_host
 
 Steps = dict[datetime, list[int]]
 """[all, failed] requests, by the end of each step between samples."""
@@ -64,8 +64,8 @@ def sampled_steps(proxies: Iterable[ProxyTraffic]) -> SampledSteps:
     for proxy in proxies:
         for step in proxy.steps():
             ends.add(step.ends)
-            for key, counts in outcomes_by_host(step.increases).items():
+            for key, (total, failed) in totals_by_host(step.increases).items():
                 here = found[key][step.ends]
-                here[0] += sum(counts.values())
-                here[1] += sum(count for outcome, count in counts.items() if failure_shown_by(outcome))
+                here[0] += total
+                here[1] += failed
     return SampledSteps(found, tuple(sorted(ends)))

@@ -264,29 +264,40 @@ def test_a_clock_of_the_year_33658_is_a_failed_read() -> None:
     assert answer.message == "Prometheus returned a time that is none: 1000000000000"
 
 
-@pytest.mark.parametrize(
-    ("times", "expected"),
-    [
-        ([1000.0, 1060.0, 1120.0], True),
-        ([1000.001, 1119.999], True),
-        ([1000.0, 1030.0], False),
-        ([940.0], False),
-        ([1180.0], False),
-        ([1000.0] * 5, False),
-    ],
-)
-def test_only_the_times_of_the_query_are_samples(times: list[float], expected: bool) -> None:
-    """160,000 different times made as many samples of each pod, and took 715 MB."""
+GRID = [
+    ([1000.0, 1060.0, 1120.0], [1000.0, 1060.0, 1120.0]),
+    ([1000.001, 1119.999], [1000.001, 1120.001]),
+    ([960.0, 1020.0, 1080.0], [960.0, 1020.0, 1080.0]),
+    ([1020.0, 1080.0, 1140.0], [1020.0, 1080.0, 1140.0]),
+]
+
+
+def ranged(times: list[float]) -> list[Any]:
+    """The samples of a query from 1000 to 1120 that is answered with these times."""
     found = [{"metric": {}, "values": [[at, "1"] for at in times]}]
     data = {"status": "success", "data": {"resultType": "matrix", "result": found}}
     with PrometheusServer(answer=(200, {}, json.dumps(data).encode())) as server:
         client = Prometheus(server.url, str)
-        if expected:
-            assert client.matrix("x", 1000, 1120, 60, monotonic() + 5) == found
-        else:
-            with pytest.raises(Failure, match="at other times"):
-                client.matrix("x", 1000, 1120, 60, monotonic() + 5)
-        client.close()
+        try:
+            return [each["values"] for each in client.matrix("x", 1000, 1120, 60, monotonic() + 5)]
+        finally:
+            client.close()
+
+
+@pytest.mark.parametrize(("times", "expected"), GRID)
+def test_times_at_the_distance_of_the_query_are_samples(times: list[float], expected: list[float]) -> None:
+    """A front end may move them to multiples of the step.
+
+    Thanos does (`--query-range.align-range-with-step`).
+    """
+    assert ranged(times) == [[(at, 1.0) for at in expected]]
+
+
+@pytest.mark.parametrize("times", [[1000.0, 1030.0], [1000.0, 1060.01], [930.0], [1190.0], [1000.0] * 5])
+def test_other_times_are_refused(times: list[float]) -> None:
+    """160,000 different times made as many samples of each pod, and took 715 MB."""
+    with pytest.raises(Failure, match="at other times"):
+        ranged(times)
 
 
 def body(**found: Any) -> bytes:
