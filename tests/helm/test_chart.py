@@ -18,9 +18,9 @@ from checks.config.probe_configuration import ProbeConfig
 from checks.docs.permission_tables import PARTS
 from checks.engine.permissions import cluster_role, namespaced_role
 from checks.facts.fact import Listed
-from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered
+from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, rendered
 from tests.helm.manifests import kubeconform, model
-from tests.helm.matrix import HERE, MATRIX, RESTRICTED, THROUGH_AZURE
+from tests.helm.matrix import HERE, MATRIX, RESTRICTED
 from tests.helm.values_schema import COMPONENTS, POD_KEYS, SCHEMA, described
 
 pytestmark = pytest.mark.slow  # make check runs only fast tests
@@ -497,7 +497,7 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
     shared = {f"{component}.{key}" for component in COMPONENTS for key in POD_KEYS}
     assert shared <= missing, "a component repeats a default of `pod`"
     # Values of a parent chart, and values with a default in egress-diag or in Kubernetes.
-    assert {key for key in missing - shared if not key.endswith("limits.cpu")} == {
+    assert {key for key in missing - shared if not key.endswith(("limits.cpu", ".ephemeral-storage"))} == {
         "global",
         "config.sweep_every",
         "config.retention.runs",
@@ -512,97 +512,3 @@ def test_the_schema_and_the_values_have_the_same_keys() -> None:
 def test_every_component_has_every_key_of_pod() -> None:
     for component in COMPONENTS:
         assert set(SCHEMA["properties"][component]["properties"]) >= POD_KEYS, component
-
-
-USER: Json = {"kind": "User", "name": "99999999-8888-7777-6666-555555555555"}
-REFUSED: dict[str, tuple[Json, str]] = {
-    "an unknown key": ({"slack": {"existingsecret": "x"}}, "existingsecret"),
-    "an unknown mode": ({"slack": {"mode": "websocket"}}, "mode"),
-    "no image": ({"image": {"repository": ""}}, "image.repository is missing"),
-    "no tokens": ({"slack": {"existingSecret": ""}}, "Slack's tokens are missing"),
-    "no signing secret": (
-        {"slack": {"existingSecret": "", "mode": "http", "botToken": "xoxb-1"}},
-        "slack.signingSecret is missing",
-    ),
-    "a token of the wrong kind": ({"slack": {"existingSecret": "", "botToken": "xapp-1"}}, "botToken"),
-    "no external Redis": ({"redis": {"enabled": False}}, "redis.external.host is missing"),
-    "a cluster without a name": ({"config": {"clusters": [{"kubeconfig": "in-cluster"}]}}, "name"),
-    "an unknown permission": ({"config": {"access": [{"allow": ["root"], "users": ["*"]}]}}, "allow"),
-    "an unknown key of a cluster": ({"config": {"clusters": [{**THROUGH_AZURE, "region": "weu"}]}}, "region"),
-    "no replicas": ({"bot": {"replicas": 0}}, "replicas"),
-    "a key prefix that egress-diag does not accept": ({"keyPrefix": "a b"}, "keyPrefix"),
-    "Entra without TLS": (
-        {"redis": {"enabled": False, "external": {"host": "x", "auth": "entra", "tls": False}}},
-        "redis.external.auth is entra, which needs TLS",
-    ),
-    "Entra and a password": (
-        {"redis": {"enabled": False, "external": {"host": "x", "auth": "entra", "existingSecret": "cache"}}},
-        "redis.external.auth is entra, and redis.external.existingSecret names a password",
-    ),
-    "Entra and KEDA": (
-        {
-            "redis": {"enabled": False, "external": {"host": "x", "auth": "entra"}},
-            "worker": {"autoscaling": {"mode": "queue"}},
-        },
-        "KEDA cannot sign in to Redis with Entra",
-    ),
-    "a certificate authority in two objects": (
-        {"caBundle": {"configMap": "a", "secret": "b"}},
-        "caBundle.configMap and caBundle.secret are both set",
-    ),
-    "a configuration that the chart cannot read": (
-        {"existingConfigMap": "mine"},
-        "the ConfigMap mine with the key config.yaml could not be read",
-    ),
-    "an HTTPRoute without a Gateway": (
-        {"slack": {"mode": "http"}, "bot": {"httpRoute": {"enabled": True, "hostnames": ["a.example"]}}},
-        "bot.httpRoute.parentRefs is missing",
-    ),
-    "an HTTPRoute without a host": (
-        {"slack": {"mode": "http"}, "bot": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}]}}},
-        "bot.httpRoute.hostnames is missing",
-    ),
-    "an unknown setting of a component": ({"beat": {"nodeselector": {}}}, "nodeselector"),
-    "a label that is not a string": ({"commonLabels": {"a": 1}}, "commonLabels"),
-    "an Ingress without a host": (
-        {"slack": {"mode": "http"}, "bot": {"ingress": {"enabled": True}}},
-        "bot.ingress.host is missing",
-    ),
-    "roles without subjects": ({"rbacOnly": True}, "rbac.subjects"),
-    "probes without an action worker": (
-        {"config": {"clusters": [HERE]}, "rbac": {"probe": {"namespaces": ["x"]}}},
-        "rbac.probe.namespaces is set, but no subject takes active steps in this cluster",
-    ),
-    "restarts in another cluster without subjects": (
-        {"rbacOnly": True, "rbac": {"subjects": [USER], "restart": {"namespaces": ["x"]}}},
-        "rbac.restart.namespaces is set, but no subject takes active steps in this cluster",
-    ),
-    "an action worker without settings": ({"actions": {"enabled": True}}, "config.probe is missing"),
-    "an action worker with the workers' account": (
-        {
-            "actions": {"enabled": True},
-            "config": {"probe": {"namespaces": ["x"]}},
-            "serviceAccounts": {"actions": {"create": False, "name": "egress-diag-worker"}},
-        },
-        "the action worker needs an account of its own",
-    ),
-    "no name of an existing account of the action worker": (
-        {
-            "actions": {"enabled": True},
-            "config": {"probe": {"namespaces": ["x"]}},
-            "serviceAccounts": {"actions": {"create": False}},
-        },
-        "serviceAccounts.actions.name is missing",
-    ),
-    "a pattern of namespaces": ({"config": {"probe": {"namespaces": ["team-*"]}}}, "namespaces"),
-    "three people": ({"config": {"probe": {"approvals": 3}}}, "approvals"),
-    "no name of an existing account": (
-        {"serviceAccounts": {"worker": {"create": False}}},
-        "serviceAccounts.worker.name is missing",
-    ),
-}
-
-
-@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_invalid_values_are_refused_and_the_message_names_the_key(values: Json, message: str) -> None:
-    assert message in refusal(merged(LEAST, values))

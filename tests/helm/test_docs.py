@@ -104,3 +104,13 @@ def test_the_azure_role_file_is_a_valid_role_definition() -> None:
     role = json.loads((ROOT / "docs/azure-role.json").read_text())
     assert set(role) == {"Name", "Description", "Actions", "AssignableScopes"}
     assert f'--role "{role["Name"]}"' in INSTALL
+
+
+def test_no_page_restricts_a_network_policy_to_host_names() -> None:
+    """A NetworkPolicy has address ranges, labels and ports."""
+    for page in (ROOT / "docs").glob("*.md"):
+        for sentence in re.split(r"(?<=[.|])\s", page.read_text(encoding="utf-8")):
+            if "networkPolicy.egress" in sentence:
+                assert not re.search(r"\bto the hosts?\b|\b[a-z]+\.(com|net|us|cn)\b", sentence), (
+                    f"{page.name}: {sentence}"
+                )

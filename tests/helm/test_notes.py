@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helm.chart import CHART, Json, merged, of_kind, rendered
-from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE
+from tests.helm.matrix import EXAMPLES, HERE, MATRIX, RULE, THROUGH_AZURE
 
 pytestmark = pytest.mark.slow  # make check runs only fast tests
 
@@ -75,7 +75,7 @@ MISSING: dict[str, tuple[Json, str]] = {
         "The NetworkPolicy refuses Alertmanager: set networkPolicy.alertsFrom.",
     ),
     "alerts that are off": (
-        {"config": {"alerts": [{"match": {"a": "b"}, "cluster": "c", "gateway": "n/g", "channel": "C0123456789"}]}},
+        {"config": {"alerts": [{"match": {"a": "b"}, "cluster": "here", "gateway": "n/g", "channel": "C0123456789"}]}},
         "config.alerts has rules, but alerts are off: set alerts.existingSecret.",
     ),
     "Prometheus in the NetworkPolicies": (
@@ -123,6 +123,29 @@ MISSING: dict[str, tuple[Json, str]] = {
         {"config": {"clusters": [{**HERE, "metrics": "pods"}]}},
         "Cluster here has metrics: pods, but no role permits it: set rbac.readProxyCounters=true.",
     ),
+    "the namespaces of a cluster that is read in single ones": (
+        {"rbac": {"namespaces": ["payments", "aks-istio-system", "aks-static-egress-gateway"]}},
+        "Cluster here is read in single namespaces: set its namespaces in config.clusters to those of the gateways.",
+    ),
+    "the role of a namespace of the configuration": (
+        {"config": {"clusters": [{**HERE, "namespaces": ["payments"]}]}, "rbac": {"namespaces": ["aks-istio-system"]}},
+        "The workers may not read namespace payments, which config.clusters names: add it to rbac.namespaces.",
+    ),
+    "the role in the namespace of the mesh": (
+        {"config": {"clusters": [{**HERE, "namespaces": ["payments"]}]}, "rbac": {"namespaces": ["payments"]}},
+        "The workers may not read namespace aks-istio-system: add it to rbac.namespaces.",
+    ),
+    "ports of outbound traffic": (
+        {"networkPolicy": {"egressPorts": []}},
+        (
+            "networkPolicy.egressPorts is empty: the pods connect to DNS and Redis only, unless a policy of your own permits "
+            "Slack, Azure and the API servers."
+        ),
+    ),
+    "memory in another unit": (
+        {"redis": {"maxMemory": "1gb", "resources": {"limits": {"memory": "1G"}}}},
+        "redis.maxMemory 1gb needs redis.resources.limits.memory of at least 1536Mi, found 1G.",
+    ),
     "the path of Slack's requests": (
         HTTP,
         (
@@ -144,6 +167,149 @@ MISSING: dict[str, tuple[Json, str]] = {
 def test_the_notes_name_what_is_missing(notes_chart: Path, values: Json, line: str) -> None:
     assert line in missing(notes_chart, READY, values)
     assert "/egress-diag list" not in notes(notes_chart, READY, values)
+
+
+def test_a_secret_that_an_object_of_the_release_makes_is_not_missing(notes_chart: Path) -> None:
+    """Before, the notes named the Secret of the Secrets Store CSI driver."""
+    assert missing(notes_chart, EXAMPLES["key-vault"]) == []
+    for made in (
+        {
+            "kind": "Secret",
+            "metadata": {"name": "slack"},
+            "stringData": {"SLACK_BOT_TOKEN": "x", "SLACK_APP_TOKEN": "x"},
+        },
+        {"kind": "ExternalSecret", "metadata": {"name": "any"}, "spec": {"target": {"name": "slack"}}},
+        {"kind": "ExternalSecret", "metadata": {"name": "slack"}, "spec": {}},
+        {"kind": "SealedSecret", "metadata": {"name": "slack"}, "spec": {}},
+        {"kind": "VaultStaticSecret", "metadata": {"name": "any"}, "spec": {"destination": {"name": "slack"}}},
+    ):
+        assert missing(notes_chart, READY, SLACK, {"extraObjects": [{"apiVersion": "v1", **made}]}) == [], made
+
+
+SLACK: Json = {"slack": {"existingSecret": "slack", "botToken": "", "appToken": ""}}
+
+
+def vault(*keys: str) -> Json:
+    """A SecretProviderClass that makes the Secret `slack` with these keys."""
+    data = [{"objectName": "x", "key": key} for key in keys]
+    spec = {"secretObjects": [{"secretName": "slack", "type": "Opaque", "data": data}]}
+    return {"apiVersion": "v1", "kind": "SecretProviderClass", "metadata": {"name": "vault"}, "spec": spec}
+
+
+MOUNTED: Json = {
+    "bot": {
+        "extraVolumes": [
+            {
+                "name": "vault",
+                "csi": {
+                    "driver": "secrets-store.csi.k8s.io",
+                    "volumeAttributes": {"secretProviderClass": "vault"},
+                },
+            }
+        ]
+    }
+}
+
+
+def test_what_a_vault_does_not_provide_is_missing(notes_chart: Path) -> None:
+    half = {"extraObjects": [vault("SLACK_BOT_TOKEN")]}
+    expected = "SecretProviderClass vault in extraObjects makes Secret slack without the key SLACK_APP_TOKEN."
+    assert missing(notes_chart, READY, SLACK, MOUNTED, half) == [f"{expected} Pods wait for it."]
+    whole = {"extraObjects": [vault("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")]}
+    assert missing(notes_chart, READY, SLACK, whole) == [
+        (
+            "SecretProviderClass vault makes Secret slack while a pod mounts it: add a volume of the driver "
+            "secrets-store.csi.k8s.io to extraVolumes."
+        )
+    ]
+    assert missing(notes_chart, READY, SLACK, MOUNTED, whole) == []
+    (elsewhere,) = missing(notes_chart, READY, SLACK, MOUNTED)
+    assert elsewhere.startswith("Secret slack was not found in namespace tools")
+    assert elsewhere.endswith(
+        "The Secrets Store CSI driver creates it if SecretProviderClass vault has it in secretObjects."
+    )
+
+
+UNUSED: dict[str, tuple[Json, str]] = {
+    "a claim without persistence": (
+        {"redis": {"persistence": {"enabled": False, "existingClaim": "data"}}},
+        "redis.persistence.existingClaim is not used, because redis.persistence.enabled is false.",
+    ),
+    "a Redis of your own": (
+        {"redis": {"external": {"host": "cache.example.com"}}},
+        "redis.external is not used, because redis.enabled is true: set it to false.",
+    ),
+    "the password of another Redis": (
+        {"redis": {"enabled": False, "existingSecret": "own", "external": {"host": "cache.example.com"}}},
+        (
+            "redis.existingSecret is not used, because redis.enabled is false: the password of your own Redis is in "
+            "redis.external.existingSecret."
+        ),
+    ),
+    "tokens beside a Secret": (
+        {"slack": {"existingSecret": "slack"}},
+        "The tokens in slack are not used, because slack.existingSecret names a Secret.",
+    ),
+    "an identity of an action worker that is off": (
+        {"actions": {"azureClientId": "1-2"}},
+        "actions.azureClientId and actions.kubeconfigSecret are not used, because actions.enabled is false.",
+    ),
+    "a tenant without an identity": (
+        {"azure": {"tenantId": "1-2"}},
+        "azure.tenantId is not used without azure.clientId.",
+    ),
+    "ranges without a load balancer": (
+        {"bot": {"service": {"loadBalancerSourceRanges": ["10.0.0.0/8"]}}},
+        (
+            "bot.service.loadBalancerClass and bot.service.loadBalancerSourceRanges are not used, because bot.service.type is "
+            "ClusterIP."
+        ),
+    ),
+    "namespaces without roles": (
+        {"rbac": {"create": False, "secretNamespaces": ["payments"]}},
+        "The other values of rbac are not used, because rbac.create is false.",
+    ),
+    "namespaces of Secrets beside every namespace": (
+        {"rbac": {"listSecrets": True, "secretNamespaces": ["payments"]}},
+        "rbac.secretNamespaces is not used, because rbac.listSecrets permits every namespace.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "line"), UNUSED.values(), ids=UNUSED.keys())
+def test_the_notes_name_values_without_effect(notes_chart: Path, values: Json, line: str) -> None:
+    text = notes(notes_chart, READY, values)
+    assert f"\nWithout effect:\n- {line}\n" in text
+    assert "Without effect" not in notes(notes_chart, READY)
+
+
+def test_no_example_has_values_without_effect(notes_chart: Path) -> None:
+    for name, values in EXAMPLES.items():
+        assert "Without effect" not in notes(notes_chart, values), name
+
+
+def test_the_notes_say_how_to_grant_permissions_that_the_chart_does_not_create(notes_chart: Path) -> None:
+    text = notes(notes_chart, READY, {"rbac": {"create": False}})
+    assert "rbac.create is false: bind the permissions yourself, to ServiceAccount egress-diag-worker" in text
+    assert "list Secrets" not in text
+    assert "rbac.create" not in notes(notes_chart, READY)
+    far: Json = {"azure": {"clientId": "1-2"}, "config": {"clusters": [THROUGH_AZURE]}, "rbac": {"create": False}}
+    assert "rbac.create" not in notes(notes_chart, READY, far)
+    steps = {"rbac": {"create": False, "probe": {"namespaces": ["payments"]}}}
+    assert "may create pods" not in notes(notes_chart, MATRIX["with probe and restart"], steps)
+
+
+def test_the_notes_say_who_else_has_the_permissions_of_the_workers(notes_chart: Path) -> None:
+    shared: Json = {"serviceAccounts": {"worker": {"create": False, "name": "default"}}}
+    assert "which every pod of namespace tools has that names no other" in notes(notes_chart, READY, shared)
+    assert "ServiceAccount default" not in notes(notes_chart, READY)
+
+
+def test_the_notes_say_who_reaches_a_load_balancer(notes_chart: Path) -> None:
+    balancer: Json = {"bot": {"service": {"type": "LoadBalancer"}}}
+    ranges: Json = {"bot": {"service": {"loadBalancerSourceRanges": ["10.0.0.0/8"]}}}
+    assert "every address that reaches the load balancer" in notes(notes_chart, READY, HTTP, balancer)
+    assert "every address" not in notes(notes_chart, READY, HTTP, balancer, ranges)
 
 
 def test_the_notes_say_who_may_connect_to_the_bot(notes_chart: Path) -> None:

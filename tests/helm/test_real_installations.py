@@ -144,7 +144,7 @@ NEEDED: dict[str, list[Json]] = {
         secret("egress-diag-redis", "redis-password"),
     ],
     "hub": [secret("egress-diag-slack", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")],
-    "key-vault": [secret("egress-diag-slack", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")],
+    "key-vault": [],  # the Secrets Store CSI driver creates the Secret
     "corporate-network": [
         secret("egress-diag-slack", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "corporate-ca"}, "data": {"ca.crt": "x"}},
