@@ -82,11 +82,11 @@ def check_record(config: Config, requester: Requester, record: Record) -> Access
     for cluster, gateway in needed.gateways:
         if not is_permitted(config.access, there, needed.permission, cluster, gateway):
             # The names are those of the record, which the user may not learn.
-            return AccessDecision(False, denial_reason(config, there, needed.permission, cluster, "this gateway"))
+            return AccessDecision(False, denial_reason(config, needed.permission, "this gateway"))
     holds = is_permitted_everywhere if needed.whole else is_permitted_somewhere
     for cluster in needed.clusters:
         if not holds(config.access, there, needed.permission, cluster):
-            return AccessDecision(False, denial_reason(config, there, needed.permission, cluster))
+            return AccessDecision(False, denial_reason(config, needed.permission, "all of its clusters"))
     if not needed.gateways and not needed.clusters:
         return check_any_cluster(config, there, needed.permission)
     return AccessDecision(True)
@@ -109,8 +109,7 @@ def check_any_cluster(config: Config, requester: Requester, permission: Permissi
     names = [each.name for each in config.clusters]
     if clusters_with_permission(config.access, requester, permission, names):
         return AccessDecision(True)
-    reason = denial_reason(config, requester, permission, names[0]) if names else "No cluster is configured."
-    return AccessDecision(False, reason)
+    return AccessDecision(False, denial_reason(config, permission, "any cluster"))
 
 
 def permitted_gateways(

@@ -1,7 +1,6 @@
 """Permissions by the access rules, and the reason of a refusal in a sentence."""
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from checks.config.access_rules import Requester, is_permitted, is_permitted_somewhere
 from checks.config.configuration import AccessRule, Config, Permission
@@ -13,8 +12,6 @@ _VERBS: dict[Permission, str] = {
     "probe": "probe gateways on",
     "restart": "restart gateways on",
 }
-
-_PERMISSIONS: tuple[Permission, ...] = ("diagnose", "handoff", "digest", "probe", "restart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +28,36 @@ def check_access(
     """Whether the user has this permission for a gateway in their channel."""
     if is_permitted(config.access, requester, permission, cluster, gateway):
         return AccessDecision(True)
+    if not is_visible(config, requester, cluster, permission):
+        return AccessDecision(False, no_such_cluster(config, cluster))
     partly = is_permitted_somewhere(config.access, requester, permission, cluster)
     subject = f"{cluster} {gateway}" if partly else cluster
-    return AccessDecision(False, denial_reason(config, requester, permission, cluster, subject))
+    return AccessDecision(False, denial_reason(config, permission, subject))
 
 
-def known_clusters(config: Config, requester: Requester) -> tuple[str, ...]:
-    """The clusters for which the user has any permission in their channel."""
-    return tuple(
-        cluster.name
-        for cluster in config.clusters
-        if any(is_permitted_somewhere(config.access, requester, each, cluster.name) for each in _PERMISSIONS)
-    )
+def is_visible(config: Config, requester: Requester, cluster: str, permission: Permission = "diagnose") -> bool:
+    """Whether the user may learn of the cluster in their channel.
+
+    `list` shows it, or they have this permission for it.
+    """
+    return any(is_permitted_somewhere(config.access, requester, each, cluster) for each in {"diagnose", permission})
+
+
+def no_such_cluster(config: Config, typed: str) -> str:
+    """The answer to the name of a cluster that does not exist.
+
+    It has the same words for one that the user may not learn of.
+    """
+    ask = f" Ask {config.ask} for access to others." if config.ask else ""
+    return f'No cluster "{typed}". `/egress-diag list` shows the clusters that you may check in this channel.{ask}'
+
+
+def known_clusters(config: Config, requester: Requester, permission: Permission = "diagnose") -> tuple[str, ...]:
+    """The clusters that an answer to the user may name.
+
+    Those that `list` shows, and those with this permission.
+    """
+    return tuple(each.name for each in config.clusters if is_visible(config, requester, each.name, permission))
 
 
 def granting_rules(config: Config, requester: Requester) -> tuple[AccessRule, ...]:
@@ -65,21 +80,7 @@ def groups_needed(config: Config) -> frozenset[str]:
     return frozenset(user for rule in config.access for user in rule.users if user.startswith("S"))
 
 
-def denial_reason(config: Config, requester: Requester, permission: Permission, cluster: str, subject: str = "") -> str:
-    """The reason why the user has no permission for a cluster, or for a `subject` on it."""
-    subject = subject or cluster
-    who = {requester.user, *requester.groups}
-    elsewhere = [
-        channel
-        for rule in config.access
-        if permission in rule.allow
-        and any(user == "*" or user in who for user in rule.users)
-        and any(fnmatchcase(cluster, pattern) for pattern in rule.clusters)
-        for channel in rule.channels
-        if channel != "*" and not any(mark in channel for mark in "*?[")
-    ]
+def denial_reason(config: Config, permission: Permission, subject: str) -> str:
+    """The reason why the user has no permission for a `subject`, which the answer may name."""
     ask = f" Ask {config.ask} for access." if config.ask else " Ask the operator of this bot for access."
-    if elsewhere and requester.channel not in elsewhere:
-        places = " or ".join(f"<#{channel}>" for channel in dict.fromkeys(elsewhere))
-        return f"You have permission to {_VERBS[permission]} {subject} in {places}, not in this channel."
     return f"You don't have permission to {_VERBS[permission]} {subject} in this channel.{ask}"

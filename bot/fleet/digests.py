@@ -107,8 +107,8 @@ def _wrong_clusters(handler: InteractionHandler, interaction: Interaction, patte
     allowed, reason = permitted_clusters(handler, interaction, "digest")
     if not allowed:
         return reason
-    names = [each.name for each in handler.config.clusters]
-    if refused := [each for each in patterns if each in names and each not in allowed]:
+    shown, _ = permitted_clusters(handler, interaction, "diagnose")
+    if refused := [each for each in patterns if each in shown and each not in allowed]:
         return f"You don't have permission to post digests for {', '.join(refused[:6])} in this channel."
     # A pattern selects only clusters that the person may use: others are not named.
     _, unmatched = selected_clusters(patterns, allowed)

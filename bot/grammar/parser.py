@@ -5,9 +5,10 @@ Names match regardless of case and by unique prefixes; a text that is not a vali
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
+from bot.access.rules import no_such_cluster
 from bot.grammar import fleet_parser as fleet_grammar
 from bot.grammar.commands import (
     CancelRuns,
@@ -27,7 +28,7 @@ from bot.grammar.meant_words import meant_words
 from bot.grammar.step_parser import STEP_VERBS, parse_step_command
 from bot.grammar.thread_parser import parse_thread_command
 from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_duration, without_command, words_of
-from checks.config.configuration import Config, UnknownCluster
+from checks.config.configuration import Config, Permission, UnknownCluster
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
 from workers.records.run import Target
@@ -50,10 +51,11 @@ def parse_command(
     """The command in a text.
 
     `known` returns the gateways last seen in a cluster (`namespace/name`), for suggestions only: others may exist.
-    Prefixes and suggestions use only `clusters`, so that no other name is revealed; None stands for all.
+    Only `clusters` exist for the answer, so that no other name is revealed or confirmed; None stands for all.
     """
     if clusters is not None:
-        config = _with_named(text, config, clusters)
+        shown = tuple(each for each in config.clusters if each.name in clusters)
+        config = config.model_copy(update={"clusters": shown})
     if len(text) > MAX_CHARACTERS:
         return Mistake(f"The command has {len(text)} characters; the limit is {MAX_CHARACTERS}.")
     words = words_of(without_command(text.removeprefix("@")))
@@ -76,6 +78,15 @@ def parse_command(
         return question
     found = _about_gateway(verb, words, config, known)
     return _with_meant(found, verb, words, config, known) if isinstance(found, Mistake) else found
+
+
+_BY_VERB: Mapping[str, Permission] = {"probe": "probe", "restart": "restart", "mute": "digest", "unmute": "digest"}
+
+
+def permission_of(text: str) -> Permission:
+    """The permission that the command in a text needs for its gateway."""
+    words = words_of(without_command(text.removeprefix("@")))
+    return _BY_VERB.get(words[0].lower(), "diagnose") if words else "diagnose"
 
 
 _NEEDLESS = ("diagnose", "check", "run", "test")
@@ -128,13 +139,6 @@ def _question_of_thread(text: str, words: Sequence[str], config: Config) -> Mist
     return Mistake(f"`{asked}` is a question about a check. Ask it in the thread of the check: `@egress-diag {asked}`.")
 
 
-def _with_named(text: str, config: Config, clusters: Collection[str]) -> Config:
-    """The configuration with these clusters, and those that the text names in full."""
-    words = {word.lower() for word in words_of(text)}
-    shown = [c for c in config.clusters if c.name in clusters or words & {name.lower() for name in c.names}]
-    return config.model_copy(update={"clusters": tuple(shown)})
-
-
 def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
     match verb:
         case "watch":
@@ -175,7 +179,7 @@ def _list(words: Sequence[str], config: Config) -> Command:
     try:
         return ListGateways(config.cluster(words[0]).name)
     except UnknownCluster as unknown:
-        return _unknown_cluster(unknown, lambda name: f"list {name}")
+        return _unknown_cluster(unknown, config, lambda name: f"list {name}")
 
 
 def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
@@ -219,7 +223,7 @@ def _target(
         verb = difflib.get_close_matches(names[0].lower(), VERBS, n=1, cutoff=0.75)
         if verb and not unknown.nearest and not unknown.choices:
             return Mistake(f'{_NO_COMMAND} "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
-        return _unknown_cluster(unknown, lambda name: " ".join([name, *names[1:]]) + tail)
+        return _unknown_cluster(unknown, config, lambda name: " ".join([name, *names[1:]]) + tail)
     if len(names) < 2:
         offered = tuple(f"{cluster} {gateway}{tail}" for gateway in list(known(cluster))[:5]) if cluster else ()
         hint = f" `/egress-diag list {cluster}` shows the gateways of {cluster}." if cluster and not offered else ""
@@ -295,7 +299,7 @@ def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
     return named.namespace, named.name
 
 
-def _unknown_cluster(unknown: UnknownCluster, command: Callable[[str], str]) -> Mistake:
+def _unknown_cluster(unknown: UnknownCluster, config: Config, command: Callable[[str], str]) -> Mistake:
     if unknown.choices:
         return Mistake(
             f'"{unknown.name}" matches several clusters: {", ".join(unknown.choices)}.',
@@ -308,7 +312,7 @@ def _unknown_cluster(unknown: UnknownCluster, command: Callable[[str], str]) -> 
             f'No cluster "{unknown.name}". Did you mean {" or ".join(nearest)}?',
             tuple(map(command, nearest)),
         )
-    return Mistake(f'No cluster "{unknown.name}". `/egress-diag list` shows the clusters that you may check.')
+    return Mistake(no_such_cluster(config, unknown.name))
 
 
 def _same_environment(typed: str, name: str) -> bool:

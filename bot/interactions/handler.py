@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from bot.access.groups import Groups
 from bot.access.record_permissions import check_record, may_see, permitted_gateways
-from bot.access.rules import AccessDecision, check_access, denial_reason, groups_needed, known_clusters
+from bot.access.rules import AccessDecision, check_access, groups_needed, is_visible, known_clusters, no_such_cluster
 from bot.delivery.links import card_link, thread_link
 from bot.delivery.newest_blocks import NewestBlocks
 from bot.delivery.private_messages import send_privately
 from bot.doctor.checkup import Checkup
 from bot.grammar.commands import Command, Diagnose
-from bot.grammar.parser import parse_command
+from bot.grammar.parser import parse_command, permission_of
 from bot.interactions.deadline import AnswerDeadline
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
@@ -22,7 +22,7 @@ from bot.messages.blocks import Message
 from bot.messages.interaction_values import OutdatedValue
 from bot.slack.metrics import COMMANDS
 from bot.slack.web_api import Slack, SlackRefusal
-from checks.config.access_rules import Requester, is_permitted_somewhere
+from checks.config.access_rules import Requester
 from checks.config.configuration import Config, Permission
 from checks.reports.ran_steps import RanStep
 from workers.client import AuditEntry, Client, Unavailable, redis_problem
@@ -117,16 +117,16 @@ class InteractionHandler:
     def access_somewhere(self, interaction: Interaction, cluster: str) -> AccessDecision:
         """Whether the person may diagnose at least one gateway of the cluster in this channel."""
         requester = self.requester(interaction)
-        if is_permitted_somewhere(self.config.access, requester, "diagnose", cluster):
+        if is_visible(self.config, requester, cluster):
             return AccessDecision(True)
-        return AccessDecision(False, denial_reason(self.config, requester, "diagnose", cluster))
+        return AccessDecision(False, no_such_cluster(self.config, cluster))
 
     def parsed(self, text: str, interaction: Interaction, *, literal: bool = False) -> Command:
         """The command in a text, with suggestions that name only what the person may use.
 
         `literal` leaves the name of the gateway as it is.
         """
-        clusters = self.known_clusters(interaction)
+        clusters = known_clusters(self.config, self.requester(interaction), permission_of(text))
         if literal:
             return parse_command(text, self.config, clusters=clusters)
         return parse_command(text, self.config, lambda name: self.known_gateways(interaction, name), clusters)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from bot.access.rules import check_access
+from bot.access.rules import check_access, is_visible
 from bot.listeners.alert_messages import AlertMessages
 from bot.listeners.alert_payloads import MalformedNotification, ReceivedAlert, read_notification
 from bot.slack.metrics import ALERTS
@@ -128,10 +128,12 @@ class AlertIntake:
         except (MissingLabels, BadQuestion) as wrong:
             raise _Unusable("no_gateway", f"{alert.name!a} names no gateway: {wrong}") from None
         cluster = self.config.named_exactly(typed)
-        if cluster is None:
-            raise _Unusable("no_gateway", f"{alert.name!a} names no configured cluster: {typed[:100]!a}")
-        target = Target(cluster.name, gateway.name, gateway.namespace)
         requester = Requester(ALERT_USER, entry.channel)
+        if cluster is None or not is_visible(self.config, requester, cluster.name):
+            # A cluster that the rules hide from alerts is not confirmed to their sender.
+            words = f"{alert.name!a} names no cluster that the user `{ALERT_USER}` may check: {typed[:100]!a}"
+            raise _Unusable("no_gateway", words)
+        target = Target(cluster.name, gateway.name, gateway.namespace)
         if not check_access(self.config, requester, "diagnose", target.cluster, target.gateway).allowed:
             raise _Unusable(
                 "refused", f"no access rule lets the user `{ALERT_USER}` check {target} in channel {entry.channel}"

@@ -54,7 +54,7 @@ def change_owner(handler: InteractionHandler, value: str, interaction: Interacti
     requester = handler.requester(interaction)
     channels = handler.client.conversations.channels_of(interaction.user)
     if not HomePermissions(handler.config, requester, channels).includes_gateway(cluster, gateway):
-        return answers.access_denied(denial_reason(handler.config, requester, "diagnose", cluster, "this gateway"))
+        return answers.access_denied(denial_reason(handler.config, "diagnose", "this gateway"))
     handler.client.cards.change_owner(cluster, gateway, interaction.user, "home", release=release)
     return None
 

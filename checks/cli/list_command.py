@@ -10,7 +10,9 @@ from checks.cli.cluster_arguments import ClusterArguments, cluster_options, name
 from checks.cli.usage import Seconds
 
 if TYPE_CHECKING:
+    from checks.config.configuration import ClusterConfig
     from checks.reports.gateway_list import LastVerdict, LastVerdicts
+    from checks.sources.listing import GatewayListing
 
 
 @click.command("list")
@@ -28,20 +30,18 @@ def list_command(cluster: str | None, output: str, timeout: float, **options: Un
     Without CLUSTER, those of the current context of the kubeconfig, or of --context. If REDIS_URL names the Redis of a
     deployment, the list has the last verdict of each gateway, the worst first.
 
-    Exit codes: 0 the list is complete, 2 the command is wrong, 3 something that may name more gateways could not be read.
+    Exit codes: 0 the gateways of the cluster are listed, 2 the command is wrong, 3 the gateways could not be read.
     """
     import orjson
 
-    from checks.model.columns import narrow
     from checks.model.inert_text import inert
-    from checks.reports.gateway_list import gateway_documents, gateway_lines, unseen_lines, worst_first
+    from checks.reports.gateway_list import gateway_documents, gateway_lines, worst_first
     from checks.sources.listing import listed_gateways
 
     entry, opened = named_cluster(cluster, options, timeout)
-    found = listed_gateways(opened(options["namespace"]), timeout)
-    wanted = options["namespace"]
+    found = listed_gateways(opened(options["namespace"]), timeout, options["namespace"])
     last = _last_verdicts(entry.name)
-    gateways = worst_first([each for each in found.gateways if wanted is None or each.namespace == wanted], last)
+    gateways = worst_first(found.gateways, last)
     if output == "json":
         listed = {
             "cluster": entry.name,
@@ -52,13 +52,24 @@ def list_command(cluster: str | None, output: str, timeout: float, **options: Un
         click.echo(inert(orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode()))
     elif not found.problem:
         click.echo(inert("\n".join(gateway_lines(gateways, found.ready, last))))
-    if found.problem:
-        click.echo(
-            inert("\n".join(narrow(f"The gateways of {entry.name} were not checked: {found.problem}"))), err=True
-        )
-    elif not found.complete:
-        click.echo(inert("\n".join(unseen_lines(found.unseen))), err=True)
-    sys.exit(0 if found.complete and not found.problem else 3)
+    if remarks := _remarks(entry, found):
+        click.echo(inert("\n".join(remarks)), err=True)
+    sys.exit(3 if found.problem or found.unseen else 0)
+
+
+def _remarks(entry: "ClusterConfig", found: "GatewayListing") -> list[str]:
+    """The failed reads and the next step; nothing if all was read."""
+    from checks.model.columns import narrow
+    from checks.model.kubectl_context import sentence_in_context
+    from checks.reports.gateway_list import NAME_THE_NAMESPACE, unseen_lines
+
+    if not found.problem:
+        remarks = unseen_lines(found.unseen, found.unread_profile)
+    else:
+        remarks = narrow(f"The gateways of {entry.name} were not checked: {found.problem}.")
+        step = "" if found.namespaces_only else sentence_in_context(found.step, entry.identity.context)
+        remarks += narrow(f"Next step: {step}.") if step else []
+    return [*remarks, *(narrow(NAME_THE_NAMESPACE) if found.namespaces_only else ())]
 
 
 def _last_verdicts(cluster: str) -> "LastVerdicts":

@@ -61,7 +61,7 @@ def kubernetes_lines(
         if unauthorized:
             yield LOGIN.failed(failure.message, entry.name, _RENEW if options.terminal else "")
         else:
-            yield REACHABLE.failed(failure.message, entry.name, api_server_fix(failure))
+            yield REACHABLE.failed(failure.message, entry.name, api_server_fix(failure, entry.identity.context))
         yield RIGHT.not_checked(
             "the API server rejected the credentials" if unauthorized else "no connection to the API server", entry.name
         )

@@ -2,19 +2,12 @@
 
 from collections.abc import Mapping
 
+from checks.facts.barrier import Barrier
+from checks.knowledge.api_server_errors import barrier_fix
 from checks.knowledge.azure_sign_in import expiry, is_without_identity
-from checks.sources.replies import Barrier, Failure
+from checks.model.kubectl_context import sentence_in_context
+from checks.sources.replies import Failure
 
-_OF_API_SERVER: Mapping[Barrier, str] = {
-    Barrier.DNS: "Compare the server's name in the kubeconfig (kubectl config view --minify) with the cluster's. The name of "
-    "a private cluster resolves only in a network that is linked to its private DNS zone: use the VPN or a jump host.",
-    Barrier.REFUSED: "Compare the server's address and port in the kubeconfig (kubectl config view --minify) with the "
-    "cluster's, and check that the cluster runs: az aks show --query powerState.code.",
-    Barrier.TLS: "Renew the kubeconfig: az aks get-credentials --overwrite-existing. If a proxy inspects TLS, exclude the "
-    "server with NO_PROXY, or add the proxy's certificate authority to certificate-authority-data.",
-    Barrier.PROXY: "Correct HTTPS_PROXY (407: with the user and the password of the proxy), or exclude the API server with "
-    "NO_PROXY.",
-}
 _OF_AZURE: Mapping[Barrier, str] = {
     Barrier.DNS: "Check that this machine resolves management.azure.com and login.microsoftonline.com; in a sovereign cloud "
     "set AZURE_AUTHORITY_HOST and AZURE_SDK_CLOUD_CONF.",
@@ -24,9 +17,13 @@ _OF_AZURE: Mapping[Barrier, str] = {
 }
 
 
-def api_server_fix(failure: Failure) -> str:
-    """The fix for an API server that does not answer; "" for the fix of the requirement."""
-    return _OF_API_SERVER.get(failure.obstacle, "") if failure.obstacle is not None else ""
+def api_server_fix(failure: Failure, context: str) -> str:
+    """The fix for an API server that does not answer.
+
+    It has the kubectl context in its commands. "" for the fix of the requirement.
+    """
+    fix = sentence_in_context(barrier_fix(failure.obstacle), context)
+    return f"{fix}." if fix else ""
 
 
 def azure_fix(failure: Failure) -> str:

@@ -21,7 +21,7 @@ from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.engine.starting import while_starting
 from checks.engine.traffic_report import TRAFFIC_READS, doubted, traffic_of
-from checks.engine.unmade_checks import reasons_not_checked, without_unusable_actions
+from checks.engine.unmade_checks import causes_of, reasons_not_checked, without_unusable_actions
 from checks.facts.egress_gateway import (
     EgressGateway,
     UnknownGateway,
@@ -261,8 +261,8 @@ class Diagnosis:
             )
             gaps = [each for kind in (Service, Deployment) for each in self.store.gaps(kind) if each.covers(namespace)]
             if not self.target.known:
-                # Neither Azure nor the cluster shows the gateway, and one was not read: whether it exists is unknown.
-                self._target_gap = next(iter([*self.store.gaps(ManagedCluster), *gaps]), None)
+                # The cluster does not show the gateway: whether it exists is unknown if the cluster was not read.
+                self._target_gap = next(iter(gaps), None)
                 self.target = found if self._target_gap is None else None
             elif found is not None:
                 self._outside_profile = True
@@ -346,7 +346,7 @@ def unknown_gateway(store: FactStore, question: Question) -> UnknownGateway:
     clusters = store.known(ManagedCluster)
     enabled = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
     shown = dict.fromkeys([*enabled, *gateway_entries(store.known(Service))])
-    unread = next((str(gap) for gap in store.gaps(ManagedCluster)), "")
+    unread = next(causes_of(store.gaps(ManagedCluster)), "")
     return UnknownGateway(question.gateway, question.namespace, question.nameable(shown), unread)
 
 

@@ -118,28 +118,34 @@ def is_complete(store: FactStore) -> bool:
     return not store.gaps(ManagedCluster) and not store.gaps(Service)
 
 
-def unseen_of(store: FactStore) -> tuple[str, ...]:
-    """The reasons why further gateways may exist, each as a sentence without its full stop."""
-    if is_complete(store):
+def unseen_in_cluster(store: FactStore, namespace: str | None = None) -> tuple[Gap, ...]:
+    """The failed reads of Services that may hide gateways of a namespace (None: of any)."""
+    if store.known(ManagedCluster):
         return ()
-    return tuple(causes_of([*store.gaps(Service), *store.gaps(ManagedCluster)]))
+    return tuple(gap for gap in store.gaps(Service) if gap.covers(namespace))
 
 
-def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
-    """The reason why the cluster's gateways are unknown, or "" if they are known."""
-    return "; ".join(causes_of(_failed_reads(store, targets)))
+def problem_of(store: FactStore, targets: Sequence[EgressGateway], namespace: str | None = None) -> str:
+    """The reason why the gateways are unknown, or "" if they are known.
+
+    Those of a namespace, None for all.
+    """
+    return "; ".join(causes_of(hiding_reads(store, targets, namespace)))
 
 
 def step_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
     """The title of the next step if the cluster's gateways are unknown; "" if they are known."""
-    return next(steps_of(_failed_reads(store, targets)), "")
+    return next(steps_of(hiding_reads(store, targets)), "")
 
 
-def _failed_reads(store: FactStore, targets: Sequence[EgressGateway]) -> list[Gap]:
-    """The failed reads that hide the cluster's gateways; none if they are known."""
+def hiding_reads(store: FactStore, targets: Sequence[EgressGateway], namespace: str | None = None) -> tuple[Gap, ...]:
+    """The failed reads that hide the gateways of a namespace (None: of any).
+
+    None if they are known.
+    """
     if targets or store.known(ManagedCluster):
-        return []
-    return [*store.gaps(Service), *store.gaps(ManagedCluster), *store.gaps(ApiServer)]
+        return ()
+    return (*unseen_in_cluster(store, namespace), *store.gaps(ManagedCluster), *store.gaps(ApiServer))
 
 
 def logs_to_read(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:

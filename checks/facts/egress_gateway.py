@@ -79,7 +79,7 @@ class UnknownGateway(Exception):
         else:
             hint = "no gateway of the cluster has a similar name"
         where = " in the cluster" if unread else ""
-        remark = f" The mesh profile could not be read ({unread})" if unread else ""
+        remark = f" The mesh profile was not read: {unread}" if unread else ""
         end = "." if unread and not hint.endswith("?") else ""
         super().__init__(
             f'no egress gateway "{f"{namespace}/" if namespace else ""}{name}"{where}: {hint}{end}{remark}'

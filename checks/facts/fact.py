@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
 
+from checks.facts.barrier import Barrier
 from checks.model.raw_values import Raw, items, labels, moment, number, text, texts
 
 _F = TypeVar("_F", bound="Fact")
@@ -363,6 +364,8 @@ class Gap:
     credentials: Credentials | None = None
     readable_in: tuple[str, ...] = ()
     """The namespaces that were read, although the list in the whole cluster is forbidden."""
+    barrier: Barrier | None = None
+    """Why there was no answer, None if there was one."""
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
         """Whether objects of a namespace (None: of any) with this name may be missing."""

@@ -20,6 +20,9 @@ _MOST_NAMED = 3
 UNIDENTIFIED = "the managed cluster is not identified:"
 """The beginning of the message of a read in Azure whose cluster is not identified."""
 
+NODES_NOT_READ = f"{UNIDENTIFIED} the nodes, which name it, were not read:"
+"""The same, if the nodes were not read for a reason that concerns more reads."""
+
 SIGN_IN = inspect("Sign in to Azure; in a deployment, check the identity of the workers", "az login")
 """The next action if there is no Azure identity."""
 
@@ -52,6 +55,8 @@ def _cause_key(gap: Gap, version: Gap | None) -> tuple[Hashable, ...]:
     if gap.credentials or (gap.source == "azure" and gap.status == 401):
         # A missing sign-in to Azure prevents the reads of Azure and those of the API server.
         return ("credentials", gap.credentials or Credentials.AZURE, gap.status)
+    if version is not None and gap.message.startswith(NODES_NOT_READ):
+        return ("server", version.status)
     if gap.source == "azure":
         return _azure_key(gap)
     if gap.source in ("kubernetes", "logs"):
@@ -82,7 +87,7 @@ def _described(key: tuple[Hashable, ...], gaps: tuple[Gap, ...]) -> FailedReads:
         case "credentials":
             return _without_credentials(gaps)
         case "server":
-            refusal = refusal_of(next(each for each in gaps if each.resource == "version").status)
+            refusal = refusal_of(next(each for each in gaps if each.resource == "version"))
             action = inspect(refusal.fix, kubectl("get", "--raw", "/version"))
             return FailedReads(f"The API server {refusal.meaning}", gaps, (action,), of_server=True)
         case "unidentified":
@@ -103,7 +108,8 @@ def _described(key: tuple[Hashable, ...], gaps: tuple[Gap, ...]) -> FailedReads:
 
 def _without_credentials(gaps: tuple[Gap, ...]) -> FailedReads:
     # Azure's own message has no prefix about the API server.
-    first = next((each for each in gaps if each.source == "azure"), gaps[0])
+    named = [each for each in gaps if not each.message.startswith(NODES_NOT_READ)] or gaps
+    first = next((each for each in named if each.source == "azure"), named[0])
     if first.credentials is Credentials.KUBECONFIG:
         title = "Sign in for the plugin of the kubeconfig; kubelogin with the Azure CLI needs `az login`"
         return FailedReads(

@@ -46,7 +46,7 @@ def listing_answer(cluster: str, found: GatewayListing) -> ToolAnswer:
     }
     if found.problem:
         return _answer([f"The gateways of {cluster} were not checked: {found.problem}"], document)
-    lines = [*gateway_lines(found.gateways, found.ready), *unseen_lines(found.unseen)]
+    lines = [*gateway_lines(found.gateways, found.ready), *unseen_lines(found.unseen, found.unread_profile)]
     return _answer(lines, document)
 
 

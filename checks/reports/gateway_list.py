@@ -13,6 +13,9 @@ from checks.reports.document import stamp
 from checks.reports.fleet import BEST_FIRST
 from checks.reports.wording import VERDICTS
 
+NAME_THE_NAMESPACE = "With permissions in single namespaces, name the namespace of the gateways: --namespace NAMESPACE."
+"""The next step of an identity that may not read the whole cluster."""
+
 ReadyPods = Mapping[str, tuple[int, int]]
 """Ready and wanted pods by `NAMESPACE/NAME` of the Deployment."""
 
@@ -63,9 +66,19 @@ def _last(known: LastVerdict | None) -> str:
     return "not checked" if known is None else f"{VERDICTS[known.verdict].lower()} ({known.at:%Y-%m-%d %H:%M}Z)"
 
 
-def unseen_lines(unseen: Sequence[str]) -> list[str]:
-    """The reasons why the list may be incomplete (sentences without their full stop)."""
-    return [line for each in unseen for line in narrow(f"The list may be incomplete. {each}.")]
+def unseen_lines(unseen: Sequence[str], unread_profile: Sequence[str] = ()) -> list[str]:
+    """The reasons why the list may be incomplete (sentences without their full stop).
+
+    `unread_profile`: those that concern only gateways without objects in the cluster.
+    """
+    found = [f"The list may be incomplete. {each}." for each in unseen]
+    # A cause that hides objects of the cluster, too, is said once.
+    found += [
+        f"Gateways that are only in the mesh profile in Azure are not listed. {each}."
+        for each in unread_profile
+        if each not in unseen
+    ]
+    return [line for each in found for line in narrow(each)]
 
 
 def gateway_documents(

@@ -12,6 +12,7 @@ from json import JSONDecodeError
 from threading import Lock
 from typing import Any, TypeVar
 
+from checks.facts.barrier import Barrier
 from checks.facts.fact import AzureCall, Credentials, Gap
 from checks.knowledge.azure_sign_in import is_absent, without_identity
 from checks.model.documents import BadDocument, Budget, parse_yaml
@@ -23,7 +24,7 @@ from checks.sources.expected_answers import (
     node_pool_page,
 )
 from checks.sources.libraries import azure_library
-from checks.sources.replies import PROXY_ANSWER, Barrier, Failure, seconds_left, shortened
+from checks.sources.replies import PROXY_ANSWER, Failure, seconds_left, shortened
 from checks.sources.source import Answer, NotCovered, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"

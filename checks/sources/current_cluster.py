@@ -11,10 +11,10 @@ from typing import Any
 
 from checks.config.configuration import ClusterConfig, SavedAzure
 from checks.facts.azure_json import canonical
-from checks.facts.fact import AzureCall, Gap
+from checks.facts.fact import AzureCall
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.nodes import Node
-from checks.knowledge.failed_reads import UNIDENTIFIED
+from checks.knowledge.failed_reads import NODES_NOT_READ, UNIDENTIFIED
 from checks.sources.access import kubeconfig_access
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.expected_answers import managed_cluster
@@ -40,11 +40,11 @@ class UnreadAzure:
     def azure(self, what: AzureCall, deadline: float) -> Answer:
         del deadline
         verb = "get" if what.resource == "managedClusters" else "list"
-        return Gap("azure", verb, what.resource, self.failure.status, self.failure.message)
+        return self.failure.gap("azure", verb, what.resource)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         del deadline
-        return Gap("azure", "get", resource_id, self.failure.status, self.failure.message)
+        return self.failure.gap("azure", "get", resource_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,11 @@ def _found(reader: KubernetesReader, deadline: float) -> tuple[AzureAccount, dic
     except Failure as failure:
         if failure.status == 403:
             return Failure(0, f"{UNIDENTIFIED} this identity may not read the nodes, which name it (403)")
-        return Failure(0, f"{UNIDENTIFIED} the nodes, which name it, were not read: {failure}")
+        return Failure(
+            failure.status if failure.credentials else 0,
+            f"{NODES_NOT_READ} {failure}",
+            credentials=failure.credentials,
+        )
     groups = (Node(each).node_resource_group for each in nodes)
     subscription, group = next((each for each in groups if all(each)), ("", ""))
     if not group:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from checks.facts.barrier import Barrier
 from checks.facts.fact import Credentials
 
-_KEYS = ("source", "resource", "namespace", "name", "status", "message", "credentials", "readable_in")
+_KEYS = ("source", "resource", "namespace", "name", "status", "message", "credentials", "readable_in", "barrier")
 _CREDENTIALS = tuple(each.value for each in Credentials)
+_BARRIERS = tuple(each.value for each in Barrier)
 _SOURCES = ("kubernetes", "azure", "logs", "metrics")
 
 
@@ -27,6 +29,8 @@ def error_entry_problem(error: object) -> tuple[str, str] | None:
         return f": status is {status!r}", "an HTTP status (504 is a time-out)"
     if error.get("credentials") not in (None, *_CREDENTIALS):
         return f": credentials is {error['credentials']!r}", " or ".join(_CREDENTIALS)
+    if error.get("barrier") not in (None, *_BARRIERS):
+        return f": barrier is {error['barrier']!r}", " or ".join(_BARRIERS)
     return _place_problem(error)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 from checks.facts.azure_json import canonical
+from checks.facts.barrier import Barrier
 from checks.facts.fact import AzureCall, CountersWanted, Credentials, Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import Raw, at, number, text, texts
@@ -198,4 +199,5 @@ def _gap(error: Raw, verb: str, resource: str) -> Gap:
         namespace=text(error, "namespace") or None,
         credentials=next((each for each in Credentials if each == text(error, "credentials")), None),
         readable_in=texts(error, "readable_in"),
+        barrier=next((each for each in Barrier if each == text(error, "barrier")), None),
     )

@@ -184,6 +184,8 @@ def _error(gap: Gap, namespace: str, name: str) -> dict[str, Any]:
         found["name"] = name  # one pod's log: logs of other pods in its namespace may have been read
     if gap.credentials is not None:
         found["credentials"] = gap.credentials.value
+    if gap.barrier is not None:
+        found["barrier"] = gap.barrier.value
     if gap.readable_in:
         found["readable_in"] = list(gap.readable_in)
     return {**found, "status": gap.status, "message": gap.message}

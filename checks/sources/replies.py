@@ -6,12 +6,12 @@ Status and message, and the gap for a failed read.
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from enum import StrEnum
 from time import monotonic
 from typing import Any
 
 import orjson
 
+from checks.facts.barrier import Barrier
 from checks.facts.fact import Credentials, Gap
 from checks.model.raw_values import text
 from checks.model.redaction import redact
@@ -25,17 +25,6 @@ _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNO
 
 PROXY_ANSWER = re.compile(r"\b[45]\d\d [A-Z][A-Za-z -]+")
 """The status of a proxy that opens no tunnel, such as `407 Proxy Authentication Required`."""
-
-
-class Barrier(StrEnum):
-    """The reason why a request got no answer."""
-
-    DNS = "dns"
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    TLS = "tls"
-    PROXY = "proxy"
-    CLOSED = "closed"
 
 
 class Failure(Exception):
@@ -62,7 +51,9 @@ class Failure(Exception):
 
     def gap(self, source: str, verb: str, resource: str) -> Gap:
         """The gap for a failed read of this resource."""
-        return Gap(source, verb, resource, self.status, self.message, credentials=self.credentials)
+        return Gap(
+            source, verb, resource, self.status, self.message, credentials=self.credentials, barrier=self.obstacle
+        )
 
     def without(self, credentials: Credentials) -> "Failure":
         """The same failure of a request that was not sent without these credentials."""
@@ -135,8 +126,7 @@ def unanswered(error: Exception, server: str) -> Failure:
         case broken.NewConnectionError():
             return Failure(0, f"{server} refuses the connection", obstacle=Barrier.REFUSED)
         case broken.ConnectTimeoutError():
-            message = f"connecting to {server} timed out (private cluster, or authorized IP ranges?)"
-            return Failure(504, message, obstacle=Barrier.TIMEOUT)
+            return Failure(504, f"connecting to {server} timed out", obstacle=Barrier.TIMEOUT)
         case broken.TimeoutError():
             return Failure(504, f"{server} does not answer in time", obstacle=Barrier.TIMEOUT)
         case broken.SSLError():

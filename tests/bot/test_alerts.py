@@ -290,8 +290,8 @@ def test_a_large_body_is_refused(talk: Conversation) -> None:
         ({"alertname": "DiskFull"}, 422, "no entry of `alerts` matches 'DiskFull' of receiver 'egress-diag'"),
         ({"service": None}, 422, "'EgressGatewayDown' names no gateway: the alert has no label service"),
         ({"service": "a b"}, 422, "is not a Kubernetes name"),
-        ({"cluster": "prod"}, 422, "names no configured cluster: 'prod'"),
-        ({"cluster": "nowhere"}, 422, "names no configured cluster: 'nowhere'"),
+        ({"cluster": "prod"}, 422, "names no cluster that the user `alerts` may check: 'prod'"),
+        ({"cluster": "nowhere"}, 422, "names no cluster that the user `alerts` may check: 'nowhere'"),
     ],
 )
 def test_an_alert_that_names_no_gateway_is_refused_with_the_reason(
@@ -304,13 +304,25 @@ def test_an_alert_that_names_no_gateway_is_refused_with_the_reason(
 
 
 def test_the_access_rules_apply_to_the_user_alerts(slack: SandboxServer, client: Client, tmp_path: Path) -> None:
-    rule = "  - {allow: [diagnose], users: ['U0ALICE'], channels: ['C0OPS']}\n"
+    rule = "  - {allow: [diagnose], users: [alerts], clusters: [prod-weu], channels: ['C0OPS'], gateways: ['other']}\n"
     config = load(write_config(tmp_path, more=ENTRY, access=rule))
     with conversation(slack, client, config) as talk:
         answer = send(talk, alert())
         assert answer.status == 403
         reason = answer.json()["not_accepted"][0]["reason"]
         assert reason == "no access rule lets the user `alerts` check prod-weu team-egress/egw in channel C0OPS"
+        assert not talk.parents
+
+
+def test_a_cluster_that_the_rules_hide_from_alerts_is_answered_like_one_that_does_not_exist(
+    slack: SandboxServer, client: Client, tmp_path: Path
+) -> None:
+    rule = "  - {allow: [diagnose], users: ['U0ALICE'], channels: ['C0OPS']}\n"
+    config = load(write_config(tmp_path, more=ENTRY, access=rule))
+    with conversation(slack, client, config) as talk:
+        answers = [send(talk, alert(labels={"cluster": name})) for name in ("prod-weu", "prod-wxu")]
+        said = [(each.status, each.data.decode().replace("prod-weu", "prod-wxu")) for each in answers]
+        assert said[0] == said[1]
         assert not talk.parents
 
 

@@ -391,21 +391,50 @@ def guarded(slack: SandboxServer, client: Client, tmp_path: Path) -> Iterator[Co
 def test_rules_by_group_user_cluster_gateway_and_channel(guarded: Conversation) -> None:
     guarded.say("/egress-diag weu egw", user="U0ALICE")
     assert len(guarded.parents) == 1
-    for text, user, channel in (
-        ("weu egw", "U0BOB", "C0OPS"),
-        ("prod-neu other", "U0BOB", "C0OPS"),
-        ("prod-neu egw", "U0CAROL", "C0OPS"),
-        ("weu egw", "U0ALICE", "C0PAY"),
+    for text, user, channel, said in (
+        ("weu egw", "U0BOB", "C0OPS", 'No cluster "weu"'),
+        ("prod-neu other", "U0BOB", "C0OPS", "⛔"),
+        ("prod-neu egw", "U0CAROL", "C0OPS", 'No cluster "prod-neu"'),
+        ("weu egw", "U0ALICE", "C0PAY", 'No cluster "weu"'),
     ):
         ack = guarded.say(f"/egress-diag {text}", user=user, channel=channel)
         assert ack.message is not None, (text, user)
-        assert "⛔" in ack.message.shown
-    ack = guarded.say("/egress-diag weu egw", user="U0ALICE", channel="C0PAY")
-    assert ack.message is not None
-    assert "permission to check prod-weu in <#C0OPS>, not in this channel" in ack.message.shown
+        assert said in ack.message.shown.replace("\u2060", "")
     assert len(guarded.parents) == 1
     guarded.say("/egress-diag prod-neu egw", user="U0BOB")
     assert len(guarded.parents) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("{} egw", "{} team-egress/egw --host api.bank.example", "list {}", "watch {} egw", "history {} egw"),
+        *("probe {} egw", "restart {} egw", "mute {} egw EG407 2d because", "unmute {} egw EG407", "egw {}", "{}"),
+    ],
+)
+def test_a_hidden_cluster_and_one_that_does_not_exist_have_the_same_answer(guarded: Conversation, command: str) -> None:
+    for hidden, user, channel in (
+        ("prod-weu", "U0BOB", "C0OPS"),
+        ("weu", "U0BOB", "C0OPS"),
+        ("prod-weu", "U0ALICE", "C0PAY"),
+    ):
+        absent = hidden.replace("weu", "wxu")
+        said = []
+        for name in (hidden, absent):
+            ack = guarded.say(f"/egress-diag {command.format(name)}", user=user, channel=channel)
+            shown = ack.message.shown if ack.message is not None else guarded.last_answer(user)
+            said.append(shown.replace(name, "NAME"))
+        assert said[0] == said[1], (hidden, user)
+    assert not guarded.parents
+
+
+@pytest.mark.parametrize("command", ["handoff", "digest add", "digest now"])
+def test_a_refusal_about_all_clusters_names_none(guarded: Conversation, command: str) -> None:
+    ack = guarded.say(f"/egress-diag {command}", user="U0BOB")
+    shown = ack.message.shown if ack.message is not None else guarded.last_answer("U0BOB")
+    assert "⛔" in shown
+    assert "any cluster" in shown
+    assert "prod-" not in shown
 
 
 def test_permission_is_checked_at_the_press(guarded: Conversation) -> None:

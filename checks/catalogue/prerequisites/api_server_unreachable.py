@@ -39,7 +39,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
         version = f" (Kubernetes {server.version})" if server and server.version else ""
         yield healthy(f"The API server of cluster {facts.cluster.name} answers{version}.")
         return
-    meaning = refusal_of(gap.status)
+    meaning = refusal_of(gap)
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     reply = f"{gap.status} {gap.message}".strip() if gap.status else gap.message or "no connection"
     evidence = [Evidence(f"cluster {facts.cluster.name}", "GET /version", reply, "200")]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.access.groups import EXPIRY_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, Groups
 from bot.access.home_permissions import HomePermissions
-from bot.access.rules import check_access, granting_rules, groups_needed, known_clusters, own_channels
+from bot.access.record_permissions import check_any_cluster
+from bot.access.rules import (
+    check_access,
+    granting_rules,
+    groups_needed,
+    known_clusters,
+    no_such_cluster,
+    own_channels,
+)
 from bot.slack.web_api import Unreachable
 from checks.config.access_rules import Requester, is_permitted, is_permitted_everywhere, is_permitted_somewhere
-from checks.config.configuration import AccessRule, ClusterConfig, Config
+from checks.config.configuration import AccessRule, ClusterConfig, Config, Permission
 
 CLUSTERS = tuple(ClusterConfig(name=name, bundle="/x") for name in ("prod-weu", "prod-neu", "dev"))
 
@@ -56,11 +66,22 @@ def test_the_first_matching_rule_decides() -> None:
     assert check_access(rules(no, yes), ALICE, "diagnose", "dev", "egw").allowed
 
 
-def test_a_refusal_names_a_channel_where_it_is_allowed() -> None:
-    found = check_access(
-        rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",))), ALICE, "diagnose", "prod-weu", "egw"
-    )
-    assert "<#C0PAY>" in found.reason
+def test_a_refusal_names_neither_a_hidden_cluster_nor_the_channels_of_others() -> None:
+    """Before, it said that the cluster may be checked in another channel."""
+    config = rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",)))
+    for permission in get_args(Permission):
+        reason = check_access(config, ALICE, permission, "prod-weu", "egw").reason
+        assert reason == no_such_cluster(config, "prod-weu")
+        assert "C0PAY" not in reason
+    one = rules(AccessRule(allow=("diagnose",), users=("*",), clusters=("dev",)))
+    reason = check_any_cluster(one, ALICE, "handoff").reason
+    assert [each.name for each in one.clusters if each.name in reason] == []
+
+
+def test_the_permission_for_a_step_is_enough_to_name_the_cluster() -> None:
+    config = rules(AccessRule(allow=("probe",), users=("*",), clusters=("dev",)))
+    assert known_clusters(config, ALICE) == ()
+    assert known_clusters(config, ALICE, "probe") == ("dev",)
 
 
 def test_the_clusters_that_a_user_may_see() -> None:

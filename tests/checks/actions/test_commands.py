@@ -128,7 +128,7 @@ def test_a_gateway_that_the_cluster_does_not_have_is_unknown_also_while_azure_ca
     config.write_text(yaml.safe_dump({"clusters": [entry], "probe": {"namespaces": ["team-egress"]}}))
     said = refused("restart", "x", "team-egress/egv", "--config", config, "--timeout", "20")
     assert 'no egress gateway "team-egress/egv" in the cluster: did you mean team-egress/egw?' in said
-    assert "The mesh profile could not be read" in said
+    assert "The mesh profile was not read: " in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -23,7 +23,7 @@ from checks.model.findings import Observation, Status, Verdict, healthy
 from checks.model.route import Route
 from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from tests.clusters.compose import compose, named
+from tests.clusters.compose import Manifest, compose, named
 from tests.recordings import diagnosed, question, recording
 
 BASE = named("base")
@@ -97,12 +97,28 @@ def test_the_duration_of_a_run_is_reported_in_milliseconds() -> None:
     assert done.finish(1.23456).duration_seconds == 1.235
 
 
-def test_a_gateway_that_could_not_be_read_is_not_reported_as_missing() -> None:
-    error = {"source": "azure", "resource": "managedClusters", "namespace": None, "status": 403, "message": "forbidden"}
-    unread = replace(BASE, errors=(*BASE.errors, error))
+PROFILE = {"source": "azure", "resource": "managedClusters", "namespace": None, "status": 403, "message": "forbidden"}
+SERVICES = {"source": "kubernetes", "resource": "services", "namespace": None, "status": 403, "message": "forbidden"}
+
+
+@pytest.mark.parametrize("errors", [(SERVICES,), (PROFILE, SERVICES)], ids=["cluster", "cluster and profile"])
+def test_a_gateway_is_not_reported_as_missing_if_the_cluster_could_not_be_read(errors: tuple[Manifest, ...]) -> None:
+    unread = replace(BASE, errors=(*BASE.errors, *errors))
     done = diagnosed(unread, question(unread, "team-egress/absent"), chosen_checks("gateway-name-invalid", catalogue()))
     assert done.missing_gateway() is None
     assert {finding.status for finding in done.finish(0.0).findings} == {Status.UNKNOWN}
+    assert done.target_gap is not None
+    assert done.target_gap.resource == "services", "Azure is not blamed for a cluster that cannot be read"
+
+
+def test_a_name_that_the_cluster_does_not_have_is_not_blamed_on_azure() -> None:
+    """docs/rulings.md#ruling-37."""
+    unread = replace(BASE, errors=(*BASE.errors, PROFILE))
+    done = diagnosed(unread, question(unread, "team-egress/eqw"), chosen_checks("gateway-name-invalid", catalogue()))
+    missing = done.missing_gateway()
+    assert missing is not None
+    assert missing.nearest == ("team-egress/egw",)
+    assert missing.unread.startswith("The identity of the diagnosis has no permission to read managedClusters")
 
 
 def test_garbage_is_not_collected_while_checks_are_evaluated() -> None:
