@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import evaluation, fleets, route, router, runbook, steps, system
+from tests.bench import evaluation, fleets, route, router, runbook, schedule, steps, system
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "runbook": runbook.measure,
@@ -20,6 +20,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "route": route.measure,
     "router": router.measure,
     "fleets": fleets.measure,
+    "schedule": schedule.measure,
 }
 DOCUMENT = Path("docs/benchmarks.md")
 

@@ -3,6 +3,7 @@
 The current time is always a parameter. Key (under the prefix): `sweep:slot` is the last slot of the regular fleet check.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -74,7 +75,8 @@ class Fleet:
         self.schedules.begin_due(self.schedules.all(config), now, lambda due: self.digests.begin(due, names, now))
         self._regular_sweep(config, now)
         for each in self.digests.waiting():
-            self.sweeps.begin(each.id, each.clusters, now, SWEEP_DEADLINE, f"digest in {each.channel}")
+            clusters = spread_over_subscriptions(each.clusters, config)
+            self.sweeps.begin(each.id, clusters, now, SWEEP_DEADLINE, f"digest in {each.channel}")
         for sweep in self.sweeps.open():
             self._drive(sweep, now, send)
         waiting = {each.id: each for each in self.digests.waiting()}
@@ -101,7 +103,7 @@ class Fleet:
         going = any(each.why == "regular" and not each.over(now) for each in self.sweeps.open())
         if known is not None and not going:
             # A regular fleet check that overlaps the next slot is waited for, and that slot is skipped.
-            names = [each.name for each in config.clusters]
+            names = spread_over_subscriptions([each.name for each in config.clusters], config)
             self.sweeps.begin(f"regular-{slot}", names, now, max(SWEEP_DEADLINE, every / 2), "regular")
         self.redis.set(self._key("sweep", "slot"), slot)
 
@@ -122,6 +124,24 @@ class Fleet:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
+
+
+def spread_over_subscriptions(clusters: Sequence[str], config: Config) -> list[str]:
+    """The clusters in an order that spreads those of each Azure subscription evenly.
+
+    Azure limits the requests for each subscription (docs/scaling.md#azures-limits), and a configuration often lists the
+    clusters of one subscription together.
+    """
+    subscriptions = {each.name: each.subscription_id for each in config.clusters}
+    totals = Counter(subscriptions.get(name, "") for name in clusters)
+    before: Counter[str] = Counter()
+
+    def place(name: str) -> float:
+        subscription = subscriptions.get(name, "")
+        before[subscription] += 1
+        return (before[subscription] - 0.5) / totals[subscription]
+
+    return sorted(clusters, key=place)
 
 
 def current_time() -> datetime:

@@ -53,8 +53,8 @@ class Sweeper:
 
         If the cluster is being checked, beat sends the part again, and the result of the other check serves it.
         """
-        sweep = self.sweeps.get(sweep_id)
-        if sweep is None or cluster not in sweep.waiting or sweep.over(self.clock()):
+        sweep = self.sweeps.part(sweep_id, cluster)
+        if sweep is None or sweep.over(self.clock()):
             return
         lease = self.sweeps.lease(cluster, self.lease)
         if not lease.acquire():

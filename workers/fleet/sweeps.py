@@ -9,7 +9,7 @@ delays no other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,14 +86,25 @@ class Sweeps:
             record, done = pipe.execute()
         if not record:
             return None
-        return Sweep(
-            sweep_id,
-            tuple(each for each in str(record["clusters"]).split("\n") if each),
-            stored_moment(record["created"]),
-            stored_moment(record["until"]),
-            str(record["why"]),
-            tuple(part for _, part in sorted(self._parts(sweep_id, done))),
-        )
+        return replace(_sweep(sweep_id, record), done=tuple(part for _, part in sorted(self._parts(sweep_id, done))))
+
+    def part(self, sweep_id: str, cluster: str) -> Sweep | None:
+        """A fleet check with one of its clusters alone; None as for `get`.
+
+        A worker reads it for each cluster: reading all results each time grew with the square of the clusters.
+        """
+        return self._unreadable.read_one(f"fleet check/{sweep_id}", lambda: self._stored_part(sweep_id, cluster), None)
+
+    def _stored_part(self, sweep_id: str, cluster: str) -> Sweep | None:
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._key("sweep", sweep_id))
+            pipe.hget(self._key("sweep", sweep_id, "done"), cluster)
+            record, done = pipe.execute()
+        found = _sweep(sweep_id, record) if record else None
+        if found is None or cluster not in found.clusters:
+            return None
+        parts = self._parts(sweep_id, {cluster: done} if done is not None else {})
+        return replace(found, clusters=(cluster,), done=tuple(part for _, part in parts))
 
     def _parts(self, sweep_id: str, done: Mapping[Any, Any]) -> Iterator[tuple[str, SweptCluster]]:
         """The results that can be read; the cluster of another one is checked again."""
@@ -148,3 +159,14 @@ class Sweeps:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
+
+
+def _sweep(sweep_id: str, record: Mapping[Any, Any]) -> Sweep:
+    """A stored fleet check without its results."""
+    return Sweep(
+        sweep_id,
+        tuple(each for each in str(record["clusters"]).split("\n") if each),
+        stored_moment(record["created"]),
+        stored_moment(record["until"]),
+        str(record["why"]),
+    )

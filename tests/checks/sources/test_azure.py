@@ -192,6 +192,22 @@ def test_a_throttled_read_is_repeated_after_retry_after(use_azure: UseAzure, acc
         assert isinstance(cluster_answer(account), Objects)
 
 
+def test_a_throttled_read_is_repeated_until_its_deadline(use_azure: UseAzure, account: AzureAccount) -> None:
+    """Other workers share the limit, so several attempts in a row may be refused."""
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429, retry_after=1, times=4)]) as server:
+        use_azure(server)
+        assert isinstance(cluster_answer(account), Objects)
+
+
+def test_throttling_until_the_deadline_is_reported_as_throttling(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429, retry_after=1)]) as server:
+        use_azure(server)
+        answer = reader(account).azure(ManagedCluster.origin, soon(4))
+        assert sum(count for path, count in server.requests.items() if path.endswith("/aks1")) > 3
+    assert isinstance(answer, Gap)
+    assert answer.status == 429
+
+
 def test_a_pause_beyond_the_deadline_is_not_made(use_azure: UseAzure, account: AzureAccount) -> None:
     """azure-core waits as long as Retry-After says, whatever time-out the request has."""
     with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429, retry_after=60)]) as server:

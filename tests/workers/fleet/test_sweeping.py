@@ -7,6 +7,7 @@ import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from workers.client import ConnectedClient as Client
 from workers.client import connect
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.digest_composition import compose_digest
+from workers.fleet.service import spread_over_subscriptions
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
 from workers.records import digest
@@ -85,6 +87,28 @@ def test_a_part_is_executed_once_however_often_it_is_delivered(client: Client) -
     assert worker.checked == 1
     assert client.stores.fleet.ledger.states("prod")[GATEWAY].verdict is Verdict.HEALTHY
     assert len(client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
+
+
+def test_a_worker_reads_one_part_of_a_fleet_check(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1", "prod", "gone")
+    sweeps = client.stores.fleet.sweeps
+    worker.sweeper.execute("s1", "gone")
+    waiting, done = sweeps.part("s1", "prod"), sweeps.part("s1", "gone")
+    assert waiting is not None
+    assert done is not None
+    assert (waiting.waiting, waiting.over(NOW)) == (("prod",), False)
+    assert (done.waiting, done.over(NOW), len(done.done)) == ((), True, 1)
+    assert sweeps.part("s1", "other") is None
+    assert sweeps.part("s2", "prod") is None
+
+
+def test_a_fleet_check_spreads_the_clusters_of_a_subscription() -> None:
+    entry = partial(ClusterConfig, resource_group="rg")
+    names = {"a": ("a1", "a2", "a3", "a4"), "b": ("b1", "b2")}
+    clusters = tuple(entry(name=name, subscription_id=key) for key, of in names.items() for name in of)
+    spread = spread_over_subscriptions(["a1", "a2", "a3", "a4", "b1", "b2", "gone"], Config(clusters=clusters))
+    assert spread == ["a1", "b1", "a2", "gone", "a3", "b2", "a4"]
 
 
 def test_two_overlapping_fleet_checks_share_one_check(client: Client) -> None:
