@@ -23,9 +23,19 @@ class Opening(Protocol):
     def __call__(self, namespace: str | None = None) -> "Source": ...
 
 
+kubeconfig_option = click.option(
+    "--kubeconfig", help="Kubeconfig, as for kubectl [default: $KUBECONFIG, else ~/.kube/config]."
+)
+azure_option = click.option(
+    "--azure",
+    type=click.Choice(["live", "none"]),
+    default="live",
+    show_default=True,
+    help="Whether the managed cluster of a kube context is read from Azure.",
+)
 _context = (
     config_option,
-    click.option("--kubeconfig", help="Kubeconfig, as for kubectl [default: $KUBECONFIG, else ~/.kube/config]."),
+    kubeconfig_option,
     click.option(
         "--context",
         shell_complete=known_contexts,
@@ -35,13 +45,7 @@ _context = (
 )
 _options = (
     *_context,
-    click.option(
-        "--azure",
-        type=click.Choice(["live", "none"]),
-        default="live",
-        show_default=True,
-        help="Whether the managed cluster of a kube context is read from Azure.",
-    ),
+    azure_option,
     click.option(
         "--managed-cluster",
         type=click.Path(path_type=Path),

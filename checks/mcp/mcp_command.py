@@ -4,19 +4,14 @@ from pathlib import Path
 
 import click
 
+from checks.cli.cluster_arguments import azure_option, kubeconfig_option
 from checks.cli.usage import Seconds, config_option, refuse
 
 
 @click.command("mcp")
 @config_option
-@click.option("--kubeconfig", help="Kubeconfig, as for kubectl [default: $KUBECONFIG, else ~/.kube/config].")
-@click.option(
-    "--azure",
-    type=click.Choice(["live", "none"]),
-    default="live",
-    show_default=True,
-    help="Whether the managed cluster of a kube context is read from Azure.",
-)
+@kubeconfig_option
+@azure_option
 @click.option(
     "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each tool in seconds."
 )

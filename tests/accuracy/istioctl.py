@@ -6,10 +6,6 @@ and Namespaces, which would be unfair. Errors and warnings are statements; remar
 cause also by the object that it is about.
 """
 
-import hashlib
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +16,10 @@ import yaml
 
 from tests.accuracy.opened import Opened
 from tests.accuracy.scoring import Diagnosed, Statement, Step
-from tests.istiod.asking import CACHE, ROOT, mesh_configuration
+from tests.istiod.asking import ROOT, mesh_configuration
+from tests.istiod.go_program import GoProgram, LineProcess
 
-SOURCES = Path(__file__).parent / "analyzers"
+PROGRAM = GoProgram("istioctl-analyzers", Path(__file__).parent / "analyzers")
 MEANS: Mapping[str, tuple[str, ...]] = {
     "IST0102": ("client-not-injected",),
     "IST0103": ("client-not-injected",),
@@ -55,29 +52,15 @@ class Analyzers:
     """The running Go program."""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [str(build())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 20
-        )
+        self._process = LineProcess(PROGRAM.build())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(timeout=30)
+        self._process.close()
 
     def ask(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """The messages about one cluster. Raises RuntimeError if the program ended."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(orjson.dumps(wanted) + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the analyzers ended")
-        answered: dict[str, Any] = orjson.loads(line)
-        return answered
+        return self._process.ask(wanted)
 
     def diagnose(self, found: Opened) -> Diagnosed:
         """The messages as a diagnosis, each code of an object once."""
@@ -120,32 +103,3 @@ def _statement(message: Mapping[str, str]) -> Statement:
         slugs = _REFERENCED.get(missing, ())
     text = f"{message['level']} [{message['code']}] ({_object(message)}) {message['text']}"
     return Statement(slugs, (_object(message),), text, (Step(text),))
-
-
-def program() -> Path:
-    """The path of the Go program, which is outside the repository.
-
-    Its name changes with the sources.
-    """
-    digest = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(SOURCES.iterdir())))
-    return CACHE / f"istioctl-analyzers-{digest.hexdigest()[:12]}"
-
-
-def build() -> Path:
-    """The program, built if this version of it is not there. Raises RuntimeError without Go."""
-    target = program()
-    if target.exists():
-        return target
-    go = shutil.which("go")
-    if go is None:
-        raise RuntimeError("Go is not on PATH: istioctl's analyzers are built from tests/accuracy/analyzers")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    print(f"building {target.name} (a first build takes 6 minutes of CPU)", file=sys.stderr)
-    made = target.with_suffix(".new")
-    command = [go, "build", "-p=1", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(made), "."]
-    subprocess.run(command, cwd=SOURCES, check=True)
-    for old in CACHE.glob("istioctl-analyzers-*"):
-        if old != made:
-            old.unlink()
-    made.rename(target)
-    return target

@@ -10,7 +10,7 @@ from checks.model.secrets.texts import PLACEHOLDER
 from tests.accuracy.__main__ import DOCUMENT, explanations, scored
 from tests.accuracy.corpus import KINDS, answers, read_answer
 from tests.accuracy.foreign import Answers
-from tests.accuracy.istioctl import Analyzers, program
+from tests.accuracy.istioctl import PROGRAM, Analyzers
 from tests.accuracy.opened import opened
 from tests.accuracy.page import OURS, is_miss, page
 from tests.accuracy.product import product, reported
@@ -86,7 +86,7 @@ def test_the_scores_of_a_few_incidents_are_still_so(name: str) -> None:
     assert score(ALL[name], runbook(bundle)) == SCORES["runbook"][name]
 
 
-@pytest.mark.skipif(not program().exists(), reason="make accuracy builds istioctl's analyzers")
+@pytest.mark.skipif(not PROGRAM.executable.exists(), reason="make accuracy builds istioctl's analyzers")
 def test_the_analyzers_read_runtime_objects() -> None:
     """IST0101 about a selector needs the pods, which istioctl leaves out of files."""
     with Analyzers() as analyzers:

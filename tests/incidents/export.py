@@ -83,9 +83,9 @@ def main() -> None:
     sys.stdout.write(f"{len(after)} incidents\n")
 
 
-def add(folder: Path) -> None:
-    """Pack an incident in the open format; a folder of the same name is replaced."""
-    target = OPEN / folder.name
+def add(folder: Path, corpus: Path = OPEN) -> None:
+    """Pack an incident in the open format into a corpus; a folder of the same name is replaced."""
+    target = corpus / folder.name
     target.mkdir(parents=True, exist_ok=True)
     (target / "bundle.tar.gz").write_bytes(packed(folder / "bundle"))
     shutil.copyfile(folder / "answer.yaml", target / "answer.yaml")

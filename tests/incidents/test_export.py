@@ -40,13 +40,12 @@ def test_every_archive_is_the_incident() -> None:
     assert different == []
 
 
-def test_a_folder_in_the_open_format_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_in_the_open_format_is_packed(tmp_path: Path) -> None:
     written = tmp_path / "900-own"
     (written / "bundle").mkdir(parents=True)
     (written / "bundle" / "bundle.yaml").write_text("kind: Bundle\n", encoding="utf-8")
     (written / "answer.yaml").write_text("title: an incident\n", encoding="utf-8")
-    monkeypatch.setattr("tests.incidents.export.OPEN", tmp_path / "open")
-    add(written)
+    add(written, tmp_path / "open")
     packed = tmp_path / "open" / "900-own"
     assert b"kind: Bundle" in gzip.decompress((packed / "bundle.tar.gz").read_bytes())
     assert (packed / "answer.yaml").read_text(encoding="utf-8") == "title: an incident\n"

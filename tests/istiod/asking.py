@@ -5,25 +5,19 @@ The code is called by the Go program beside this module.
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from tests.istiod.certified import certified
 from tests.istiod.defaults import defaulted
+from tests.istiod.go_program import GoProgram, LineProcess
 
 Json = dict[str, Any]
 
 HERE = Path(__file__).parent
-SOURCES = HERE / "program"
-CACHE = Path.home() / ".cache" / "egress-diag"
+JUDGE = GoProgram("istiod-judge", HERE / "program")
 ROOT = "aks-istio-system"
 
 # The kinds that istiod reads; everything else of a cluster stays out of a request.
@@ -70,37 +64,9 @@ class Proxy:
         }
 
 
-def program() -> Path:
-    """The path of the Go program.
-
-    It is outside the repository, and its name changes with the sources.
-    """
-    digest = hashlib.sha256()
-    for each in sorted(SOURCES.iterdir()):
-        digest.update(each.name.encode() + b"\0" + each.read_bytes())
-    return CACHE / f"istiod-judge-{digest.hexdigest()[:12]}"
-
-
 def build() -> Path:
     """The Go program, built if this version of it is not there. Raises RuntimeError without Go."""
-    target = program()
-    if target.exists():
-        return target
-    go = shutil.which("go")
-    if go is None:
-        raise RuntimeError(
-            "Go is not on PATH: the judge is built from tests/istiod/program (the recorded answers need no Go)"
-        )
-    CACHE.mkdir(parents=True, exist_ok=True)
-    print(f"building {target.name} (a first build takes 6 minutes of CPU)", file=sys.stderr)
-    made = target.with_suffix(".new")
-    command = [go, "build", "-p=1", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(made), "."]
-    subprocess.run(command, cwd=SOURCES, check=True)
-    for old in CACHE.glob("istiod-judge-*"):
-        if old != made:
-            old.unlink()
-    made.rename(target)
-    return target
+    return JUDGE.build()
 
 
 def proxy(pod: Json) -> Proxy | None:
@@ -174,39 +140,16 @@ class Program:
     """The running Go program; `built`: one that was built against another version of istiod."""
 
     def __init__(self, built: Path | None = None) -> None:
-        self._built = built
-        self._start()
-
-    def _start(self) -> None:
-        command = [str(self._built or build())]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 20
-        )
+        self._process = LineProcess(built or build())
 
     def ask(self, wanted: Json) -> Json:
         """The answer to one request; if istiod's code panics, an answer with the error."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(orjson.dumps(wanted) + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            assert self._process.stderr
-            panic = self._process.stderr.read().decode().strip().partition("\n")[0]
-            self._process.wait(timeout=30)
-            self._start()
-            return {
-                "id": wanted["id"],
-                "error": f"istiod's code ended: {panic}",
-                "proxies": {},
-                "unread": [],
-                "invalid": [],
-            }
-        answered: Json = orjson.loads(line)
-        return answered
+        try:
+            return self._process.ask(wanted)
+        except RuntimeError as panic:
+            error = f"istiod's code ended: {panic}"
+            return {"id": wanted["id"], "error": error, "proxies": {}, "unread": [], "invalid": []}
 
     def close(self) -> None:
         """Ends the program."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.close()

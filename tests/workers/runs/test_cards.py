@@ -23,8 +23,9 @@ from workers.queue.settings import WorkerSettings
 from workers.records.card import CARD_JSON, QUIET, Card
 from workers.records.gateway_state import GatewayCheck, SweptCluster
 from workers.records.run import Order, Run, Target
-from workers.runs import card_changes, cards
+from workers.runs import card_changes
 from workers.runs.card_changes import MOST_OWNER_CHANGES, SeenCheck, after_check
+from workers.runs.cards import MOST_CARDS
 
 GATEWAY = "payments/egress"
 TARGET = Target("prod-weu", "egress", "payments")
@@ -161,16 +162,21 @@ def test_a_card_that_cannot_be_read_is_replaced(client: Client, redis_client: re
     assert client.stores.fleet.owners.owner("prod-weu", GATEWAY) == "U0BOB"
 
 
-def test_the_cards_of_a_cluster_are_bounded(
-    client: Client, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cards, "MOST_CARDS", 3)
-    for number in range(5):
-        name = f"egress-{number}"
-        checked(client, replace(stories.BROKEN, gateway=name), f"command/{number}", replace(TARGET, gateway=name))
-    assert redis_client.hlen(KEY) == 3
-    assert client.stores.cards.find("C0OPS", replace(TARGET, gateway="egress-4")) is not None
-    assert client.stores.cards.find("C0OPS", replace(TARGET, gateway="egress-0")) is None
+def test_the_cards_of_a_cluster_are_bounded(client: Client, redis_client: redis.Redis) -> None:
+    checked(client, stories.BROKEN)
+    card = card_of(client)
+    others = [
+        replace(card, gateway=f"ns/egress-{number}", active=card.active - timedelta(seconds=number))
+        for number in range(1, MOST_CARDS + 2)
+    ]
+    redis_client.hset(KEY, mapping={each.key: CARD_JSON.dump_json(each) for each in others})
+    name = "egress-new"
+    checked(client, replace(stories.BROKEN, gateway=name), "command/2", replace(TARGET, gateway=name))
+    assert redis_client.hlen(KEY) == MOST_CARDS
+    assert client.stores.cards.find("C0OPS", replace(TARGET, gateway=name)) is not None
+    assert redis_client.hexists(KEY, card.key)
+    assert redis_client.hexists(KEY, others[0].key)
+    assert not redis_client.hexists(KEY, others[-1].key)
     assert 0 < redis_client.ttl(KEY) <= 30 * 86400
 
 
