@@ -92,6 +92,8 @@ def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interac
     found = handler.find(Handoff, handoff_id, interaction)
     if not isinstance(found, Handoff):
         return found
+    if found.taken_by == interaction.user:
+        return fleet_forms.short_answer("taken", "You have already taken over this handoff.")
     groups = tuple(handler.requester(interaction).groups)
     taken = handler.client.fleet.take_handoff(handoff_id, interaction.user, groups)
     if taken is None:

@@ -13,7 +13,7 @@ from bot.grammar.commands import Diagnose
 from bot.grammar.words import DEFAULT_WATCH
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
-from bot.messages import answers, private_answers
+from bot.messages import answers, present, private_answers, thread_answers
 from bot.messages.blocks import Message
 from bot.messages.card import RELEASE
 from bot.messages.findings import finding_details, findings_explained_by, findings_of
@@ -21,7 +21,9 @@ from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOptio
 from bot.messages.recipe_progress import RAN
 from bot.messages.steps import SHOW_CHECKS, step_details
 from checks.catalogue import catalogue
+from checks.model.findings import Status, Verdict
 from checks.reports.ran_steps import ran_step
+from workers.records.present import PresentState
 from workers.records.run import Run
 from workers.records.watch import Watch
 
@@ -47,9 +49,22 @@ def step_ran(handler: InteractionHandler, value: str, interaction: Interaction) 
     step = ran_step(run.report, pressed.step) if run.report is not None else None
     if step is None:
         return answers.run_expired()
+    now = handler.client.cards.present(run)
+    if now is not None and not is_reported(step.check, now):
+        return answers.step_not_needed(run, step, now)
     return handler.diagnose(
         Diagnose(run.order.target), in_thread_of(handler, run, interaction), _repeated(run, interaction), step
     )
+
+
+def is_reported(check: str, now: PresentState) -> bool:
+    """Whether the newest result has a fault of this check, or cannot exclude it."""
+    if now.gone is not None or now.serves:
+        return False
+    if now.verdict is Verdict.INCONCLUSIVE or now.report is None:
+        return now.verdict is Verdict.INCONCLUSIVE or check in now.causes
+    found = {each.status for each in now.report.findings if each.check == check}
+    return not found or bool(found & {Status.FAIL, Status.WARN, Status.UNKNOWN})
 
 
 def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
@@ -57,7 +72,7 @@ def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> 
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    return None if handler.client.stop(run, interaction.user) else answers.already_ended(run)
+    return None if handler.client.stop(run, interaction.user) else answers.check_ended(run)
 
 
 def watch(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
@@ -102,11 +117,22 @@ def stop_watch(handler: InteractionHandler, watch_id: str, interaction: Interact
     return None
 
 
+def incident_owner(handler: InteractionHandler, run: Run) -> str:
+    """The owner of the current or last incident of a run's gateway; empty without one."""
+    target = checked_target(run)
+    return handler.client.cards.owners(target.cluster).get(f"{target.namespace}/{target.gateway}", "")
+
+
 def take_ownership(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
     """Make the person the owner of the run's incident."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
+    owner, now = incident_owner(handler, run), handler.client.cards.present(run, gateway=True)
+    if now is not None and now.serves:
+        return thread_answers.nothing_to_own(run, owner)
+    if owner == interaction.user:
+        return answers.already_owner(run)
     handler.client.own(run, interaction.user)
     return None
 
@@ -116,6 +142,8 @@ def release_ownership(handler: InteractionHandler, run_id: str, interaction: Int
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
+    if not incident_owner(handler, run):
+        return answers.no_owner(run)
     handler.client.own(run, interaction.user, release=True)
     return None
 
@@ -125,7 +153,13 @@ def explain(handler: InteractionHandler, run_id: str, interaction: Interaction) 
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    return private_answers.explanation(run, mechanisms())
+    return _of_run(handler, private_answers.explanation(run, mechanisms()), run)
+
+
+def _of_run(handler: InteractionHandler, answer: Message, run: Run) -> Message:
+    """An answer from the run of a menu, with the present state if that is another one."""
+    now = handler.client.cards.present(run)
+    return present.of_run(answer, now, run) if now is not None else answer
 
 
 def mechanisms() -> private_answers.Mechanisms:
@@ -136,7 +170,7 @@ def mechanisms() -> private_answers.Mechanisms:
 def show_commands(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
     """Show every command to the person alone."""
     run = permitted_run(handler, run_id, interaction)
-    return private_answers.command_list(run) if isinstance(run, Run) else run
+    return _of_run(handler, private_answers.command_list(run), run) if isinstance(run, Run) else run
 
 
 def open_finding(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:

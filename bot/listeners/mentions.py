@@ -35,11 +35,10 @@ from bot.listeners.active_steps import step_of_run
 from bot.listeners.alert_threads import start_under_alert, under_alert
 from bot.listeners.host_questions import check_host, is_of_the_check, offer_gateways
 from bot.listeners.slash_command import explain_term, run_command
-from bot.listeners.thread_questions import answer_question, answer_why
+from bot.listeners.thread_questions import answer_commands, answer_question, answer_why
 from bot.messages import answers, thread_answers
 from bot.messages.blocks import Message, has_buttons
 from bot.messages.term_answers import no_person_named, not_understood_here, ownership_offered
-from checks.model.findings import Verdict
 from workers.records.run import Run
 from workers.records.watch import Watch
 
@@ -120,7 +119,7 @@ def _command(handler: InteractionHandler, text: str, run_id: str | None, interac
     typed = without_command(text)
     if run_id is not None and (meant := meant_command(typed)):
         run = buttons.permitted_run(handler, run_id, interaction)
-        return thread_answers.not_understood(run, meant) if isinstance(run, Run) else run
+        return _not_understood(handler, run, meant) if isinstance(run, Run) else run
     answer = run_command(handler, typed, interaction) if typed else answers.help_text()
     nothing_near = answer is not None and answer.slot == "mistake" and not has_buttons(answer)
     if not nothing_near:
@@ -128,7 +127,12 @@ def _command(handler: InteractionHandler, text: str, run_id: str | None, interac
     if run_id is None:
         return not_understood_here(handler.last_target(interaction)) if is_sentence(typed) else answer
     run = buttons.permitted_run(handler, run_id, interaction)
-    return thread_answers.not_understood(run) if isinstance(run, Run) else answer
+    return _not_understood(handler, run) if isinstance(run, Run) else answer
+
+
+def _not_understood(handler: InteractionHandler, run: Run, meant: str = "") -> Message:
+    now = handler.client.cards.present(run)
+    return thread_answers.not_understood(run, now.verdict if now is not None else None, meant)
 
 
 def _names(handler: InteractionHandler, run_id: str | None) -> list[str]:
@@ -153,7 +157,7 @@ def _in_thread(
         case WatchHere(span):
             return buttons.watch_for(handler, run_id, interaction, span)
         case ListCommands():
-            return buttons.show_commands(handler, run_id, interaction)
+            return answer_commands(handler, run_id, interaction)
         case RequestStepHere(kind, deployment):
             return step_of_run(handler, run_id, kind, deployment, interaction)
         case AskHere(question):
@@ -186,20 +190,21 @@ def _offer(handler: InteractionHandler, run: Run, receiver: str, interaction: In
     """Offer the incident of the thread to a user: ownership is always taken, never assigned."""
     if not receiver:
         return no_person_named()
-    has_card = handler.client.cards.thread_of_incident(run.order.channel, checked_target(run)) is not None
-    if run.report is not None and run.report.verdict is Verdict.HEALTHY and not has_card:
-        return thread_answers.nothing_to_own(run)
+    now = handler.client.cards.present(run, gateway=True)
+    if now is not None and now.serves:
+        return thread_answers.nothing_to_own(run, buttons.incident_owner(handler, run))
     return ownership_offered(run, interaction.user, receiver)
 
 
 def _own(handler: InteractionHandler, run_id: str, interaction: Interaction, *, release: bool) -> Message | None:
-    """Take or release the ownership; without a card, which shows it, the answer does."""
+    """Take or release the ownership; without a card, which shows it, the answer does.
+
+    The incident of a healthy gateway is over: only its owner can be released.
+    """
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
     has_card = handler.client.cards.thread_of_incident(run.order.channel, checked_target(run)) is not None
-    if run.report is not None and run.report.verdict is Verdict.HEALTHY and not has_card:
-        return thread_answers.nothing_to_own(run)
     change = buttons.release_ownership if release else buttons.take_ownership
     refused = change(handler, run_id, interaction)
     if refused is not None or has_card:
@@ -208,15 +213,15 @@ def _own(handler: InteractionHandler, run_id: str, interaction: Interaction, *, 
 
 
 def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Stop the run and the watches of the thread."""
+    """Stop the runs and the watches of the thread."""
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
     head = handler.client.cards.head_of(run)
     watches = handler.visible(Watch, interaction)
     here = [watch for watch in watches if watch.card == head or watch.thread == interaction.thread]
-    for watch in here:
-        handler.client.stop(watch, interaction.user)
-    if handler.client.stop(run, interaction.user) or here:
-        return None
-    return answers.already_ended(run)
+    found = [each for each in handler.visible(Run, interaction) if not each.order.watch]
+    runs = [each for each in found if handler.client.cards.head_of(each) == head]
+    stopped = [handler.client.stop(each, interaction.user) for each in here]
+    stopped += [handler.client.stop(each, interaction.user) for each in runs]
+    return None if any(stopped) else answers.nothing_to_stop(run)

@@ -32,10 +32,12 @@ from bot.messages.phrases import (
 from bot.messages.tables import data_table, text_cell, time_cell
 from checks.config.configuration import Config
 from checks.model.findings import Status
+from checks.reports.ran_steps import RanStep
 from checks.reports.wording import VERDICTS, plural
 from workers.records.action import ActionRecord
 from workers.records.history import GatewayVerdict
 from workers.records.listing import Listing, ListingState
+from workers.records.present import PresentState
 from workers.records.redis_problem import RedisProblem
 from workers.records.run import Run
 from workers.records.watch import Watch
@@ -226,10 +228,40 @@ def outdated_button() -> Message:
     return _answer("outdated", words, [section(raw(words))])
 
 
-def already_ended(run: Run) -> Message:
-    """A run that is to be stopped has already ended."""
-    words = f"This run has already ended ({run.state})."
-    return _answer("ended", words, [section(raw(words))])
+def nothing_to_stop(run: Run) -> Message:
+    """Neither a check nor a watch of the thread is active."""
+    words = (
+        f"Nothing to stop: no check and no watch is active in this thread ({name_of(run)}). `stop` ends an active one."
+    )
+    return _answer("ended", words, [section(prose(words))])
+
+
+def check_ended(run: Run) -> Message:
+    """The check of a Stop button has already ended."""
+    words = f"Nothing to stop: this check of {name_of(run)} has already ended."
+    return _answer("ended", words, [section(plain(words))])
+
+
+def step_not_needed(run: Run, step: RanStep, now: PresentState) -> Message:
+    """The fault of a step was over before the press: the step is not recorded as its fix."""
+    state = (
+        "was not found" if now.gone is not None else f"is {VERDICT_MARKS[now.verdict]} {VERDICTS[now.verdict].lower()}"
+    )
+    over = f"{step.code} was not reported any more {local_time(now.at, DATE_AND_TIME)}, before this press"
+    words = raw(f"{as_code(name_of(run))} {state}: {over}. The step is not recorded.")
+    return _answer("not-needed", f"{step.code} was over before this press.", [section(words)])
+
+
+def already_owner(run: Run) -> Message:
+    """The person takes an incident that they own."""
+    words = f"You are already the owner of {name_of(run)}. `release` ends your ownership."
+    return _answer("owned", words, [section(prose(words))])
+
+
+def no_owner(run: Run) -> Message:
+    """The person releases an incident that has no owner."""
+    words = f"{name_of(run)} has no owner: there is nothing to release."
+    return _answer("owned", words, [section(plain(words))])
 
 
 def watching(watch: Watch, *, joined: bool) -> Message:
@@ -245,7 +277,7 @@ def watching(watch: Watch, *, joined: bool) -> Message:
 def file_requested(kind: str, *, there: bool) -> Message:
     """A requested file will be posted in the thread, or is already there."""
     words = f"The {kind} {'is already in the thread' if there else 'will be posted in the thread'}."
-    return _answer("filed", words, [section(plain(words))])
+    return _answer("there" if there else "filed", words, [section(plain(words))])
 
 
 def file_expired(kind: str, *, unreadable: bool = False) -> Message:

@@ -107,6 +107,11 @@ def fallback(text: str) -> str:
     return cut(str(plain(text)), FALLBACK_TEXT)
 
 
+def notification(text: Escaped) -> str:
+    """Our own text for notifications, which may mention people."""
+    return cut(text, FALLBACK_TEXT)
+
+
 def cut(text: str, most: int) -> str:
     """The text within `most` characters, cut at the end of a line or word.
 

@@ -15,6 +15,8 @@ from bot.messages.blocks import (
     context,
     fallback,
     fitting,
+    notification,
+    plain,
     raw,
     section,
 )
@@ -98,9 +100,12 @@ def card_message(run: Run, view: CardView, offered: Collection[str] = ()) -> Mes
 
 def owner_messages(view: CardView) -> Iterator[Message]:
     """A line in the thread for each change of the owner; it mentions the previous one."""
+    where = plain(f"{view.card.gateway} on {view.card.cluster}")
     for change in view.card.owners:
         words, line = _owner_change(change)
-        yield Message(f"owner/{change.number}", fallback(words), fitting([context(line)]), final=True)
+        yield Message(
+            f"owner/{change.number}", notification(raw(f"{words}: {where}")), fitting([context(line)]), final=True
+        )
 
 
 def _message(run: Run, words: str, blocks: list[Block], row: Collection[Block] = ()) -> Message:
@@ -217,15 +222,16 @@ def _incident(card: Card) -> Iterator[Escaped]:
         yield raw(f"🔁 Incident {card.times} in this thread, since {local_time(card.began, DATE_AND_TIME)}")
 
 
-def _owner_change(change: OwnerChange) -> tuple[str, Escaped]:
+def _owner_change(change: OwnerChange) -> tuple[Escaped, Escaped]:
+    """A change of the owner, in a notification and as a line of the thread."""
     at = local_time(change.at, DATE_AND_TIME)
     who = f"<@{change.user}>"
     lost = f" from <@{change.before}>" if change.before and change.before != change.user else ""
     how = {"handoff": " with the handoff", "home": " in the App Home"}.get(change.by, "")
     if not change.owner:
         whose = f" (owner: <@{change.before}>)" if lost else ""
-        return "The incident has no owner", raw(f"🙋 {who} released ownership{whose}{how} {at}: no owner.")
-    return "The incident has a new owner", raw(f"🙋 {who} took ownership{lost}{how} {at}.")
+        return raw(f"{who} released ownership"), raw(f"🙋 {who} released ownership{whose}{how} {at}: no owner.")
+    return raw(f"{who} is the new owner"), raw(f"🙋 {who} took ownership{lost}{how} {at}.")
 
 
 def _gateway(card: Card) -> Escaped:

@@ -54,14 +54,15 @@ def finding_messages(
 
     At the end of the run, one for each reason why checks were not made.
 
-    `only` selects the findings; without it, all of them, and after the run each symptom is folded into the message of its
-    cause. `offered` are the permissions of the active steps with a button.
+    After the run, each symptom is folded into the message of its cause. `only` selects the findings, for a re-check: without
+    a message of the verdict, that of a root cause names its symptoms. `offered` are the permissions of the active steps with
+    a button.
     """
     found = findings_of(run)
     wanted = None if only is None else {id(finding) for finding in only}
     roots = {id(f): n for n, f in enumerate(roots_of(run.report) if run.report is not None else ())}
     depths = _depths(found)
-    folded = _folded(run.report) if run.report is not None and only is None else frozenset()
+    folded = folded_findings(run.report) if run.report is not None else frozenset()
     replies: list[tuple[tuple[int, bool, int, str], Message]] = []
     for name, finding in named_findings(found):
         if name not in folded and (wanted is None or id(finding) in wanted):
@@ -71,7 +72,7 @@ def finding_messages(
                 depths[finding.check],
                 finding.code,
             )
-            replies.append((order, _reply(run, finding, name, offered)))
+            replies.append((order, _reply(run, finding, name, offered, in_verdict=wanted is None)))
     yield from (message for _, message in sorted(replies, key=lambda each: each[0]))
     if run.report is not None:
         unknown = {f.check for f in found if f.status is Status.UNKNOWN and (wanted is None or id(f) in wanted)}
@@ -87,7 +88,8 @@ def _depths(found: Sequence[Finding]) -> dict[str, int]:
     return {check: depths.get(check, len(causes)) for check in causes}
 
 
-def _reply(run: Run, finding: Finding, name: str, offered: Collection[str]) -> Message:
+def _reply(run: Run, finding: Finding, name: str, offered: Collection[str], *, in_verdict: bool) -> Message:
+    """`in_verdict`: a message of the verdict names the symptoms of root causes."""
     slot, text = f"finding/{name}", notification_of(finding)
     if finding.explained_by:
         row = actions([button("Details", "open", FindingValue(run=run.id, finding=name).encode())])
@@ -96,12 +98,12 @@ def _reply(run: Run, finding: Finding, name: str, offered: Collection[str]) -> M
     progress = RecipeProgress(run.id) if run.report is not None else None
     closing = [actions(steps)] if steps else []
     report = run.report
-    if report is not None and not (report.verdict is Verdict.BROKEN and finding in roots_of(report)):
-        closing += symptoms_of(run, report, finding)  # the verdict message has those of root causes
+    if report is not None and not (in_verdict and report.verdict is Verdict.BROKEN and finding in roots_of(report)):
+        closing += symptoms_of(run, report, finding)
     return Message(slot, text, fitting(_finding_blocks(run, finding, progress), closing))
 
 
-def _folded(report: Report) -> frozenset[str]:
+def folded_findings(report: Report) -> frozenset[str]:
     """The names of the findings that another finding of the report explains."""
     causes = {f.check for _, f in named_findings(report.findings) if not f.explained_by}
     return frozenset(name for cause in causes for name in findings_explained_by(report, cause))

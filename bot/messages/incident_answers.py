@@ -32,6 +32,7 @@ from checks.reports.traffic_words import failing_location, traffic_line, traffic
 from checks.reports.wording import STATUSES, VERDICTS, acting_causes, plural, roots_of, why_inconclusive
 from workers.records.gateway_state import GatewayState
 from workers.records.history import GatewayVerdict
+from workers.records.present import PresentState
 from workers.records.run import Run
 
 _BEYOND = "Not checked from here: the destination itself, its firewall and its list of permitted addresses."
@@ -46,15 +47,20 @@ def what_is_affected(run: Run, report: Report, others: Sequence[GatewayVerdict])
     lines = [raw(f"{VERDICT_MARKS[report.verdict]} *{plain(impact)}:* {_where(run, report)}"), *_who(report)]
     if counted := traffic_line(report):
         lines.append(raw(f"📈 {plain(counted)}"))
+    return thread_answer(f"{impact}: {name_of(run)}", [section(raw("\n".join(lines))), *affected_gateways(others)])
+
+
+def affected_gateways(others: Sequence[GatewayVerdict]) -> list[Block]:
+    """The other gateways that do not serve."""
     bad = [each for each in others if each.verdict in (Verdict.BROKEN, Verdict.STARTING, Verdict.INCONCLUSIVE)]
-    blocks: list[Block] = [section(raw("\n".join(lines)))]
+    blocks: list[Block] = []
     blocks += listed(f"*Other gateways that do not serve, or were not checked* ({len(bad)})", bad, _other, 8)
     if others and not bad:
         words = "passed its last check" if len(others) == 1 else "passed their last checks"
         blocks.append(context(raw(f"{plural(len(others), 'other gateway')} that you may check here {words}.")))
     elif not others:
         blocks.append(context(raw("No other gateway that you may check here has been checked.")))
-    return thread_answer(f"{impact}: {name_of(run)}", blocks)
+    return blocks
 
 
 def _who(report: Report) -> Iterator[Escaped]:
@@ -100,21 +106,23 @@ def since_when_broken(run: Run, report: Report, state: GatewayState | None) -> M
     )
 
 
-def how_long_broken(run: Run, report: Report, state: GatewayState | None) -> Message:
-    """The duration of the current or last incident of the gateway."""
-    name = _where(run, report)
-    if state is None or state.incident_since is None:
-        if state is not None and state.broken:
-            return since_when_broken(run, report, state)
+def how_long_broken(present: PresentState) -> Message:
+    """The duration of the current or last incident of the gateway, as its card shows it."""
+    run, state, card = present.run, present.state, present.card
+    name = gateway_on(run.order.target.cluster, name_of(run))
+    if card is not None:
+        began, ended = card.began, card.ended
+    elif state is not None and (state.incident_since is not None or state.broken):
+        began, ended = state.incident_since or state.since, state.incident_ended
+    else:
         words = f"No outage of {name_of(run)} is recorded"
         known = f" since {_time(state.known_since)}" if state is not None and state.known_since is not None else ""
         return thread_answer(words, [section(raw(f"✅ No outage of {name} is recorded{known}."))])
-    began, ended = state.incident_since, state.incident_ended
-    lasted = short_duration(((ended or state.at) - began).total_seconds())
+    lasted = short_duration(max(0.0, ((ended or present.at) - began).total_seconds()))
     if ended is None:
         words = f"Not over: broken for {lasted}"
         line = raw(
-            f"{VERDICT_MARKS[state.verdict]} *Not over:* {name} has been broken for {lasted}, since {_time(began)}."
+            f"{VERDICT_MARKS[present.verdict]} *Not over:* {name} has been broken for {lasted}, since {_time(began)}."
         )
     else:
         words = f"It lasted {lasted}"

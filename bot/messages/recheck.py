@@ -16,7 +16,7 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.findings import code_and_title, finding_messages
+from bot.messages.findings import code_and_title, finding_messages, folded_findings, named_findings
 from bot.messages.headlines import fault_of, name_of, sentence_of
 from bot.messages.parent import parent_message, progress_line
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of
@@ -107,14 +107,21 @@ def change_blocks(report: Report, before: Report, at: datetime | None) -> Iterat
         lines = [raw(f"*Changed:* was {_verdict(before)} {when}, now {_verdict(report)}")]
     else:
         lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {since}")]
-    lines += [raw(f"• resolved: {code_and_title(f)}") for f in _faults(resolved)[:12]]
-    lines += [raw(f"• new: {code_and_title(f)}") for f in _faults(new)[:12]]
+    lines += _listed("resolved", before, resolved)
+    lines += _listed("new", report, new)
     lines += [raw(f"• {words}: {_codes(found)}") for words, found in _unchecked(new, resolved) if found]
     yield section(raw("\n".join(lines)))
 
 
-def _faults(findings: Sequence[Finding]) -> list[Finding]:
-    return [each for each in findings if each.status is not Status.UNKNOWN]
+def _listed(word: str, report: Report, changed: Sequence[Finding]) -> list[Escaped]:
+    """A line for each finding that nothing explains, and one with the codes of symptoms."""
+    names = folded_findings(report)
+    folded = {id(finding) for name, finding in named_findings(report.findings) if name in names}
+    faults = [each for each in changed if each.status is not Status.UNKNOWN]
+    lines = [raw(f"• {word}: {code_and_title(f)}") for f in faults if id(f) not in folded][:12]
+    if symptoms := [each for each in faults if id(each) in folded]:
+        lines.append(raw(f"• {word}, as symptoms: {_codes(symptoms)}"))
+    return lines
 
 
 def _unchecked(new: Sequence[Finding], resolved: Sequence[Finding]) -> tuple[tuple[str, list[Finding]], ...]:

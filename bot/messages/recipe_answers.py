@@ -14,10 +14,10 @@ from workers.records.run import Run
 from workers.records.tried import TriedStep
 
 
-def what_was_tried(run: Run, report: Report, tried: Sequence[TriedStep]) -> Message:
-    """The steps that were carried out, with what came of each, and the next one."""
+def what_was_tried(run: Run, report: Report | None, tried: Sequence[TriedStep]) -> Message:
+    """The steps that were carried out, with what came of each, and the next one, if any."""
     name = as_code(name_of(run))
-    following = next_line(report, tried)
+    following = next_line(report, tried) if report is not None else None
     rest = [following] if following is not None else []
     if not tried:
         lines = [raw(f"No step for {name} was carried out with this bot. After a step, press *I ran it*."), *rest]
@@ -28,10 +28,13 @@ def what_was_tried(run: Run, report: Report, tried: Sequence[TriedStep]) -> Mess
     )
 
 
-def how_to_undo(run: Run, report: Report, tried: Sequence[TriedStep]) -> Message:
+def how_to_undo(run: Run, report: Report | None, tried: Sequence[TriedStep]) -> Message:
     """The command that takes back each step: of those carried out, else of the recipe."""
     done = [Action(each.step.title, undo=each.step.undo) for each in reversed(tried) if each.step.undo]
-    steps = done or [each for each in _changing(report) if each.undo]
+    steps = done or [each for each in (_changing(report) if report is not None else ()) if each.undo]
+    if not steps and report is None:
+        words = f"No step that changes the cluster was carried out for {name_of(run)} with this bot."
+        return thread_answer(words, [section(raw(plain(words)))])
     if not steps:
         words = f"No step that changes the cluster was carried out for {name_of(run)}, and none is in the recipe."
         return thread_answer(words, [section(raw(plain(words)))])

@@ -1,10 +1,23 @@
 """Answers that explain a term, offer an incident, or name what can be typed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.grammar.commands import Mistake
 from bot.messages.answers import COMMAND, mistake
-from bot.messages.blocks import Message, actions, as_code, button, fallback, fitting, plain, prose, raw, section
+from bot.messages.blocks import (
+    Message,
+    actions,
+    as_code,
+    button,
+    fallback,
+    fitting,
+    notification,
+    plain,
+    prose,
+    raw,
+    section,
+)
 from bot.messages.headlines import name_of
 from bot.messages.thread_answers import thread_answer
 from checks.knowledge.terms import Term
@@ -23,7 +36,8 @@ def ownership_offered(run: Run, giver: str, receiver: str) -> Message:
     name = as_code(name_of(run))
     words = raw(f"🙋 <@{giver}> offers the incident of {name} to <@{receiver}>. *Take it* makes you its owner.")
     closing = [actions([button("Take it", "own", run.id)])]
-    return thread_answer(f"The incident of {name_of(run)} is offered to another owner", [section(words)], closing)
+    offered = thread_answer(f"is offered the incident of {name_of(run)}", [section(words)], closing)
+    return replace(offered, text=notification(raw(f"<@{receiver}> {offered.text}")))
 
 
 def no_person_named() -> Message:

@@ -4,6 +4,7 @@ They are public if the question is (docs/slack.md#words-in-a-thread).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bot.grammar.commands import ThreadQuestion
 from bot.messages.blocks import (
@@ -17,20 +18,21 @@ from bot.messages.blocks import (
     context,
     fallback,
     fitting,
+    notification,
     plain,
     raw,
     section,
 )
 from bot.messages.findings import code_and_title
-from bot.messages.headlines import name_of, sentence_of
+from bot.messages.headlines import name_of
 from bot.messages.parent import next_actions
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
+from bot.messages.phrases import VERDICT_MARKS
 from bot.messages.recent_changes import recent_changes
 from bot.messages.recheck import change_blocks
 from bot.messages.recipe_progress import next_line, tried_line
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Report, Verdict
-from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome, is_about_host, is_through
+from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
 from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, flows, traffic_notes
 from checks.reports.wording import VERDICTS, why_inconclusive
@@ -129,54 +131,25 @@ _MOST_TRIED = 6
 """Steps that were carried out and that an answer lists, the latest ones."""
 
 
-def is_fixed(run: Run, report: Report, *, again: bool) -> Message:
-    """The result of the last check; `again`: another one has started.
-
-    The first words answer "is it fixed?" and "is it still broken?" alike.
-    """
-    mark, answer, state = _state_of(run, report)
-    at = local_time(run.ended, DATE_AND_TIME) if run.ended is not None else raw("at the last check")
-    lines = [raw(f"{mark} *{answer}:* {state} {at}. {plain(sentence_of(report))}")]
-    if again:
-        lines.append(raw("The gateway is checked again in this thread."))
-    return thread_answer(f"{answer}. {name_of(run)}", [section(raw("\n".join(lines)))])
-
-
-def _state_of(run: Run, report: Report) -> tuple[str, str, Escaped]:
-    """(mark, answer, what was found) of the host if the check is about it, else of the gateway."""
-    name = as_code(name_of(run))
-    mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
-    if is_about_host(report):
-        through = is_through(report)
-        mark = mark if through or report.verdict is Verdict.BROKEN else VERDICT_MARKS[Verdict.DEGRADED]
-        return mark, "It works" if through else "Not fixed", raw(f"{plain(host_outcome(report))}, checked")
-    answers = {
-        Verdict.HEALTHY: "It works",
-        Verdict.DEGRADED: "It works, with warnings",
-        Verdict.STARTING: "Not yet",
-        Verdict.BROKEN: "Not fixed",
-        Verdict.INCONCLUSIVE: "Not checked",
-    }
-    return mark, answers[report.verdict], raw(f"{name} was {word}")
-
-
-def nothing_to_own(run: Run) -> Message:
-    """A healthy gateway has no incident that someone can own."""
+def nothing_to_own(run: Run, owner: str = "") -> Message:
+    """A healthy gateway has no incident that someone can own; `owner` had the last one."""
     words = f"{name_of(run)} is healthy: there is no incident to take."
-    return thread_answer(words, [section(raw(f"✅ {plain(words)}"))])
+    last = f" Owner of the last one: <@{owner}>" if owner else ""
+    return thread_answer(words, [section(raw(f"✅ {plain(words)}{last}"))])
 
 
-def who_has_it(run: Run, owner: str, contact: str = "") -> Message:
+def who_has_it(run: Run, owner: str, contact: str = "", *, serves: bool = False) -> Message:
     """The owner of the incident, or a button to take it.
 
-    `contact` is that of the configuration.
+    `contact` is that of the configuration; `serves`: the gateway is healthy.
     """
+    if serves:
+        return nothing_to_own(run, owner)
     name = as_code(name_of(run))
     ask = f" Contact: {plain(contact)}" if contact else ""
     if owner:
-        return thread_answer(
-            f"The incident has an owner: {name_of(run)}", [section(raw(f"🙋 Owner of {name}: <@{owner}>{ask}"))]
-        )
+        found = thread_answer(name_of(run), [section(raw(f"🙋 Owner of {name}: <@{owner}>{ask}"))])
+        return replace(found, text=notification(raw(f"<@{owner}> is the owner: {found.text}")))
     closing = [actions([button("Take it", "own", run.id)])]
     return thread_answer(f"No owner: {name_of(run)}", [section(raw(f"🙋 {name} has no owner.{ask}"))], closing)
 
@@ -198,34 +171,34 @@ def without_result(run: Run) -> Message:
     return thread_answer(words, [context(raw(f"❔ {plain(words)} Say {as_code('again')} to check again."))])
 
 
-def not_understood(run: Run, meant: str = "") -> Message:
+def not_understood(run: Run, verdict: Verdict | None, meant: str = "") -> Message:
     """Three questions that the thread can answer, as buttons.
 
-    `meant` is a command that was misspelled.
+    `verdict` is the present one of the gateway, `meant` a command that was misspelled.
     """
     words = f"Did you mean {as_code(meant)}?" if meant else "Not understood. In this thread, you can ask:"
-    offered = list(dict.fromkeys(filter(None, (meant, *suggested_words(run)))))[:3]
+    offered = list(dict.fromkeys(filter(None, (meant, *suggested_words(run, verdict)))))[:3]
     row = [button(_label(each), f"{ASK}/{number}", each) for number, each in enumerate(offered)]
     return Message("mistake", fallback(words), fitting([section(raw(words))], [actions(row)]), thread=False)
 
 
-def suggested_words(run: Run) -> tuple[str, str, str]:
-    """Three words for the state of the last check of a thread."""
-    report = run.report
-    if report is None and not run.state.ended:
+def suggested_words(run: Run, verdict: Verdict | None) -> tuple[str, str, str]:
+    """Three words for the last check of a thread and the present verdict."""
+    if not run.state.ended:
         return (ThreadQuestion.OWNER.value, "watch", "stop")
-    if report is None:
+    if verdict is None:
         return ("again", ThreadQuestion.OWNER.value, ThreadQuestion.CHANGED.value)
-    if report.verdict is Verdict.HEALTHY:
+    if verdict is Verdict.HEALTHY:
         return (ThreadQuestion.CHANGED.value, "again", ThreadQuestion.REPORT.value)
-    if report.verdict is Verdict.STARTING:
+    if verdict is Verdict.STARTING:
         return (ThreadQuestion.NEXT.value, ThreadQuestion.FIXED.value, "watch")
     return ("why", ThreadQuestion.NEXT.value, "watch")
 
 
 def question_prompts(run: Run) -> list[dict[str, str]]:
     """The same words, and the report, as prompts of the assistant view: at most four."""
-    words = dict.fromkeys((*suggested_words(run), ThreadQuestion.REPORT.value))
+    verdict = run.report.verdict if run.report is not None else None
+    words = dict.fromkeys((*suggested_words(run, verdict), ThreadQuestion.REPORT.value))
     return [{"title": _label(each), "message": each} for each in words]
 
 

@@ -137,7 +137,7 @@ class Diagnosis:
         return Report(
             cluster=self.question.cluster.name,
             namespace=target.namespace if target else (self.question.namespace or ""),
-            gateway=self.question.gateway,
+            gateway=target.name if target else self.question.gateway,
             verdict=result,
             started_at=self.store.now,
             duration_seconds=round(duration, 3),

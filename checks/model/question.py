@@ -78,7 +78,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GatewayName:
-    """A gateway name as typed; `namespace` is None if only the name was given."""
+    """The name of a gateway in lower case; `namespace` is None if only the name was given."""
 
     namespace: str | None
     name: str
@@ -95,23 +95,23 @@ def parse_cluster_name(typed: str) -> str:
 def parse_gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
     """Parse `name` or `namespace/name`; `namespace` is the value of the option.
 
-    Raises BadQuestion.
+    The letters become lower case, as in every name of a namespace and of a Service. Raises BadQuestion.
     """
     before, slash, after = typed.strip().partition("/")
     parts = (before, after) if slash else (namespace or "", before)
     if "/" in parts[1] or not parts[1] or (slash and not parts[0]):
         raise BadQuestion(f'"{typed}" is not a gateway: expected NAME or NAMESPACE/NAME')
-    if slash and namespace and namespace != parts[0]:
+    if slash and namespace and namespace.lower() != parts[0].lower():
         raise BadQuestion(f'"{typed}" and namespace {namespace} contradict each other: give only one')
     for part in (each for each in parts if each):
         if not _NAME.match(part) or len(part) > 253:
             raise BadQuestion(f'"{part}" is not a Kubernetes name: expected only letters, digits, "-" and "."')
-    return GatewayName(parts[0] or None, parts[1])
+    return GatewayName(parts[0].lower() or None, parts[1].lower())
 
 
 def parse_client(typed: str) -> str:
-    """Parse NAMESPACE or NAMESPACE/WORKLOAD. Raises BadQuestion."""
+    """Parse NAMESPACE or NAMESPACE/WORKLOAD, in lower case. Raises BadQuestion."""
     parts = typed.strip().split("/")
     if len(parts) > 2 or not all(_NAME.match(part) for part in parts):
         raise BadQuestion(f'"{typed}" is not a client: expected NAMESPACE or NAMESPACE/WORKLOAD')
-    return "/".join(parts)
+    return "/".join(parts).lower()

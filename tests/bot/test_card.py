@@ -295,6 +295,76 @@ def test_whoever_loses_the_ownership_is_told_in_the_thread(broken: Conversation)
     assert lines[1].startswith("🙋 <@U0CAROL> took ownership from <@U0BOB> <!date")
 
 
+def test_the_notification_names_the_new_owner_and_the_gateway(broken: Conversation) -> None:
+    """ "The incident has a new owner" named neither."""
+    broken.press(card(broken), "own", user="U0BOB")
+    broken.press(card(broken), "release", user="U0CAROL")
+    said = [m.text for m in replies(broken) if slot(m).startswith("owner/")]
+    where = "team-egress/egw on prod-weu"
+    assert said == [f"<@U0BOB> is the new owner: {where}", f"<@U0CAROL> released ownership: {where}"]
+    broken.press(card(broken), "own", user="U0BOB")
+    broken.say("@egress-diag who owns it", thread=card(broken), user="U0CAROL")
+    assert replies(broken)[-1].text == "<@U0BOB> is the owner: team-egress/egw"
+
+
+@pytest.mark.parametrize("words", ["mine", "I have it", "I'll take it"])
+def test_an_owner_who_takes_the_incident_again_gets_an_answer(broken: Conversation, words: str) -> None:
+    """The second "I have it" got no answer at all."""
+    broken.say("@egress-diag I have it", thread=card(broken), user="U0BOB")
+    count = len([m for m in replies(broken) if slot(m).startswith("owner/")])
+    broken.say(f"@egress-diag {words}", thread=card(broken), user="U0BOB")
+    assert broken.last_answer("U0BOB") == "You are already the owner of team-egress/egw. `release` ends your ownership."
+    assert len([m for m in replies(broken) if slot(m).startswith("owner/")]) == count == 1
+
+
+def test_the_button_of_the_present_owner_and_a_release_without_an_owner_are_answered(broken: Conversation) -> None:
+    pressed = card(broken)
+    for _ in range(2):
+        broken.press(pressed, "own", user="U0BOB")
+    assert broken.last_answer("U0BOB").startswith("You are already the owner of team-egress/egw.")
+    for _ in range(2):
+        broken.say("@egress-diag release", thread=pressed, user="U0BOB")
+    assert broken.last_answer("U0BOB") == "team-egress/egw has no owner: there is nothing to release."
+
+
+# names
+
+
+@pytest.mark.parametrize("typed", ["PROD-WEU EGW", "Prod-Weu Team-Egress/Egw"])
+def test_names_are_written_as_the_cluster_has_them(talk: Conversation, typed: str) -> None:
+    """A phone's capital letters stayed on the card, and the history had two gateways."""
+    talk.say(f"/egress-diag {typed}")
+    assert "`team-egress/egw` on `prod-weu`" in card(talk).shown
+    assert "EGW" not in card(talk).shown + card(talk).text
+    assert stored(talk).gateway == GATEWAY
+    assert list(talk.client.stores.fleet.ledger.states("prod-weu")) == [GATEWAY]
+    talk.say("/egress-diag weu egw", user="U0BOB")
+    assert len(talk.parents) == 1
+
+
+# recurrence
+
+
+def test_the_thread_of_a_recurrence_has_no_more_messages_than_that_of_the_first_incident(
+    broken: Conversation, tmp_path: Path
+) -> None:
+    """It had a message for each symptom: 7 instead of 2."""
+    first = len(replies(broken))
+    broken_bundle = fix(broken, tmp_path)
+    broken.say("/egress-diag weu egw")
+    replace_bundle(broken, broken_bundle)
+    count = len(replies(broken))
+    broken.say("/egress-diag weu egw", user="U0BOB")
+    new = replies(broken)[count:]
+    assert [slot(m) for m in new] == ["parent", "finding/gateway-pool-missing"]
+    assert len(new) <= first
+    said, cause = (m.shown for m in new)
+    assert said.count("• new: ") == 1
+    assert "• new: EG407" in said
+    assert "• new, as symptoms: EG" in said
+    assert "Explains 5 other findings" in cause, "the symptoms are in the message of their cause"
+
+
 def test_an_owner_can_be_released(broken: Conversation) -> None:
     broken.press(card(broken), "own", user="U0BOB")
     broken.press(card(broken), "release", user="U0CAROL")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from checks.config.configuration_file import load
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.bot.messages.test_message_numbers import unreachable
+from tests.bot.present_times import age
 from tests.clusters.compose import write_bundle
 from tests.system import slot
 from workers.client import ConnectedClient as Client
@@ -105,14 +107,16 @@ def test_what_next_is_the_recipe_of_the_card(broken: Conversation) -> None:
 
 def test_whether_it_is_fixed_comes_from_a_fresh_check(broken: Conversation) -> None:
     said = asked(broken, "is it fixed?").shown
-    assert said.startswith("❌ *Not fixed:* `team-egress/egw` was broken <!date")
-    assert "checked again" not in said, "the result is new"
-    (run_id,) = (run.id for run in [broken_run(broken)])
-    broken.client.stores.redis.hset(f"egress-diag:run:{run_id}", "ended", "2026-01-01T00:00:00+00:00")
+    assert said.startswith("❌ *Not fixed:* `team-egress/egw` is broken. StaticGatewayConfiguration")
+    assert "\nAs of <!date" in said, "the result is new"
+    age(broken, timedelta(minutes=1))
     broken.say("@egress-diag is it fixed?", thread=broken.parents[0])
-    thread = [m.shown for m in broken.slack.thread(broken.parents[0])]
-    assert any("The gateway is checked again in this thread." in each for each in thread)
-    assert any("Still broken" in each for each in thread)
+    *_, question, now, result = (m.shown for m in broken.slack.thread(broken.parents[0]))
+    assert "is it fixed?" in question
+    assert now.startswith("⏳ *Checking now.* Last known, <!date")
+    assert "❌ `team-egress/egw` is broken. StaticGatewayConfiguration" in now
+    assert "Not fixed" not in now, "nothing was checked yet"
+    assert result.startswith("❌ Still broken at <!date"), "the check's result is the answer"
 
 
 def test_who_has_it(broken: Conversation) -> None:
@@ -126,6 +130,27 @@ def test_the_report_is_a_file_in_the_thread_and_thanks_are_answered(broken: Conv
     broken.say("@egress-diag report", thread=broken.parents[0])
     assert any(m.files for m in broken.slack.thread(broken.parents[0]))
     assert asked(broken, "thanks!").shown == "👍"
+
+
+def test_a_second_report_is_answered(broken: Conversation) -> None:
+    """The same report is posted once; the second question got no answer."""
+    for question in ("report", "the full report"):
+        broken.say(f"@egress-diag {question}", thread=broken.parents[0])
+    assert sum(bool(m.files) for m in broken.slack.thread(broken.parents[0])) == 1
+    assert broken.last_answer() == "The full report is already in the thread."
+
+
+def test_stop_says_that_nothing_is_active_and_what_it_ends(broken: Conversation) -> None:
+    """ "This run has already ended (done)" named neither."""
+    broken.say("@egress-diag stop", thread=broken.parents[0])
+    said = (
+        "Nothing to stop: no check and no watch is active in this thread (team-egress/egw). `stop` ends an active one."
+    )
+    assert broken.last_answer() == said
+    broken.say("@egress-diag watch", thread=broken.parents[0])
+    broken.say("@egress-diag stop", thread=broken.parents[0])
+    assert not broken.client.stores.watches.active()
+    assert broken.last_answer() == said, "there is no second private answer"
 
 
 def test_what_is_not_understood_gets_three_questions_that_work_there(broken: Conversation) -> None:
@@ -171,8 +196,8 @@ def test_the_permission_is_needed_for_every_answer(slack: SandboxServer, client:
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        ("is it fixed", "❌ *Not fixed:* api.x.example is not routed through egw, checked"),
-        ("still broken?", "❌ *Not fixed:* api.x.example is not routed through egw, checked"),
+        ("is it fixed", "❌ *Not fixed:* api.x.example is not routed through egw. "),
+        ("still broken?", "❌ *Not fixed:* api.x.example is not routed through egw. "),
         ("since when", "❌ api.x.example is not routed through egw.\n• EG507"),
         ("why", "*Why:* api.x.example is not routed through egw\n❌ *EG507"),
         ("who else is affected", "❌ *Clients cannot reach api.x.example:* `team-egress/egw` on `prod-neu`\nAffected:"),
@@ -189,7 +214,7 @@ def test_an_answer_about_a_host_says_nothing_bad_of_its_gateway(talk: Conversati
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        ("still broken?", "✅ *It works:* `team-egress/egw` was healthy <!date"),
+        ("still broken?", "✅ *It works:* `team-egress/egw` is healthy. "),
         ("I'll take it", "✅ team-egress/egw is healthy: there is no incident to take."),
         ("is traffic failing", "✅ EG524 passed: None of 2 recent requests"),
         ("why", "team-egress/egw: nothing failed."),
@@ -222,7 +247,7 @@ def test_questions_about_a_gateway_that_was_not_checked(talk: Conversation, tmp_
         "since when": "❔ `team-egress/egw` on `prod-weu`: checks are inconclusive since <!date",
         "are you sure": "❔ `team-egress/egw` on `prod-weu`: 9 checked, 54 not checked, 4 do not apply.",
         "commands": "*1 command for* team-egress/egw\n*1.* Check what blocks",
-        "is it fixed": "❔ *Not checked:* `team-egress/egw` was inconclusive",
+        "is it fixed": "❔ *Not checked:* `team-egress/egw` is inconclusive",
     }.items():
         assert asked(talk, question).shown.replace("\u2060", "").startswith(said), question
 
@@ -286,13 +311,6 @@ def test_a_direct_message_without_permission_is_refused(direct: Conversation) ->
     direct.say("prod-weu egw", channel=place, user="U0BOB")
     assert not [m for m in direct.slack.messages(place) if slot(m) == "parent"]
     assert "don't have permission" in direct.last_answer("U0BOB")
-
-
-def broken_run(talk: Conversation) -> Run:
-    run_id = talk.client.conversations.run_of_thread("C0OPS", talk.parents[0].ts)
-    found = talk.client.get(Run, run_id or "")
-    assert found is not None
-    return found
 
 
 # the assistant view

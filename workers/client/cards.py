@@ -8,9 +8,10 @@ from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.records.card import Card, OwnedBy
 from workers.records.delivered import Delivered
+from workers.records.present import PresentState
 from workers.records.run import Run, Target
-from workers.records.tried import TriedStep
 from workers.records.watch import Watch
+from workers.runs.present_states import present_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,18 @@ class CardClient:
         owner = self._stores.fleet.owners.owner(card.cluster, card.gateway)
         return ShownCard(card, self._stores.runs.get(card.latest), owner, self._watch_of(card))
 
-    def tried(self, run: Run) -> tuple[TriedStep, ...]:
-        """The steps that were carried out in the incident of a run, oldest first."""
-        report = run.report
-        if report is None:
-            return ()
-        target = replace(run.order.target, gateway=report.gateway, namespace=report.namespace)
+    def present(self, run: Run, *, gateway: bool = False) -> PresentState | None:
+        """The newest result of the question of a run; None if no check has one.
+
+        `gateway`: of its gateway, if the question is about a host.
+        """
+        target = replace(run.order.target, host=None, client=None) if gateway else run.order.target
+        if run.report is not None:
+            target = replace(target, gateway=run.report.gateway, namespace=run.report.namespace)
         card = self._stores.cards.find(run.order.channel, target)
-        return card.tried if card is not None and card.open else ()
+        latest = self._stores.runs.get(card.latest) if card is not None and card.latest != run.id else None
+        name = card.gateway if card is not None else f"{target.namespace}/{target.gateway}"
+        return present_state(target, run, latest, card, self._stores.fleet.ledger.state(target.cluster, name))
 
     def head_of(self, run: Run) -> str:
         """The run whose parent message heads the thread of this one."""

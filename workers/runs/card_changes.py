@@ -49,7 +49,7 @@ def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
         report.verdict,
         at,
         min(began, at),
-        _distinct([each.check for each in causes]),
+        distinct_checks([each.check for each in causes]),
         run.id,
         bool(run.order.watch),
         tried_step(run.order.ran, run.order.user, report, at),
@@ -64,7 +64,7 @@ def seen_elsewhere(check: GatewayCheck) -> SeenCheck:
         Verdict.DEGRADED: check.risks,
     }.get(check.verdict, ())
     began = min((each.beginning.known for each in found), default=check.at)
-    return SeenCheck(check.verdict, check.at, min(began, check.at), _distinct([each.check for each in found]))
+    return SeenCheck(check.verdict, check.at, min(began, check.at), distinct_checks([each.check for each in found]))
 
 
 def after_check(card: Card, check: SeenCheck) -> Card:
@@ -130,5 +130,6 @@ def _causes_of(report: Report) -> tuple[Finding, ...]:
             return ()
 
 
-def _distinct(checks: Sequence[str]) -> tuple[str, ...]:
+def distinct_checks(checks: Sequence[str]) -> tuple[str, ...]:
+    """Each check once, in a fixed order."""
     return tuple(sorted(set(checks)))

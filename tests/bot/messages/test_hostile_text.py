@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messages import incident_answers, private_answers, recipe_answers, thread_answers
+from bot.grammar.commands import ThreadQuestion
+from bot.messages import incident_answers, present, private_answers, recipe_answers, thread_answers, unreported
 from bot.messages.blocks import FALLBACK_TEXT, Message, as_code, code_block, cut, fallback, plain, prose
 from bot.messages.run import run_messages
 from bot.messages.steps import step_details
@@ -19,7 +20,10 @@ from bot.sandbox.model.block_rules import is_too_long, problems_of_message
 from checks.model.findings import Action, Effect, Evidence, Finding, Report, Status, Verdict
 from checks.reports.ran_steps import RanStep, StepResult
 from tests.bot import stories
+from workers.records.gateway_state import Fault, GatewayState
 from workers.records.history import GatewayVerdict
+from workers.records.present import PresentState
+from workers.records.run import Run
 from workers.records.tried import TriedStep
 
 NOW = stories.BEGAN + timedelta(seconds=2)
@@ -163,13 +167,38 @@ def answers_to(report: Report) -> Iterator[Message]:
     yield incident_answers.what_is_affected(run, report, others)
     yield incident_answers.since_when_broken(run, report, None)
     yield recipe_answers.is_it_safe(run, report, restart_offered=True)
-    yield thread_answers.is_fixed(run, report, again=True)
+    yield from present_answers(run, report, tried)
     yield private_answers.explanation(run, {})
     yield private_answers.command_list(run)
     if (about := incident_answers.about_check(run, report, "EG407")) is not None:
         yield about
     if (details := step_details(report.findings)) is not None:
         yield details
+
+
+def present_answers(run: Run, report: Report, tried: list[TriedStep]) -> Iterator[Message]:
+    """The answers from the present state, with and without a report."""
+    words = report.findings[0].summary if report.findings else "s" * 900
+    fault = Fault("check", "EG407", words * 3, words, words * 9, "1", NOW)
+    faults = (fault,) * 50
+    state = GatewayState("c", "n/g", "by", NOW, report.verdict, True, NOW, faults=faults, prefix=words, missing=words)
+    checks = tuple(words[:60] for _ in faults)
+    with_report = PresentState(run, report, report.verdict, NOW, checks)
+    for now in (
+        with_report,
+        PresentState(run, None, report.verdict, NOW, checks, faults, state),
+        PresentState(run, None, report.verdict, NOW, checks),
+    ):
+        yield present.is_fixed(now, run)
+        yield present.checking_now(now)
+        yield present.of_run(private_answers.explanation(run, {}), now, run)
+    for question in ThreadQuestion:
+        yield unreported.unreported_answer(question, now, run)
+        yield unreported.unreported_answer(question, replace(now, faults=faults, state=state), run)
+    yield unreported.unreported_check("EG407", replace(now, faults=faults, state=state), run)
+    yield unreported.earlier_report(now, run)
+    yield unreported.no_longer_exists(now)
+    yield present.with_time(recipe_answers.how_to_undo(run, None, tried), with_report, run)
 
 
 def test_a_right_to_left_name_does_not_reorder_the_line() -> None:
