@@ -21,9 +21,7 @@ from bot.messages.interaction_values import ChoiceValue, FindingValue, MenuOptio
 from bot.messages.recipe_progress import RAN
 from bot.messages.steps import SHOW_CHECKS, step_details
 from checks.catalogue import catalogue
-from checks.model.findings import Status, Verdict
 from checks.reports.ran_steps import ran_step
-from workers.records.present import PresentState
 from workers.records.run import Run
 from workers.records.watch import Watch
 
@@ -50,21 +48,11 @@ def step_ran(handler: InteractionHandler, value: str, interaction: Interaction) 
     if step is None:
         return answers.run_expired()
     now = handler.client.cards.present(run)
-    if now is not None and not is_reported(step.check, now):
+    if now is not None and not now.may_have(step.check):
         return answers.step_not_needed(run, step, now)
     return handler.diagnose(
         Diagnose(run.order.target), in_thread_of(handler, run, interaction), _repeated(run, interaction), step
     )
-
-
-def is_reported(check: str, now: PresentState) -> bool:
-    """Whether the newest result has a fault of this check, or cannot exclude it."""
-    if now.gone is not None or now.serves:
-        return False
-    if now.verdict is Verdict.INCONCLUSIVE or now.report is None:
-        return now.verdict is Verdict.INCONCLUSIVE or check in now.causes
-    found = {each.status for each in now.report.findings if each.check == check}
-    return not found or bool(found & {Status.FAIL, Status.WARN, Status.UNKNOWN})
 
 
 def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:

@@ -34,9 +34,10 @@ def time_line(present: PresentState, asked: Run) -> Escaped:
 
 
 def with_time(answer: Message, present: PresentState, asked: Run) -> Message:
-    """An answer from the present state, with its time."""
+    """An answer from the present state, with its time; without a report, it offers a check."""
     rest = answer.blocks[:-1] if answer.blocks[-1]["type"] == "actions" else answer.blocks
-    closing = answer.blocks[len(rest) :]
+    row = [] if present.report is not None else [actions([button("Re-check", "check_again", present.run.id)])]
+    closing = answer.blocks[len(rest) :] or row
     return replace(answer, blocks=fitting(rest, [context(time_line(present, asked)), *closing]))
 
 
@@ -65,8 +66,7 @@ def is_fixed(present: PresentState, asked: Run) -> Message:
     """
     mark, answer, state = _state(present)
     line = raw(f"{mark} *{answer}:* {state}. {_reason(present)}".rstrip())
-    row = [] if present.report is not None else [actions([button("Re-check", "check_again", present.run.id)])]
-    return with_time(thread_answer(f"{answer}. {name_of(present.run)}", [section(line)], row), present, asked)
+    return with_time(thread_answer(f"{answer}. {name_of(present.run)}", [section(line)]), present, asked)
 
 
 def checking_now(present: PresentState) -> Message:

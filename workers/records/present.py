@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from checks.model.findings import Report, Verdict
+from checks.model.findings import Report, Status, Verdict
 from checks.model.raw_values import Moment
 from workers.records.card import Card
 from workers.records.gateway_state import Fault, GatewayState
@@ -46,3 +46,14 @@ class PresentState:
     def serves(self) -> bool:
         """Whether the newest check found the gateway healthy."""
         return self.verdict is Verdict.HEALTHY and self.gone is None
+
+    def may_have(self, check: str) -> bool:
+        """Whether the newest result has a fault of this check, or cannot exclude it."""
+        if self.gone is not None or self.serves:
+            return False
+        if self.verdict is Verdict.INCONCLUSIVE:
+            return True
+        if self.report is None:
+            return check in self.causes
+        found = {each.status for each in self.report.findings if each.check == check}
+        return not found or bool(found & {Status.FAIL, Status.WARN, Status.UNKNOWN})
