@@ -75,11 +75,40 @@ def read_notification(body: bytes) -> Notification:
     try:
         return Notification.model_validate(found)
     except ValidationError as wrong:
-        errors = wrong.errors(include_input=False, include_url=False, include_context=False)[:3]
-        problems = ", ".join(f"{_place(each['loc'])}: {each['msg']}" for each in errors)
+        errors = wrong.errors(include_input=False, include_url=False, include_context=False)
+        # A list whose only alert is wrong counts as empty, too.
+        inner = [each for each in errors if len(each["loc"]) > 1] or errors
+        problems = "; ".join(f"{_place(each['loc'])} {_problem(each['type'])}" for each in inner[:3])
         raise MalformedNotification(f"the body is no notification of Alertmanager: {problems}") from None
 
 
+_PROBLEMS = {
+    "missing": "is missing",
+    "too_short": "has no alert",
+    "literal_error": 'is neither "firing" nor "resolved"',
+    "string_pattern_mismatch": "is not 1 to 64 letters and digits",
+    "string_too_long": "is longer than 4000 characters",
+    "timezone_aware": "has no time zone",
+    "value_error": "is a time before the year 2000",
+    "tuple_type": "is not a list",
+    "dict_type": "is not an object",
+    "model_type": "is not an object",
+    "string_type": "is not text",
+}
+"""The kinds of wrong values in our words; those of a library name its own types."""
+
+
+def _problem(kind: str) -> str:
+    if kind.startswith(("datetime", "timezone")) and kind not in _PROBLEMS:
+        return "is not a time such as 2026-11-30T14:00:00Z"
+    return _PROBLEMS.get(kind, "is not valid")
+
+
 def _place(path: tuple[int | str, ...]) -> str:
-    """The path of a field; a part that the sender chose is left out."""
-    return ".".join(str(part) for part in path if isinstance(part, int) or part.isidentifier())[:80] or "body"
+    """A field's path, such as `alerts[0].startsAt`, without parts that are no plain names."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if _is_plain(part))
+    return "".join(parts).lstrip(".")[:80] or "the body"
+
+
+def _is_plain(part: int | str) -> bool:
+    return isinstance(part, int) or part.isidentifier()

@@ -44,7 +44,7 @@ def collect_command(written: Path, **arguments: Unpack[GatewayArguments]) -> Non
 
 
 def _report_collected(report: "Report", written: Path) -> None:
-    from checks.reports.wording import headline
+    from checks.reports.headline import headline
 
     click.echo(f"{written}: {headline(report)}", err=True)
     for gap in report.gaps:

@@ -47,8 +47,11 @@ def shows_colour() -> bool:
     return not terminal.no_color and terminal.kind != "dumb"
 
 
+_HOST = r"[\w.:/\[\]-]*[.:][\w.:/\[\]-]*\w"
 _COLOURS = (
     (re.compile(r"(fail|broken|not met|refused)\b|Broken:|Root cause\b|This change breaks egress", re.ASCII), "red"),
+    (re.compile(rf"{_HOST} (is not routed through|bypasses|fails|is routed elsewhere)\b"), "red"),
+    (re.compile(rf"{_HOST} is routed through\b"), "green"),
     (
         re.compile(
             r"(warning|degraded|starting|inconclusive|not checked)\b|(Degraded|Starting|Inconclusive):|Warning\b"

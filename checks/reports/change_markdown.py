@@ -20,8 +20,9 @@ from checks.reports.change_wording import (
     request_line,
     state_line,
 )
+from checks.reports.headline import headline
 from checks.reports.markdown_text import escaped
-from checks.reports.wording import STATUSES, coverage, headline, plural
+from checks.reports.wording import STATUSES, coverage, plural
 
 _MOST_ROWS = 100
 """A comment of a pull request has at most 65,536 characters."""

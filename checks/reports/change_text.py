@@ -16,8 +16,9 @@ from checks.reports.change_wording import (
     request_line,
     state_line,
 )
+from checks.reports.headline import headline
 from checks.reports.text import evidence_lines
-from checks.reports.wording import STATUSES, coverage, headline
+from checks.reports.wording import STATUSES, coverage
 
 
 def change_lines(found: IfApplied) -> Iterator[str]:

@@ -8,7 +8,9 @@ from checks.facts.laying import Laying
 from checks.model.findings import Status, Verdict
 from checks.model.route import Outcome
 from checks.model.route_changes import RouteChange, RouteState
-from checks.reports.wording import VERDICTS, headline, plural
+from checks.reports.headline import headline
+from checks.reports.host_words import host_outcome, is_about_host
+from checks.reports.wording import VERDICTS, plural
 
 EFFECT_TITLES = {
     FindingEffect.APPEARS: "Findings that would appear",
@@ -42,7 +44,8 @@ def conclusion(found: IfApplied) -> str:
     if parts:
         return f"This change breaks egress: {', '.join(parts)}."
     if found.verdict is Verdict.BROKEN:
-        return "Egress is broken with and without this change."
+        subject = host_outcome(found.then) if is_about_host(found.then) else "Egress is broken"
+        return f"{subject} with and without this change."
     if found.uncertain:
         return "Not checked whether this change breaks egress: see the parts that are not checked."
     if found.verdict is Verdict.INCONCLUSIVE:

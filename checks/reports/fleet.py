@@ -8,7 +8,8 @@ from checks.engine.sweep import ClusterSweep
 from checks.model.columns import after, narrow
 from checks.model.findings import Verdict
 from checks.reports.document import SCHEMA, stamp
-from checks.reports.wording import coverage, headline, plural
+from checks.reports.headline import headline
+from checks.reports.wording import coverage, plural
 
 BEST_FIRST = (Verdict.HEALTHY, Verdict.DEGRADED, Verdict.STARTING, Verdict.INCONCLUSIVE, Verdict.BROKEN)
 """The verdicts in the order in which gateways are listed."""

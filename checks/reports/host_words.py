@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from checks.model.findings import Finding, Involved, Report, Verdict
 from checks.model.requested_host import split_host
 from checks.model.route import Outcome, TracedRequest
-from checks.reports.wording import roots_of, warnings_of
+from checks.reports.wording import plural, roots_of, warnings_of
 
 _UNROUTED = "EG507"
 """The code of the fault that leaves a host without a route to the gateway."""
@@ -28,6 +28,29 @@ def causes_of_gateway(report: Report) -> tuple[Finding, ...]:
     return tuple(each for each in roots_of(report) if each not in host)
 
 
+def leading_causes(report: Report) -> tuple[Finding, ...]:
+    """The root causes, those of the gateway before those of the requested host alone."""
+    return (*causes_of_gateway(report), *causes_of_host(report))
+
+
+def gateway_sentence(report: Report) -> str:
+    """The state of a gateway that serves, apart from the requested host."""
+    name = f"{report.namespace}/{report.gateway}"
+    warnings = warnings_of_gateway(report)
+    if report.verdict is Verdict.BROKEN:
+        return f"The gateway {name} has no failure."
+    if not warnings:
+        return f"The gateway {name} is healthy."
+    more = f" (and {plural(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
+    return f"The gateway {name} is degraded: {warnings[0].summary}{more}"
+
+
+def warnings_of_gateway(report: Report) -> tuple[Finding, ...]:
+    """The warnings that are not about the requested host."""
+    host = Involved("host", split_host(report.host or "")[0])
+    return tuple(each for each in warnings_of(report) if host not in each.about)
+
+
 def is_about_host(report: Report) -> bool:
     """Whether the headline is about the requested host: the gateway itself serves."""
     if not report.host or report.route is None or report.route.problem:
@@ -37,9 +60,7 @@ def is_about_host(report: Report) -> bool:
 
 def verdict_of_gateway(report: Report) -> Verdict:
     """The verdict of a gateway without failures, without warnings about the requested host."""
-    host = Involved("host", split_host(report.host or "")[0])
-    others = [each for each in warnings_of(report) if host not in each.about]
-    return Verdict.DEGRADED if report.verdict is Verdict.DEGRADED and others else Verdict.HEALTHY
+    return Verdict.DEGRADED if report.verdict is Verdict.DEGRADED and warnings_of_gateway(report) else Verdict.HEALTHY
 
 
 def is_through(report: Report) -> bool:
@@ -63,7 +84,7 @@ def host_outcome(report: Report) -> str:
         return f"{host} is not routed through {gateway}"
     if outcome is Outcome.FAILS:
         asked_for = sorted({each.scheme for each in requests})
-        asked = f"{asked_for[0]} to {host}" if len(asked_for) == 1 else host
+        asked = f"{asked_for[0]} to {host}" if len(asked_for) == 1 and "://" not in host else host
         return f"{asked} fails ({_answer(requests[0])})"
     return _CLAUSES[outcome].format(host=host, gateway=gateway)
 

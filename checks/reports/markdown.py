@@ -9,6 +9,7 @@ from checks.model.findings import Action, Finding, Report, Status
 from checks.model.inert_text import inert
 from checks.reports import route_markdown
 from checks.reports.document import stamp
+from checks.reports.headline import headline
 from checks.reports.markdown_text import code, code_cell, escaped
 from checks.reports.pasted import labeled_markdown, markdown_block
 from checks.reports.recipes import labeled
@@ -19,9 +20,9 @@ from checks.reports.wording import (
     STAGES,
     STATUSES,
     codes_of,
+    commands_of,
     coverage,
     explains,
-    headline,
     in_order,
     offered,
     plural,
@@ -60,7 +61,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _finding(warning)
     yield from _not_made(report)
     if route is not None and route.requests:
-        yield from route_markdown.route_section(route)
+        yield from route_markdown.route_section(route, commands_of(report))
     if report.changes:
         yield ""
         yield "## Recent changes"

@@ -4,7 +4,7 @@ Each hop has the objects that decided it.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from checks.reports.markdown_text import code_cell, escaped
@@ -21,8 +21,8 @@ _EMOJI = {
 }
 
 
-def route_section(route: Route) -> Iterator[str]:
-    """The section of a Markdown report."""
+def route_section(route: Route, printed: Collection[str] = ()) -> Iterator[str]:
+    """The section of a Markdown report; `printed` are commands that it has printed above."""
     yield ""
     yield f"## Route of {escaped(route.host)}"
     drawn = diagram(route)
@@ -32,10 +32,10 @@ def route_section(route: Route) -> Iterator[str]:
         yield ""
         yield f"![{escaped(alternative(route))}](data:image/svg+xml;base64,{picture})"
     for request in route.requests:
-        yield from _request(request)
+        yield from _request(request, printed)
 
 
-def _request(request: TracedRequest) -> Iterator[str]:
+def _request(request: TracedRequest, printed: Collection[str]) -> Iterator[str]:
     where = f", for gateway pods of {request.revision}" if request.revision else ""
     yield ""
     yield f"### {request.scheme}\\://, port {request.port}, from {escaped(', '.join(request.clients))}{escaped(where)}"
@@ -50,7 +50,7 @@ def _request(request: TracedRequest) -> Iterator[str]:
     for hop in shown:
         yield f"| {_EMOJI[hop.mark]} | {hop.name} | {_result(hop)} | {_decided(hop)} | {_rivals(hop)} |"
     for correction in request.corrections:
-        yield from _correction(correction)
+        yield from _correction(correction, printed)
 
 
 def _result(hop: Hop) -> str:
@@ -73,9 +73,13 @@ def _rivals(hop: Hop) -> str:
     return "<br>".join(f"{escaped(each.resource)}: {escaped(each.why)}" for each in hop.rivals)
 
 
-def _correction(each: Correction) -> Iterator[str]:
+def _correction(each: Correction, printed: Collection[str]) -> Iterator[str]:
     yield ""
     yield f"**{escaped(each.title)}** ({escaped(each.resource)}). Effect on other hosts: {escaped(each.elsewhere)}."
+    if each.command in printed:
+        yield ""
+        yield "The command is among the steps above."
+        return
     yield from markdown_block(each.command)
     if each.manifest.strip() not in each.command:
         yield ""

@@ -1,6 +1,6 @@
 """A route for a terminal: the outcome of each kind of request, and its hops, indented."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from checks.model.columns import wrapped
 from checks.model.route import Correction, Hop, Mark, Outcome, Route, TracedRequest
@@ -16,17 +16,20 @@ _MARKS = {
 }
 
 
-def route_lines(route: Route) -> Iterator[str]:
-    """The section of a text report, without the summary, which follows the report's headline."""
+def route_lines(route: Route, printed: Collection[str] = ()) -> Iterator[str]:
+    """The section of a text report, without the summary, which follows the report's headline.
+
+    `printed` are commands that the report has printed above.
+    """
     if not route.requests:
         return
     yield ""
     yield f"Route of {route.host}"
     for request in route.requests:
-        yield from _request(request)
+        yield from _request(request, printed)
 
 
-def _request(request: TracedRequest) -> Iterator[str]:
+def _request(request: TracedRequest, printed: Collection[str]) -> Iterator[str]:
     named = ", ".join(request.clients[:5]) + (
         f" and {len(request.clients) - 5} more" if len(request.clients) > 5 else ""
     )
@@ -45,7 +48,7 @@ def _request(request: TracedRequest) -> Iterator[str]:
     if beyond and request.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
         yield from wrapped(f"not reached: {', '.join(beyond)}", " " * _indent(len(reached) - 1))
     for correction in request.corrections:
-        yield from _correction(correction)
+        yield from _correction(correction, printed)
 
 
 def _hop(hop: Hop, depth: int) -> Iterator[str]:
@@ -68,7 +71,10 @@ def _indent(depth: int) -> int:
     return 14 + 2 * min(depth, 10)
 
 
-def _correction(each: Correction) -> Iterator[str]:
+def _correction(each: Correction, printed: Collection[str]) -> Iterator[str]:
     yield from wrapped(f"> {each.title}: {each.resource}. Effect on other hosts: {each.elsewhere}.", "    ", "      ")
+    if each.command in printed:
+        yield "      The command is among the steps above."
+        return
     yield from text_lines(each.command, "        ")
     yield from labeled_text("undo", each.undo, "      ")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from checks.model.columns import COLUMNS, after, narrow, wrapped
 from checks.model.findings import Action, Evidence, Finding, Report, Status, Verdict
 from checks.reports import route_text
+from checks.reports.headline import headline
 from checks.reports.pasted import labeled_text, text_lines
 from checks.reports.recipes import labeled
 from checks.reports.traffic_picture import traffic_picture
@@ -16,9 +17,9 @@ from checks.reports.wording import (
     EFFECTS,
     STATUSES,
     codes_of,
+    commands_of,
     coverage,
     explains,
-    headline,
     in_order,
     offered,
     plural,
@@ -62,7 +63,7 @@ def closing_lines(report: Report) -> Iterator[str]:
     for warning in warnings_of(report):
         yield from _warning(warning)
     if route is not None:
-        yield from route_text.route_lines(route)
+        yield from route_text.route_lines(route, commands_of(report))
     yield from _not_made(report)
     if report.changes:
         yield ""

@@ -38,31 +38,6 @@ VERDICTS = {
 }
 
 
-def headline(report: Report) -> str:
-    """The verdict in one sentence.
-
-    It names the first root cause, or the reason why the gateway is not healthy.
-    """
-    roots = roots_of(report)
-    match report.verdict:
-        case Verdict.BROKEN:
-            first = roots[0].summary if roots else "a check failed"
-            more = f" (and {plural(len(roots) - 1, 'more root cause')})" if len(roots) > 1 else ""
-            return f"Broken: {first}{more}"
-        case Verdict.STARTING:
-            pending = pending_of(report)
-            more = f" (and {plural(len(pending) - 1, 'more pending check')})" if len(pending) > 1 else ""
-            return f"Starting: {pending[0].summary}{more}"
-        case Verdict.INCONCLUSIVE:
-            return f"Inconclusive: {why_inconclusive(report)}."
-        case Verdict.DEGRADED:
-            warnings = warnings_of(report)
-            more = f" (and {plural(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
-            return f"Degraded: {warnings[0].summary}{more}"
-        case Verdict.HEALTHY:
-            return f"Healthy: {plural(len(report.of(Status.PASS)), 'check')} passed, no failures or warnings."
-
-
 def roots_of(report: Report) -> tuple[Finding, ...]:
     """The failed findings that no other explains, in the order of the report's root causes."""
     order = {slug: number for number, slug in enumerate(report.root_causes)}
@@ -88,6 +63,12 @@ def acting_causes(report: Report) -> tuple[Finding, ...]:
     """
     causes = (*roots_of(report), *pending_of(report))
     return causes or tuple(each for each in warnings_of(report) if not each.explained_by)
+
+
+def commands_of(report: Report) -> frozenset[str]:
+    """The commands of root causes and warnings, which a report prints before the route."""
+    found = (*roots_of(report), *(each for each in warnings_of(report) if not each.explained_by))
+    return frozenset(action.command for each in found for action in each.actions if action.command)
 
 
 def explains(report: Report, cause: str) -> tuple[Finding, ...]:

@@ -252,16 +252,42 @@ def test_the_token_is_compared_before_the_body_is_read(talk: Conversation) -> No
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"[]", "no JSON object"),
-        (b"{}", "alerts: Field required"),
-        (b'{"alerts": []}', "alerts: Tuple should have at least 1 item"),
-        (b'{"alerts": [{"status": "firing"}]}', "alerts.0.labels: Field required"),
-        (b'{"alerts": 7}', "alerts: Input should be a valid tuple"),
+        (b"{}", "notification of Alertmanager: alerts is missing"),
+        (b'{"alerts": []}', "alerts has no alert"),
+        (b'{"alerts": [{"status": "firing"}]}', "alerts[0].labels is missing; alerts[0].startsAt is missing"),
+        (b'{"alerts": 7}', "alerts is not a list"),
+        (b'{"alerts": ["x"]}', "alerts[0] is not an object"),
     ],
 )
 def test_a_body_that_is_no_notification_has_its_own_answer(talk: Conversation, body: bytes, said: str) -> None:
     answer = post(talk, body)
     assert answer.status == 400
     assert said in answer.data.decode()
+    assert "Input should" not in answer.data.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("status", "pending", 'alerts[0].status is neither "firing" nor "resolved"'),
+        ("startsAt", "yesterday", "alerts[0].startsAt is not a time such as 2026-11-30T14:00:00Z"),
+        ("startsAt", "2026-11-30T02:04:05", "alerts[0].startsAt has no time zone"),
+        ("startsAt", "0001-01-01T00:00:00Z", "alerts[0].startsAt is a time before the year 2000"),
+        ("fingerprint", "a b", "alerts[0].fingerprint is not 1 to 64 letters and digits"),
+        ("labels", ["x"], "alerts[0].labels is not an object"),
+        ("labels", {"alertname": 7}, "alerts[0].labels.alertname is not text"),
+        ("labels", {"alertname": "x" * 5000}, "alerts[0].labels.alertname is longer than 4000 characters"),
+    ],
+)
+def test_a_wrong_field_of_an_alert_is_named_in_our_words(
+    talk: Conversation, name: str, value: object, said: str
+) -> None:
+    """The answer had the words of the library that reads it."""
+    sent = alert()
+    sent["alerts"][0][name] = value
+    answer = send(talk, sent)
+    assert answer.status == 400
+    assert answer.data.decode() == f"the body is no notification of Alertmanager: {said}\n"
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,10 @@ from checks.model.commands import is_command
 from checks.model.findings import Report, Verdict
 from checks.reports.fleet import sweep_lines, sweep_summary
 from checks.reports.gateway_list import LastVerdict, gateway_lines, unseen_lines
+from checks.reports.headline import headline
+from checks.reports.host_words import host_outcome, is_about_host
 from checks.reports.text import quiet_lines, report_lines
-from checks.reports.wording import VERDICTS, headline
+from checks.reports.wording import VERDICTS
 from tests.bot.stories import BEGAN
 from tests.checks.actions.test_planning import planned
 from tests.command_line import ENVIRONMENT, PROGRAM
@@ -84,7 +86,8 @@ def test_reports_of_incidents_have_80_columns_and_the_verdict_first_and_last(inc
     assert headline(report).startswith(lines[0][:40])
     closing = list(quiet_lines(report))
     assert lines[-len(closing) :] == closing
-    assert closing[0].startswith(f"{VERDICTS[report.verdict]}: ")
+    first = host_outcome(report) if is_about_host(report) else f"{VERDICTS[report.verdict]}: "
+    assert first.startswith(closing[0][:40]) or closing[0].startswith(first)
     listed = [line.split()[0] for line in lines if re.match(r"(pass|warning|fail) +EG\d+  ", line)]
     assert listed == sorted(listed, key=["fail", "warning", "pass"].index), "the worst finding is first"
 
