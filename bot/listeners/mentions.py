@@ -79,7 +79,7 @@ def ask(handler: InteractionHandler, value: str, interaction: Interaction) -> Me
 def answer_mention(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
     """Carry out a mention with its mentions of users; None if the answer is public."""
     run_id = _run_here(handler, interaction)
-    word = parse_thread_command(text, _names(handler, run_id))
+    word = parse_thread_command(text, _names(handler, run_id, interaction))
     text = without_first_mention(text)
     if isinstance(word, Mistake):
         return answers.mistake(word)
@@ -135,10 +135,10 @@ def _not_understood(handler: InteractionHandler, run: Run, meant: str = "") -> M
     return thread_answers.not_understood(run, now.verdict if now is not None else None, meant)
 
 
-def _names(handler: InteractionHandler, run_id: str | None) -> list[str]:
+def _names(handler: InteractionHandler, run_id: str | None, interaction: Interaction) -> list[str]:
     """The names of the last check of a thread, which are words of questions about it."""
-    run = handler.client.get(Run, run_id) if run_id is not None else None
-    if run is None:
+    run = buttons.permitted_run(handler, run_id, interaction) if run_id is not None else None
+    if not isinstance(run, Run):
         return []
     target = run.order.target
     return [each for each in (target.cluster, target.namespace, target.gateway, target.host, target.client) if each]
