@@ -3,7 +3,7 @@
 Its gateways, the logs that are read for them, and the results.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -173,25 +173,37 @@ def evaluate_each(
     targets: Sequence[EgressGateway],
     unread: frozenset[PodName] = frozenset(),
     recipes: bool = False,
-    again: bool = False,
 ) -> tuple[Report, ...]:
     """The report of every gateway over one store; `unread` are pods whose logs were not read.
 
     `recipes` as for `Diagnosis.finish`: a third of the time, for commands that only documents of findings contain.
-    `again`: the gateways are evaluated again over this store, which then keeps what was derived for each of them.
     """
+    with collection_paused():
+        return tuple(each_report(store, identity, checks, targets, unread, recipes))
+
+
+def each_report(
+    store: FactStore,
+    identity: ClusterIdentity,
+    checks: Sequence[Check],
+    targets: Sequence[EgressGateway],
+    unread: frozenset[PodName] = frozenset(),
+    recipes: bool = False,
+) -> Iterator[Report]:
+    """The reports of `evaluate_each`, one after the other."""
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
     not_read = _unread_logs(store, unread)
-    reports = []
-    with collection_paused():
-        for target in targets:
-            report = evaluate(store, Question(identity, target.name, target.namespace), checks, target, recipes)
-            report = replace(report, settings=snapshot(store, target))
-            missing = not_read.of(store, target)
-            reports.append(_without_passes(report, of_logs, missing) if missing else report)
-            if not again:
-                store.forget_run()
-    return tuple(reports)
+    for target in targets:
+        report = evaluate(store, Question(identity, target.name, target.namespace), checks, target, recipes)
+        report = replace(report, settings=snapshot(store, target))
+        missing = not_read.of(store, target)
+        yield _without_passes(report, of_logs, missing) if missing else report
+
+
+def without_results(report: Report) -> Report:
+    """The report without the findings of checks that passed or do not apply."""
+    without = (Status.PASS, Status.SKIPPED)
+    return replace(report, findings=tuple([each for each in report.findings if each.status not in without]))
 
 
 def apply_to_each(

@@ -18,7 +18,7 @@ from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import number, text
 from checks.sources.expected_answers import kubernetes_object, list_items, log_lines, server_version
 from checks.sources.libraries import kubernetes_library
-from checks.sources.reduction import Json, reduced, secret_from_metadata
+from checks.sources.reduction import Json, reduced, secret_from_metadata, share_texts
 from checks.sources.replies import Failure, body_pieces, json_object, refused, seconds_left, tls_failure, unanswered
 from checks.sources.source import Answer, NotInstalled, Objects
 
@@ -28,6 +28,8 @@ CONNECT_SECONDS = 4.0
 READ_SECONDS = 20.0
 MAX_BODY = 128 * 1024 * 1024
 MAX_LOG = 8 * 1024 * 1024
+_MANY = 100
+"""From this number of objects on a page on, their equal texts are kept once."""
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TRIES = 3
 
@@ -154,7 +156,10 @@ class KubernetesReader:
                 raise Failure(502, "the API server repeats a page of the list")
             firsts.add(first)
             for item in items:
-                yield _stamped(item, what, api_version)
+                found = _stamped(item, what, api_version)
+                if len(items) >= _MANY:
+                    share_texts(found)
+                yield found
             token = text(page, "metadata", "continue")
             if not token:
                 left = number(page, "metadata", "remainingItemCount") or 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore
 from time import monotonic
 
 from checks.config.configuration import ClusterConfig
@@ -20,15 +20,17 @@ from checks.engine.sweep import (
     MOST_LOGS,
     ClusterSweep,
     apply_to_each,
-    evaluate_each,
+    each_report,
     is_complete,
     logs_to_read,
     problem_of,
     step_of,
     targets_of,
+    without_results,
 )
 from checks.facts.change_input import BadChange
 from checks.facts.fact import AzureCall, CountersWanted, Gap, Listed, PodName
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.proposal import Proposal
 from checks.facts.store import FactStore
@@ -36,37 +38,17 @@ from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity
 from checks.sources.background import BackgroundThreads
 from checks.sources.bundle import BundleError
+from checks.sources.freed_memory import return_freed_memory
 from checks.sources.gathering import gather
 from checks.sources.read_ahead import ReadMemory, read_memory_of
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import TOO_LATE, Answer, Objects, OtherReads, Source, SourceError
+from checks.sources.sweep_limits import Limits, ListGate
 
 AT_ONCE = 8
 """Clusters that one process reads in parallel."""
 API_SERVER = 8
 """Parallel requests to one API server."""
-SUBSCRIPTION = 6
-"""Parallel requests to Azure for all clusters of one subscription.
-
-They share its rate limits.
-"""
-
-
-class Limits:
-    """The limits on parallel Azure requests.
-
-    Each subscription has one semaphore, which its clusters share.
-    """
-
-    def __init__(self, azure: int = SUBSCRIPTION) -> None:
-        self._azure = azure
-        self._by_subscription: dict[str, BoundedSemaphore] = {}
-        self._lock = Lock()
-
-    def azure(self, subscription: str) -> BoundedSemaphore:
-        """The semaphore of the subscription."""
-        with self._lock:
-            return self._by_subscription.setdefault(subscription, BoundedSemaphore(self._azure))
 
 
 class ThrottledSource:
@@ -75,9 +57,10 @@ class ThrottledSource:
     A request that could not start before the deadline is a gap, like any other late answer.
     """
 
-    def __init__(self, source: Source, azure: BoundedSemaphore) -> None:
+    def __init__(self, source: Source, azure: BoundedSemaphore, gate: ListGate | None = None) -> None:
         self._source = source
         self._azure = azure
+        self._gate = gate
         self._server = BoundedSemaphore(API_SERVER)
         self.chosen: Mapping[str, frozenset[PodName]] = {}
         self.left_out: set[PodName] = set()
@@ -85,6 +68,11 @@ class ThrottledSource:
     @property
     def read_memory(self) -> ReadMemory | None:
         return read_memory_of(self._source)
+
+    def note_targets(self, store: FactStore) -> None:
+        """Let the lists pass when the managed cluster has been read, or cannot be."""
+        if self._gate is not None and store.arrived(ManagedCluster):
+            self._gate.open(len(store.targets))
 
     def now(self) -> datetime:
         return self._source.now()
@@ -94,6 +82,8 @@ class ThrottledSource:
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         late = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
+        if self._gate is not None:
+            self._gate.pass_through(deadline)
         return self._within(self._server, deadline, late, lambda: self._source.list_objects(what, deadline))
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
@@ -155,24 +145,25 @@ def sweep_cluster(
     began = monotonic()
     identity = identity.in_recorded_context(source.kubectl_context())
     recorded = isinstance(source, RecordedSource)
-    throttled = ThrottledSource(source, (limits or Limits()).azure(identity.subscription))
+    limits = limits or Limits()
+    throttled = ThrottledSource(source, limits.azure(identity.subscription), limits.gate(timeout / 2))
     store = FactStore(source.now())
-    targets_known = False
     kinds = needed(checks) | (ROUTE_READS if proposed is not None else frozenset())
     with collection_paused():
         for reading in gather(source if recorded else throttled, kinds, store, began + timeout):
             record(store, reading)
-            if not isinstance(reading, Closed):
-                continue
-            if not targets_known and (found := targets_of(store)) is not None:
-                store.targets, targets_known = found, True
-            if recorded or throttled.chosen or not targets_known:
-                continue
-            if store.arrived(Pod) and store.arrived(Deployment):
-                throttled.chosen = logs_to_read(store, MOST_LOGS)
+            if isinstance(reading, Closed):
+                _note_targets(store, None if recorded else throttled)
     targets = store.targets or targets_of(store) or ()
     unread = frozenset(throttled.left_out)
-    reports = evaluate_each(store, identity, checks, targets, unread, recipes, again=proposed is not None)
+    if not recorded:
+        return_freed_memory()
+    reports = []
+    with collection_paused():
+        for report in each_report(store, identity, checks, targets, unread, recipes):
+            reports.append(report if limits.passes else without_results(report))
+            if proposed is None:
+                store.forget_run()
     applied: tuple[IfApplied, ...] = ()
     if proposed is not None and targets:
         try:
@@ -185,7 +176,7 @@ def sweep_cluster(
         cluster=identity.name,
         at=store.now,
         seconds=round(monotonic() - began, 3),
-        reports=reports,
+        reports=tuple(reports),
         problem=problem_of(store, targets),
         step=step_of(store, targets),
         complete=is_complete(store),
@@ -193,6 +184,20 @@ def sweep_cluster(
         unread_logs=len(throttled.left_out),
         applied=applied,
     )
+
+
+def _note_targets(store: FactStore, throttled: ThrottledSource | None) -> None:
+    """Note the gateways as soon as they are known.
+
+    Of a live cluster, let its lists pass, and choose the logs that are read.
+    """
+    found = store.targets or targets_of(store)
+    store.targets = found or ()
+    if throttled is None:
+        return
+    throttled.note_targets(store)
+    if not throttled.chosen and found is not None and store.arrived(Pod, Deployment):
+        throttled.chosen = logs_to_read(store, MOST_LOGS)
 
 
 def sweep_clusters(

@@ -4,6 +4,7 @@ import gc
 import logging
 
 from checks.engine.collection import collection_paused
+from checks.sources.sweep_reads import Limits
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
@@ -11,7 +12,7 @@ from workers.queue.celery_app import SWEEP_QUEUE, app
 from workers.queue.sending import send
 from workers.queue.settings import worker_settings
 from workers.tasks.canary import drive_canaries
-from workers.tasks.process import client, cluster_sources, loaded_configuration
+from workers.tasks.process import client, cluster_sources, large_clusters, loaded_configuration
 from workers.tasks.time_limit import TimeLimitReached, interrupted_by_time_limit
 from workers.telemetry.error_tokens import logged_error_token
 
@@ -32,6 +33,7 @@ def sweep_part(part: str) -> None:
         settings.lease,
         current_time,
     )
+    sweeper.limits = Limits(before_lists=large_clusters().wait, passes=False)
     try:
         # A collection would traverse the facts of the cluster, which are needed until its results are recorded.
         with interrupted_by_time_limit(), collection_paused():
@@ -40,6 +42,7 @@ def sweep_part(part: str) -> None:
         logged_error_token(log, f"fleet check {sweep_id}: checking {cluster} exceeded its time limit", limit)
     finally:
         gc.collect()  # facts refer to one another: without it, the next cluster is read beside this one's
+        large_clusters().release()
 
 
 def drive_fleet(stores: Stores) -> None:

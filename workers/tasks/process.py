@@ -10,6 +10,7 @@ from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.sources.libraries import azure_library, kubernetes_library
 from workers.client import ConnectedClient, connect
+from workers.fleet.large_clusters import LargeClusters
 from workers.queue.settings import worker_settings
 from workers.runs.cluster_sources import ClusterSources
 from workers.runs.sample_store import RedisSamples
@@ -36,10 +37,17 @@ def cluster_sources() -> ClusterSources:
     )
 
 
+@cache
+def large_clusters() -> LargeClusters:
+    """The slots for large clusters, which the children of this worker share."""
+    return LargeClusters()
+
+
 @worker_init.connect
 def load_before_fork(**_: object) -> None:
     """Load what every pool child needs, so that the children share its memory."""
     catalogue()
+    large_clusters()
     if any(cluster.bundle is None for cluster in loaded_configuration().clusters):
         kubernetes_library()
         azure_library()
