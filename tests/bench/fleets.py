@@ -20,7 +20,7 @@ import trustme
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.bench.fleet import big_cluster
-from tests.bench.measure import memory, shown, table
+from tests.bench.measure import cpu_time, memory, shown, table
 from tests.bench.runbook import AZURE, KUBERNETES
 from tests.clusters.compose import Cluster
 from tests.loopback.azure import AzureServer
@@ -33,16 +33,18 @@ from workers.queue.celery_app import SWEEP_QUEUE
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 
-ROWS = ((1, 5, 1), (10, 5, 1), (10, 5, 2), (100, 5, 1), (100, 5, 2), (1, 500, 1), (10, 500, 1), (10, 500, 2))
-"""Clusters, gateways in each, workers."""
+ROWS = (
+    *((1, 5, 1, 4), (10, 5, 1, 4), (10, 5, 2, 4), (100, 5, 1, 4), (100, 5, 1, 8), (100, 5, 2, 4)),
+    *((1, 500, 1, 4), (10, 500, 1, 2), (10, 500, 1, 4), (10, 500, 2, 2)),
+)
+"""Clusters, gateways in each, workers, slots of each worker."""
 
-LARGEST = ((100, 500, 1), (100, 500, 2))
+LARGEST = ((100, 500, 1, 4), (100, 500, 2, 2))
 """Fifty thousand gateways take many minutes on two cores.
 
 Measured where EGRESS_DIAG_BENCH is `all`.
 """
 
-CONCURRENCY = 4
 LONGEST = 3600.0
 
 
@@ -53,7 +55,13 @@ class Swept:
     clusters: int
     gateways: int
     workers: int
+    slots: int
+    """Clusters that one worker checks at the same time."""
     seconds: float
+    cpu: float
+    """CPU time of the workers with their children, in seconds."""
+    of_servers: float
+    """CPU time of the simulated servers in the meantime, in seconds."""
     calls: float
     """API calls per cluster, Kubernetes and Azure together."""
     worker_mib: float
@@ -69,7 +77,10 @@ class Swept:
             self.clusters,
             self.gateways,
             self.workers,
+            self.slots,
             shown(self.seconds),
+            f"{self.cpu:.1f} s",
+            f"{self.of_servers:.1f} s",
             f"{total / self.seconds:.0f}",
             f"{self.calls:.0f}",
             f"{self.worker_mib:.0f} MiB",
@@ -79,16 +90,18 @@ class Swept:
 
 def measure() -> str:
     """The section of docs/benchmarks.md."""
-    swept = []
+    swept: list[Swept] = []
+    loads: list[float] = []
     for gateways in (5, 500):
         cluster = big_cluster(gateways, 6 * gateways)
         for row in (*ROWS, *(LARGEST if os.environ.get("EGRESS_DIAG_BENCH") == "all" else ())):
             if row[1] == gateways:
+                loads.append(os.getloadavg()[0])
                 swept.append(_sweep(cluster, *row))
                 print("  ", *swept[-1].row, file=sys.stderr, flush=True)
     head = (
-        "clusters", "gateways each", "workers", "fleet check", "gateways/s", "API calls per cluster", "largest worker",
-        "Redis per gateway",
+        "clusters", "gateways each", "workers", "slots each", "fleet check", "CPU of workers", "CPU of servers", "gateways/s",
+        "API calls per cluster", "largest worker", "Redis per gateway",
     )  # fmt: skip
     return "\n".join(
         [
@@ -96,8 +109,9 @@ def measure() -> str:
             "",
             (
                 f"{KUBERNETES * 1000:.0f} ms of added latency per Kubernetes call, {AZURE * 1000:.0f} ms per Azure call; a "
-                f"worker checks {CONCURRENCY} clusters at the same time. Workers, Redis and the simulated servers "
-                "share this machine's cores; 6 Istio objects per gateway. One fleet check per row."
+                "worker checks a cluster in each of its slots. Workers, Redis and the simulated servers share this "
+                "machine's cores; 6 Istio objects per gateway. One fleet check per row, of clusters that were never "
+                f"read before. Load average before the first row: {loads[0]:.1f}, before the last: {loads[-1]:.1f}."
             ),
             "",
             table(head, (each.row for each in swept)),
@@ -118,7 +132,7 @@ def _growth(swept: list[Swept]) -> str:
     )
 
 
-def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swept:
+def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int, slots: int) -> Swept:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kube = stack.enter_context(KubeServer(cluster, latency=KUBERNETES, authority=trustme.CA()))
@@ -138,13 +152,16 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
             "EGRESS_DIAG_CONFIG": str(config),
             "EGRESS_DIAG_RUN_TIMEOUT": "300",
         }
-        running = [stack.enter_context(_worker(environment)) for _ in range(workers)]
+        pids = [stack.enter_context(_worker(environment, slots)).pid for _ in range(workers)]
         time.sleep(4)
         before = int(client.stores.redis.info("memory")["used_memory"])
-        seconds, peak, problems = _executed(client, load(config), [each.pid for each in running])
+        used, of_servers = sum(map(cpu_time, pids)), time.process_time()
+        seconds, peak, problems = _executed(client, load(config), pids)
+        used, of_servers = sum(map(cpu_time, pids)) - used, time.process_time() - of_servers
         grown = int(client.stores.redis.info("memory")["used_memory"]) - before
         calls = (kube.requests.total() + account.requests.total()) / clusters
-    return Swept(clusters, gateways, workers, seconds, calls, peak, grown / (clusters * gateways), problems)
+    of_gateway = grown / (clusters * gateways)
+    return Swept(clusters, gateways, workers, slots, seconds, used, of_servers, calls, peak, of_gateway, problems)
 
 
 def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
@@ -174,8 +191,8 @@ def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, f
 
 
 @contextmanager
-def _worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    words = [sys.executable, "-m", "checks.cli.main", "worker", "--queues", "sweep", "--concurrency", str(CONCURRENCY)]
+def _worker(environment: dict[str, str], slots: int) -> Iterator[subprocess.Popen[bytes]]:
+    words = [sys.executable, "-m", "checks.cli.main", "worker", "--queues", "sweep", "--concurrency", str(slots)]
     process = subprocess.Popen(
         words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
