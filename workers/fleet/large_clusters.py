@@ -45,11 +45,13 @@ class LargeClusters:
         self._held = slot
         return True
 
-    def release(self) -> None:
-        """Give the slot back, if this process has one."""
-        if self._held is not None:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._held)
-            self._held = None
+    def release(self) -> bool:
+        """Give the slot back. False if this process has none."""
+        if self._held is None:
+            return False
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._held)
+        self._held = None
+        return True
 
     def close(self) -> None:
         """Close the file, which frees the slot of this process."""

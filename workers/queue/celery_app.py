@@ -56,9 +56,7 @@ def make_app(config: WorkerSettings) -> Celery:
         worker_soft_shutdown_timeout=10.0,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_tasks_per_child=500,
-        # Values of the whole process lie between the facts of a large cluster, so that a child that has checked one keeps
-        # its memory. In KiB; a child needs 120 MiB, most of it shared, and 190 MiB for a cluster of 500 gateways.
-        worker_max_memory_per_child=150_000,
+        worker_max_memory_per_child=400_000,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={

@@ -9,6 +9,7 @@ from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.queue.celery_app import SWEEP_QUEUE, app
+from workers.queue.pool import replace_child
 from workers.queue.sending import send
 from workers.queue.settings import worker_settings
 from workers.tasks.canary import drive_canaries
@@ -42,7 +43,8 @@ def sweep_part(part: str) -> None:
         logged_error_token(log, f"fleet check {sweep_id}: checking {cluster} exceeded its time limit", limit)
     finally:
         gc.collect()  # facts refer to one another: without it, the next cluster is read beside this one's
-        large_clusters().release()
+        if large_clusters().release():
+            replace_child()
 
 
 def drive_fleet(stores: Stores) -> None:

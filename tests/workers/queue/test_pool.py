@@ -9,6 +9,7 @@ import pytest
 from celery.concurrency import get_implementation
 from kombu.asynchronous import Hub
 
+from workers.queue import pool as pool_module
 from workers.queue.celery_app import app
 from workers.queue.pool import ChildProcesses, ChildProcessPool
 
@@ -48,3 +49,21 @@ def test_what_the_parent_has_loaded_is_shared_with_its_children() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def ending() -> Iterator[None]:
+    yield
+    pool_module._ENDS.clear()  # noqa: SLF001 - a child ends, so that nothing else clears it
+
+
+@pytest.mark.usefixtures("ending")
+def test_a_child_that_is_to_be_replaced_takes_no_further_task(pool: Any) -> None:
+    child = pool.Worker(*pool.create_process_queues())
+    child._make_child_methods()  # noqa: SLF001 - celery has no public name for it
+    child.wait_for_syn = None
+    child.inq._writer.send(None)  # noqa: SLF001 - a task of the pool
+    pool_module.replace_child()
+    with pytest.raises(SystemExit) as ended:
+        child.wait_for_job()
+    assert ended.value.code == 0
