@@ -44,9 +44,10 @@ def share_texts(value: Json | list[Any]) -> None:
     """
     entries: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, each in entries:
-        if type(each) is str:
+        kind = type(each)  # JSON has no subclasses, and this is faster than isinstance
+        if kind is str:
             value[key] = intern(each)
-        elif isinstance(each, dict | list):
+        elif kind is dict or kind is list:
             share_texts(each)
 
 
