@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.access.record_permissions import checked_target
@@ -74,7 +75,7 @@ class RunDocuments:
         if run.order.card and self.client.cards.is_awaited(run.order.card):
             return AWAITED_SECONDS
         now = datetime.now(UTC)
-        before = self.client.get(Run, run.order.after) if run.order.after else None
+        before = self._before(run)
         later = self.client.get(Run, run.later) if run.later else None
         alerts = self.client.get(ThreadAlerts, run.id)
         card = self.cards.view(held, run, alerts)
@@ -95,6 +96,16 @@ class RunDocuments:
         findings_in = findings_wait(run, now) or None
         linked_in = AWAITED_SECONDS if card is not None and self._awaits_newer(run, card) else None
         return min((each for each in (retry_in, findings_in, linked_in) if each is not None), default=None)
+
+    def _before(self, run: Run) -> Run | None:
+        """The run with which the result of a repetition is compared."""
+        if run.order.after is None:
+            return None
+        before = self.client.get(Run, run.compared) if run.compared else None
+        if before is not None and before.report is not None:
+            return before
+        # A change that another check has reported is not reported again, also if that check is no longer kept.
+        return self.client.get(Run, run.order.after) if run.news else replace(run, ended=None)
 
     def _suggest(self, held: HeldDocument, run: Run) -> None:
         """Offer the questions about a result, if its thread is in the assistant view."""

@@ -148,7 +148,8 @@ def _from_report(
         return about_steps(run, report, now.tried)
     match question:
         case ThreadQuestion.CHANGED:
-            before = handler.find(Run, run.order.after, interaction) if run.order.after else None
+            earlier = run.compared or run.order.after
+            before = handler.find(Run, earlier, interaction) if earlier else None
             known = before if isinstance(before, Run) else None
             return thread_answers.what_changed(run, report, known, now.state)
         case ThreadQuestion.AFFECTED:

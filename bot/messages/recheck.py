@@ -40,12 +40,12 @@ def recheck_messages(
     if run.report is None:
         return (parent,)
     where = f"{name_of(run)} on {run.report.cluster}"
-    still, change = _change_plain(run.report, before)
+    still, change = _change_plain(run, run.report, before)
     text = fallback(f"{still}: {fault_of(run.report)}{where}, {change}. {sentence_of(run.report)}")
     ran = tuple(ran_blocks(run, run.report))
     if _is_unchanged(run.report, before):
         return (replace(parent, text=text, blocks=(*ran, context(_unchanged(run, run.report, at)))),)
-    changes = (*ran, *change_blocks(run.report, before, at))
+    changes = (*ran, *change_blocks(run.report, before, at, run.again))
     if run.order.card:
         # The parent message of the thread has the next actions and the buttons of this result.
         blocks = [parent.blocks[0], *changes, context(progress_line(run))]
@@ -76,6 +76,10 @@ def _unchanged(run: Run, report: Report, at: datetime | None) -> Escaped:
     now = local_time(run.ended) if run.ended is not None else raw("now")
     since = f" since {local_time(at, DATE_AND_TIME)}" if at is not None else ""
     verdict = f"{VERDICT_MARKS[report.verdict]} Still {VERDICTS[report.verdict].lower()} at {now}"
+    if run.again is not None:
+        began = local_time(run.again, DATE_AND_TIME)
+        again = f"{VERDICT_MARKS[report.verdict]} *{VERDICTS[report.verdict]} again* since {began}, after a recovery"
+        return raw(f"{again}{same} · {requester_of(run.order.user)}")
     return raw(f"{verdict}. *Nothing changed*{since}{same} · {requester_of(run.order.user)}")
 
 
@@ -91,20 +95,29 @@ def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
     return tuple(f for f in before.findings if f.status in _BAD and (f.check, f.subject) not in still)
 
 
-def _change_plain(report: Report, before: Report) -> tuple[str, str]:
+def _change_plain(run: Run, report: Report, before: Report) -> tuple[str, str]:
     """The verdict now, and the change: what is wrong is said between them."""
     now = VERDICTS[report.verdict].lower()
+    if run.again is not None and report.verdict is before.verdict:
+        return f"{VERDICTS[report.verdict]} again", "after a recovery"
     if report.verdict is not before.verdict:
         return f"Now {now}", f"was {VERDICTS[before.verdict].lower()}"
     return f"Still {now}", "nothing changed" if _is_unchanged(report, before) else "with changes"
 
 
-def change_blocks(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
-    """The differences between the reports of two checks; `before` ended at `at`."""
+def change_blocks(
+    report: Report, before: Report, at: datetime | None, again: datetime | None = None
+) -> Iterator[Block]:
+    """The differences between the reports of two checks; `before` ended at `at`.
+
+    `again` is the beginning of the incident, if the gateway had recovered in between.
+    """
     new, resolved = new_findings(report, before), resolved_findings(report, before)
     when, since = (local_time(at, DATE_AND_TIME),) * 2 if at is not None else ("at the last check", "the last check")
     if report.verdict is not before.verdict:
         lines = [raw(f"*Changed:* was {_verdict(before)} {when}, now {_verdict(report)}")]
+    elif again is not None:
+        lines = [raw(f"*{VERDICTS[report.verdict]} again* since {local_time(again, DATE_AND_TIME)}, after a recovery")]
     else:
         lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {since}")]
     lines += _listed("resolved", before, resolved)

@@ -99,7 +99,7 @@ def what_changed(run: Run, report: Report, before: Run | None, state: GatewaySta
     """The changes since the check before, since the gateway last worked, and of objects."""
     blocks: list[Block] = []
     if before is not None and before.report is not None:
-        blocks += change_blocks(report, before.report, before.ended)
+        blocks += change_blocks(report, before.report, before.ended, run.again)
     blocks += recent_changes(report, 8)
     blocks += since_healthy_blocks(state)
     if not blocks:

@@ -77,9 +77,11 @@ def _status(watch: Watch, interval: timedelta) -> Message:
 
 
 def _changes(watch: Watch) -> Iterator[Message]:
-    """A message for each change of the verdict after the first check."""
+    """A message for each change after the first check, unless another check has reported it."""
     name, where = _names(watch.target)
     for number, (before, check) in enumerate(zip(watch.changes, watch.changes[1:], strict=False), start=1):
+        if check.reported:
+            continue
         was, now = _outcome(before), _outcome(check)
         text = f"{name}: was {_verdict(before)}, now {_verdict(check)}"
         line = raw(f"{where} was {was} at {local_time(before.at)}, now {now} at {local_time(check.at)}")

@@ -34,6 +34,18 @@ class OwnerChange:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedResult:
+    """The last result that a check in the channel has reported in the thread of a card.
+
+    `times` is the number of the incident. A change is reported by the check that differs from it, once.
+    """
+
+    verdict: Verdict
+    causes: tuple[str, ...]
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """The card of one question (a gateway, or requests for a host through it) in one channel.
 
@@ -80,6 +92,8 @@ class Card:
     """When a check found that the gateway no longer exists."""
     tried: tuple[TriedStep, ...] = ()
     """The steps that were carried out in this incident, oldest first."""
+    reported: ReportedResult | None = None
+    """None for a card of an earlier version."""
 
     @property
     def key(self) -> str:

@@ -131,6 +131,15 @@ class Run:
     """The faults of the report that earlier checks found; the run found the others first."""
     card: str = ""
     """The key of the card that its parent message shows, or showed before."""
+    news: bool = True
+    """Whether its end changed the result that the thread of its card has reported.
+
+    Of several checks that see one change, the first to end reports it.
+    """
+    compared: str = ""
+    """The last run of its card when it ended; its result is compared with that one."""
+    again: Moment | None = None
+    """When the incident began, if the gateway had recovered since that last run."""
 
     def beginning(self, finding: Finding) -> Beginning | None:
         """Since when a fault of the report exists; None as long as the run has not ended."""

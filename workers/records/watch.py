@@ -47,6 +47,8 @@ class WatchCheck:
     """The traffic that the proxies counted, in one line; "" if no counters are read."""
     traffic_fails: bool = False
     """Whether most requests to a host fail, also if the destination is what fails."""
+    reported: bool = False
+    """Whether another check in the thread of the card has reported this change."""
 
     @property
     def passed(self) -> bool:

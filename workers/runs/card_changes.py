@@ -6,7 +6,7 @@ from datetime import datetime
 
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import pending_of, roots_of, warnings_of
-from workers.records.card import Card, OwnedBy, OwnerChange
+from workers.records.card import Card, OwnedBy, OwnerChange, ReportedResult
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run
 from workers.records.tried import TriedStep, tried_step, with_tried
@@ -56,6 +56,21 @@ def seen_run(run: Run, report: Report, at: datetime) -> SeenCheck:
     )
 
 
+def reported_result(card: Card) -> ReportedResult:
+    """The result that the thread of a card has reported."""
+    # A card of an earlier version has only its own result.
+    return card.reported or ReportedResult(card.verdict, card.causes, card.times)
+
+
+def comparison(before: Card, after: Card) -> dict[str, str]:
+    """The fields of a run about its card: whether its result is new, and the run before it."""
+    told, now = reported_result(before), reported_result(after)
+    fields = {"news": "1" if told != now else "0", "compared": before.latest}
+    if now.times > told.times:
+        fields["again"] = after.began.isoformat()
+    return fields
+
+
 def seen_elsewhere(check: GatewayCheck) -> SeenCheck:
     """A check that was made by a fleet check, or in another channel."""
     found = {
@@ -71,6 +86,12 @@ def after_check(card: Card, check: SeenCheck) -> Card:
     """The card after a check; an older one, or one recorded before, changes nothing."""
     if check.at < card.at or (check.at == card.at and check.run in ("", card.latest)):
         return card
+    after = _after_result(card, check)
+    reported = ReportedResult(after.verdict, after.causes, after.times) if check.run else reported_result(card)
+    return replace(after, reported=reported)
+
+
+def _after_result(card: Card, check: SeenCheck) -> Card:
     changed = check.verdict is not card.verdict or card.gone is not None
     differs = changed or check.causes != card.causes
     after = replace(

@@ -14,7 +14,7 @@ from datetime import datetime
 from redis import Redis
 
 from checks.model.findings import Report, Verdict
-from workers.records.card import CARD_JSON, Card, OwnedBy, card_key
+from workers.records.card import CARD_JSON, Card, OwnedBy, ReportedResult, card_key
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run, Target
 from workers.records.tried import TriedStep, with_tried
@@ -24,6 +24,7 @@ from workers.runs.card_changes import (
     after_check,
     after_owner,
     after_removal,
+    comparison,
     is_shown_at_once,
     seen_elsewhere,
     seen_run,
@@ -48,6 +49,8 @@ class CardChange:
     writes: list[Write] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
     """The documents that are due by it."""
+    run_fields: dict[str, str] = field(default_factory=dict)
+    """The fields of the run that makes it."""
 
     def add(self, other: "CardChange") -> None:
         """Make another change in the same transition."""
@@ -122,7 +125,9 @@ class Cards:
         head = self._head(run, report.verdict)
         healthy = check.verdict is Verdict.HEALTHY
         if card is not None and (card.is_current(at) or card.run == head or (healthy and card.open)):
-            if (after := after_check(card, check)) is not card:
+            after = after_check(card, check)
+            change.run_fields |= comparison(card, after)
+            if after is not card:
                 self._write(change, after, shown=is_shown_at_once(card, after, of_watch=check.of_watch))
         elif head and not healthy and not self._heads_another(head, key):
             card = self._opened(run, gateway, head, check, card)
@@ -172,6 +177,7 @@ class Cards:
             host=target.host,
             client=target.client,
             tried=with_tried((), check.tried),
+            reported=ReportedResult(check.verdict, check.causes, 1),
         )
 
     def after_checks(self, cluster: str, checks: Sequence[GatewayCheck]) -> CardChange:

@@ -337,28 +337,33 @@ class Runs:
         change: Callable[[datetime], CardChange] = lambda _: CardChange(),
         **fields: str | bytes,
     ) -> bool:
-        now, key = datetime.now(UTC), self._key("run", run.id)
+        key = self._key("run", run.id)
         pairs = [part for pair in fields.items() for part in pair]
-        writes: list[Write] = [
-            ("HSET", key, "ended", now.isoformat(), *pairs),
-            ("ZREM", self._key("active"), run.id),
-            *self._shown_again(run),
-        ]
 
-        def attempt() -> bool | None:
+        def attempt() -> tuple[bool, datetime] | None:
+            # Read in each attempt: a check that ends after another one is the newer one for its card.
+            now = datetime.now(UTC)
             card = change(now)
-            if self._transitions.apply([*self._not_ended(run.id), *card.expected], [*writes, *card.writes]):
-                return True
+            compared = [part for pair in card.run_fields.items() for part in pair]
+            writes: list[Write] = [
+                ("HSET", key, "ended", now.isoformat(), *pairs, *compared),
+                ("ZREM", self._key("active"), run.id),
+                *self._shown_again(run),
+                *card.writes,
+            ]
+            if self._transitions.apply([*self._not_ended(run.id), *card.expected], writes):
+                return True, now
             # Either the run has ended, or its card has changed in between.
-            return None if self._is_active(run.id) else False
+            return None if self._is_active(run.id) else (False, now)
 
-        ended = until_applied(attempt)
-        if ended:
-            RUNS.labels(run.order.target.cluster, outcome).inc()
-            RUN_SECONDS.observe((now - run.created).total_seconds())
-            lane = self._key("active", run.order.lane)
-            self._transitions.apply([Expected(("GET", lane), run.id)], [("DEL", lane)])
-        return ended
+        applied, ended = until_applied(attempt)
+        if not applied:
+            return False
+        RUNS.labels(run.order.target.cluster, outcome).inc()
+        RUN_SECONDS.observe((ended - run.created).total_seconds())
+        lane = self._key("active", run.order.lane)
+        self._transitions.apply([Expected(("GET", lane), run.id)], [("DEL", lane)])
+        return True
 
     def _is_active(self, run_id: str) -> bool:
         key = self._key("run", run_id)

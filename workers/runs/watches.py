@@ -187,6 +187,10 @@ class Watches:
             traffic = traffic_line(report)
             check = WatchCheck(ended, report.verdict, titles, run.id, beginnings, traffic, mostly_fails(report))
         changed = watch.last is None or watch.last.result != check.result
+        if watch.last is not None and watch.last.verdict is not None:
+            # A change of the traffic alone, or after a check without a result, is known to the watch only.
+            same = (watch.last.verdict, watch.last.causes) == (check.verdict, check.causes)
+            check = replace(check, reported=not same and not run.news)
         judged = replace(
             watch,
             checks=watch.checks + 1,

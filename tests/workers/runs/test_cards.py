@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import orjson
 import pytest
@@ -84,6 +85,29 @@ def test_the_end_of_a_run_opens_and_closes_the_card_and_makes_its_message_due(cl
     card = card_of(client)
     assert (card.verdict, card.ended, card.latest) == (Verdict.HEALTHY, second.ended, second.id)
     assert client.stores.documents.is_due(f"run/{first.id}"), "the worker was killed before it could notify the courier"
+
+
+def test_of_two_checks_that_see_a_change_at_the_same_time_one_reports_it(client: Client) -> None:
+    """A run and a check of a watch end in two workers at once."""
+    first = checked(client, stories.BROKEN)
+    for turn in range(8):
+        found = stories.HEALTHY if turn % 2 == 0 else stories.BROKEN
+        orders = [Order(TARGET, "U0ALICE", "C0OPS", f"{turn}/{n}", watch="w1" * n, card=first.id) for n in (0, 1)]
+        runs = [client.start(each).run for each in orders]
+        assert len({each.id for each in runs}) == 2
+        begin = Barrier(2)
+
+        def end(run: Run, report: Report = found, begin: Barrier = begin) -> bool:
+            begin.wait(10)
+            return client.stores.runs.finish(run, report)
+
+        with ThreadPoolExecutor(2) as workers:
+            assert all(workers.map(end, runs))
+        ended = [client.get(Run, each.id) for each in runs]
+        assert sorted(each.news for each in ended if each is not None) == [False, True], turn
+        second = next(each for each in ended if each is not None and not each.news)
+        assert second.compared == next(each.id for each in runs if each.id != second.id)
+    assert card_of(client).times == 5
 
 
 def test_a_run_that_ends_twice_changes_the_card_once(client: Client) -> None:
