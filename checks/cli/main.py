@@ -3,10 +3,8 @@
 Commands of other packages are added.
 """
 
-import logging
 import sys
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,10 +13,14 @@ from checks.cli.checks_command import checks_command
 from checks.cli.collect_command import collect_command
 from checks.cli.diagnose_command import diagnose_command
 from checks.cli.list_command import list_command
+from checks.cli.offered_commands import COMMANDS_GROUP, offered_names
 from checks.cli.sweep_command import sweep_command
 from checks.cli.usage import refuse
 from checks.cli.watch_command import watch_command
 from checks.config.bad_setting import BadSetting
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class _LazyGroup(click.Group):
@@ -27,8 +29,10 @@ class _LazyGroup(click.Group):
     They are found by entry point and imported only when used.
     """
 
-    def _offered(self) -> dict[str, EntryPoint]:
-        return {each.name: each for each in entry_points(group="egress_diag.commands")}
+    def _offered(self) -> "dict[str, EntryPoint]":
+        from importlib.metadata import entry_points  # neither --help nor a command of `checks` needs it
+
+        return {each.name: each for each in entry_points(group=COMMANDS_GROUP)}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *self._offered()})
@@ -57,7 +61,7 @@ class _LazyGroup(click.Group):
         Importing Kubernetes or Slack would slow down `--help`.
         """
         rows = [(name, command.get_short_help_str(100)) for name, command in sorted(self.commands.items())]
-        rows += [(name, _LAZY_HELP.get(name, "")) for name in sorted(self._offered()) if name not in self.commands]
+        rows += [(name, _LAZY_HELP.get(name, "")) for name in offered_names() - self.commands.keys()]
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows))
 
@@ -78,6 +82,8 @@ _LAZY_HELP = {
 @click.option("--debug", is_flag=True, help="Log library activity and tracebacks to standard error.")
 def main(debug: bool) -> None:
     """Find out why traffic through an AKS egress gateway fails, and what to do next."""
+    import logging
+
     if debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     else:
