@@ -1,7 +1,6 @@
 """`egress-diag list`."""
 
 import sys
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -74,6 +73,8 @@ def _remarks(entry: "ClusterConfig", found: "GatewayListing") -> list[str]:
 
 def _last_verdicts(cluster: str) -> "LastVerdicts":
     """The last verdicts of the cluster's gateways, from the packages that keep them."""
+    from importlib.metadata import entry_points
+
     found: dict[str, LastVerdict] = {}
     for each in entry_points(group="egress_diag.verdicts"):
         found |= each.load()(cluster)
