@@ -49,3 +49,37 @@ def test_the_namespace_of_the_overlay_exists() -> None:
     assert any(
         each["kind"] == "Namespace" and each["metadata"]["name"] == "team-egress" for each in named("base").objects
     )
+
+
+RENAMED = ("DestinationRule/team-egress/egressgateway-for-cnn", "ServiceEntry/team-egress/cnn")
+OLD_ROUTES = "VirtualService/team-egress/direct-cnn-through-egress-gateway"
+OLD_GATEWAY = "Gateway/team-egress/istio-egressgateway"
+
+
+def without(*objects: str) -> tuple[str, ...]:
+    return tuple(word for each in objects for word in ("--without", each))
+
+
+def test_an_overlay_that_renames_all_objects_does_not_rename_the_gateway_in_the_routes() -> None:
+    """kustomize changes names in references of Kubernetes' own kinds only."""
+    answer = given("kustomize-suffix.yaml", *without(*RENAMED, OLD_ROUTES, OLD_GATEWAY))
+    [route] = answer.document["if_applied"]["routes"]
+    assert answer.code == 1
+    assert (route["from"], route["if_applied"]["outcome"]) == (["team-a", "team-b"], "fails")
+
+
+def test_the_same_overlay_beside_the_old_gateway_changes_no_route() -> None:
+    answer = given("kustomize-suffix.yaml", *without(*RENAMED, OLD_ROUTES))
+    assert (answer.code, answer.document["if_applied"]["routes"]) == (0, [])
+
+
+def test_a_release_that_renames_the_gateway_together_with_its_routes() -> None:
+    answer = given("helm-renamed.yaml", *without(OLD_GATEWAY))
+    applied = answer.document["if_applied"]
+    assert (answer.code, applied["verdict"], applied["routes"], applied["findings"]) == (0, "healthy", [], [])
+
+
+def test_a_release_whose_host_loses_its_service_entry() -> None:
+    answer = given("helm-renamed.yaml", *without(OLD_GATEWAY, "ServiceEntry/team-egress/cnn"))
+    assert answer.code == 1
+    assert [each["if_applied"]["outcome"] for each in answer.document["if_applied"]["routes"]] == ["fails"]
