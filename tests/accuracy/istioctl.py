@@ -6,7 +6,7 @@ and Namespaces, which would be unfair. Errors and warnings are statements; remar
 cause also by the object that it is about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -78,16 +78,21 @@ class Analyzers:
 
 
 def request(found: Opened) -> dict[str, Any]:
+    """The request for the program about an incident."""
+    return manifests_request(found.answer.name, found.cluster.objects)
+
+
+def manifests_request(name: str, objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The objects and the mesh configuration of the newest revision, for the program."""
-    meshes = mesh_configuration(found.cluster.objects)
+    meshes = mesh_configuration(map(dict, objects))
     merged: dict[str, Any] = {}
     for text in meshes[max(meshes)] if meshes else ():
         merged.update(yaml.safe_load(text) or {})
     return {
-        "id": found.answer.name,
+        "id": name,
         "root": ROOT,
         "mesh": yaml.safe_dump(merged),
-        "manifests": "\n---\n".join(orjson.dumps(each).decode() for each in found.cluster.objects),
+        "manifests": "\n---\n".join(orjson.dumps(each).decode() for each in objects),
     }
 
 

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import evaluation, fleets, route, router, runbook, schedule, steps, system
+from tests.bench import bundles, evaluation, fleets, route, router, runbook, schedule, steps, system
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "runbook": runbook.measure,
     "system": system.measure,
     "steps": steps.measure,
     "evaluation": evaluation.measure,
+    "bundles": bundles.measure,
     "route": route.measure,
     "router": router.measure,
     "fleets": fleets.measure,

@@ -58,6 +58,11 @@ class LineProcess:
         self._executable = executable
         self._process = self._started()
 
+    @property
+    def pid(self) -> int:
+        """The ID of the process."""
+        return self._process.pid
+
     def _started(self) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         return subprocess.Popen([str(self._executable)], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=1 << 20)

@@ -39,6 +39,16 @@ class Slot:
     signed_in: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A fleet check at its end, in seconds since midnight, and its clusters without a result."""
+
+    name: str
+    began: float
+    ended: float
+    missing: int
+
+
 @dataclass
 class Day:
     """The results of a simulation."""
@@ -56,8 +66,7 @@ class Day:
     longest_queue: int = 0
     sent_twice: int = 0
     """Messages for a part whose message still waited."""
-    fleet_checks: list[tuple[str, float, float, int]] = field(default_factory=list)
-    """Name, begin, end, and clusters without a result at the end."""
+    fleet_checks: list[Ended] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
     redis_bytes: int = 0
     redis_commands: int = 0
@@ -141,7 +150,7 @@ class Simulation:
         for name in self.open.keys() - found.keys():
             ended = self.stores.fleet.sweeps.get(name)
             missing = len(ended.waiting) if ended is not None else 0
-            self.day.fleet_checks.append((name, self.open.pop(name), self.now, missing))
+            self.day.fleet_checks.append(Ended(name, self.open.pop(name), self.now, missing))
 
     def assign(self) -> None:
         for slot in self.slots:

@@ -34,8 +34,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 
 
 def test_every_cluster_has_a_result_in_every_fleet_check(day: Day) -> None:
-    assert [name.partition("-")[0] == "regular" for name, *_ in day.fleet_checks] == [True, True, False, True]
-    assert [missing for *_, missing in day.fleet_checks] == [0, 0, 0, 0]
+    assert [each.name.startswith("regular") for each in day.fleet_checks] == [True, True, False, True]
+    assert [each.missing for each in day.fleet_checks] == [0, 0, 0, 0]
     assert {len(times) for times in day.results.values()} == {4}
 
 
@@ -49,7 +49,7 @@ def test_the_queue_is_bounded_and_holds_each_part_once(day: Day) -> None:
 
 
 def test_a_dead_worker_and_a_stopped_beat_delay_and_lose_nothing(day: Day) -> None:
-    begins = [begin for _, begin, *_ in day.fleet_checks]
+    begins = [each.began for each in day.fleet_checks]
     assert begins[0] == HOUR
     assert 2 * HOUR + 140 <= begins[1] <= 2 * HOUR + 150  # the first round of the beat after its pause
     assert max(day.delays) < 10 * 60
