@@ -18,6 +18,7 @@ from checks.istio.traffic.control_counters import (
     ControlCounters,
     component_failures,
     failed_pushes,
+    istiod_pods,
     rejected_configuration,
 )
 from checks.istio.traffic.counted_traffic import counted_traffic
@@ -43,7 +44,10 @@ def notes_of(facts: Facts) -> tuple[str, ...]:
         *(_client_notes(found) if found is not None else ()),
         *filter(
             None,
-            (_rejects(facts), _pushes(facts), _components(facts), unread_reason(counted_traffic(facts)), _past(facts)),
+            (
+                *(_rejects(facts), _pushes(facts), _components(facts), _unread_istiods(facts)),
+                *(unread_reason(counted_traffic(facts)), _past(facts)),
+            ),
         ),
     )
 
@@ -128,6 +132,12 @@ def _components(facts: Facts) -> str:
     return (
         f"The static egress components counted {_number(found.total, 'failure')} {found.period} ({found.counts[0][0]})"
     )
+
+
+def _unread_istiods(facts: Facts) -> str:
+    """How many istiod pods were read, "" if all of them were."""
+    read, left_out = istiod_pods(facts)
+    return f"The counters of {read} of {read + left_out} istiod pods are read, to limit the load" if left_out else ""
 
 
 def _past(facts: Facts) -> str:

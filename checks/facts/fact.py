@@ -122,6 +122,12 @@ class ProxyCounters:
     after: tuple[type["Fact"], ...]
     wanted: Callable[[Any], "CountersWanted"]
     """Its argument is the FactStore, which this module cannot import."""
+    expected_after: tuple[type["Fact"], ...] = ()
+    expected: Callable[[Any, str], "CountersWanted | None"] | None = None
+    """The proxies of a gateway (`namespace/name`) that Azure has not named yet.
+
+    It is known once `expected_after` are read; None if the cluster does not show the gateway.
+    """
     resource: ClassVar[str] = "metrics"
 
 

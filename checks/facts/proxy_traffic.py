@@ -3,30 +3,45 @@
 Each fact has the samples of one pod: raw counters at one or more times. Their increase is derived here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from checks.facts.counter_growth import Column, CounterWindow, Increase, ProxyCounter, column, falls, growth
 from checks.facts.counter_names import GAUGES, UPTIME
-from checks.facts.egress_gateway import EgressGateway
+from checks.facts.egress_gateway import AmbiguousGateway, EgressGateway, from_cluster
 from checks.facts.fact import CountersWanted, Fact, PodName, ProxyCounters, ProxyGroup, ProxyRole, derived
 from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.raw_values import Raw, at, flag, items, labels, moment, parse_moment, text
 
-_MOST_ISTIODS = 3
-
 
 def _wanted(store: FactStore) -> CountersWanted:
-    groups = [group for target in store.targets for group in _of_gateway(store, target)]
+    return _of_gateways(store, store.targets)
+
+
+def _expected(store: FactStore, gateway: str) -> CountersWanted | None:
+    namespace, _, name = gateway.partition("/")
+    if not name:
+        return None
+    about = (store.known(Service), store.known(Deployment), store.known(Pod))
+    try:
+        found = from_cluster(name, namespace or None, *about)
+    except AmbiguousGateway:
+        return None
+    return _of_gateways(store, (found,)) if found.known else None
+
+
+def _of_gateways(store: FactStore, gateways: Iterable[EgressGateway]) -> CountersWanted:
+    groups = [group for target in gateways for group in _of_gateway(store, target)]
     istiods = sorted(
         PodName(pod.namespace, pod.name)
         for pod in store.known(Pod)
         if pod.namespace == "aks-istio-system" and pod.labels.get("app") == "istiod" and pod.ready
     )
     if groups and istiods:
-        groups.append(ProxyGroup(ProxyRole.ISTIOD, "aks-istio-system", (), tuple(istiods[:_MOST_ISTIODS])))
+        groups.append(ProxyGroup(ProxyRole.ISTIOD, "aks-istio-system", (), tuple(istiods)))
     if groups:
         groups.append(ProxyGroup(ProxyRole.COMPONENT, "aks-static-egress-gateway"))
     return CountersWanted(tuple(groups))
@@ -60,7 +75,7 @@ class ProxyTraffic(Fact):
     """
 
     __slots__ = ()
-    origin = ProxyCounters((Pod, Deployment), _wanted)
+    origin = ProxyCounters((Pod, Deployment), _wanted, (Pod, Deployment, Service), _expected)
 
     @derived
     def key(self) -> tuple[str, str]:

@@ -4,6 +4,7 @@ Named objects, short lists, bounded logs and the changes themselves.
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from checks.actions.plan import ApiCall
 from checks.model.raw_values import Raw, items
 from checks.sources.kubernetes import CONNECT_SECONDS, READ_SECONDS, Access
 from checks.sources.libraries import kubernetes_library
-from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered
+from checks.sources.replies import Failure, json_object, refused, seconds_left, tls_message, unanswered, whole_body
 
 MAX_ACTION_LOG = 64 * 1024
 """Bytes of a probe's log that are read: an honest one has less than 1 KiB."""
@@ -74,8 +75,8 @@ class ActionApi:
             response = client.call_api(
                 *call, _request_timeout=(min(CONNECT_SECONDS, left / 2), min(READ_SECONDS, left))
             ).response
-            content: bytes = response.read(most)
-            response.close()
+            with closing(response):
+                content = whole_body(response, deadline, most)
         except kubernetes_library().ApiException as error:
             raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
         except (HTTPError, OSError) as error:

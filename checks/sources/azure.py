@@ -26,6 +26,7 @@ from checks.sources.expected_answers import (
 from checks.sources.libraries import azure_library
 from checks.sources.replies import PROXY_ANSWER, Failure, seconds_left, shortened
 from checks.sources.source import Answer, NotCovered, Objects
+from checks.sources.time_limits import in_time
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 """The AKS Entra server application, the same in every cloud.
@@ -71,7 +72,7 @@ class AzureAccount:
                 "connection_timeout": min(AZURE_CONNECT_SECONDS, left),
                 "read_timeout": min(AZURE_READ_SECONDS, left),
             }
-            return ask(client, limits)
+            return in_time(lambda: ask(client, limits), deadline, "azure", _late())
         except library.AzureError as error:
             raise failure_of(error) from None
         except (JSONDecodeError, library.exceptions.DeserializationError):

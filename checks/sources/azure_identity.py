@@ -6,11 +6,17 @@ from threading import Lock
 from time import time
 from typing import Any
 
+from checks.sources.background import BackgroundThreads
 from checks.sources.client_errors import result_or_error
 from checks.sources.libraries import azure_library
 
 AZURE_CONNECT_SECONDS = 5.0
 AZURE_READ_SECONDS = 20.0
+SIGN_IN_SECONDS = 60.0
+"""The longest sign-in; the next token begins another one.
+
+DefaultAzureCredential tries several, each with its own time-outs.
+"""
 _EARLY = 300
 """Seconds before its expiry that a token is renewed."""
 
@@ -24,7 +30,9 @@ class AzureIdentity:
     the Azure libraries (`azure.core.credentials.SupportsTokenInfo`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = SIGN_IN_SECONDS) -> None:
+        """`longest` is the longest sign-in in seconds."""
+        self._longest = longest
         self._lock = Lock()
         self._credential: Any = None
         self._under_way: dict[_Request, Future[Any]] = {}
@@ -36,19 +44,19 @@ class AzureIdentity:
         with self._lock:
             credential = self._opened()
             found = self._under_way.get(request)
-            mine = found is None
             if found is None:
-                found = self._under_way[request] = Future()
-        if mine:
-            try:
-                found.set_result(
-                    result_or_error(lambda: credential.get_token_info(*scopes, options=dict(options or {})))
+                threads = BackgroundThreads(1, "sign-in")
+                found = self._under_way[request] = threads.submit(
+                    result_or_error, lambda: credential.get_token_info(*scopes, options=dict(options or {}))
                 )
-            finally:
-                found.cancel()  # no effect on a result; an interrupted thread must not leave others waiting
-                with self._lock:
-                    self._under_way.pop(request, None)
-        result = found.result()
+        try:
+            result = found.result(self._longest)
+        except TimeoutError:
+            result = azure_library().exceptions.ServiceResponseTimeoutError("The sign-in to Azure timed out")
+        finally:
+            with self._lock:
+                if self._under_way.get(request) is found:
+                    del self._under_way[request]
         if isinstance(result, Exception):
             raise result
         return result

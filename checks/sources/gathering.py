@@ -98,6 +98,8 @@ class _Gathering:
         """The IDs of Azure resources that the run has needed, in lower case."""
         self.early: dict[str, Future[Answer]] = {}
         """The reads of expected IDs that the run has not needed so far."""
+        self.early_counters: tuple[CountersWanted, Future[Answer]] | None = None
+        """The read of the counters of the gateway that the objects in the cluster show."""
         self.others_ended = Event()
         """Set when only counters are left to read: a second sample of them waits for it."""
 
@@ -177,14 +179,27 @@ class _Gathering:
             self.needed.add(str(detail).lower())
             if (early := self.early.pop(str(detail).lower(), None)) is not None:
                 return early
+        if self.early_counters is not None and self.early_counters[0] == detail:
+            return self.early_counters[1]
         return threads.reading(origin).submit(self._read, origin, detail)
 
     def _expect_of(self, threads: _Threads, origin: Origin) -> None:
         """Begin the reads that the kind's facts so far make likely."""
+        if isinstance(origin, ProxyCounters):
+            self._expect_counters(threads, origin)
         if self.memory is None or not isinstance(origin, ArmResource) or origin.expected is None:
             return
         if self.store.arrived(*origin.expected_after):
             self._expect(threads, origin.expected(self.store))
+
+    def _expect_counters(self, threads: _Threads, origin: ProxyCounters) -> None:
+        """Begin the counters of the gateway before Azure has named it: two samples take 2 s."""
+        if self.memory is None or self.early_counters is not None or origin.expected is None:
+            return
+        if self.store.arrived(*origin.expected_after):
+            wanted = origin.expected(self.store, self.gateway)
+            if wanted is not None:
+                self.early_counters = (wanted, threads.reading(origin).submit(self._read, origin, wanted))
 
     def _expect(self, threads: _Threads, ids: Iterable[str]) -> None:
         for each in ids:

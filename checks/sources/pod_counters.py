@@ -42,6 +42,8 @@ _RESERVE = 1.0
 """Seconds before the deadline at which a second sample begins, if the first took no longer."""
 MOST_OF_GROUP = 10
 """Pods of one gateway, and of a client, whose counters are read."""
+MOST_ISTIODS = 3
+"""Pods of istiod whose counters are read: their pages are large."""
 _AT_ONCE = 4
 _FILTER = (
     "istio_(build|requests_total|request_duration|tcp_)|upstream_cx_connect_|ssl.(connection_error|fail_verify)"
@@ -178,8 +180,9 @@ def _pods(wanted: CountersWanted) -> tuple[list[_Wanted], list[_Wanted]]:
     found: dict[PodName, _Wanted] = {}
     beyond: dict[PodName, _Wanted] = {}
     for group in wanted.groups:
+        most = MOST_ISTIODS if group.role is ProxyRole.ISTIOD else MOST_OF_GROUP
         for number, pod in enumerate(group.pods):
-            full = number >= MOST_OF_GROUP or len(found) >= MOST_PODS
+            full = number >= most or len(found) >= MOST_PODS
             (beyond if full and pod not in found else found).setdefault(pod, _Wanted(pod, group))
     return list(found.values()), [each for pod, each in beyond.items() if pod not in found]
 

@@ -4,6 +4,7 @@ They read the permissions of this identity and the server's time.
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -16,8 +17,10 @@ from checks.model.raw_values import flag, text
 from checks.sources.azure import AzureAccount
 from checks.sources.kubernetes import CONNECT_SECONDS, READ_SECONDS, Access
 from checks.sources.libraries import kubernetes_library
-from checks.sources.replies import Failure, refused, seconds_left, tls_failure, unanswered
+from checks.sources.replies import Failure, refused, seconds_left, tls_failure, unanswered, whole_body
 
+_LARGEST = 1024 * 1024
+"""Bytes of an answer that are read: those of these requests have a few hundred."""
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -65,7 +68,8 @@ class ApiServerQuestions:
             response = client.call_api(
                 *call, _request_timeout=(min(CONNECT_SECONDS, left / 2), min(READ_SECONDS, left))
             ).response
-            content = response.read()
+            with closing(response):
+                content = whole_body(response, deadline, _LARGEST)
         except kubernetes_library().ApiException as error:
             raise tls_failure(server, str(error.reason)) from None
         except (HTTPError, OSError) as error:

@@ -87,6 +87,16 @@ def body_pieces(response: Any, deadline: float) -> Iterator[bytes]:
         seconds_left(deadline)
 
 
+def whole_body(response: Any, deadline: float, most: int) -> bytes:
+    """The body, at most its first `most` bytes. Raises Failure (504) at the deadline."""
+    found = bytearray()
+    for piece in body_pieces(response, deadline):
+        found += piece
+        if len(found) >= most:
+            break
+    return bytes(found[:most])
+
+
 def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> Failure:
     """An answer other than 2xx, with the message of Kubernetes' Status object if there is one."""
     message, found = reason, None

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import bundles, evaluation, fleets, route, router, runbook, schedule, steps, system
+from tests.bench import bundles, counters, evaluation, fleets, route, router, runbook, schedule, steps, system
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "runbook": runbook.measure,
     "system": system.measure,
     "steps": steps.measure,
+    "counters": counters.measure,
     "evaluation": evaluation.measure,
     "bundles": bundles.measure,
     "route": route.measure,

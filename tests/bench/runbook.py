@@ -7,16 +7,18 @@ Both use the same clients and servers.
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from time import monotonic, perf_counter
+from typing import Literal
 
 import trustme
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
+from checks.config.metrics_configuration import PrometheusMetrics
 from checks.engine.check import Check
 from checks.engine.diagnosis import needed
 from checks.facts import logs, static_egress
@@ -42,8 +44,9 @@ from checks.sources.source import Source
 from tests.bench.measure import Sample, shown, table, timed
 from tests.clusters.compose import Cluster, compose, named
 from tests.loopback.azure import AzureServer
-from tests.loopback.kube import KubeServer
+from tests.loopback.kube import Fault, KubeServer
 
+Metrics = PrometheusMetrics | Literal["none", "pods"]
 KUBERNETES = 0.050
 AZURE = 0.250
 RUNS = 5
@@ -122,18 +125,18 @@ The gateway's is the gateway node pool.
 
 
 @contextmanager
-def served() -> Iterator[tuple[Source, Question]]:
+def served(metrics: Metrics = "none", faults: Sequence[Fault] = ()) -> Iterator[tuple[Source, Question]]:
     """The base cluster behind loopback servers with latency, and the source that reads it."""
     cluster = _with_network_labels(named("base"))
     with (
         tempfile.TemporaryDirectory() as folder,
-        KubeServer(cluster, latency=KUBERNETES, authority=trustme.CA()) as kube,
+        KubeServer(cluster, latency=KUBERNETES, authority=trustme.CA(), faults=faults) as kube,
         AzureServer(cluster, kube=kube, latency=AZURE) as account,
     ):
         before = dict(os.environ)
         os.environ.update(account.environment(Path(folder)))
         try:
-            entry = ClusterConfig(name="base", **account.entry)
+            entry = ClusterConfig(name="base", metrics=metrics, **account.entry)
             wanted = Question(ClusterIdentity("base", *list(account.entry.values())[2:]), "egw", "team-egress")
             yield open_source(entry), wanted
         finally:

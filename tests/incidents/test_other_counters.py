@@ -244,3 +244,12 @@ def test_counters_of_connections_show_why_connections_fail(
     report = report_of(named("base"), {"http": {HOST: {outcome: 30}}, "connections": {HOST: connections}})
     assert meaning in finding(report, "EG524").summary
     assert not notes(report)
+
+
+def test_the_report_says_how_many_istiods_were_read() -> None:
+    raw = {"source": "pods", "role": "istiod", "namespace": "aks-istio-system", "times": [], "series": []}
+    read = [{"pod": f"aks-istio-system/istiod-{n}", "role": "istiod", "counted": {}} for n in range(3)]
+    unread = [{"raw": {**raw, "pod": f"istiod-{n}", "left_out": True}} for n in (3, 4)]
+    sentence = "The counters of 3 of 5 istiod pods are read, to limit the load"
+    assert sentence in notes(report_of(named("base"), FLOWS, *read, *unread))
+    assert sentence not in notes(report_of(named("base"), FLOWS, *read))

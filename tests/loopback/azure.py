@@ -188,6 +188,9 @@ class _Handler(LoopbackHandler):
                 self.send(200, b'{"value":', {"Content-Length": "1000"})
                 self.close_connection = True
                 return
+            if fault.drip:
+                self.drip(fault.drip, owner.stopped)
+                return
             if fault.status:
                 self._error(fault.status, fault.message, fault.retry_after, code="Injected")
                 return

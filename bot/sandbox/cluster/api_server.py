@@ -225,6 +225,8 @@ class KubeHandler(LoopbackHandler):
         elif fault.cut:
             self.send(200, b'{"kind":', "application/json", {"Content-Length": "1000"})
             self.close_connection = True
+        elif fault.drip:
+            self.drip(fault.drip, self.server.owner.stopped)
         elif fault.page:
             self.send(fault.status, b"<html>", "text/html")
         elif fault.status:

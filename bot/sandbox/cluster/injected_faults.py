@@ -11,7 +11,8 @@ class InjectedFault:
     """A fault for requests whose path matches: the first `times`, after `after` others.
 
     With `times` None, all are affected. `status` answers with an error, `hang` delays the answer (seconds), `close`
-    closes the connection, `body` answers 200 with this content. `cut` ends the answer in the middle of its content.
+    closes the connection, `body` answers 200 with this content. `cut` ends the answer in the middle of its content, and
+    `drip` sends a byte of it each time after so many seconds.
     """
 
     path: str
@@ -24,6 +25,7 @@ class InjectedFault:
     kind: str = "application/json"
     """The content type of `body`."""
     cut: bool = False
+    drip: float = 0
     page: bool = False
     """Whether the error is the page of a proxy, not of an API server."""
     times: int | None = None

@@ -4,7 +4,7 @@ import socket
 import ssl
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 
@@ -71,6 +71,18 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         """Open the files for reading and writing on the current connection."""
         self.rfile = self.connection.makefile("rb", -1)
         self.wfile = self.connection.makefile("wb", 64 * 1024)
+
+    def drip(self, seconds: float, stopped: Event) -> None:
+        """Answer 200 with a body of which a byte arrives each time after so many seconds."""
+        self.close_connection = True
+        with suppress(OSError):  # the client has gone
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            while not stopped.wait(seconds):
+                self.wfile.write(b" ")
+                self.wfile.flush()
 
     def finish(self) -> None:
         with suppress(OSError):  # the client may have closed the connection

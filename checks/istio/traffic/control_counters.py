@@ -50,6 +50,12 @@ def component_failures(facts: Facts) -> ControlCounters | None:
     return _counted(facts, "components")
 
 
+def istiod_pods(facts: Facts) -> tuple[int, int]:
+    """(the istiod pods whose counters were read, those that were left out to limit the load)."""
+    found = [each.left_out for each in facts.readable(ProxyTraffic) if each.role == ProxyRole.ISTIOD]
+    return found.count(False), found.count(True)
+
+
 def _counted(facts: Facts, name: str) -> ControlCounters | None:
     role, metrics = _GROUPS[name]
     found: Counter[str] = Counter()

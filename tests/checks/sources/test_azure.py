@@ -261,6 +261,19 @@ def test_azure_that_does_not_answer_is_a_gap_at_the_deadline(use_azure: UseAzure
     assert (answer.status, answer.message) == (504, "Azure does not answer in time")
 
 
+def test_azure_that_sends_a_byte_now_and_then_is_a_gap_at_the_deadline(
+    use_azure: UseAzure, account: AzureAccount
+) -> None:
+    """Each byte renews the time-out of the connection."""
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, drip=0.3)]) as server:
+        use_azure(server)
+        began = monotonic()
+        answer = cluster_answer(account, 2)
+        assert monotonic() - began < 4
+    assert isinstance(answer, Gap)
+    assert (answer.status, answer.message) == (504, "Azure does not answer in time")
+
+
 def test_azure_that_closes_every_connection(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(CLUSTER, close=True)]) as server:
         use_azure(server)

@@ -13,6 +13,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.sources.azure_accounts import AzureAccounts
 from checks.sources.azure_identity import AzureIdentity
+from checks.sources.libraries import azure_library
 from checks.sources.live import open_source
 from checks.sources.replies import Failure
 from checks.sources.source import Objects
@@ -68,6 +69,20 @@ def test_threads_share_a_failed_sign_in(use_azure: UseAzure, accounts: AzureAcco
         assert len(found) == 1
         assert "AADSTS7000215" in found.pop()
         assert sign_ins(server) == 1
+
+
+def test_a_sign_in_without_an_end_does_not_stop_later_ones(use_azure: UseAzure) -> None:
+    """Entra sends a byte now and then once; all threads would wait for this sign-in."""
+    slow = Fault(f"{LOGIN}.*/token$", drip=0.3, times=1)
+    identity = AzureIdentity(longest=2)
+    with AzureServer(named("base"), faults=[slow]) as server:
+        use_azure(server)
+        began = monotonic()
+        with pytest.raises(azure_library().AzureError, match="timed out"):
+            identity.get_token_info(SCOPE)
+        assert monotonic() - began < 4
+        assert identity.get_token_info(SCOPE).token == ARM_TOKEN
+    identity.close()
 
 
 def test_the_second_cluster_of_a_process_needs_no_sign_in(use_azure: UseAzure) -> None:

@@ -175,6 +175,16 @@ def test_istiod_is_read_at_its_own_port() -> None:
     assert [each.role for each in proxies(answer)] == ["istiod"]
 
 
+def test_three_of_five_istiods_are_read_and_the_others_marked() -> None:
+    pages = Pages()
+    istiods = tuple(PodName("aks-istio-system", f"istiod-asm-1-30-{n}") for n in range(5))
+    found = proxies(
+        asked(opened(pages), CountersWanted((ProxyGroup(ProxyRole.ISTIOD, "aks-istio-system", (), istiods),)))
+    )
+    assert [each.key[1] for each in found if each.left_out] == ["istiod-asm-1-30-3", "istiod-asm-1-30-4"]
+    assert {pod for pod, _, _ in pages.reads} == set(istiods[:3])
+
+
 class _Ends:
     """Other reads that end after so many seconds; `asked` are the longest times to wait."""
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from checks.catalogue import catalogue
 from checks.engine.readings import record
 from checks.facts.agent_pools import AgentPool
-from checks.facts.fact import AzureCall, Credentials, Listed
+from checks.facts.fact import AzureCall, CountersWanted, Credentials, Listed
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import ConfigMap
 from checks.facts.network_interfaces import NetworkInterface
@@ -19,6 +20,7 @@ from checks.facts.pods import Pod
 from checks.facts.security_groups import NetworkSecurityGroup
 from checks.facts.services import Service
 from checks.facts.store import FactStore
+from checks.model.findings import Report
 from checks.sources.access import LazyAccess
 from checks.sources.gathering import gather
 from checks.sources.kubernetes import KubernetesReader
@@ -27,9 +29,11 @@ from checks.sources.probed import ProbedSource
 from checks.sources.read_ahead import MOST_IDS, MOST_REMEMBERED, ReadMemory, read_memory_of
 from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
-from checks.sources.source import Answer
+from checks.sources.run import run
+from checks.sources.source import Answer, OtherReads
 from tests.clusters.compose import compose, named
-from tests.recordings import recording
+from tests.incidents.test_traffic import FLOWS, with_traffic
+from tests.recordings import question, recording
 
 NETWORK = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1/providers/Microsoft.Network"
 SUBNETS = f"{NETWORK}/virtualNetworks/vnet1/subnets"
@@ -200,3 +204,57 @@ def test_a_read_of_azure_does_not_wait_for_a_list() -> None:
         record(store, reading)
     assert store.known(ManagedCluster)
     assert store.known(ConfigMap)
+
+
+class Counting(ProbedSource):
+    """A live cluster that Azure describes only after a read of counters has begun."""
+
+    def __init__(self, patch: Mapping[str, Any], memory: ReadMemory | None) -> None:
+        cluster = with_traffic(compose(named("base"), patch), FLOWS)
+        super().__init__(RecordedSource(recording(cluster)), ())
+        self._memory = memory
+        self.wanted: list[CountersWanted] = []
+        self._begun = Event()
+
+    @property
+    def read_memory(self) -> ReadMemory | None:
+        return self._memory
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        if what.resource == "managedClusters" and self._memory is not None:
+            assert self._begun.wait(20), "the counters were not read before Azure named the gateway"
+        return super().azure(what, deadline)
+
+    def proxy_counters(self, wanted: CountersWanted, deadline: float, others: OtherReads | None = None) -> Answer:
+        self.wanted.append(wanted)
+        self._begun.set()
+        return super().proxy_counters(wanted, deadline, others)
+
+
+def traffic(source: Counting) -> str:
+    *_, report = run(source, question(named("base"), "team-egress/egw"), catalogue(), 60)
+    assert isinstance(report, Report)
+    assert report.traffic is not None
+    return report.traffic.summary
+
+
+def test_counters_are_read_before_azure_names_the_gateway() -> None:
+    source = Counting({}, ReadMemory())
+    assert traffic(source) == "1,204 requests in 5 min, none failed"
+    assert len(source.wanted) == 1
+
+
+def test_counters_of_other_revisions_than_expected_are_read_again() -> None:
+    mesh = {"properties": {"serviceMeshProfile": {"istio": {"revisions": ["asm-1-30", "asm-1-99"]}}}}
+    source = Counting({"azure": {"managed_cluster": mesh}}, ReadMemory())
+    assert traffic(source) == "1,204 requests in 5 min, none failed"
+    assert [each.groups[0].workloads for each in source.wanted] == [
+        ("egw-asm-1-30",),
+        ("egw-asm-1-30", "egw-asm-1-99"),
+    ]
+
+
+def test_a_source_that_must_read_nothing_ahead_reads_counters_once() -> None:
+    source = Counting({}, None)
+    assert traffic(source) == "1,204 requests in 5 min, none failed"
+    assert len(source.wanted) == 1
