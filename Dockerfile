@@ -2,7 +2,8 @@
 # One image for all four processes: listener, courier, worker, beat. tests/helm/test_image.py runs these steps without a
 # container engine and tests the result as an unprivileged user without write access.
 
-# The Python version of the test suite. `make lock` adds the digest (@sha256:…) if it reaches the registry.
+# The Python version of the test suite. `make lock` adds the digest (@sha256:…) if it reaches the registry; a release is always built from
+# a digest (release.yml).
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -24,7 +25,8 @@ RUN python -m venv --without-pip /opt/egress-diag \
 # Our own package, built with pinned build tools that exist only in this stage. The demo (bot/sandbox) is not part of it.
 RUN python -m venv --without-pip /opt/build \
     && python -m pip --python /opt/build/bin/python install --only-binary :all: --require-hashes -r requirements/build.txt
-COPY pyproject.toml LICENSE ./
+COPY pyproject.toml LICENSE README.md ./
+COPY release/readme.py release/
 COPY checks checks
 COPY workers workers
 COPY bot bot
@@ -36,12 +38,14 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /opt/wheel \
         /opt/egress-diag/lib/python3.*/site-packages/bot
 
 FROM ${PYTHON_IMAGE}
+ARG PYTHON_IMAGE
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="egress-diag" \
     org.opencontainers.image.description="Finds the root cause when traffic through an AKS egress gateway fails, and shows the fix" \
     org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.created="${CREATED}"

@@ -26,12 +26,12 @@ help: ## show this list
 .PHONY: setup
 setup: $(READY) ## create the environment in .venv from pinned dependencies
 
-$(READY): requirements/dev.txt pyproject.toml bot/sandbox/pyproject.toml
+$(READY): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 on PATH. Install one, or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "Could not create $(VENV). On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up $(VENV) (about half a minute the first time)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bot/sandbox
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # only for speed; some packages contain templates that are not valid Python
 	@touch $@
 
@@ -158,13 +158,13 @@ lock: $(READY) ## pin all dependencies and the base image again after a change i
 	sed -nE 's/^requires = \["(.*)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile - $(LOCK) -c requirements/dev.txt -o requirements/build.txt
 	$(BIN)/python -m release.base_image
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	--no-emit-package egress-diag --no-emit-package egress-diag-demo \
+	--no-emit-package egress-diag \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .PHONY: release
-release: $(READY) ## write the files of a release into dist: wheels, chart, image context, bill of materials, notes, checksums (TAG=v0.2.0 IMAGE=repository INTO=folder)
+release: $(READY) ## write the files of a release into dist: wheel, chart, image context, bill of materials, notes, checksums (TAG=v0.2.0 IMAGE=repository SOURCE=URL INTO=folder)
 	$(if $(INTO),,rm -rf dist)
-	$(BIN)/python -m release --into $(or $(INTO),dist) $(if $(TAG),--tag $(TAG)) $(if $(IMAGE),--image $(IMAGE))
+	$(BIN)/python -m release --into $(or $(INTO),dist) $(if $(TAG),--tag $(TAG)) $(if $(IMAGE),--image $(IMAGE)) $(if $(SOURCE),--source $(SOURCE))
 
 .PHONY: docs
 docs: $(READY) ## regenerate the pages and chart files that are written from the checks

@@ -6,6 +6,7 @@ import click
 
 from release.artefacts import NotReleasable, has_changes, head, make_artefacts
 from release.chart import find_helm
+from release.readme import REPOSITORY
 
 ROOT = Path(__file__).parents[1]
 
@@ -14,10 +15,13 @@ ROOT = Path(__file__).parents[1]
 @click.option("--into", type=click.Path(path_type=Path), default=ROOT / "dist", help="Empty or new folder [dist].")
 @click.option("--image", default="", help="Repository of the image that the packaged chart installs by default.")
 @click.option(
+    "--source", default=REPOSITORY, show_default=True, help="The repository, to which notes and READMEs link."
+)
+@click.option(
     "--tag", default="", help="The tag of the release: refused unless it is vVERSION, with a date in CHANGELOG.md."
 )
-def release(into: Path, image: str, tag: str) -> None:
-    """Write the wheels, chart, image context, bill of materials, notes and checksums."""
+def release(into: Path, image: str, source: str, tag: str) -> None:
+    """Write the wheel, chart, image context, bill of materials, notes and checksums."""
     helm = find_helm()
     if helm is None:
         raise click.ClickException("helm is not installed; it packages the chart (https://helm.sh/docs/intro/install)")
@@ -25,7 +29,7 @@ def release(into: Path, image: str, tag: str) -> None:
     if has_changes(ROOT):
         click.echo("Files differ from the commit; the release contains only the commit.", err=True)
     try:
-        found = make_artefacts(commit, into, helm, image, tag)
+        found = make_artefacts(commit, into, helm, image, tag, source)
     except NotReleasable as reason:
         raise click.ClickException(str(reason)) from None
     click.echo(f"commit {commit.identifier}")

@@ -12,12 +12,12 @@ from pathlib import Path
 from release.archives import write_archive
 from release.bill_of_materials import bill_of_materials
 from release.changelog import Entry, newest_entry
-from release.chart import chart_versions, package_chart, set_default_image
+from release.chart import chart_versions, package_chart, set_default_image, set_links
 from release.image_context import context_members
+from release.readme import REPOSITORY, VERSION_FILE, source_version, with_absolute_links
 
 NAME = "egress-diag"
 CHECKSUMS = "SHA256SUMS"
-_VERSION_FILE = "checks/__init__.py"
 _CHART = f"helm/{NAME}"
 
 
@@ -54,11 +54,14 @@ def has_changes(root: Path) -> bool:
     return bool(_git(root, "status", "--porcelain"))
 
 
-def make_artefacts(commit: Commit, into: Path, helm: str, image: str = "", tag: str = "") -> list[Path]:
+def make_artefacts(
+    commit: Commit, into: Path, helm: str, image: str = "", tag: str = "", source: str = REPOSITORY
+) -> list[Path]:
     """Write the files of the release into an empty or new folder, and return their paths.
 
     `image` replaces the repository of the image that the chart installs by default. With a `tag`, only `vVERSION` of a
-    version with a date in the changelog is released. Raises NotReleasable.
+    version with a date in the changelog is released. `source` is the address of the repository, for links in the notes and
+    in the README of the chart. Raises NotReleasable.
     """
     if into.exists() and any(into.iterdir()):
         raise NotReleasable(f"{into} is not empty")
@@ -68,30 +71,25 @@ def make_artefacts(commit: Commit, into: Path, helm: str, image: str = "", tag: 
         tree = Path(folder) / "tree"
         tree.mkdir()
         commit.unpack(tree)
-        version, entry = _version(tree), newest_entry((tree / "CHANGELOG.md").read_text(encoding="utf-8"))
+        version, entry = source_version(tree), newest_entry((tree / "CHANGELOG.md").read_text(encoding="utf-8"))
         _refuse_mismatches(tree, version, entry, tag)
         if image:
             set_default_image(tree / _CHART, image)
         try:
-            _build(tree, tree, into, commit.moment, "wheel", "sdist")
-            _build(tree / "bot/sandbox", tree, into, commit.moment, "wheel")
+            _build(tree, into, commit.moment, "wheel", "sdist")
+            set_links(tree / _CHART, version, _CHART, source)
             package_chart(helm, tree / _CHART, into, commit.moment)
         except subprocess.CalledProcessError as failed:
             raise NotReleasable(f"{' '.join(map(str, failed.cmd))}\n{failed.stdout}{failed.stderr}") from None
         write_archive(into / f"{NAME}-{version}-image-context.tar.gz", context_members(tree), commit.moment)
         bill = bill_of_materials(tree / "requirements", NAME, version, commit.moment)
         (into / f"{NAME}-{version}.cdx.json").write_text(bill, encoding="utf-8")
-        (into / f"{NAME}-{version}-notes.md").write_text(f"{entry.text}\n", encoding="utf-8")
+        (into / f"{NAME}-{version}-notes.md").write_text(
+            with_absolute_links(f"{entry.text}\n", version, repository=source), encoding="utf-8"
+        )
     checksums = "".join(f"{digest}  {path.name}\n" for path, digest in _digests(into))
     (into / CHECKSUMS).write_text(checksums, encoding="utf-8")
     return sorted(into.iterdir())
-
-
-def _version(tree: Path) -> str:
-    """The version in the source, without importing it."""
-    text = (tree / _VERSION_FILE).read_text(encoding="utf-8")
-    (found,) = [line for line in text.splitlines() if line.startswith("__version__ = ")]
-    return found.partition(" = ")[2].strip('"')
 
 
 def _refuse_mismatches(tree: Path, version: str, entry: Entry, tag: str) -> None:
@@ -102,14 +100,14 @@ def _refuse_mismatches(tree: Path, version: str, entry: Entry, tag: str) -> None
     named["CHANGELOG.md, first entry"] = entry.version
     for place, found in named.items():
         if found != version:
-            raise NotReleasable(f"{_VERSION_FILE} has version {version}; {place}: {found}")
+            raise NotReleasable(f"{VERSION_FILE} has version {version}; {place}: {found}")
     if tag and tag != f"v{version}":
         raise NotReleasable(f"the tag is {tag}; this version is v{version}")
     if tag and entry.released is None:
         raise NotReleasable(f"CHANGELOG.md has no date for {version}: replace (unreleased)")
 
 
-def _build(project: Path, tree: Path, into: Path, moment: int, *targets: str) -> None:
+def _build(tree: Path, into: Path, moment: int, *targets: str) -> None:
     environment = {"SOURCE_DATE_EPOCH": str(moment), "PATH": "/usr/bin:/bin", "HOME": str(tree.parent)}
     command = [
         sys.executable,
@@ -120,7 +118,7 @@ def _build(project: Path, tree: Path, into: Path, moment: int, *targets: str) ->
         str(into),
         *(word for each in targets for word in ("-t", each)),
     ]
-    subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True, text=True)
+    subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True, text=True)
 
 
 def _digests(folder: Path) -> Iterator[tuple[Path, str]]:

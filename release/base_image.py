@@ -1,7 +1,8 @@
 """Pin the base image of the Dockerfile by the present digest of its tag, for `make lock`.
 
 The digest is that of the index of all platforms, as `docker buildx imagetools inspect` prints it. Without an answer of the
-registry, the Dockerfile keeps what it has.
+registry, the Dockerfile keeps what it has. A release cannot do without: `--print` names the base image with the digest of
+the Dockerfile, otherwise with the present one, and fails without an answer.
 """
 
 import json
@@ -58,14 +59,33 @@ def pinned_by(dockerfile: str, digest: str) -> str:
     return _ARGUMENT.sub(lambda found: f"{found[1]}{found['name']}:{found['tag']}@{digest}", dockerfile)
 
 
+def pinned_base_image(dockerfile: str, registry: str = REGISTRY, login: str = LOGIN) -> str:
+    """The base image by the digest of the Dockerfile, else by the present one. Raises NoDigest."""
+    name, tag = base_image(dockerfile)
+    named = _DIGEST.search(dockerfile)
+    digest = named[0] if named else digest_of(_in_registry(name), tag, registry, login)
+    return f"{name}:{tag}@{digest}"
+
+
+def _in_registry(name: str) -> str:
+    return name if "/" in name else f"library/{name}"
+
+
 @click.command()
-def lock() -> None:
+@click.option("--print", "only_print", is_flag=True, help="Print the pinned base image, and change nothing.")
+def lock(only_print: bool) -> None:
     """Pin the base image by its present digest."""
     place = ROOT / "Dockerfile"
     text = place.read_text(encoding="utf-8")
     name, tag = base_image(text)
+    if only_print:
+        try:
+            click.echo(pinned_base_image(text))
+        except NoDigest as reason:
+            raise click.ClickException(f"the registry of {name}:{tag} did not answer: {reason}") from None
+        return
     try:
-        digest = digest_of(name if "/" in name else f"library/{name}", tag)
+        digest = digest_of(_in_registry(name), tag)
     except NoDigest as reason:
         click.echo(
             f"The base image {name}:{tag} was not pinned again, because its registry did not answer ({reason}).",

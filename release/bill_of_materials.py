@@ -14,6 +14,8 @@ from packageurl import PackageURL
 
 from release.pinned import Pinned, pinned_packages
 
+NOT_LISTED = "The Python packages of egress-diag. Not listed: the base image, with its Debian packages and its Python."
+"""The description of the document."""
 IMAGE_REQUIREMENTS = "image.txt"
 """The file with the packages of the image.
 
@@ -45,6 +47,7 @@ def bill_of_materials(requirements: Path, name: str, version: str, moment: int) 
         name=name,
         version=version,
         type=ComponentType.APPLICATION,
+        description=NOT_LISTED,
         bom_ref=f"pkg:pypi/{name}@{version}",
         purl=PackageURL("pypi", name=name, version=version),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from release.archives import read_archive, write_archive
+from release.readme import with_absolute_links
 
 _REPOSITORY = re.compile(r"(?<=^image:\n)((?:  .*\n)*?)  repository: .*$", re.MULTILINE)
 
@@ -48,6 +49,15 @@ def set_default_image(chart: Path, repository: str) -> None:
     values.write_text(_REPOSITORY.sub(lambda found: f"{found[1]}  repository: {repository}", text, count=1), "utf-8")
     if default_image(chart) != repository:
         raise ValueError("values.yaml has no image.repository")
+
+
+def set_links(chart: Path, version: str, folder: str, repository: str) -> None:
+    """Make the links of the chart's README absolute, but for files of the chart itself."""
+    readme = chart / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    inside = {found for found in re.findall(r"\]\(([^)#:]+)\)", text) if (chart / found).exists() and ".." not in found}
+    kept = re.sub(r"\]\(([^)#:]+)\)", lambda found: f"](chart:{found[1]})" if found[1] in inside else found[0], text)
+    readme.write_text(with_absolute_links(kept, version, folder, repository).replace("](chart:", "]("), "utf-8")
 
 
 def find_helm() -> str | None:

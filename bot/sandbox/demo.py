@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -18,9 +18,7 @@ import click
 
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, Timing
 from bot.sandbox.cluster.example_cluster import LIVE_CLUSTER, serve_example
-
-EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples" / "bundles")
-"""The example bundles in an installed package and in a checkout."""
+from checks.cli.examples import example_bundles
 
 LIVE_EXAMPLE = "healthy"
 """The example that the live cluster serves: it can be probed and restarted."""
@@ -40,20 +38,20 @@ COMPLETE_SECONDS = 120.0
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the page (default: a free port).")
 def demo(once: bool, port: int) -> None:
     """Run the whole system on this machine, without Slack and without a cluster."""
-    examples = next((place for place in EXAMPLES if place.is_dir()), None)
-    if examples is None:
-        raise click.ClickException("the example bundles are missing: reinstall the package egress-diag-demo")
-    clusters = sorted(place.name for place in examples.iterdir() if (place / "bundle.yaml").is_file())
+    examples = example_bundles()
+    if LIVE_EXAMPLE not in examples:
+        raise click.ClickException("the example bundles are missing: reinstall the package egress-diag")
+    clusters = list(examples)
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="egress-diag-demo-")))
         slack = stack.enter_context(
             SandboxServer(port=port, app=App(canvases=True), limits=RateLimits(), timing=PATIENT)
         )
-        live = stack.enter_context(serve_example(examples / LIVE_EXAMPLE, folder))
-        system = _start(stack, folder, slack, _configuration(examples, clusters, live))
+        live = stack.enter_context(serve_example(examples[LIVE_EXAMPLE], folder))
+        system = _start(stack, folder, slack, _configuration(examples, live))
         first = FIRST_INCIDENT if FIRST_INCIDENT in clusters else clusters[0]
-        gateway = _gateway(examples / first)
+        gateway = _gateway(examples[first])
         click.echo(f"\n> /egress-diag {first} {gateway}\n")
         ack = slack.say(f"/egress-diag {first} {gateway}")
         if not ack.ok:
@@ -67,7 +65,7 @@ def demo(once: bool, port: int) -> None:
             return
         click.echo(f"\nOpen {slack.url} and type /egress-diag there (clusters: {', '.join((*clusters, LIVE_CLUSTER))})")
         click.echo(
-            f"The gateway {_gateway(examples / LIVE_EXAMPLE)} on {LIVE_CLUSTER} looks healthy, but its traffic leaves by "
+            f"The gateway {_gateway(examples[LIVE_EXAMPLE])} on {LIVE_CLUSTER} looks healthy, but its traffic leaves by "
             "another address until it is restarted: probe it from a gateway pod, and restart it."
         )
         click.echo("Press Ctrl-C to stop.")
@@ -77,10 +75,10 @@ def demo(once: bool, port: int) -> None:
         raise click.ClickException("a process of the demo ended unexpectedly; its log is above")
 
 
-def _configuration(examples: Path, clusters: list[str], live: str) -> str:
+def _configuration(examples: Mapping[str, Path], live: str) -> str:
     """The configuration file: the example bundles, and the live cluster with active steps."""
-    rows = "".join(f"- {{name: {name}, bundle: '{examples / name}'}}\n" for name in clusters)
-    namespace = _gateway(examples / LIVE_EXAMPLE).partition("/")[0]
+    rows = "".join(f"- {{name: {name}, bundle: '{place}'}}\n" for name, place in examples.items())
+    namespace = _gateway(examples[LIVE_EXAMPLE]).partition("/")[0]
     return (
         f"clusters:\n{rows}{live}"
         f"access:\n- {{allow: [diagnose, probe, restart], users: ['*'], clusters: [{LIVE_CLUSTER}]}}\n"
@@ -116,7 +114,10 @@ def _start(stack: ExitStack, folder: Path, slack: SandboxServer, configuration: 
         "beat": [*egress_diag, "beat"],
         "bot": [*egress_diag, "bot", *ports, "--bind", "127.0.0.1"],
     }
+    click.echo(f"Starting {', '.join(commands)} (a few seconds; up to a minute on a busy machine)")
     system = [stack.enter_context(_running(name, words, folder, environment)) for name, words in commands.items()]
+    # They end together; Redis, the first one, after those that use it.
+    stack.callback(_terminate, system[1:])
     _wait_for(f"http://127.0.0.1:{health_port}/readyz", system, folder)
     return system
 
@@ -136,6 +137,11 @@ def _running(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(timeout=5)
+
+
+def _terminate(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from checks.cli.cluster_arguments import (
     named_cluster,
     opened_source,
 )
+from checks.cli.examples import BundlePath
 from checks.cli.usage import Seconds, refuse
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ names_argument = click.argument("names", nargs=-1, required=True, metavar="[CLUS
 _target = (
     names_argument,
     cluster_options,
-    click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle instead of a live cluster."),
+    click.option("--bundle", type=BundlePath(), help="Read a bundle (or example:NAME) instead of a live cluster."),
     click.option(
         "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of the run in seconds."
     ),

@@ -13,7 +13,7 @@ from checks.cli.checks_command import checks_command
 from checks.cli.collect_command import collect_command
 from checks.cli.diagnose_command import diagnose_command
 from checks.cli.list_command import list_command
-from checks.cli.offered_commands import COMMANDS_GROUP, offered_names
+from checks.cli.offered_commands import COMMANDS_GROUP, has_demo, offered_names
 from checks.cli.sweep_command import sweep_command
 from checks.cli.usage import refuse
 from checks.cli.watch_command import watch_command
@@ -21,6 +21,8 @@ from checks.config.bad_setting import BadSetting
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+_OURS = ("bot", "checks", "workers")
 
 
 class _LazyGroup(click.Group):
@@ -32,7 +34,8 @@ class _LazyGroup(click.Group):
     def _offered(self) -> "dict[str, EntryPoint]":
         from importlib.metadata import entry_points  # neither --help nor a command of `checks` needs it
 
-        return {each.name: each for each in entry_points(group=COMMANDS_GROUP)}
+        found = {each.name: each for each in entry_points(group=COMMANDS_GROUP)}
+        return found if has_demo() else {name: each for name, each in found.items() if name != "demo"}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *self._offered()})
@@ -43,9 +46,16 @@ class _LazyGroup(click.Group):
         offered = self._offered().get(cmd_name)
         if offered is None:
             if cmd_name == "demo":
-                refuse("the demo is a separate package; install it with: pip install 'egress-diag[demo]'")
+                refuse("the image has no demo; install the package instead: pipx install 'egress-diag[demo]'")
             return None
-        loaded = offered.load()
+        try:
+            loaded = offered.load()
+        except ModuleNotFoundError as missing:
+            if cmd_name != "demo" or (missing.name or "").partition(".")[0] in _OURS:
+                raise
+            from checks.cli.extras import command_with_extra
+
+            refuse(f"the demo needs more packages; install them with: {command_with_extra('demo')}")
         return loaded if isinstance(loaded, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -11,7 +11,14 @@ COMMANDS_GROUP = "egress_diag.commands"
 
 def offered_names() -> frozenset[str]:
     """The names of the commands in `entry_points.txt` of each installed `egress_diag…`."""
-    return frozenset(name for folder in sys.path for file in _files(folder or ".") for name in _names(file))
+    found = frozenset(name for folder in sys.path for file in _files(folder or ".") for name in _names(file))
+    return found if has_demo() else found - {"demo"}
+
+
+def has_demo() -> bool:
+    """Whether the package has the sandbox; the image is built without it."""
+    packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as below
+    return os.path.isdir(os.path.join(packages, "bot", "sandbox"))  # noqa: PTH112, PTH118 - as below
 
 
 def _files(folder: str) -> list[str]:

@@ -10,6 +10,7 @@ import click
 
 from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
 from checks.cli.cluster_arguments import ClusterArguments, bundle_name, cluster_options, named_cluster, opened_source
+from checks.cli.examples import BundlePath
 from checks.cli.usage import EXIT_CODES, Seconds, refuse
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ class SweepArguments(ClusterArguments, ChangeArguments):
 @click.argument("clusters", nargs=-1)
 @cluster_options
 @change_options
-@click.option("--bundle", type=click.Path(path_type=Path), help="Check the gateways of a bundle instead of CLUSTERS.")
+@click.option(
+    "--bundle", type=BundlePath(), help="Check the gateways of a bundle (or example:NAME) instead of CLUSTERS."
+)
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "markdown"]),

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from checks.cli.cluster_arguments import azure_option, kubeconfig_option
+from checks.cli.extras import command_with_extra
 from checks.cli.usage import Seconds, config_option, refuse
 
 
@@ -26,7 +27,7 @@ def mcp_command(config: Path | None, kubeconfig: str | None, azure: str, timeout
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
             raise
-        refuse("the MCP server needs another package; install it with: pip install 'egress-diag[mcp]'")
+        refuse(f"the MCP server needs another package; install it with: {command_with_extra('mcp')}")
     from checks.mcp.served_clusters import ServedClusters
 
     agent_server(ServedClusters(config, kubeconfig, azure, timeout)).run("stdio")

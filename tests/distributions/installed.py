@@ -1,11 +1,11 @@
-"""Wheels of this repository, installed in an environment of their own."""
+"""The wheel of this repository, installed in an environment of its own."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -18,19 +18,19 @@ def built_wheel(project: Path, target: Path) -> Path:
 
 
 class Installed:
-    """An environment with some wheels and the suite's dependencies, but without our packages."""
+    """An environment with a wheel and the suite's dependencies but those in `without`."""
 
-    def __init__(self, folder: Path, *wheels: Path) -> None:
+    def __init__(self, folder: Path, wheel: Path, without: Sequence[str] = ()) -> None:
         venv.create(folder, with_pip=False)
         self.python = folder / "bin/python"
         (self.site,) = folder.glob("lib/python3.*/site-packages")
-        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", *map(str, wheels)]
+        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", str(wheel)]
         subprocess.run([sys.executable, "-m", "pip", "--python", self.python, "install", *options], check=True)
         dependencies = folder / "dependencies"
         dependencies.mkdir()
         (own,) = Path(sys.prefix).glob("lib/python3.*/site-packages")
         for path in own.iterdir():
-            if "egress_diag" not in path.name:
+            if not path.name.startswith(("egress_diag", "__editable__", *without)):
                 (dependencies / path.name).symlink_to(path)
         (self.site / "dependencies.pth").write_text(f"{dependencies}\n")
 

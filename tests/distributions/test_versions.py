@@ -1,7 +1,6 @@
 """One version everywhere: the packages, the chart, the changelog, the pages."""
 
 import re
-import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,16 +29,20 @@ def test_every_released_chart_has_an_entry_with_its_date() -> None:
     assert __version__ not in released
 
 
-def test_the_two_distributions_require_each_other_in_this_version() -> None:
-    main, demo = (
-        tomllib.loads((ROOT / place / "pyproject.toml").read_text())["project"] for place in (".", "bot/sandbox")
-    )
-    assert main["optional-dependencies"]["demo"] == [f"egress-diag-demo=={__version__}"]
-    assert [line for line in demo["dependencies"] if line.startswith("egress-diag")] == [f"egress-diag=={__version__}"]
+def test_the_installed_distribution_has_this_version() -> None:
+    assert version("egress-diag") == __version__
 
 
-def test_the_installed_distributions_have_this_version() -> None:
-    assert (version("egress-diag"), version("egress-diag-demo")) == (__version__, __version__)
+def test_every_page_names_the_published_chart_with_this_version() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), CHART.parent / "README.md"]
+    named = [
+        (page.name, words)
+        for page in pages
+        for words in re.findall(r"oci://\S+/egress-diag( [^ `]+ [^ `]+)?", page.read_text())
+        if words
+    ]
+    assert {words for _, words in named} == {f" --version {__version__}"}
+    assert {page for page, _ in named} >= {"README.md", "install.md", "upgrade.md"}
 
 
 def test_the_installation_page_names_the_image_by_this_version() -> None:

@@ -209,4 +209,5 @@ def test_without_the_sdk_the_command_names_the_package(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "mcp.server", None)
     result = CliRunner().invoke(main, ["mcp"])
     assert result.exit_code == 2
-    assert "pip install 'egress-diag[mcp]'" in result.output
+    assert "pip install -e" in result.output
+    assert "[mcp]" in result.output

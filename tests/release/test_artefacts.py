@@ -24,6 +24,7 @@ from release.artefacts import CHECKSUMS, Commit, NotReleasable, head, make_artef
 from release.bill_of_materials import bill_of_materials
 from release.chart import default_image, set_default_image
 from release.image_context import context_members
+from release.readme import with_absolute_links
 from tests.helm.chart import CHART, helm, pods, program
 from tests.helm.dockerfile import ROOT, stages
 
@@ -34,7 +35,6 @@ CHART_ARCHIVE = f"egress-diag-{__version__}.tgz"
 BILL = f"egress-diag-{__version__}.cdx.json"
 NOTES = f"egress-diag-{__version__}-notes.md"
 WHEEL = f"egress_diag-{__version__}-py3-none-any.whl"
-DEMO = f"egress_diag_demo-{__version__}-py3-none-any.whl"
 SOURCE = f"egress_diag-{__version__}.tar.gz"
 
 
@@ -78,7 +78,7 @@ def made(commit: Commit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_release_has_exactly_these_files_and_their_checksums(made: Path) -> None:
     assert {path.name for path in made.iterdir()} == {
-        CHECKSUMS, CONTEXT, CHART_ARCHIVE, BILL, NOTES, WHEEL, DEMO, SOURCE,
+        CHECKSUMS, CONTEXT, CHART_ARCHIVE, BILL, NOTES, WHEEL, SOURCE,
     }  # fmt: skip
     found = (made / CHECKSUMS).read_text().splitlines()
     others = sorted(path for path in made.iterdir() if path.name != CHECKSUMS)
@@ -108,7 +108,7 @@ def test_every_time_in_the_archives_is_that_of_the_commit(commit: Commit, made: 
         with tarfile.open(made / name) as archive:
             entries = archive.getmembers()
         assert {(each.mtime, each.uid, each.gid, each.uname) for each in entries} == {(commit.moment, 0, 0, "")}, name
-    moments = {each.date_time for name in (WHEEL, DEMO) for each in zipfile.ZipFile(made / name).infolist()}
+    moments = {each.date_time for each in zipfile.ZipFile(made / WHEEL).infolist()}
     assert moments == {time.gmtime(commit.moment)[:6]}
 
 
@@ -118,8 +118,10 @@ def test_the_wheel_and_the_source_contain_the_packages_and_nothing_of_the_tests(
     ours = {name for name in wheel if ".dist-info/" not in name}
     assert ours
     assert {name.partition("/")[0] for name in ours} == {"bot", "workers", "checks"}
+    source = {name.replace("examples/bundles/", "checks/examples/") for name in source}
     assert ours <= source
-    assert source - ours == {"CHANGELOG.md", "LICENSE", "PKG-INFO", "pyproject.toml", ".gitignore"}
+    others = {"CHANGELOG.md", "LICENSE", "README.md", "release/readme.py", "PKG-INFO", "pyproject.toml", ".gitignore"}
+    assert source - ours == others
 
 
 def test_the_source_builds_the_same_wheel(commit: Commit, made: Path, tmp_path: Path) -> None:
@@ -167,9 +169,38 @@ def test_another_repository_of_the_image_becomes_the_default_of_the_chart(tmp_pa
 
 
 def test_the_notes_are_the_entry_of_the_changelog(made: Path) -> None:
-    notes = (made / NOTES).read_text()
+    notes = re.sub(r"(?<=\]\()https://github.com/egress-diag/egress-diag/blob/v[^/]+/", "", (made / NOTES).read_text())
     first = (ROOT / "CHANGELOG.md").read_text().partition("\n## ")[2].partition("\n## ")[0].partition("\n")[2]
     assert notes.strip() == first.strip()
+
+
+def test_no_page_of_a_release_has_a_link_that_works_only_in_the_repository(made: Path) -> None:
+    """Before, the notes and the README of the packaged chart had relative links."""
+    chart = read_archive(made / CHART_ARCHIVE)
+    notes, readme = (made / NOTES).read_text(), chart["egress-diag/README.md"].content.decode()
+    links = {page: re.findall(r"\]\(([^)\s]+)\)", page) for page in (notes, readme)}
+    assert all(len(found) > 4 for found in links.values())
+    for target in links[notes]:
+        assert target.startswith("https://github.com/egress-diag/egress-diag/blob/v"), target
+    for target in links[readme]:
+        inside = f"egress-diag/{target.partition('#')[0]}" in chart or target.startswith("#")
+        assert inside or target.startswith(f"https://github.com/egress-diag/egress-diag/blob/v{__version__}/docs/"), (
+            target
+        )
+    assert "egress-diag/examples/hub.yaml" in chart
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("[a](pages/a.md#b)", "[a](https://x.example/me/it/blob/v1/helm/pages/a.md#b)"),
+        ("[a](../pages/a.md)", "[a](https://x.example/me/it/blob/v1/pages/a.md)"),
+        ('<img src="a.png" width="1">', '<img src="https://x.example/me/it/raw/v1/helm/a.png" width="1">'),
+        ("[a](#here) [b](https://b.example) [c](mailto:c@d.example)",) * 2,
+    ],
+)
+def test_relative_links_become_links_to_the_repository(link: str, expected: str) -> None:
+    assert with_absolute_links(link, "1", "helm", "https://x.example/me/it") == expected
 
 
 # the bill of materials
@@ -204,6 +235,11 @@ def test_the_bill_of_materials_names_every_pinned_package_with_its_hashes(bill: 
         assert {found["content"] for found in distribution["hashes"]} == set().union(*expected[each["purl"]].values())
         assert {found["value"] for found in each["properties"]} == set(expected[each["purl"]])
         assert each["scope"] == ("required" if "image.txt" in expected[each["purl"]] else "excluded")
+
+
+def test_the_bill_of_materials_says_what_it_does_not_list(bill: dict[str, Any]) -> None:
+    assert "Not listed: the base image, with its Debian packages" in bill["metadata"]["component"]["description"]
+    assert {each["purl"].partition("/")[0] for each in bill["components"]} == {"pkg:pypi"}
 
 
 def test_the_bill_of_materials_is_valid_by_the_schema_of_the_standard(made: Path) -> None:

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from release.base_image import NoDigest, base_image, digest_of, pinned_by
+from release.base_image import NoDigest, base_image, digest_of, pinned_base_image, pinned_by
 from tests.helm.dockerfile import ROOT
 from tests.loopback.server import LoopbackHandler, LoopbackServer
 from tests.redis_server import find_free_port
@@ -89,3 +89,18 @@ def test_the_dockerfile_is_pinned_and_pinned_again() -> None:
     assert pinned_by(once, other) == once.replace(DIGEST, other)
     changed = [pair for pair in zip(DOCKERFILE.splitlines(), once.splitlines(), strict=True) if pair[0] != pair[1]]
     assert len(changed) == 1
+
+
+def test_a_release_names_the_digest_of_the_dockerfile_otherwise_the_present_one(registry: Registry) -> None:
+    url = f"http://127.0.0.1:{registry.server_address[1]}"
+    login = url + "/token?scope=repository:{repository}:pull"
+    plain = "ARG PYTHON_IMAGE=python:3.11-slim-bookworm\n"
+    assert pinned_base_image(plain, url, login) == f"python:3.11-slim-bookworm@{DIGEST}"
+    other = "sha256:" + "cd" * 32
+    assert pinned_base_image(pinned_by(plain, other), url, login) == f"python:3.11-slim-bookworm@{other}"
+
+
+def test_a_release_without_a_digest_fails() -> None:
+    nowhere = f"http://127.0.0.1:{find_free_port()}"
+    with pytest.raises(NoDigest):
+        pinned_base_image("ARG PYTHON_IMAGE=python:3.11-slim-bookworm\n", nowhere, nowhere)

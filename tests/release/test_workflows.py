@@ -80,7 +80,17 @@ def test_only_a_tag_of_a_version_publishes() -> None:
     # YAML 1.1 reads the key `on` as true.
     assert parsed(FOLDER / "release.yml")[True] == {"push": {"tags": ["v*"]}}  # type: ignore[index]
     (build,) = [step for step in steps(FOLDER / "release.yml") if step.get("name") == "Build the files"]
-    assert 'make release TAG="$TAG" IMAGE="$image"' in build["run"]
+    assert 'make release TAG="$TAG" IMAGE="$image" SOURCE="$SOURCE"' in build["run"]
+
+
+def test_the_image_is_built_for_both_platforms_from_a_base_image_by_digest() -> None:
+    (build,) = [step for step in steps(FOLDER / "release.yml") if step.get("name") == "Build the files"]
+    assert "base=$(.venv/bin/python -m release.base_image --print)" in build["run"]
+    (image,) = [step for step in steps(FOLDER / "release.yml") if step.get("id") == "image"]
+    assert "PYTHON_IMAGE=${{ env.base }}" in image["with"]["build-args"]
+    assert image["with"]["platforms"] == "linux/amd64,linux/arm64"
+    (emulator,) = [step for step in steps(FOLDER / "release.yml") if "setup-qemu-action" in step.get("uses", "")]
+    assert emulator["with"]["platforms"] == "arm64"
 
 
 def test_everything_that_is_published_is_signed_and_has_provenance() -> None:
