@@ -11,7 +11,7 @@ from typing import Any
 
 from slack_bolt import App, BoltContext
 
-from bot.access.rules import check_access, known_clusters
+from bot.access.rules import check_access, known_clusters, no_such_cluster
 from bot.grammar.commands import Diagnose, Mistake
 from bot.grammar.parser import parse_command
 from bot.interactions.handler import InteractionHandler
@@ -107,6 +107,8 @@ def _target(config: Config, requester: Requester, typed: dict[str, str]) -> Targ
         case Diagnose(target):
             return target
         case Mistake(message):
+            if message == no_such_cluster(config, typed["cluster"]):
+                message = f"No access rule lets the user `{WORKFLOW_USER}` check a cluster {typed['cluster']} in this channel."
             raise _Refused("mistake", message)
         case _:
             raise _Refused("mistake", f"The input `cluster` names no cluster: {typed['cluster'][:100]!a}.")

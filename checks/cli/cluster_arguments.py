@@ -1,5 +1,6 @@
 """The options that name a cluster: a configuration file, or a kube context as in kubectl."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypedDict
@@ -118,6 +119,24 @@ def named_cluster(cluster: str | None, options: ClusterArguments, timeout: float
     return _configured_source(configuration, cluster)
 
 
+def named_clusters(options: ContextArguments) -> tuple[str, ...]:
+    """The clusters of the configuration and the contexts of the kubeconfig.
+
+    A file that cannot be read has none.
+    """
+    from checks.config.configuration_file import ConfigError, load
+    from checks.config.settings import KubectlSettings, Settings
+    from checks.sources.kubeconfig import DEFAULT_KUBECONFIG, Kubeconfig
+    from checks.sources.source import SourceError
+
+    found: list[str] = []
+    with suppress(ConfigError):
+        found += [name for each in load(options["config"], Settings().config).clusters for name in each.names]
+    with suppress(SourceError):
+        found += Kubeconfig(options["kubeconfig"] or KubectlSettings().kubeconfig or DEFAULT_KUBECONFIG).contexts
+    return tuple(dict.fromkeys(found))
+
+
 def _configured_source(configuration: "Config", cluster: str) -> "tuple[ClusterConfig, Opening]":
     from checks.config.configuration import UnknownCluster
 
@@ -156,8 +175,10 @@ def _context_source(
     context: str | None, options: ClusterArguments, timeout: float, missing: str = ""
 ) -> "tuple[ClusterConfig, Opening]":
     from checks.config.settings import KubectlSettings
+    from checks.model.columns import narrow
+    from checks.model.inert_text import inert
     from checks.sources.current_cluster import KubectlOptions, current_cluster
-    from checks.sources.kubeconfig import DEFAULT_KUBECONFIG, kubeconfig_files
+    from checks.sources.kubeconfig import DEFAULT_KUBECONFIG, UNVERIFIED_SERVER, Kubeconfig, kubeconfig_files
     from checks.sources.source import SourceError
 
     if context is not None and options["context"] not in (None, context):
@@ -171,9 +192,13 @@ def _context_source(
         )
     try:
         wanted = KubectlOptions(kubeconfig, context or options["context"], _azure(options))
+        read = Kubeconfig(kubeconfig)
+        insecure = read.skips_verification(read.context(wanted.context))
         found = current_cluster(wanted, timeout)
     except SourceError as wrong:
         refuse(wrong)
+    if insecure:
+        click.echo(inert("\n".join(narrow(f"{UNVERIFIED_SERVER}."))), err=True)
     return found.entry, lambda namespace=None: found.source.with_namespaces(namespace)
 
 

@@ -1,12 +1,13 @@
 """`egress-diag diagnose`."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
-from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments
+from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments, printed_cluster
 from checks.cli.usage import EXIT_CODES, refuse
 from checks.engine.collection import collection_paused
 
@@ -59,25 +60,36 @@ def diagnose_command(output: str, only: str | None, quiet: bool, **arguments: Un
         found = asked(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
+    source = found["opened"]()
+    named = printed_cluster(arguments, found["entry"], source)
     if (proposed := proposed_change(arguments)) is not None:
-        sys.exit(_exit_if_applied(found["opened"](), found["question"], chosen, arguments["timeout"], output, proposed))
-    report = diagnosed_report(found["opened"](), found["question"], chosen, arguments["timeout"], output)
+        sys.exit(_exit_if_applied(source, found["question"], chosen, arguments["timeout"], output, proposed, named))
+    report = diagnosed_report(source, found["question"], chosen, arguments["timeout"], output, named)
     sys.exit(EXIT_CODES[report.verdict.value])
 
 
 def diagnosed_report(
-    source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str
+    source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str, named: str = ""
 ) -> "Report":
-    """The report of a run, printed as `text`, `quiet`, `json`, `markdown` or `none`."""
+    """The report of a run, printed as `text`, `quiet`, `json`, `markdown` or `none`.
+
+    `named` is the cluster in printed `egress-diag` commands, "" for its name.
+    """
     from checks.cli.console import Console, Unwritable
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
+    from checks.istio.trace.unknown_client import MistypedClient
+    from checks.model.findings import Report
+    from checks.reports.printed_cluster import with_printed_cluster
     from checks.sources.run import run
 
+    steps = run(source, question, chosen, timeout)
+    if named:
+        steps = (with_printed_cluster(each, named) if isinstance(each, Report) else each for each in steps)
     try:
-        return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
+        return Console(form).follow(steps, len(chosen))
     except AmbiguousGateway as several:
         refuse(f"{several}. Give the full name of one of them.")
-    except (UnknownGateway, Unwritable) as wrong:
+    except (UnknownGateway, MistypedClient, Unwritable) as wrong:
         refuse(wrong)
 
 
@@ -88,16 +100,19 @@ def _exit_if_applied(
     timeout: float,
     form: str,
     proposed: "Proposal",
+    named: str,
 ) -> int:
     """Print what a proposed change would change, and return the exit code."""
     from checks.cli.console import Unwritable, write_out
     from checks.facts.change_input import BadChange
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
     from checks.reports import change_document, change_markdown, change_text
+    from checks.reports.printed_cluster import with_printed_cluster
     from checks.sources.run_if_applied import run_if_applied
 
     try:
         found = run_if_applied(source, question, chosen, timeout, proposed, form == "json")
+        found = replace(found, now=with_printed_cluster(found.now, named), then=with_printed_cluster(found.then, named))
         if form == "json":
             write_out(change_document.change_as_json(found, indent=True))
         elif form == "quiet":

@@ -13,6 +13,7 @@ from checks.cli.cluster_arguments import (
     bundle_name,
     cluster_options,
     named_cluster,
+    named_clusters,
     opened_source,
 )
 from checks.cli.examples import BundlePath
@@ -72,6 +73,16 @@ def split_names(names: Sequence[str]) -> tuple[str | None, str]:
     return (names[0] if len(names) == 2 else None), names[-1]
 
 
+def _check_order(cluster: str | None, gateway: str, arguments: GatewayArguments) -> None:
+    """Exit with 2 and the right order if the names are a gateway and a cluster."""
+    if arguments["bundle"] is not None or cluster is None:
+        return
+    known = named_clusters(arguments)
+    if gateway in known and cluster not in known:
+        command = click.get_current_context().command_path
+        refuse(f"{gateway} is a cluster: the cluster comes first. Run `{command} {gateway} {cluster}`")
+
+
 def asked(arguments: GatewayArguments) -> Asked:
     """The question, and its cluster or bundle.
 
@@ -82,6 +93,7 @@ def asked(arguments: GatewayArguments) -> Asked:
     from checks.model.requested_host import parse_host
 
     cluster, gateway = split_names(arguments["names"])
+    _check_order(cluster, gateway, arguments)
     named = parse_gateway_name(gateway, arguments["namespace"])
     host = None if arguments["host"] is None else parse_host(arguments["host"])
     client = None if arguments["client"] is None else parse_client(arguments["client"])
@@ -94,3 +106,19 @@ def asked(arguments: GatewayArguments) -> Asked:
         entry, opened = named_cluster(cluster, arguments, arguments["timeout"])
     question = Question(entry.identity, named.name, named.namespace, host, client)
     return Asked(question=question, entry=entry, opened=partial(opened, question.namespace))
+
+
+def printed_cluster(arguments: ClusterArguments, entry: "ClusterConfig", source: "Source") -> str:
+    """The cluster in printed `egress-diag` commands, as a part of a shell command.
+
+    A command from a bundle is for the live cluster: reading the bundle again would not show a change.
+    """
+    from checks.reports.printed_cluster import in_words
+
+    if entry.bundle is not None and entry.name not in named_clusters(arguments):
+        context = entry.identity.in_recorded_context(source.kubectl_context()).context
+        return in_words(("--context", context) if context else ())
+    if arguments["kubeconfig"] or arguments["context"]:
+        kubeconfig = ("--kubeconfig", arguments["kubeconfig"]) if arguments["kubeconfig"] else ()
+        return in_words(("--context", entry.name, *kubeconfig))
+    return in_words((entry.name,))

@@ -60,7 +60,8 @@ def _remarks(entry: "ClusterConfig", found: "GatewayListing") -> list[str]:
     """The failed reads and the next step; nothing if all was read."""
     from checks.model.columns import narrow
     from checks.model.kubectl_context import sentence_in_context
-    from checks.reports.gateway_list import NAME_THE_NAMESPACE, unseen_lines
+    from checks.reports.fleet import NAME_THE_NAMESPACE
+    from checks.reports.gateway_list import unseen_lines
 
     if not found.problem:
         remarks = unseen_lines(found.unseen, found.unread_profile)

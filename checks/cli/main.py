@@ -4,6 +4,7 @@ Commands of other packages are added.
 """
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from checks.cli.diagnose_command import diagnose_command
 from checks.cli.list_command import list_command
 from checks.cli.offered_commands import COMMANDS_GROUP, has_demo, offered_names
 from checks.cli.sweep_command import sweep_command
-from checks.cli.usage import refuse
+from checks.cli.usage import WrappedError, refuse
 from checks.cli.watch_command import watch_command
 from checks.config.bad_setting import BadSetting
 
@@ -58,12 +59,22 @@ class _LazyGroup(click.Group):
             refuse(f"the demo needs more packages; install them with: {command_with_extra('demo')}")
         return loaded if isinstance(loaded, click.Command) else None
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of the program; as a plugin of kubectl, its name is what people type."""
+        plugin = parent is None and Path(info_name or "").name == "kubectl-egress_diag"
+        return super().make_context("kubectl egress-diag" if plugin else info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; bad environment variables are usage errors, in every process."""
         try:
             return super().invoke(ctx)
         except BadSetting as wrong:
             refuse(wrong)
+        except click.UsageError as wrong:
+            # A pipe or a file gets one line, which programs can search.
+            raise (WrappedError(wrong) if sys.stderr.isatty() else wrong) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """The list of commands without importing them.

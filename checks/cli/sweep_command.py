@@ -1,7 +1,8 @@
 """`egress-diag sweep`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Unpack
@@ -9,7 +10,14 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
-from checks.cli.cluster_arguments import ClusterArguments, bundle_name, cluster_options, named_cluster, opened_source
+from checks.cli.cluster_arguments import (
+    ClusterArguments,
+    ContextArguments,
+    bundle_name,
+    cluster_options,
+    named_cluster,
+    opened_source,
+)
 from checks.cli.examples import BundlePath
 from checks.cli.usage import EXIT_CODES, Seconds, refuse
 
@@ -36,6 +44,7 @@ class SweepArguments(ClusterArguments, ChangeArguments):
     show_default=True,
     help="Format of the results; markdown needs --with or --without.",
 )
+@click.option("--quiet", is_flag=True, help="Print only the verdict and the root causes of each gateway.")
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 @click.option(
     "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each cluster in seconds."
@@ -44,27 +53,29 @@ def sweep_command(
     clusters: tuple[str, ...],
     bundle: Path | None,
     output: str,
+    quiet: bool,
     only: str | None,
     timeout: float,
     **options: Unpack[SweepArguments],
 ) -> None:
     """Check every egress gateway of CLUSTERS (default: all configured).
 
-    CLUSTERS are names or patterns such as 'prod-*'. Without a configuration, the current context of the kubeconfig is
-    checked, or --context. Prints one line per gateway, the worst last, then a summary. Each cluster is read once for all its
-    gateways. JSON is one document per line. With --with or --without, the gateways that a change of the cluster's objects
-    would affect are reported in full; the exit code is that of the state if applied, and 1 if a route would be lost or an
-    object refused. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
+    CLUSTERS are names or patterns such as 'prod-*'; with --namespace, only the gateways of that namespace. Without a
+    configuration, the current context of the kubeconfig is checked, or --context. Prints one entry per gateway, the worst
+    first, then a summary. Each cluster is read once for all its gateways. JSON is one document per line. With --with or
+    --without, the gateways that a change of the cluster's objects would affect are reported in full; the exit code is that
+    of the state if applied, and 1 if a route would be lost or an object refused. Exit codes: 0 healthy or degraded, 1
+    problems found, 2 the command is wrong, 3 inconclusive, 4 starting.
     """
     from checks.catalogue import catalogue
     from checks.cli.sweep_console import follow
     from checks.engine.selection import chosen_checks
-    from checks.engine.sweep import worst_verdict
+    from checks.engine.sweep import of_namespace, worst_verdict
     from checks.model.question import BadQuestion
     from checks.sources.sweep_reads import sweep_clusters
 
-    if options["namespace"] is not None:
-        refuse("every gateway of a cluster is checked: --namespace has no meaning here")
+    if quiet and output != "text":
+        refuse(f"--quiet prints text; leave out --output {output}")
     entries, open_source = _of_bundle(bundle, clusters) if bundle is not None else _swept(clusters, options, timeout)
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
@@ -73,8 +84,21 @@ def sweep_command(
     proposed = proposed_change(options)
     if output == "markdown" and proposed is None:
         refuse("--output markdown is the report of a proposed change: give --with or --without")
-    sweeps = sweep_clusters(entries, open_source, chosen, timeout, recipes=output == "json", proposed=proposed)
-    done = follow(sweeps, len(entries), output, perf_counter, proposed=proposed is not None)
+    if quiet and proposed is not None:
+        refuse("--quiet has no meaning with --with and --without, which report only the gateways that change")
+    sweeps = sweep_clusters(
+        entries,
+        open_source,
+        chosen,
+        timeout,
+        recipes=output == "json",
+        proposed=proposed,
+    )
+    if (namespace := options["namespace"]) is not None:
+        sweeps = (of_namespace(each, namespace) for each in sweeps)
+    named = _named(entries, bundle, options)
+    form = "quiet" if quiet else output
+    done = follow(sweeps, len(entries), form, perf_counter, named, proposed=proposed is not None)
     if not any(each.opened for each in done):
         sys.exit(2)
     if any(each.breaks for each in done):
@@ -104,7 +128,7 @@ def _swept(
         return _of_context(options, timeout)
     except ConfigError as wrong:
         refuse(wrong)
-    return _configured(known, named), open_source
+    return _configured(known, named), partial(open_source, namespace=options["namespace"])
 
 
 def _of_bundle(bundle: Path, named: tuple[str, ...]) -> "tuple[list[ClusterConfig], Callable[[ClusterConfig], Source]]":
@@ -119,7 +143,19 @@ def _of_context(
     options: ClusterArguments, timeout: float
 ) -> "tuple[list[ClusterConfig], Callable[[ClusterConfig], Source]]":
     entry, opened = named_cluster(None, options, timeout)
-    return [entry], lambda _: opened()
+    return [entry], lambda _: opened(options["namespace"])
+
+
+def _named(entries: "Sequence[ClusterConfig]", bundle: Path | None, options: ContextArguments) -> "Mapping[str, str]":
+    """The clusters in printed commands, by their names, unless the name is enough."""
+    from checks.reports.printed_cluster import in_words
+
+    if bundle is not None:
+        return {each.name: in_words(("--bundle", str(bundle))) for each in entries}
+    if options["kubeconfig"] or options["context"]:
+        kubeconfig = ("--kubeconfig", options["kubeconfig"]) if options["kubeconfig"] else ()
+        return {each.name: in_words(("--context", each.name, *kubeconfig)) for each in entries}
+    return {}
 
 
 def _configured(known: "Config", named: tuple[str, ...]) -> "list[ClusterConfig]":

@@ -1,7 +1,7 @@
 """Output of `egress-diag sweep`: results to standard output, progress to standard error."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import click
 import orjson
@@ -13,12 +13,18 @@ from checks.reports import change_document, change_fleet, document, fleet
 
 
 def follow(
-    sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float], *, proposed: bool = False
+    sweeps: Iterable[ClusterSweep],
+    total: int,
+    form: str,
+    clock: Callable[[], float],
+    named: Mapping[str, str],
+    *,
+    proposed: bool = False,
 ) -> tuple[ClusterSweep, ...]:
-    """Return all clusters, and write them as `text` or `json`.
+    """Return all clusters, and write them as `text`, `quiet` or `json`.
 
     JSON is written when a cluster is done; text at the end, the worst gateway first. With a change
-    that is `proposed`, also as `markdown`. `clock` returns monotonic seconds.
+    that is `proposed`, also as `markdown`. `clock` returns monotonic seconds; `named` as for `sweep_summary`.
     """
     began = clock()
     done: list[ClusterSweep] = []
@@ -39,8 +45,10 @@ def follow(
         click.echo(change_fleet.fleet_markdown(done), nl=False)
     elif form == "text" and proposed:
         write_out("\n".join(change_fleet.fleet_lines(done, clock() - began)), colour=True)
+    elif form == "quiet":
+        write_out("\n".join(fleet.sweep_lines(done, quiet=True)), colour=True)
     elif form == "text":
-        lines = [*fleet.sweep_lines(done), *fleet.sweep_summary(done, clock() - began)]
+        lines = [*fleet.sweep_lines(done), *fleet.sweep_summary(done, clock() - began, named)]
         write_out("\n".join(lines), colour=True)
     return tuple(done)
 

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
+from checks.model.columns import narrow
 from checks.model.inert_text import inert
 
 EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3, "starting": 4}
@@ -15,6 +16,18 @@ EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3, "star
 def refuse(message: object) -> NoReturn:
     """Exit with code 2 and a message."""
     raise click.UsageError(inert(str(message)))
+
+
+class WrappedError(click.UsageError):
+    """A usage error in lines of at most 80 characters, for a terminal."""
+
+    def __init__(self, wrong: click.UsageError) -> None:
+        super().__init__(wrong.message, wrong.ctx)
+        self._sentence = wrong.format_message()
+
+    def format_message(self) -> str:
+        """The sentence after `Error: `."""
+        return "\n".join(narrow(f"Error: {self._sentence}")).removeprefix("Error: ")
 
 
 class Seconds(click.FloatRange):

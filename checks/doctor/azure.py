@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
 from checks.doctor.remedies import azure_fix, sign_in_fix
-from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, Requirement
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, Requirement, lost_checks
 from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
 from checks.engine.readings import record
@@ -172,11 +172,3 @@ def _lost(action: str) -> str:
     """The checks that cannot be made without an action, as a clause."""
     codes = next((right.lost for right in azure_rights(catalogue()) if right.resource == action), ())
     return lost_checks(codes)
-
-
-def lost_checks(codes: tuple[str, ...]) -> str:
-    """The checks that cannot be made without a permission, as a clause."""
-    if not codes:
-        return "no check needs it"
-    rest = f" and {len(codes) - 6} more" if len(codes) > 6 else ""
-    return f"{', '.join(codes[:6])}{rest} cannot be checked"

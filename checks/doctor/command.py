@@ -31,6 +31,7 @@ def parts() -> dict[str, EntryPoint]:
 @click.option("--config", type=click.Path(), help="Configuration file.")
 @click.option("--kubeconfig", help="Without a configuration: kubeconfig, as for kubectl.")
 @click.option("--context", help="Without a configuration: context of the kubeconfig [default: its current context].")
+@click.option("-n", "--namespace", help="Also test the permissions in this namespace, that of a gateway.")
 @click.option(
     "--azure", type=click.Choice(["live", "none"]), default="live", help="Without a configuration: test Azure."
 )
@@ -41,7 +42,13 @@ def parts() -> dict[str, EntryPoint]:
     "--only", help="Check only these parts (comma-separated): configuration, workers, clusters, actions, slack."
 )
 def doctor(
-    config: str | None, kubeconfig: str | None, context: str | None, azure: str, output: str, only: str | None
+    config: str | None,
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str | None,
+    azure: str,
+    output: str,
+    only: str | None,
 ) -> None:
     """Check every configured connection, credential and permission.
 
@@ -55,7 +62,7 @@ def doctor(
     offered = parts()
     chosen = _chosen(only, offered)
     terminal = _is_terminal(config, kubeconfig, context)
-    options = DoctorOptions(config, only is not None, terminal, kubeconfig, context, azure == "live")
+    options = DoctorOptions(config, only is not None, terminal, kubeconfig, context, azure == "live", namespace)
     lines: list[DoctorLine] = []
     for name in chosen:
         try:

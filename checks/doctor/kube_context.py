@@ -45,14 +45,16 @@ def context_lines(options: DoctorOptions, clock: Callable[[], datetime]) -> Iter
     except SourceError as failed:
         yield source_failure(failed, options.context or "")
         return
+    source = found.source.with_namespaces(options.namespace)
     yield SOURCE.passed(f"context {found.entry.name} of {kubeconfig}", found.entry.name)
     deadline = monotonic() + _SECONDS
-    lines = list(kubernetes_lines(found.entry, found.source, options, clock, deadline))
+    lines = list(kubernetes_lines(found.entry, source, options, clock, deadline))
     yield from lines
     if found.source.account is not None:
         yield from azure_lines(found.entry, found.source, options, clock, deadline)
     elif found.unidentified is not None:
-        reachable = any(each.requirement is REACHABLE and each.state is State.PASSED for each in lines)
+        answered = (State.PASSED, State.WARNED)
+        reachable = any(each.requirement is REACHABLE and each.state in answered for each in lines)
         yield _unidentified(found, found.unidentified, options, reachable=reachable)
 
 

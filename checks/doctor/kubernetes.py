@@ -2,27 +2,30 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
-from checks.doctor.azure import clock_agreement, lost_checks
+from checks.doctor.azure import clock_agreement
 from checks.doctor.remedies import api_server_fix, plugin_fix
-from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, lost_checks
 from checks.doctor.requirements import CLOCK, LOGIN, REACHABLE, RIGHT
 from checks.engine.permissions import Right, kubernetes_rights
 from checks.facts.fact import Credentials
 from checks.facts.namespaces import Secret
 from checks.knowledge.azure_sign_in import is_without_identity
 from checks.model.enumerations import enumerated
+from checks.sources.kubeconfig import UNVERIFIED_SERVER
 from checks.sources.live import LiveSource
 from checks.sources.questions import ApiServerQuestions, server_of
 from checks.sources.replies import Failure
 
 _RENEW = "Renew the kubeconfig: az aks get-credentials --overwrite-existing; with kubelogin, sign in again: az login."
+_VERIFY = "Renew the kubeconfig, which then has the certificate authority: az aks get-credentials --overwrite-existing."
 _NAMESPACES_ONLY = (
-    "Bind the ClusterRole that `egress-diag checks --permissions` prints, or accept that some checks of other namespaces are "
-    "not made (docs/permissions.md#namespaces-only)."
+    "Bind the ClusterRole that `egress-diag checks --permissions` prints. Or name the namespace of the gateway with "
+    "--namespace, and accept that some checks of other namespaces are not made (docs/permissions.md#namespaces-only)."
 )
 
 
@@ -66,7 +69,10 @@ def kubernetes_lines(
             "the API server rejected the credentials" if unauthorized else "no connection to the API server", entry.name
         )
         return
-    yield REACHABLE.passed(server_of(answer), entry.name)
+    if client.configuration.verify_ssl:
+        yield REACHABLE.passed(server_of(answer), entry.name)
+    else:
+        yield REACHABLE.warned(f"{server_of(answer)}. {UNVERIFIED_SERVER}", entry.name, _VERIFY)
     yield from _rights(entry, source, questions, deadline)
     yield clock_agreement(CLOCK, entry.name, answer.at, clock())
 
@@ -108,11 +114,13 @@ def _right(
         return RIGHT.not_checked(f"{failure.status} {failure.message}", subject)
     lost = lost_checks(right.lost)
     if places and right.resource != Secret.origin.plural:
-        return RIGHT.warned(f"only in {enumerated(places)}; {lost} without the others", subject, _NAMESPACES_ONLY)
+        cause = f"only in {enumerated(places)}"
+        line = RIGHT.warned(f"{cause}; {lost} without the others", subject, _NAMESPACES_ONLY)
+        return replace(line, cause=cause, lost=right.lost)
     if (right.group, right.resource) == (Secret.origin.group, Secret.origin.plural):
         return RIGHT.warned(
             f"not granted in every namespace: for gateways with a credentialName, {lost}",
             subject,
             "Name the namespaces of these gateways in rbac.secretNamespaces of the chart (docs/permissions.md#secrets).",
         )
-    return RIGHT.failed(f"forbidden; {lost}", subject)
+    return replace(RIGHT.failed(f"forbidden; {lost}", subject), cause="forbidden", lost=right.lost)

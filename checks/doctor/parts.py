@@ -73,7 +73,7 @@ def _cluster(
     entry: ClusterConfig, options: DoctorOptions, clock: Callable[[], datetime], own_pod: PodSettings
 ) -> Iterator[DoctorLine]:
     try:
-        source = open_source(entry)
+        source = open_source(entry, options.namespace)
     except (BundleError, SourceError) as failed:
         yield source_failure(failed, entry.name)
         return

@@ -6,7 +6,7 @@ The parts are entry points (group `egress_diag.doctor`): no process loads anothe
 from `DoctorOptions` to lines; its module also has the tuple `REQUIREMENTS` of all that it checks.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -49,6 +49,8 @@ class DoctorOptions:
     kubeconfig: str | None = None
     context: str | None = None
     azure: bool = True
+    namespace: str | None = None
+    """The namespace of a gateway, whose permissions are also tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,10 @@ class DoctorLine:
     observed: str
     subject: str = ""
     fix: Annotated[str, Field(alias="remedy")] = ""
+    cause: str = ""
+    """The observation that several subjects share, "" if it is about this one alone."""
+    lost: tuple[str, ...] = ()
+    """The codes of the checks that cannot be made."""
 
 
 def worst(lines: Iterable[DoctorLine]) -> State:
@@ -106,6 +112,7 @@ def worst(lines: Iterable[DoctorLine]) -> State:
 def _line_document(line: DoctorLine, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
     written = fields(line)
     requirement = written.pop("requirement")
+    del written["cause"], written["lost"]  # for the blocks of the text
     return {
         "part": requirement["part"],
         "requirement": requirement["name"],
@@ -132,13 +139,27 @@ def doctor_text(lines: Sequence[DoctorLine]) -> Iterator[str]:
     """
     for part, of_part in groupby(lines, key=lambda line: line.requirement.part):
         yield part
-        for _, same in groupby(of_part, key=lambda line: (line.requirement, line.state)):
-            yield from _lines_of(list(same))
+        groups: dict[tuple[Hashable, ...], list[DoctorLine]] = {}
+        for number, (key, same) in enumerate(groupby(of_part, key=_group)):
+            # Lines with one cause are one block, wherever they are.
+            groups.setdefault(key if key[-1] != "" else (*key, number), []).extend(same)
+        for each in groups.values():
+            yield from _lines_of(each)
     yield ""
     yield summary(lines)
 
 
+def _group(line: DoctorLine) -> tuple[Hashable, ...]:
+    return (line.requirement, line.state, line.fix if line.cause else "", line.cause)
+
+
 def _lines_of(lines: list[DoctorLine]) -> Iterator[str]:
+    if lines[0].cause and len(lines) > 1:
+        codes = {code for line in lines for code in line.lost}
+        subjects = _cut(", ".join(line.subject for line in lines))
+        yield from _head(lines[0], f"{lines[0].cause}: {len(lines)} ({subjects}); {len(codes)} checks need them")
+        yield from wrapped(lines[0].fix, " " * 14 + "fix: ", " " * 19)
+        return
     if lines[0].state is State.PASSED and len(lines) > 1:
         names = ", ".join(dict.fromkeys(line.subject for line in lines if line.subject))
         yield from _head(lines[0], f"{len(lines)} ({_cut(names)})" if names else str(len(lines)))
@@ -151,6 +172,14 @@ def _lines_of(lines: list[DoctorLine]) -> Iterator[str]:
 
 def _head(line: DoctorLine, rest: str) -> list[str]:
     return after(f"  {MARKS[line.state]:<11} ", f"{line.requirement.title}: {rest}")
+
+
+def lost_checks(codes: tuple[str, ...]) -> str:
+    """The checks that cannot be made without a permission, as a clause."""
+    if not codes:
+        return "no check needs it"
+    rest = f" and {len(codes) - 6} more" if len(codes) > 6 else ""
+    return f"{', '.join(codes[:6])}{rest} cannot be checked"
 
 
 def _cut(names: str) -> str:

@@ -184,7 +184,7 @@ class Diagnosis:
 
     def mistyped_client(self) -> MistypedClient | None:
         """The error that the question's client does not exist; None if that is not certain."""
-        reads = frozenset({Namespace, Pod})
+        reads: frozenset[type[Fact]] = frozenset({Namespace, Pod, Deployment})
         if not self.question.client or self.target is None or not all(self.store.arrived(kind) for kind in reads):
             return None
         facts = Facts(self.store, self.target, self.question, reads)

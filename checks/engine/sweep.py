@@ -48,6 +48,8 @@ class ClusterSweep:
     problem: str = ""
     step: str = ""
     """The title of the next step, if a failed read is the problem."""
+    namespaces_only: bool = False
+    """Whether its gateways are unknown because the identity may read single namespaces only."""
     late: bool = False
     complete: bool = True
     """Whether the reports cover every gateway of the cluster.
@@ -77,6 +79,15 @@ class ClusterSweep:
     def breaks(self) -> bool:
         """Whether a proposed change breaks a gateway."""
         return any(each.breaks for each in self.applied)
+
+
+def of_namespace(swept: ClusterSweep, namespace: str) -> ClusterSweep:
+    """The result for the gateways of one namespace."""
+    return replace(
+        swept,
+        reports=tuple(each for each in swept.reports if each.namespace == namespace),
+        applied=tuple(each for each in swept.applied if each.now.namespace == namespace),
+    )
 
 
 def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:

@@ -19,6 +19,7 @@ from checks.engine.selection import chosen_checks
 from checks.facts.change_input import BadChange
 from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
 from checks.facts.proposal import proposal
+from checks.istio.trace.unknown_client import MistypedClient
 from checks.mcp import tool_answers
 from checks.mcp.served_clusters import ServedClusters, question
 from checks.mcp.tool_answers import ToolAnswer
@@ -56,7 +57,7 @@ ClientArgument = Annotated[
 ]
 
 _EXPECTED = (
-    *(BadQuestion, BadChange, AmbiguousGateway, UnknownGateway),
+    *(BadQuestion, BadChange, AmbiguousGateway, UnknownGateway, MistypedClient),
     *(BundleError, SourceError, ClickException),
 )
 

@@ -13,9 +13,6 @@ from checks.reports.document import stamp
 from checks.reports.fleet import BEST_FIRST
 from checks.reports.wording import VERDICTS
 
-NAME_THE_NAMESPACE = "With permissions in single namespaces, name the namespace of the gateways: --namespace NAMESPACE."
-"""The next step of an identity that may not read the whole cluster."""
-
 ReadyPods = Mapping[str, tuple[int, int]]
 """Ready and wanted pods by `NAMESPACE/NAME` of the Deployment."""
 

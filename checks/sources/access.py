@@ -5,12 +5,14 @@ They are made by kubeconfig, from inside the cluster, or with credentials from A
 
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock, Thread, get_ident
 from time import monotonic
 from typing import Any
 
+from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util.retry import Retry
 
 from checks.facts.fact import Credentials
@@ -96,6 +98,9 @@ class LazyAccess:
                 _strip_tokens(renewed)
 
             configuration.refresh_api_key_hook = renew_stripped
+        if not configuration.verify_ssl:
+            # The library would repeat its warning for every connection; who opened the source says it once.
+            warnings.filterwarnings("ignore", category=InsecureRequestWarning)
         # The connection pool does not retry reads: a server that hangs would multiply the time-out.
         configuration.retries = Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0)
         configuration.connection_pool_maxsize = CONNECTIONS

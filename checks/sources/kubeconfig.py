@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import at, items, text
@@ -16,6 +17,10 @@ from checks.sources.source import SourceError
 
 DEFAULT_KUBECONFIG = "~/.kube/config"
 """The kubeconfig of kubectl without `--kubeconfig` and `$KUBECONFIG`."""
+
+UNVERIFIED_SERVER = "The certificate of the API server is not verified: insecure-skip-tls-verify in the kubeconfig"
+
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 _INSTALL_KUBELOGIN = (
     "Install kubelogin (az aks install-cli, or https://azure.github.io/kubelogin/install.html), and add it to PATH."
@@ -83,13 +88,29 @@ class Kubeconfig:
                 )
             raise SourceError(f'kubeconfig {self.name}: no context "{chosen}"; it has: {known}')
         found = contexts[chosen]
-        clusters = [each for _, each in self._entries("clusters")]
-        if not any(text(each, "name") == found.cluster and text(each, "cluster", "server") for each in clusters):
+        server = text(self._cluster(found), "server")
+        if not server:
             raise SourceError(
                 f'kubeconfig {self.name}: context {chosen} names cluster "{found.cluster}", which has no server in this '
                 "file"
             )
+        url = urlsplit(server)
+        if url.scheme == "http" and url.hostname not in _THIS_MACHINE:
+            raise SourceError(
+                f"kubeconfig {self.name}: the server of context {chosen} is {server}: credentials would be sent without "
+                "encryption",
+                "Correct the server's address in the kubeconfig: it begins with https://.",
+            )
         return found
+
+    def skips_verification(self, context: KubeContext) -> bool:
+        """Whether the certificate of the context's API server is not verified."""
+        return at(self._cluster(context), "insecure-skip-tls-verify") is True
+
+    def _cluster(self, context: KubeContext) -> Any:
+        """The settings of a context's cluster: the first entry of this name, None without one."""
+        found = (at(each, "cluster") for _, each in self._entries("clusters") if text(each, "name") == context.cluster)
+        return next(found, None)
 
     def check_user(self, context: KubeContext) -> None:
         """Raise SourceError if the user of a context cannot sign in from here."""

@@ -22,15 +22,12 @@ from checks.sources.recorded import RecordedSource
 from checks.sources.source import Source
 
 
-def run(
-    source: Source, question: Question, checks: Sequence[Check], timeout: float, *, refuse_client: bool = False
-) -> Iterator[Evaluated | Report]:
+def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
     """Yield each check when it is evaluated, then the report.
 
     After `timeout` seconds, the run ends with its results so far. Raises AmbiguousGateway if several namespaces have a
     gateway of this name, UnknownGateway if neither the mesh profile nor the cluster has
-    one, and with `refuse_client` MistypedClient if the client of the question does not exist: Slack answers it
-    privately, and the command line reports that the route is not checked.
+    one, and MistypedClient if the client of the question does not exist.
     """
     began = monotonic()
     store = FactStore(source.now())
@@ -50,7 +47,7 @@ def run(
             case Diagnosis():
                 if missing := step.missing_gateway():
                     raise missing
-                if refuse_client and (mistyped := step.mistyped_client()):
+                if mistyped := step.mistyped_client():
                     raise mistyped
                 yield with_settings(step, step.finish(monotonic() - began))
 

@@ -130,9 +130,7 @@ class Diagnoser:
             self.clusters.source(entry, target.namespace), self.stores.actions.probe_results(entry.name)
         )
         source = RecordingSource(live, entry.name, entry.identity.context)
-        for step in timed_stages(
-            examine(source, question, catalogue(), self.stores.settings.run_timeout, refuse_client=True)
-        ):
+        for step in timed_stages(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
             match step:
                 case Evaluated(check=check, findings=findings):
                     if not self.stores.runs.append(run.id, check.slug, findings):

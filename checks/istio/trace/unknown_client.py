@@ -7,7 +7,11 @@ from checks.facts.fact import Unreadable
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.istio.request.clients import of_workload, workload_of
+from checks.facts.workloads import Deployment
+from checks.istio.request.clients import has_sidecar, of_workload, workload_of
+
+_SHOWN = 5
+"""The names that are listed if none is similar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,7 @@ class UnknownClient:
 
 
 class MistypedClient(Exception):
-    """The client of the question does not exist; `nearest` are similar values of `--from`.
-
-    A workload without a similar name may exist without pods, so it is no mistake.
-    """
+    """The client of the question does not exist; `nearest` are values of `--from` that do."""
 
     def __init__(self, problem: str, nearest: tuple[str, ...]) -> None:
         super().__init__(problem.rstrip("."))
@@ -30,15 +31,22 @@ class MistypedClient(Exception):
 
 
 def mistyped_client(facts: Facts) -> MistypedClient | None:
-    """The error that the client's namespace does not exist, or that its workload is misspelled."""
+    """The error that the client's namespace or workload does not exist.
+
+    None if it exists or could not be read: a Deployment without pods exists.
+    """
     found = unknown_client(facts)
     if found is None:
         return None
     name, workload = facts.question.client_namespace, facts.question.client_workload
-    if facts.get(Namespace, name) is None:
-        return MistypedClient(found.problem, tuple(f"{each}/{workload}".rstrip("/") for each in found.nearest))
-    near = _nearest(workload, list(found.nearest))
-    return MistypedClient(found.problem, tuple(f"{name}/{each}" for each in near)) if near else None
+    try:
+        if facts.get(Namespace, name) is None:
+            return MistypedClient(found.problem, tuple(f"{each}/{workload}".rstrip("/") for each in found.nearest))
+        if facts.get(Deployment, workload, name) is not None:
+            return None
+    except Unreadable:
+        return None
+    return MistypedClient(found.problem, tuple(f"{name}/{each}" for each in found.nearest))
 
 
 def unknown_client(facts: Facts) -> UnknownClient | None:
@@ -61,7 +69,12 @@ def unknown_client(facts: Facts) -> UnknownClient | None:
 def _namespace(facts: Facts, name: str) -> UnknownClient:
     known = sorted(each.name for each in facts.readable(Namespace))
     near = _nearest(name, known)
-    hint = f"; did you mean {' or '.join(near)}?" if near else f"; the cluster has {len(known)} namespaces."
+    if near:
+        hint = f"; did you mean {' or '.join(near)}?"
+    elif clients := sorted({pod.namespace for pod in facts.readable(Pod) if has_sidecar(pod)}):
+        hint = f"; namespaces with sidecars: {_first(clients)}."
+    else:
+        hint = f"; the cluster has {len(known)} namespaces."
     return UnknownClient(f"Client namespace {name} does not exist{hint}", near)
 
 
@@ -71,12 +84,18 @@ def _workload(pods: list[Pod], namespace: str, workload: str) -> UnknownClient:
     if near:
         hint = f"; did you mean {' or '.join(f'{namespace}/{each}' for each in near)}?"
     elif known:
-        hint = f"; it runs {', '.join(known[:5])}{f' and {len(known) - 5} more' if len(known) > 5 else ''}."
+        hint = f"; it runs {_first(known)}."
     else:
         hint = "; no pod runs there."
     return UnknownClient(
-        f"Namespace {namespace} has no running pod of workload {workload}{hint}", tuple(near or known[:5])
+        f"Namespace {namespace} has no running pod of workload {workload}{hint}", tuple(near or known[:_SHOWN])
     )
+
+
+def _first(names: list[str]) -> str:
+    """The first names, and the number of the others."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _nearest(word: str, known: list[str]) -> tuple[str, ...]:

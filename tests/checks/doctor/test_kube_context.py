@@ -257,3 +257,48 @@ def test_a_configuration_that_is_named_is_used(tmp_path: Path) -> None:
     answer = ask("doctor", "--config", "absent.yaml", "--only", "configuration", "--output", "json", cwd=tmp_path)
     assert failed(answer)["remedy"] == "Create the file, or name it with --config or EGRESS_DIAG_CONFIG."
     assert "give only one" in refused("doctor", "--config", "absent.yaml", "--context", "prod", cwd=tmp_path)
+
+
+def test_permissions_in_three_namespaces_are_one_block_for_each_cause(tmp_path: Path) -> None:
+    """Before, a Role in each namespace led to 44 blocks, none of which mentioned `--namespace`."""
+    kinds = ("pods", "services", "configmaps", "events", "resourcequotas")
+    denied = [f"list {kind} in {place}" for kind in kinds for place in ("", "aks-istio-egress", "kube-system")]
+    with KubeServer(named("base"), denied=[*denied, "nodes", "namespaces"]) as server:
+        environment = {**ENVIRONMENT, "KUBECONFIG": str(server.kubeconfig(tmp_path))}
+        words = ("doctor", "--azure", "none")
+        text = ask(*words, cwd=tmp_path, env=environment).out
+        of_gateway = ask(*words, "-n", "team-egress", cwd=tmp_path, env=environment).out
+        lines = ask(*words, "--output", "json", cwd=tmp_path, env=environment).document["lines"]
+    blocks = [line for line in text.splitlines() if line.startswith(("  warning", "  fail"))]
+    assert len(blocks) == 2
+    assert text.count("fix: ") == len(blocks)
+    assert "--namespace" in text
+    assert len([each for each in lines if each["state"] in ("risk", "wrong")]) == 7, "JSON has each permission"
+    assert "only in aks-istio-system and aks-static-egress-gateway: 5 (loopback list " in " ".join(text.split())
+    assert "only in team-egress, aks-istio-system" in " ".join(of_gateway.split())
+    assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 80
+
+
+def test_a_certificate_that_is_not_verified_is_one_sentence(tmp_path: Path) -> None:
+    """Before, the library printed a warning for every connection."""
+    with KubeServer(named("base"), authority=trustme.CA()) as server:
+        path = server.kubeconfig(tmp_path)
+        content = yaml.safe_load(path.read_text())
+        content["clusters"][0]["cluster"] = {"server": server.url, "insecure-skip-tls-verify": True}
+        path.write_text(yaml.safe_dump(content))
+        environment = {**ENVIRONMENT, "KUBECONFIG": str(path)}
+        listed = ask("list", "--azure", "none", cwd=tmp_path, env=environment)
+        text = ask("doctor", "--azure", "none", cwd=tmp_path, env=environment)
+    assert "Warning" not in listed.err + text.err
+    said = " ".join(listed.err.split())
+    assert said == "The certificate of the API server is not verified: insecure-skip-tls-verify in the kubeconfig."
+    assert (text.code, text.err) == (0, "")
+    assert " ".join(text.out.split()).count("is not verified: insecure-skip-tls-verify") == 1
+
+
+def test_a_server_without_encryption_is_refused_except_on_this_machine(tmp_path: Path) -> None:
+    line = failed(doctor(kubeconfig(tmp_path, "http://aks-prod.example:80"), tmp_path))
+    assert line["observed"].endswith("http://aks-prod.example:80: credentials would be sent without encryption")
+    assert line["remedy"].startswith("Correct the server's address")
+    here = doctor(kubeconfig(tmp_path, f"http://127.0.0.1:{find_free_port()}"), tmp_path)
+    assert failed(here)["observed"].endswith("refuses the connection")

@@ -13,6 +13,7 @@ import orjson
 import pytest
 import trustme
 
+from checks.facts.barrier import Barrier
 from checks.facts.fact import Gap, Listed, PodName
 from checks.facts.gateway_api import HTTPRoute
 from checks.facts.istio_networking import VirtualService
@@ -283,7 +284,7 @@ def test_a_server_that_closes_every_connection(reader: Reader) -> None:
     with KubeServer(named("base"), faults=[Fault("/pods$", close=True)]) as server:
         answer = reader(server).list_objects(Pod.origin, soon())
         assert server.requests["/api/v1/pods"] == 2
-    assert answer == Gap("kubernetes", "list", "pods", 0, f"{server.url} closed the connection")
+    assert answer == Gap("kubernetes", "list", "pods", 0, f"{server.url} closed the connection", barrier=Barrier.CLOSED)
 
 
 def test_a_refused_connection(reader: Reader) -> None:
@@ -291,7 +292,7 @@ def test_a_refused_connection(reader: Reader) -> None:
         found = reader(server)
     began = monotonic()
     assert found.list_objects(Pod.origin, soon()) == Gap(
-        "kubernetes", "list", "pods", 0, f"{server.url} refuses the connection"
+        "kubernetes", "list", "pods", 0, f"{server.url} refuses the connection", barrier=Barrier.REFUSED
     )
     assert monotonic() - began < 15
 

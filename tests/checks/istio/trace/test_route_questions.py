@@ -1,6 +1,7 @@
 """Each --host and --from on the command line gets a clear answer or a clear refusal."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,38 @@ def test_what_is_no_host_is_refused_with_what_would_be_one(bundle: Path, typed: 
     [
         ("teama", "Client namespace teama does not exist; did you mean team-a or team-b?"),
         ("team-a/weeb", "Namespace team-a has no running pod of workload weeb; did you mean team-a/web?"),
+        ("team-a/nosuch", "Namespace team-a has no running pod of workload nosuch; it runs web"),
+        ("nosuch/app", "Client namespace nosuch does not exist; namespaces with sidecars: "),
     ],
 )
-@pytest.mark.parametrize("form", ["text", "markdown", "json"])
-def test_an_unknown_client_is_reported_in_every_form(bundle: Path, form: str, client: str, message: str) -> None:
-    done = ask(bundle, "--host", "edition.cnn.com", "--from", client, "--output", form)
+@pytest.mark.parametrize("form", [("--output", "text"), ("--output", "json"), ("--quiet",)])
+def test_an_unknown_client_is_a_mistake_with_the_names_that_exist(
+    bundle: Path, form: tuple[str, ...], client: str, message: str
+) -> None:
+    """Before, the run was inconclusive."""
+    done = ask(bundle, "--host", "edition.cnn.com", "--from", client, *form)
     assert message in " ".join(done.output.split())
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("resource", ["pods", "namespaces"])
+def test_a_client_is_no_mistake_if_the_list_that_would_show_it_was_not_read(
+    bundle: Path, resource: str, tmp_path: Path
+) -> None:
+    unread = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    error = f"{{source: kubernetes, resource: {resource}, namespace: null, status: 403, message: forbidden}}"
+    (unread / "errors.yaml").write_text(f"[{error}]")
+    assert ask(unread, "--host", "edition.cnn.com", "--from", "team-a/nosuch").exit_code != 2
+
+
+def test_a_client_without_pods_is_no_mistake(bundle: Path, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    (bundle / "objects/idle.yaml").write_text(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: idle, namespace: team-a}, spec: {replicas: 0}}"
+    )
+    done = ask(bundle, "--host", "edition.cnn.com", "--from", "team-a/idle")
     assert done.exit_code == 3
+    assert "Namespace team-a has no running pod of workload idle" in " ".join(done.output.split())
 
 
 def test_what_is_no_client_is_refused(bundle: Path) -> None:
@@ -191,4 +217,4 @@ def test_the_markdown_has_the_diagram_with_its_words(tmp_path: Path) -> None:
     assert "![http://edition.cnn.com fails at the hop route at the sidecar" in output
     assert "](data:image/svg+xml;base64," in output
     assert "| ❌ | route at the sidecar |" in output
-    assert "```yaml\napiVersion: networking.istio.io/v1\nkind: VirtualService" in output
+    assert "The command is among the steps above." in output

@@ -120,7 +120,7 @@ def test_a_client_with_a_static_egress_of_its_own_has_that_address() -> None:
     ("client", "problem", "near"),
     [
         ("teama", "Client namespace teama does not exist; did you mean team-a or team-b?", "team-a"),
-        ("nowhere", "Client namespace nowhere does not exist; the cluster has 10 namespaces.", ""),
+        ("nowhere", "Client namespace nowhere does not exist; namespaces with sidecars: team-a, team-b.", ""),
         ("team-a/webb", "Namespace team-a has no running pod of workload webb; did you mean team-a/web?", "web"),
         ("team-a/x", "Namespace team-a has no running pod of workload x; it runs web.", "web"),
     ],
