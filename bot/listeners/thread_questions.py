@@ -172,7 +172,8 @@ def _file(
     if answer is None or answer.slot not in ("filed", "there"):
         return answer
     if now.report is None or now.gone is not None:
-        return unreported.earlier_report(now, run)
+        kind = "report" if question is ThreadQuestion.REPORT else "evidence"
+        return unreported.earlier_report(now, run, kind)
     # The file itself is the answer, unless it is in the thread already.
     return answer if answer.slot == "there" else None
 

@@ -149,19 +149,21 @@ def _recovered(view: CardView) -> Escaped:
 
 def _end(card: Card) -> str:
     """How the incident ended, when, and how long it was."""
-    return f"{_end_word(card)} {local_time(card.ended or card.at, DATE_AND_TIME)} after {_length(card)}"
+    return f"{end_word(card)} {local_time(card.ended or card.at, DATE_AND_TIME)} after {length_of(card)}"
 
 
 def _end_plain(card: Card) -> str:
-    return f"{_end_word(card)} after {_length(card)}"
+    return f"{end_word(card)} after {length_of(card)}"
 
 
-def _length(card: Card) -> str:
+def length_of(card: Card) -> str:
+    """The length of an incident that has ended."""
     seconds = max(0.0, ((card.ended or card.at) - card.began).total_seconds())
     return short_duration(seconds) if seconds < 2 * 86400 else long_duration(seconds)
 
 
-def _end_word(card: Card) -> str:
+def end_word(card: Card) -> str:
+    """The word for the end of an incident, by its worst verdict."""
     words = {Verdict.STARTING: "Started", Verdict.BROKEN: "Recovered"}
     return words.get(card.worst, "Healthy again")
 

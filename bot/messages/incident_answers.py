@@ -110,6 +110,7 @@ def how_long_broken(present: PresentState) -> Message:
     """The duration of the current or last incident of the gateway, as its card shows it."""
     run, state, card = present.run, present.state, present.card
     name = gateway_on(run.order.target.cluster, name_of(run))
+    word = VERDICTS[card.worst if card is not None else Verdict.BROKEN].lower()
     if card is not None:
         began, ended = card.began, card.ended
     elif state is not None and (state.incident_since is not None or state.broken):
@@ -120,13 +121,12 @@ def how_long_broken(present: PresentState) -> Message:
         return thread_answer(words, [section(raw(f"✅ No outage of {name} is recorded{known}."))])
     lasted = short_duration(max(0.0, ((ended or present.at) - began).total_seconds()))
     if ended is None:
-        words = f"Not over: broken for {lasted}"
-        line = raw(
-            f"{VERDICT_MARKS[present.verdict]} *Not over:* {name} has been broken for {lasted}, since {_time(began)}."
-        )
+        words = f"Not over: {word} for {lasted}"
+        mark = VERDICT_MARKS[present.verdict]
+        line = raw(f"{mark} *Not over:* {name} has been {word} for {lasted}, since {_time(began)}.")
     else:
         words = f"It lasted {lasted}"
-        line = raw(f"✅ *It lasted {lasted}:* {name} was broken from {_time(began)} to {_time(ended)}.")
+        line = raw(f"✅ *It lasted {lasted}:* {name} was {word} from {_time(began)} to {_time(ended)}.")
     return thread_answer(f"{words}: {name_of(run)}", [section(line)])
 
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from bot.messages.blocks import Escaped, Message, actions, as_code, button, context, fitting, plain, raw, section
+from bot.messages.card import end_word, length_of
 from bot.messages.headlines import name_of, sentence_of
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, check_title, local_time, short_duration
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, check_title, local_time
 from bot.messages.thread_answers import thread_answer
 from checks.model.findings import Verdict
 from checks.reports.host_words import host_outcome, is_about_host, is_through
@@ -16,13 +17,17 @@ MOST_CAUSES = 8
 """Causes that an answer lists."""
 
 
+_SAME_SECONDS = 60
+"""Seconds from a report to a later check with the same result, for both times to be shown."""
+
+
 def time_line(present: PresentState, asked: Run) -> Escaped:
     """The time of the state that an answer is made from; `asked` is the last run of the thread."""
     parts = [f"As of {local_time(present.at, DATE_AND_TIME)}"]
     ended = present.run.ended
     if present.report is None:
         parts.append("by a fleet check or in another channel, which keeps no report here")
-    elif ended is not None and (present.at - ended).total_seconds() >= 1:
+    elif ended is not None and (present.at - ended).total_seconds() >= _SAME_SECONDS:
         parts.append(f"the same result since {local_time(ended, DATE_AND_TIME)}")
     if recovery := recovery_of(present):
         parts.append(recovery)
@@ -55,8 +60,7 @@ def recovery_of(present: PresentState) -> str:
     card = present.card
     if not present.serves or card is None or card.ended is None:
         return ""
-    seconds = max(0.0, (card.ended - card.began).total_seconds())
-    return f"recovered {local_time(card.ended, DATE_AND_TIME)} after {short_duration(seconds)}"
+    return f"{end_word(card).lower()} {local_time(card.ended, DATE_AND_TIME)} after {length_of(card)}"
 
 
 def is_fixed(present: PresentState, asked: Run) -> Message:

@@ -20,7 +20,8 @@ def what_was_tried(run: Run, report: Report | None, tried: Sequence[TriedStep]) 
     following = next_line(report, tried) if report is not None else None
     rest = [following] if following is not None else []
     if not tried:
-        lines = [raw(f"No step for {name} was carried out with this bot. After a step, press *I ran it*."), *rest]
+        press = " After a step, press *I ran it*." if rest else ""
+        lines = [raw(f"No step for {name} was carried out with this bot.{press}"), *rest]
     else:
         lines = [raw(f"*Tried for* {name}"), *map(tried_line, tried[-10:]), *rest]
     return thread_answer(

@@ -51,14 +51,14 @@ def unreported_check(code: str, present: PresentState, asked: Run) -> Message:
     return _answer(present, asked, code, lines or [none])
 
 
-def earlier_report(present: PresentState, asked: Run) -> Message:
-    """The newest check has no report; that of an earlier one follows."""
+def earlier_report(present: PresentState, asked: Run, kind: str = "report") -> Message:
+    """The newest check has no report or evidence (`kind`); an earlier one is in the thread."""
     run = present.run
-    lines = [f"❔ *No report of the last check:* {_name(present)} is {marked(present.verdict)}."]
+    lines = [f"❔ *No {kind} of the last check:* {_name(present)} is {marked(present.verdict)}."]
     if run.report is not None and run.ended is not None:
         at = local_time(run.ended, DATE_AND_TIME)
-        lines.append(f"The last report is of an earlier check, {at}: {marked(run.report.verdict)}.")
-    return _answer(present, asked, "No report of the last check", lines)
+        lines.append(f"The last {kind} in this thread is of an earlier check, {at}: {marked(run.report.verdict)}.")
+    return _answer(present, asked, f"No {kind} of the last check", lines)
 
 
 def _answer(

@@ -130,9 +130,7 @@ def test_answers_say_the_cause_that_a_fleet_check_found_and_since_when(broken: C
     assert asked(broken, "how bad is it").startswith("❌ *No egress:* `team-egress/egw` on `prod-weu`\n")
     assert asked(broken, "what changed").startswith("*Changed:* was ❌ broken <!date")
     said = asked(broken, "report")
-    assert said.startswith(
-        "❔ *No report of the last check:* `team-egress/egw` is ❌ broken.\nThe last report is of an"
-    )
+    assert said.startswith("❔ *No report of the last check:* `team-egress/egw` is ❌ broken.\nThe last report in this")
     assert any(m.files for m in replies(broken)), "the earlier one follows, as what it is"
 
 
@@ -222,3 +220,18 @@ def test_a_gateway_that_was_removed_has_no_other_answer(broken: Conversation) ->
 def test_the_suggestions_are_those_of_the_present_state(broken: Conversation, tmp_path: Path) -> None:
     watch_sees_recovery(broken, tmp_path)
     assert "What changed" in asked(broken, "lorem ipsum", user="U0BOB")
+
+
+def test_the_end_of_an_incident_has_the_words_of_its_card(broken: Conversation) -> None:
+    """The card said "Healthy again", the answers "recovered" and "was broken"."""
+    report_fleet_check(broken, Verdict.HEALTHY)
+    report_fleet_check(broken, Verdict.INCONCLUSIVE)
+    assert asked(broken, "how long was it broken").startswith(
+        "❔ *Not over:* `team-egress/egw` on `prod-weu` has been incon"
+    )
+    report_fleet_check(broken, Verdict.HEALTHY)
+    assert "✅ *Healthy again <!date" in card(broken).shown
+    assert "healthy again <!date" in asked(broken, "why")
+    said = asked(broken, "how long was it broken")
+    assert said.startswith("✅ *It lasted ")
+    assert "was inconclusive from <!date" in said
