@@ -91,5 +91,6 @@ def next_line(report: Report, tried: Sequence[TriedStep]) -> Escaped | None:
 
 
 def _words(tried: TriedStep) -> Escaped:
-    said = f": {plain(tried.said)}" if tried.said else ""
+    reason = tried.said.removesuffix(".")
+    said = f": {plain(reason)}" if reason else ""
     return raw(f"{_WORDS[tried.result]}{said} · <@{tried.user}> {local_time(tried.at, DATE_AND_TIME)}")
