@@ -32,7 +32,7 @@ def test_a_command_loads_only_the_libraries_that_it_needs(words: list[str], unne
     assert done.stdout.splitlines()[-2:] == ["exit code 0", "[]"]
 
 
-HELP_PACKAGES = {"checks.cli", "checks.config", "checks.engine", "checks.model"}
+HELP_PACKAGES = {"checks.cli", "checks.config", "checks.model"}
 DIAGNOSIS_LIBRARIES = {
     *(
         "annotated_types",

@@ -9,7 +9,6 @@ import click
 from checks.cli.change_arguments import ChangeArguments, WithFiles, change_options, proposed_change
 from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments, printed_cluster
 from checks.cli.usage import EXIT_CODES, refuse
-from checks.engine.collection import collection_paused
 
 if TYPE_CHECKING:
     from checks.engine.check import Check
@@ -35,7 +34,6 @@ class DiagnoseArguments(GatewayArguments, ChangeArguments):
 )
 @click.option("--quiet", is_flag=True, help="Print only the verdict and the root cause.")
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
-@collection_paused()
 def diagnose_command(output: str, only: str | None, quiet: bool, **arguments: Unpack[DiagnoseArguments]) -> None:
     """Check one egress gateway and print the verdict and its cause first and last.
 
