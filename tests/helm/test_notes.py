@@ -231,6 +231,13 @@ def test_what_a_vault_does_not_provide_is_missing(notes_chart: Path) -> None:
 
 
 UNUSED: dict[str, tuple[Json, str]] = {
+    "a registry for every chart": (
+        {"global": {"imageRegistry": "registry.example"}},
+        (
+            "global is not used: name the registry in image.repository and redis.image, further values in image.pullSecrets "
+            "and redis.persistence."
+        ),
+    ),
     "a claim without persistence": (
         {"redis": {"persistence": {"enabled": False, "existingClaim": "data"}}},
         "redis.persistence.existingClaim is not used, because redis.persistence.enabled is false.",

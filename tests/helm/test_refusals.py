@@ -208,6 +208,28 @@ AT_THE_SERVER: list[tuple[str, Any]] = [
     ("pod.initContainers", [{"name": "wait"}]),
     ("pod.extraContainers", [{"name": "agent", "image": "registry.example/agent: 1"}]),
     ("pod.extraContainers", [{"name": "agent", "image": "agent", "env": [{"name": "A", "value": 1}]}]),
+    ("pod.livenessProbe", {"httpGet": {"path": "/", "port": "a-name-of-17-chars"}}),
+    ("pod.livenessProbe", {"tcpSocket": {"port": 0}}),
+    ("pod.extraEnv", [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.node"}}}]),
+    ("pod.extraEnv", [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "memory"}}}]),
+    ("pod.extraVolumeMounts", [{"name": "tmp", "mountPath": "/a", "subPath": "../b"}]),
+    ("pod.extraVolumes", [{"name": "a", "secret": {"name": "a"}}]),
+    ("pod.extraVolumes", [{"name": "a", "configMap": {"configMapName": "a"}}]),
+    ("pod.extraVolumes", [{"name": "a", "emptyDir": {"sizeLimit": "1GB"}}]),
+    ("pod.extraVolumes", [{"name": "a", "persistentVolumeClaim": {"name": "a"}}]),
+    ("pod.affinity", {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}),
+    (
+        "pod.affinity",
+        {
+            "nodeAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {"weight": 0, "preference": {"matchExpressions": []}}
+                ]
+            }
+        },
+    ),
+    ("pod.affinity", {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"labelSelector": {}}]}}),
+    ("extraObjects", [{"apiVersion": "v1", "kind": "ConfigMap"}]),
     ("networkPolicy.egressTo", [{}]),
     ("networkPolicy.egressTo", [{"ipBlock": {"cidr": "10.0.0.0"}}]),
     ("networkPolicy.egressTo", [{"ipBlock": {"cidr": "slack.com"}}]),
@@ -258,6 +280,20 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("commonAnnotations", {"Example.com/Owner": "any text: with / and spaces"}),
     ("monitoring.serviceMonitor.interval", "1m30s"),
     ("pod.tolerations", [{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoExecute", "tolerationSeconds": 9}]),
+    ("pod.extraVolumes", [{"name": "a", "projected": {"sources": [{"configMap": {"name": "a"}}]}}]),
+    ("pod.extraVolumes", [{"name": "a", "secret": {"secretName": "a", "items": [{"key": "b", "path": "c"}]}}]),
+    ("pod.extraVolumes", [{"name": "a", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}]),
+    ("pod.livenessProbe", {"grpc": {"port": 9090}}),
+    (
+        "pod.affinity",
+        {
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {"weight": 100, "podAffinityTerm": {"topologyKey": "zone", "labelSelector": {}}}
+                ]
+            }
+        },
+    ),
     ("pod.podSecurityContext", {"runAsUser": "", "fsGroup": None, "supplementalGroups": [1]}),
     ("pod.containerSecurityContext", {"seccompProfile": {"type": "RuntimeDefault"}, "capabilities": {"drop": ["ALL"]}}),
     ("pod.livenessProbe", {"httpGet": {"path": "/", "port": "metrics"}}),

@@ -176,6 +176,10 @@ name */ -}}
 {{- define "egress-diag.unused" -}}
 {{- $values := .Values -}}
 {{- $persistence := $values.redis.persistence -}}
+{{- $global := $values.global | default dict -}}
+{{- if or $global.imageRegistry $global.imagePullSecrets $global.storageClass }}
+- global is not used: name the registry in image.repository and redis.image, further values in image.pullSecrets and redis.persistence.
+{{- end }}
 {{- if $values.redis.enabled }}
 {{- if $values.redis.external.host }}
 - redis.external is not used, because redis.enabled is true: set it to false.
