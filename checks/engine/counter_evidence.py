@@ -23,6 +23,7 @@ from checks.istio.traffic.control_counters import (
 )
 from checks.istio.traffic.counted_traffic import counted_traffic
 from checks.istio.traffic.failed_connections import unread_reason
+from checks.istio.traffic.host_answers import answer_notes
 from checks.istio.traffic.past_traffic import past_of
 from checks.model.findings import Evidence, Finding, Status
 from checks.model.requested_host import requested_host
@@ -42,6 +43,7 @@ def notes_of(facts: Facts) -> tuple[str, ...]:
     found = _client(facts)
     return (
         *(_client_notes(found) if found is not None else ()),
+        *answer_notes(facts),
         *filter(
             None,
             (

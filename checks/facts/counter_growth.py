@@ -28,7 +28,9 @@ class ProxyCounter:
     def __init__(self, metric: str, labels: Mapping[str, str]) -> None:
         self.metric, self.labels = metric, labels
         named = labels.get("destination_service_name", "-") not in _NO_DESTINATION
-        host = labels.get("destination_service", "").lower() if named else ""
+        host = (
+            (labels.get("destination_service") or labels.get("destination_service_name", "")).lower() if named else ""
+        )
         self.host = "" if host in _NO_DESTINATION else host.partition(":")[0]
         self.code = labels.get("response_code", "0")
         status = labels.get("grpc_response_status", "")

@@ -12,6 +12,12 @@ from checks.sources.scraped_processes import POD_LABELS, SCRAPE_LABELS
 
 _BY = ", ".join(("__name__", *SCRAPE_LABELS, *KEPT_LABELS))
 
+_OF_SENDERS = 'reporter!~"destination|waypoint"'
+"""The counters of requests that proxies send.
+
+The label is missing if a Telemetry object removes it, so that it must only not be another one.
+"""
+
 
 def counter_queries(wanted: CountersWanted) -> Iterator[str]:
     """The queries for all counters of the wanted processes."""
@@ -20,8 +26,7 @@ def counter_queries(wanted: CountersWanted) -> Iterator[str]:
         if group.role is ProxyRole.CLIENT:
             yield _summed(f'{_names(STANDARD_METRICS)}, reporter="source", {_source([group])}')
     if gateways:
-        # The label is missing if a Telemetry object removes it, so that it must only not be another one.
-        yield _summed(f'{_names(STANDARD_METRICS)}, reporter!="destination", {_source(gateways)}')
+        yield _summed(f"{_names(STANDARD_METRICS)}, {_OF_SENDERS}, {_source(gateways)}")
         metrics = _names(sorted(metrics_of(ProxyRole.GATEWAY).difference(STANDARD_METRICS)))
         yield _of_pods(metrics, gateways)
     if any(each.role is ProxyRole.ISTIOD for each in wanted.groups):
@@ -41,7 +46,7 @@ def age_queries(wanted: CountersWanted) -> Iterator[str]:
 
 def history_queries(gateways: list[ProxyGroup]) -> Iterator[str]:
     """The queries for requests, connections and denials of gateways."""
-    yield _summed(f'{_names((REQUESTS, OPENED))}, reporter!="destination", {_source(gateways)}')
+    yield _summed(f"{_names((REQUESTS, OPENED))}, {_OF_SENDERS}, {_source(gateways)}")
     yield _of_pods(_names((*DENIED_REQUESTS, *DENIED_CONNECTIONS)), gateways)
 
 

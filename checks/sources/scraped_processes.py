@@ -16,8 +16,11 @@ from checks.sources.expected_answers import WRONG_ANSWER
 from checks.sources.prometheus import pair, sample_moment
 from checks.sources.replies import Failure
 
-POD_LABELS = ("pod", "pod_name", "kubernetes_pod_name")
-"""The label that names the pod depends on the configuration of the scrape."""
+POD_LABELS = ("exported_pod", "pod", "pod_name", "kubernetes_pod_name")
+"""The label that names the pod depends on the configuration of the scrape.
+
+A Prometheus that scrapes another one renames the labels that it sets itself (`exported_`), unless it honours them.
+"""
 SCRAPE_LABELS = ("cluster", "job", "instance", "prometheus", "prometheus_replica", *POD_LABELS)
 _BY_METRIC = {ProxyRole.ISTIOD: ISTIOD, ProxyRole.COMPONENT: COMPONENTS}
 """The roles that a metric identifies: its labels do not name a workload."""

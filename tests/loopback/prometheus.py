@@ -82,7 +82,7 @@ class PrometheusServer:
 
 
 def _scrape(metric: dict[str, str]) -> dict[str, str]:
-    return {key: metric[key] for key in ("cluster", "job", "instance", "pod") if key in metric}
+    return {key: metric[key] for key in ("cluster", "job", "instance", "pod", "exported_pod") if key in metric}
 
 
 class _Server(LoopbackServer):

@@ -12,7 +12,7 @@ from checks.facts.workloads import Deployment
 from checks.istio.traffic.host_traffic import NO_ROUTE, GatewayTraffic, HostTraffic, failing_together, gateway_traffic
 from checks.istio.traffic.requested_traffic import perhaps_requested, requested_traffic
 from checks.istio.traffic_objects import TRAFFIC_OBJECT_READS, objects_of_failure
-from checks.knowledge.response_flags import FailureSide
+from checks.knowledge.response_flags import FailureSide, ResponseFlag
 from checks.model.commands import HOWTO, ISTIO_LOG, KEGTS, change, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.model.requested_host import requested_host
@@ -22,6 +22,9 @@ _FEWEST = 2
 """The fewest failed requests that are a failure; one is a warning."""
 _LISTED = 10
 _LISTED_PODS = 3
+_OF_ADDRESSES = ("UH", "DF", "UO")
+"""Failures of requests to a host whose addresses the gateway lacks or does not use."""
+_NO_COUNTER = "there was no traffic since the proxies started, or the source does not keep istio_requests_total"
 
 
 @check(
@@ -111,7 +114,8 @@ def _no_traffic(facts: Facts, traffic: GatewayTraffic) -> str:
         others = f" None of {seen:,} recent requests in the others failed." if seen else ""
         return f"Not read, to limit the load: the counters of {unread}.{others}"
     if traffic.pods:
-        return f"The counters of {facts.gateway.ref} show no request {traffic.period}: there was no traffic."
+        reason = "there was no traffic" if traffic.counts_requests else _NO_COUNTER
+        return f"The counters of {facts.gateway.ref} show no request {traffic.period}: {reason}."
     logs = f"The access logs of {facts.gateway.ref} have no request from the last 15 minutes"
     if traffic.configured:
         return f"{logs}, and no counters of its proxies were found: there was no traffic, or both are off."
@@ -128,7 +132,7 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, deci
     about = [Involved("host", found.host)] if found.host else []
     objects = objects_of_failure(facts, found.host, main.name, main.meaning)
     evidence = [*found.evidence, *objects, *_nodes(facts, found)]
-    actions = list(_actions(facts, found, main.side))
+    actions = list(_actions(facts, found, main))
     # Requests for a host for which the gateway is not configured are no failure of the gateway.
     ours = main.side not in (FailureSide.DESTINATION, FailureSide.BEYOND) and (
         main.name not in NO_ROUTE or bool(facts.question.host)
@@ -202,8 +206,8 @@ def _share(facts: Facts, found: HostTraffic) -> str:
     return f"{found.failed:,} of {found.total:,} {found.noun}s {to} failed {found.period}"
 
 
-def _actions(facts: Facts, found: HostTraffic, side: FailureSide) -> Iterator[Action]:
-    gateway, host = facts.gateway, found.host
+def _actions(facts: Facts, found: HostTraffic, main: ResponseFlag) -> Iterator[Action]:
+    gateway, host, side = facts.gateway, found.host, main.side
     for name in gateway.deployments:
         if found.counted:
             request = ("pilot-agent", "request", "GET", "stats/prometheus")
@@ -213,6 +217,17 @@ def _actions(facts: Facts, found: HostTraffic, side: FailureSide) -> Iterator[Ac
             counters = f"{page} | grep ^istio_"
             yield inspect(
                 f"Show the counters of {name}", f"{counters} | grep -F {quoted(host)}" if host else counters, ISTIO_LOG
+            )
+        if host and main.name in _OF_ADDRESSES:
+            request = ("pilot-agent", "request", "GET", "clusters")
+            known = kubectl(
+                "exec", f"deployment/{name}", "-c", "istio-proxy", "--", *request, namespace=gateway.namespace
+            )
+            yield inspect(
+                f"Show the addresses of {host} at {name}, and their health",
+                f"{known} | grep -F {quoted(host)}",
+                ISTIO_LOG,
+                "an address with health_flags::healthy; without any, the name is not resolved (DNS)",
             )
         about = host or (requested_host(facts.question.host).name if facts.question.host else "")
         words = ("logs", f"deployment/{name}", "--all-pods=true", "-c", "istio-proxy", "--since=15m")

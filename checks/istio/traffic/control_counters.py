@@ -11,8 +11,8 @@ from checks.facts.counter_names import COMPONENTS, PUSH_FAILURES, REJECTED
 from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_traffic import LONG_WINDOW, unusable_because
 from checks.istio.traffic.host_traffic import period_of
+from checks.istio.traffic.usable_counters import LONG_WINDOW, unusable_because
 from checks.model.findings import Evidence
 
 _GROUPS = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from checks.facts.counter_growth import CounterWindow
-from checks.facts.counter_names import CONNECTION_FAILURES, REFUSED
+from checks.facts.counter_names import CONNECTION_FAILURES, OPENED, REQUESTS
 from checks.facts.fact import ProxyRole
 from checks.facts.pods import Pod
 from checks.facts.proxy_traffic import ProxyTraffic
@@ -20,21 +20,11 @@ from checks.istio.traffic.counted_outcomes import (
     failing_since,
     failure_shown_by,
     host_of_cluster,
-    missing_label,
     outcomes_by_host,
 )
 from checks.istio.traffic.past_traffic import SampledSteps, past_of, sampled_steps
+from checks.istio.traffic.usable_counters import LONG_WINDOW, SHORT_WINDOW, excused, missing_pods, unusable_because
 from checks.knowledge.response_flags import ResponseFlag
-
-SHORT_WINDOW = timedelta(minutes=5)
-LONG_WINDOW = timedelta(minutes=15)
-"""The windows: the longer one counts for a host without requests in the shorter one."""
-STALE = timedelta(minutes=3)
-"""The age from which the newest sample says nothing about now.
-
-Scrapes of a Prometheus are usually at most a minute apart.
-"""
-_CLOCKS = timedelta(minutes=5)
 
 _Sampled = tuple[ProxyTraffic, CounterWindow]
 
@@ -110,6 +100,10 @@ class CountedTraffic:
     """Whether a pod has Envoy's counters of connections, also if none failed."""
     left_out: int = 0
     """The pods that were not read, to limit the load."""
+    windows: tuple[CounterWindow, ...] = ()
+    """The increases of the last minutes, one window for each pod."""
+    counts_requests: bool = False
+    """Whether a pod has a counter of requests or connections, also of older ones."""
 
 
 def counted_traffic(facts: Facts) -> CountedTraffic:
@@ -144,58 +138,27 @@ def _counted(facts: Facts) -> CountedTraffic:
         if each.left_out:
             found.left_out += 1
         elif problem := unusable_because(each, facts.now):
-            if not _ends(facts, each):
+            if not excused(facts, each):
                 found.unusable.append(problem)
         else:
             proxies.append(each)
     if (gap := facts.gap(ProxyTraffic, namespace)) is not None:
         found.unusable.append(str(gap))
     elif not found.left_out:
-        found.unusable += _missing(facts, {each.key for each in read})
+        found.unusable += missing_pods(facts, {each.key for each in read})
     found.pods = len(proxies)
     found.from_prometheus = any(each.from_prometheus for each in proxies)
     long, short = _windows(proxies, LONG_WINDOW), _windows(proxies, SHORT_WINDOW)
     found.seconds = max((each.seconds for _, each in long), default=0.0)
     found.hosts = tuple(_hosts(short, long, sampled_steps(proxies), past_of(facts).sampled))
-    found.counts_connections = any(each.has(REFUSED) for each in proxies)
+    found.counts_connections = any(each.has(name) for each in proxies for name in CONNECTION_FAILURES)
+    found.windows = tuple(window for _, window in short)
+    found.counts_requests = any(each.has(name) for each in proxies for name in (REQUESTS, OPENED))
     for _, window in short:
         for grown in window.increases:
             if grown.metric in CONNECTION_FAILURES and (host := host_of_cluster(grown)):
                 found.connection_failures.setdefault(host, Counter())[grown.metric] += round(grown.amount)
     return found
-
-
-def _ends(facts: Facts, proxy: ProxyTraffic) -> bool:
-    """Whether the pod is being deleted or has finished: nothing scrapes it any more."""
-    pods = [each for each in facts.readable(Pod, facts.gateway.namespace) if proxy.key[1] in (each.name, each.ip)]
-    return bool(pods) and all(each.deleted is not None or each.finished for each in pods)
-
-
-def _missing(facts: Facts, read: set[tuple[str, str]]) -> Iterator[str]:
-    """The pods without counters; a new pod has not been scraped yet."""
-    for pod in facts.pods():
-        since = pod.proxy.running_since if pod.proxy is not None else None
-        if since is not None and facts.now - since > STALE and read.isdisjoint((pod.key, (pod.namespace, pod.ip))):
-            yield f"the source of counters has none of pod {'/'.join(pod.key)}: it may not scrape the pod"
-
-
-def unusable_because(proxy: ProxyTraffic, now: datetime) -> str:
-    """Why the counters of a pod cannot be used, "" if they can."""
-    if proxy.scraped is None:
-        return f"the {proxy.ref} have no sample"
-    age = now - proxy.scraped
-    if age > STALE:
-        return f"the {proxy.ref} are {round(age.total_seconds() / 60)} min old"
-    if age < -_CLOCKS:
-        return f"the {proxy.ref} have a time in the future: the clocks differ"
-    window = proxy.window(LONG_WINDOW)
-    if window is None:
-        return f"the {proxy.ref} have only one sample"
-    if window.reset:
-        return f"the proxy in pod {'/'.join(proxy.key)} restarted between the samples"
-    if label := missing_label(window.increases):
-        return f"the {proxy.ref} have no label {label}, which a Telemetry object can remove"
-    return ""
 
 
 def _windows(proxies: Iterable[ProxyTraffic], longest: timedelta) -> list[_Sampled]:

@@ -70,6 +70,8 @@ class GatewayTraffic:
     """The time for which counters are known."""
     left_out: int = 0
     """The pods that a fleet check does not read."""
+    counts_requests: bool = False
+    """Whether the counters have one of requests or connections, also of older ones."""
 
 
 def gateway_traffic(facts: Facts) -> GatewayTraffic:
@@ -99,6 +101,7 @@ def _traffic(facts: Facts) -> GatewayTraffic:
         pods=counted.pods,
         period=period_of(counted.seconds, whole=counted.from_prometheus),
         left_out=counted.left_out,
+        counts_requests=counted.counts_requests,
     )
 
 

@@ -71,6 +71,21 @@ def increases(found: ProxyTraffic) -> dict[str, float]:
     return {each.labels.get("response_flags", ""): each.amount for each in window.increases}
 
 
+def test_a_federated_series_is_of_the_pod_that_counted_it() -> None:
+    """The Prometheus that scrapes another one names that one's pod in its own label."""
+    with PrometheusServer([series(GROWING, pod="prometheus-0", exported_pod=POD)]) as server:
+        (found,) = proxies(asked(server))
+    assert found.key == ("team-egress", POD)
+
+
+def test_what_a_waypoint_counts_for_the_gateway_is_not_counted_again() -> None:
+    with PrometheusServer([series(GROWING)]) as server:
+        asked(server)
+    of_gateway = [each for each in server.queries if 'source_workload=~"egw-' in each and "sum by" in each]
+    assert of_gateway
+    assert all('reporter!~"destination|waypoint"' in each for each in of_gateway)
+
+
 def test_the_counters_of_a_pod_are_one_entry() -> None:
     failing = series([None] * 12 + [3, 3, 3, 3, 9], response_code="503", response_flags="UF,URX")
     with PrometheusServer([series(GROWING), failing]) as server:
