@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NoReturn, Unpack
+from typing import TYPE_CHECKING, NoReturn, Unpack
 from urllib.parse import urlsplit
 
 import click
@@ -14,11 +14,13 @@ from checks.cli.usage import refuse
 from checks.model.columns import after, narrow
 from checks.model.inert_text import inert
 from checks.model.question import BadQuestion, parse_gateway_name
-from checks.reports.gateway_list import LastVerdict
 from checks.reports.wording import VERDICTS, plural
 from workers.queue.settings import WorkerSettings
 from workers.records.gateway_state import Fault, GatewayState
 from workers.records.history import PastRun
+
+if TYPE_CHECKING:
+    from checks.reports.gateway_list import LastVerdict
 
 _SHOWN = 10
 """Past runs that are shown, as in Slack."""
@@ -46,7 +48,7 @@ def history_command(names: Sequence[str], **options: Unpack[ContextArguments]) -
     sys.exit(0)
 
 
-def last_verdicts(cluster: str) -> Mapping[str, LastVerdict]:
+def last_verdicts(cluster: str) -> "Mapping[str, LastVerdict]":
     """The last verdict of each gateway of a cluster, by `namespace/name`.
 
     None without a REDIS_URL, or if Redis does not answer: a list of gateways does not depend on it.
@@ -54,6 +56,7 @@ def last_verdicts(cluster: str) -> Mapping[str, LastVerdict]:
     settings = WorkerSettings()
     if not settings.names_redis:
         return {}
+    from checks.reports.gateway_list import LastVerdict
     from workers.queue.connection import Unavailable, quick_connection
     from workers.runs.history import History
 
@@ -136,13 +139,16 @@ def _stored(cluster: str, namespace: str | None, gateway: str) -> tuple[tuple[Pa
 
     Exits with 2 if Redis does not answer.
     """
-    from workers.fleet.ledger import Ledger
     from workers.queue.connection import Unavailable, quick_connection, redis_problem
-    from workers.runs.history import History
 
     settings = WorkerSettings()
     redis = quick_connection(settings.redis_url)
     try:
+        redis.ping()
+        # The ledger loads the engine, which a Redis that does not answer would wait for.
+        from workers.fleet.ledger import Ledger
+        from workers.runs.history import History
+
         past = History(redis, settings.prefix)
         name = f"{namespace}/{gateway}" if namespace else _full_name(cluster, gateway, past.verdicts(cluster))
         ledger = Ledger(redis, settings.prefix, past.keep)

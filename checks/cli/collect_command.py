@@ -8,8 +8,11 @@ import click
 from checks.cli.diagnose_command import diagnosed_report
 from checks.cli.gateway_arguments import GatewayArguments, asked, gateway_arguments
 from checks.cli.usage import refuse
+from checks.model.inert_text import inert
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from checks.model.findings import Report
 
 
@@ -47,6 +50,22 @@ def _report_collected(report: "Report", written: Path) -> None:
     from checks.reports.headline import headline
 
     click.echo(f"{written}: {headline(report)}", err=True)
-    for gap in report.gaps:
-        click.echo(f"  not recorded: {gap}", err=True)
+    for line in unrecorded_lines(report.gaps):
+        click.echo(inert(line), err=True)
     click.echo(f"Replay it with: egress-diag diagnose {report.namespace}/{report.gateway} --bundle {written}", err=True)
+
+
+_MOST_NAMED = 3
+
+
+def unrecorded_lines(gaps: "Iterable[str]") -> "Iterator[str]":
+    """The reads that were not recorded: one entry for each reason."""
+    from checks.model.columns import after
+
+    by_reason: dict[str, list[str]] = {}
+    for gap in gaps:
+        request, _, reason = gap.partition(": ")
+        by_reason.setdefault(reason, []).append(request)
+    for reason, requests in by_reason.items():
+        more = f" and {len(requests) - _MOST_NAMED} more" if len(requests) > _MOST_NAMED else ""
+        yield from after("  not recorded: ", f"{', '.join(requests[:_MOST_NAMED])}{more}: {reason}")

@@ -1,7 +1,6 @@
 """`egress-diag diagnose`."""
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -101,6 +100,8 @@ def _exit_if_applied(
     named: str,
 ) -> int:
     """Print what a proposed change would change, and return the exit code."""
+    from dataclasses import replace
+
     from checks.cli.console import Unwritable, write_out
     from checks.facts.change_input import BadChange
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway

@@ -108,14 +108,14 @@ def asked(arguments: GatewayArguments) -> Asked:
     return Asked(question=question, entry=entry, opened=partial(opened, question.namespace))
 
 
-def printed_cluster(arguments: ClusterArguments, entry: "ClusterConfig", source: "Source") -> str:
+def printed_cluster(arguments: GatewayArguments, entry: "ClusterConfig", source: "Source") -> str:
     """The cluster in printed `egress-diag` commands, as a part of a shell command.
 
     A command from a bundle is for the live cluster: reading the bundle again would not show a change.
     """
     from checks.reports.printed_cluster import in_words
 
-    if entry.bundle is not None and entry.name not in named_clusters(arguments):
+    if arguments["bundle"] is not None:
         context = entry.identity.in_recorded_context(source.kubectl_context()).context
         return in_words(("--context", context) if context else ())
     if arguments["kubeconfig"] or arguments["context"]:

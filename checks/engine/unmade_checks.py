@@ -17,7 +17,9 @@ def reasons_not_checked(
     findings: Sequence[Finding], gaps: Iterable[Gap], checks: Iterable[Check]
 ) -> tuple[NotChecked, ...]:
     """The reasons why checks were not made, the one for most checks first."""
-    unknown = [each for each in findings if each.status is Status.UNKNOWN]
+    # A check that fails was made, although a part of what it reads was not read.
+    made = {each.check for each in findings if each.status is Status.FAIL}
+    unknown = [each for each in findings if each.status is Status.UNKNOWN and each.check not in made]
     if not unknown:
         return ()
     slugs = {each.slug for each in checks if each.reports_api_server}

@@ -43,6 +43,11 @@ def without_identity(attempts: str) -> str:
     return ""
 
 
+def is_without_cli(message: str) -> bool:
+    """Whether a message says that azure-cli is not installed."""
+    return message.startswith("azure-cli is not installed")
+
+
 def is_without_identity(message: str) -> bool:
     """Whether a message says that no identity is available."""
     return message.endswith(NO_IDENTITY) or "unavailable" in message

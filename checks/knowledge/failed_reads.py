@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from checks.facts.fact import Credentials, Gap
 from checks.knowledge.api_server_errors import refusal_of
-from checks.knowledge.azure_sign_in import expiry
+from checks.knowledge.azure_sign_in import expiry, is_without_cli
 from checks.model.commands import inspect, kubectl, quoted
 from checks.model.enumerations import enumerated
 from checks.model.findings import Action, Effect
@@ -25,6 +25,13 @@ NODES_NOT_READ = f"{UNIDENTIFIED} the nodes, which name it, were not read:"
 
 SIGN_IN = inspect("Sign in to Azure; in a deployment, check the identity of the workers", "az login")
 """The next action if there is no Azure identity."""
+
+_INSTALL = Action(
+    "Install azure-cli and sign in (`az login`), or leave Azure out (`--azure none`); in a deployment, check the identity of "
+    "the workers",
+    url="https://aka.ms/azure-cli",
+)
+"""The same on a machine without azure-cli, on which `az login` would not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,8 @@ def _without_credentials(gaps: tuple[Gap, ...]) -> FailedReads:
     if first.status == 401:
         expired = expiry(first.message)
         state = f"The sign-in to Azure is no longer valid ({expired})" if expired else "Not signed in to Azure"
-        return FailedReads(_sentence(f"{state}: {first.message}"), gaps, (SIGN_IN,))
+        step = _INSTALL if is_without_cli(first.message) else SIGN_IN
+        return FailedReads(_sentence(f"{state}: {first.message}"), gaps, (step,))
     doctor = quoted("egress-diag", "doctor", "--only", "clusters")
     action = inspect("Test the access to Azure and to the API server", doctor)
     return FailedReads(_sentence(first.message), gaps, (action,))

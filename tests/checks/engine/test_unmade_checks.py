@@ -11,6 +11,8 @@ import pytest
 from bot.messages.run import run_messages
 from bot.sandbox.model.texts import texts_of
 from checks.catalogue import catalogue
+from checks.cli.collect_command import unrecorded_lines
+from checks.engine.unmade_checks import reasons_not_checked
 from checks.model.findings import Report, Status, Verdict
 from checks.reports import markdown, text
 from tests.bot import stories
@@ -124,3 +126,33 @@ def test_two_causes_are_two_reasons_the_larger_first() -> None:
     assert len(report.not_checked) == 2
     first, second = (len(each.checks) for each in report.not_checked)
     assert first >= second
+
+
+def test_a_check_that_fails_is_not_among_those_that_were_not_made() -> None:
+    """Before, EG403 was the root cause and also "not made"."""
+    unread = (failed("kubernetes", "namespaces", 403, "namespaces is forbidden"),)
+    report = report_of(unread)
+    unmade = next(each for each in report.findings if each.status is Status.UNKNOWN)
+    others = [each for each in report.findings if each is not unmade]
+    found = [*others, unmade, replace(unmade, status=Status.FAIL)]
+    made = reasons_not_checked(found, (), catalogue())
+    assert unmade.check not in {check for each in made for check in each.checks}
+    assert reasons_not_checked([*others, unmade], (), catalogue()) != made
+
+
+def test_a_machine_without_azure_cli_is_not_told_to_run_it() -> None:
+    message = "azure-cli is not installed, and no other identity is available"
+    (reason,) = report_of((failed("azure", "*", 401, message),)).not_checked
+    assert [each.command for each in reason.actions] == [""]
+    assert reason.actions[0].title.startswith("Install azure-cli")
+    assert "`--azure none`" in reason.actions[0].title
+
+
+def test_reads_that_were_not_recorded_are_one_entry_for_each_reason() -> None:
+    gaps = [f"list kind-{number}: not authenticated (401)" for number in range(40)]
+    lines = list(unrecorded_lines([*gaps, "get version: no answer in time"]))
+    assert " ".join(" ".join(lines).split()) == (
+        "not recorded: list kind-0, list kind-1, list kind-2 and 37 more: not authenticated (401) "
+        "not recorded: get version: no answer in time"
+    )
+    assert max(map(len, lines)) <= 80
