@@ -40,10 +40,8 @@ def time_line(present: PresentState, asked: Run) -> Escaped:
 
 def with_time(answer: Message, present: PresentState, asked: Run) -> Message:
     """An answer from the present state, with its time; without a report, it offers a check."""
-    rest = answer.blocks[:-1] if answer.blocks[-1]["type"] == "actions" else answer.blocks
     row = [] if present.report is not None else [actions([button("Re-check", "check_again", present.run.id)])]
-    closing = answer.blocks[len(rest) :] or row
-    return replace(answer, blocks=fitting(rest, [context(time_line(present, asked)), *closing]))
+    return replace(answer, blocks=fitting(answer.blocks, [context(time_line(present, asked)), *row]))
 
 
 def of_run(answer: Message, present: PresentState, run: Run) -> Message:

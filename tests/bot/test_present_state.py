@@ -185,6 +185,12 @@ def test_is_it_fixed_during_a_check_waits_for_its_result(broken: Conversation) -
     assert len([each for each in said if "Still broken" in each]) == 1, "the check that was running is the answer"
 
 
+def test_the_time_of_an_answer_is_below_the_button_of_its_last_step(broken: Conversation) -> None:
+    said = asked(broken, "what next")
+    assert said.index("I ran it") < said.index("As of <!date")
+    assert said.splitlines()[-1].startswith("As of <!date"), "no button is apart from its step"
+
+
 def test_a_step_is_not_credited_on_a_gateway_that_recovered_before_the_press(
     broken: Conversation, tmp_path: Path
 ) -> None:
@@ -235,3 +241,17 @@ def test_the_end_of_an_incident_has_the_words_of_its_card(broken: Conversation) 
     said = asked(broken, "how long was it broken")
     assert said.startswith("✅ *It lasted ")
     assert "was inconclusive from <!date" in said
+
+
+def test_an_answer_about_a_host_names_a_newer_result_of_its_gateway(talk: Conversation, tmp_path: Path) -> None:
+    """The host's answer is of its own check; a fleet check has found the gateway broken since."""
+    fix(talk, tmp_path)
+    talk.say("/egress-diag weu egw --host api.x.example")
+    assert "the gateway <!date" not in asked(talk, "why")
+    report_fleet_check(talk, Verdict.BROKEN, "egress-prefix-unassigned")
+    for question in ("why", "what next", "is it the gateway or the host", "since when"):
+        said = asked(talk, question)
+        assert "api.x.example" in said or "EG507" in said, question
+        assert "the gateway <!date" in said, question
+        assert said.endswith(": ❌ broken"), question
+    assert "Take it" in asked(talk, "who owns it"), "the incident is the gateway's"
