@@ -137,6 +137,7 @@ class ThreadQuestion(StrEnum):
     """A question about the last check of a thread."""
 
     GATEWAY_OR_HOST = "is it the gateway or the host"
+    GATEWAY = "is the gateway healthy"
     CHANGED = "what changed"
     NEXT = "what next"
     FIXED = "is it fixed"

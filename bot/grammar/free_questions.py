@@ -32,6 +32,10 @@ _RULES: tuple[tuple[Ask, str], ...] = (
         r"^i (?:just |have |ve )?(?:ran|run|did|applied|executed|tried|restarted|patched) |^(?:all )?done$|^ran it",
     ),
     (
+        Ask.GATEWAY,
+        rf"^(?:is |are )?(?:the |our )?(?:egress )?(?:gateway|gw) (?:is )?(?:still |also )?{_GOOD_OR_BAD}\b",
+    ),
+    (
         Ask.GATEWAY_OR_HOST,
         rf"^(?:is |are )?(?:the |our )?(?:{_COMPONENT}|host|destination) (?:is )?(?:still |also |really )?{_GOOD_OR_BAD}\b",
     ),

@@ -15,7 +15,16 @@ from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.listeners.active_steps import may_restart
 from bot.listeners.slash_command import run_command
-from bot.messages import incident_answers, present, private_answers, recipe_answers, thread_answers, unreported
+from bot.messages import (
+    gateway_or_host,
+    incident_answers,
+    outage_length,
+    present,
+    private_answers,
+    recipe_answers,
+    thread_answers,
+    unreported,
+)
 from bot.messages.blocks import Message
 from checks.config.access_rules import is_permitted
 from checks.model.findings import Report
@@ -83,7 +92,8 @@ def answer_commands(handler: InteractionHandler, run_id: str, interaction: Inter
 
 
 _FROM_REPORT: Mapping[ThreadQuestion, Callable[[Run, Report], Message]] = {
-    ThreadQuestion.GATEWAY_OR_HOST: thread_answers.gateway_or_host,
+    ThreadQuestion.GATEWAY_OR_HOST: gateway_or_host.gateway_or_host,
+    ThreadQuestion.GATEWAY: gateway_or_host.is_gateway_healthy,
     ThreadQuestion.WHERE: incident_answers.which_gateway,
     ThreadQuestion.NOT_CHECKED: incident_answers.what_was_not_checked,
     ThreadQuestion.TRAFFIC: incident_answers.traffic,
@@ -116,7 +126,7 @@ def _about_present(
     if (about_tried := _FROM_TRIED.get(question)) is not None:
         return present.with_time(about_tried(now.run, now.report, now.tried), now, run)
     if question is ThreadQuestion.LASTED:
-        return present.with_time(incident_answers.how_long_broken(now), now, run)
+        return present.with_time(outage_length.how_long_broken(now), now, run)
     if now.report is None:
         others = _others(handler, now.run, interaction) if question is ThreadQuestion.AFFECTED else None
         more = incident_answers.affected_gateways(others) if others is not None else []

@@ -27,6 +27,7 @@ from bot.messages.phrases import (
     DATE_AND_TIME,
     VERDICT_MARKS,
     check_title,
+    headline_words,
     local_time,
     long_duration,
     short_duration,
@@ -173,7 +174,7 @@ def _seen_elsewhere(card: Card) -> tuple[Escaped, str]:
     word, mark = VERDICTS[card.verdict], VERDICT_MARKS[card.verdict]
     impact = impact_of_checks(card.verdict, card.causes)
     first, *more = [
-        f"{impact}: {check_title(card.causes[0])}" if card.causes else impact,
+        f"{impact}: {headline_words(card.causes[0])}" if card.causes else impact,
         *map(check_title, card.causes[1:3]),
     ]
     rest = f"\n{'; '.join(more)}" if more else ""

@@ -144,7 +144,7 @@ def _finding_blocks(run: Run, finding: Finding, progress: RecipeProgress | None 
 
 def notification_of(finding: Finding) -> str:
     """A finding in a notification: a lock screen cuts the text, so the fault precedes names."""
-    return fallback(f"{finding.code} {finding.title}. {finding.summary}")
+    return fallback(f"{finding.title} ({finding.code}). {finding.summary}")
 
 
 def code_and_title(finding: Finding) -> Escaped:

@@ -5,7 +5,7 @@ from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.host_words import host_outcome, is_about_host, is_through, verdict_of_gateway
 from checks.reports.impact import impact_of, short_impact_of
-from checks.reports.wording import VERDICTS, pending_of, plural, roots_of, warnings_of, why_inconclusive
+from checks.reports.wording import VERDICTS, after_colon, pending_of, plural, roots_of, warnings_of, why_inconclusive
 from workers.records.run import Run, RunState
 
 
@@ -56,13 +56,13 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
         case Verdict.INCONCLUSIVE:
             lines = not_checked_lines(report) or (plain(sentence),)
             unsure = f"{mark} *{impact_of(report)}*"
-            return raw("\n".join([unsure, *lines, f"*{word}:* {where}"])), f"{word}: {sentence} {on}."
+            return raw("\n".join([unsure, *lines, f"*{word}:* {where}"])), f"{word}: {after_colon(sentence)} {on}."
         case _:
             impact, fault = impact_of(report), fault_of(report)
-            first = f"{impact}: {fault.removesuffix('. ')}" if fault else impact
+            first = f"{impact}: {after_colon(fault.removesuffix('. '))}" if fault else impact
             return (
                 raw(f"{mark} *{plain(first)}*\n*{word}:* {where}\n{plain(sentence)}"),
-                f"{short_impact_of(report)}: {fault}{on}. {sentence}",
+                f"{short_impact_of(report)}: {after_colon(fault)}{on}. {sentence}",
             )
 
 

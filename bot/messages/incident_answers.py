@@ -10,13 +10,13 @@ from bot.messages.blocks import Block, Escaped, Message, as_code, code_block, co
 from bot.messages.findings import code_and_title, finding_details
 from bot.messages.gateway_lines import gateway_on, listed
 from bot.messages.headlines import coverage_of, name_of, not_checked_lines
+from bot.messages.outcomes import gateway_mark, outcome_mark
 from bot.messages.phrases import (
     DATE_AND_TIME,
     STATUS_MARKS,
     VERDICT_MARKS,
     check_title,
     local_time,
-    short_duration,
     since_when,
 )
 from bot.messages.since_healthy import since_healthy_blocks
@@ -25,14 +25,13 @@ from checks.catalogue import catalogue
 from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.traffic import TRAFFIC_FAILING
-from checks.reports.host_words import host_outcome, is_about_host
+from checks.reports.host_words import gateway_sentence, host_outcome, is_about_host, is_through
 from checks.reports.impact import CHECK_OF_THE_PREFIX, CHECK_OF_THE_PROBED_ADDRESS, CHECKS_OF_ALL_TRAFFIC, impact_of
 from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import failing_location, traffic_line, traffic_notes
-from checks.reports.wording import STATUSES, VERDICTS, acting_causes, plural, roots_of, why_inconclusive
+from checks.reports.wording import STATUSES, VERDICTS, acting_causes, after_colon, plural, roots_of, why_inconclusive
 from workers.records.gateway_state import GatewayState
 from workers.records.history import GatewayVerdict
-from workers.records.present import PresentState
 from workers.records.run import Run
 
 _BEYOND = "Not checked from here: the destination itself, its firewall and its list of permitted addresses."
@@ -43,11 +42,25 @@ def what_is_affected(run: Run, report: Report, others: Sequence[GatewayVerdict])
 
     `others` are the last verdicts of the other gateways that the user may check.
     """
-    impact = impact_of(report) or (host_outcome(report) if report.host else "Nothing is affected")
-    lines = [raw(f"{VERDICT_MARKS[report.verdict]} *{plain(impact)}:* {_where(run, report)}"), *_who(report)]
+    impact = _impact(report)
+    if is_about_host(report):
+        on = as_code(report.cluster)
+        lines = [
+            raw(f"{outcome_mark(report)} *{plain(impact)}*"),
+            raw(f"{plain(gateway_sentence(report))} Cluster: {on}"),
+        ]
+    else:
+        lines = [raw(f"{VERDICT_MARKS[report.verdict]} *{plain(impact)}:* {_where(run, report)}")]
+    lines += _who(report)
     if counted := traffic_line(report):
         lines.append(raw(f"📈 {plain(counted)}"))
     return thread_answer(f"{impact}: {name_of(run)}", [section(raw("\n".join(lines))), *affected_gateways(others)])
+
+
+def _impact(report: Report) -> str:
+    if is_about_host(report) and report.verdict is not Verdict.BROKEN:
+        return host_outcome(report)
+    return impact_of(report) or "Nothing is affected"
 
 
 def affected_gateways(others: Sequence[GatewayVerdict]) -> list[Block]:
@@ -74,7 +87,7 @@ def _who(report: Report) -> Iterator[Escaped]:
     elif report.verdict is Verdict.BROKEN:
         yield raw("Not checked: which clients and hosts are affected. The causes name a part of the gateway.")
     elif report.verdict is Verdict.INCONCLUSIVE:
-        yield raw(f"Not checked: {plain(why_inconclusive(report))}.")
+        yield raw(f"Not checked: {plain(after_colon(why_inconclusive(report)))}.")
     if report.client:
         yield raw(f"Checked from {as_code(report.client)} only.")
 
@@ -94,40 +107,17 @@ def since_when_broken(run: Run, report: Report, state: GatewayState | None) -> M
         lines.append(raw(f"• {code_and_title(each)} · {since_when(begun) if begun else raw('time not checked')}"))
     mark, word = VERDICT_MARKS[report.verdict], VERDICTS[report.verdict].lower()
     head = raw(f"{mark} {_where(run, report)} is {word}.")
-    if is_about_host(report):
-        head = raw(f"{mark} {plain(host_outcome(report))}.")
+    if is_about_host(report) and not is_through(report):
+        head = raw(f"{outcome_mark(report)} {plain(host_outcome(report))}.")
     elif state is not None and state.inconclusive_since is not None:
         head = raw(f"{mark} {_where(run, report)}: checks are inconclusive since {_time(state.inconclusive_since)}.")
     since = state.since if state is not None and not state.broken and state.verdict is not Verdict.STARTING else None
-    if report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED) and since is not None:
+    serves = report.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+    if serves and since is not None and (is_through(report) or not is_about_host(report)):
         head = raw(f"{mark} {_where(run, report)} has served at every check since {_time(since)}.")
     return thread_answer(
         f"Since when: {name_of(run)}", [section(raw("\n".join([head, *lines]))), *since_healthy_blocks(state)]
     )
-
-
-def how_long_broken(present: PresentState) -> Message:
-    """The duration of the current or last incident of the gateway, as its card shows it."""
-    run, state, card = present.run, present.state, present.card
-    name = gateway_on(run.order.target.cluster, name_of(run))
-    word = VERDICTS[card.worst if card is not None else Verdict.BROKEN].lower()
-    if card is not None:
-        began, ended = card.began, card.ended
-    elif state is not None and (state.incident_since is not None or state.broken):
-        began, ended = state.incident_since or state.since, state.incident_ended
-    else:
-        words = f"No outage of {name_of(run)} is recorded"
-        known = f" since {_time(state.known_since)}" if state is not None and state.known_since is not None else ""
-        return thread_answer(words, [section(raw(f"✅ No outage of {name} is recorded{known}."))])
-    lasted = short_duration(max(0.0, ((ended or present.at) - began).total_seconds()))
-    if ended is None:
-        words = f"Not over: {word} for {lasted}"
-        mark = VERDICT_MARKS[present.verdict]
-        line = raw(f"{mark} *Not over:* {name} has been {word} for {lasted}, since {_time(began)}.")
-    else:
-        words = f"It lasted {lasted}"
-        line = raw(f"✅ *It lasted {lasted}:* {name} was {word} from {_time(began)} to {_time(ended)}.")
-    return thread_answer(f"{words}: {name_of(run)}", [section(line)])
 
 
 def _time(moment: datetime) -> Escaped:
@@ -181,7 +171,7 @@ def traffic(run: Run, report: Report) -> Message:
 
 def what_was_not_checked(run: Run, report: Report) -> Message:
     """The number of checks, the reasons why some were not made, and what no check covers."""
-    lines = [raw(f"{VERDICT_MARKS[report.verdict]} {_where(run, report)}: {coverage_of(report)}.")]
+    lines = [raw(f"{gateway_mark(report)} {_where(run, report)}: {coverage_of(report)}.")]
     lines += not_checked_lines(report, with_step=True)
     lines += [raw(f"🤔 {plain(f'{each.code}: {each.doubt}')}") for each in acting_causes(report)[:3] if each.doubt]
     lines += [raw(_BEYOND)] if report.host else [_no_host(run), raw(_BEYOND)]

@@ -23,8 +23,9 @@ from bot.messages.blocks import (
 from bot.messages.findings import findings_of
 from bot.messages.headlines import coverage_of, headline_of, not_checked_lines
 from bot.messages.interaction_values import ChoiceValue, MenuOption, MenuValue
+from bot.messages.outcomes import outcome_of
 from bot.messages.path import path_of, shows_path
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of, short_duration, since_when
+from bot.messages.phrases import DATE_AND_TIME, local_time, requester_of, short_duration, since_when
 from bot.messages.plan import plan
 from bot.messages.recipe_progress import progress_of
 from bot.messages.recipes import card_recipes, card_steps
@@ -32,7 +33,7 @@ from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.traffic_picture import traffic_picture
 from checks.reports.traffic_words import traffic_line
-from checks.reports.wording import VERDICTS, acting_causes
+from checks.reports.wording import acting_causes
 from workers.records.alert import ThreadAlerts
 from workers.records.run import Run, RunState
 from workers.records.tried import TriedStep
@@ -97,7 +98,7 @@ def edit_interval(run: Run, now: datetime, seconds: tuple[float, float]) -> floa
 def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     yield progress_line(shown)
     if shown is not run and run.report is not None and run.ended is not None:
-        earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
+        earlier = outcome_of(run.report)
         at, by = local_time(run.ended, DATE_AND_TIME), requester_of(run.order.user)
         yield raw(f"Earlier result: {earlier} {at}, requested by {by}")
     if shown.report is not None and (times := since_line(shown, shown.report)):
@@ -184,16 +185,17 @@ def buttons_of(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:
             for n, name in enumerate(run.choices[:5])
         ]
     found = [button("Re-check", "check_again", shown.id)]
+    # In the thread of a card, the card has the owner and the buttons for it.
+    take = [] if run.order.card else [button("Take it", "own", run.id)]
     if shown.report is None:
         return found
     if shown.report.verdict is Verdict.STARTING:
         # A probe or a restart would disturb what is about to end by itself.
-        found += [button("Watch until healthy", "watch", shown.id), button("Take it", "own", run.id)]
+        found += [button("Watch until healthy", "watch", shown.id), *take]
     elif shown.report.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE) or shown.report.of(Status.WARN):
         if shown.report.verdict is not Verdict.DEGRADED:
             found.append(button("Watch until fixed", "watch", shown.id))
-        found += next_probe(shown, offered)
-        found.append(button("Take it", "own", run.id))
+        found += [*next_probe(shown, offered), *take]
     else:
         found += next_probe(shown, offered)
     return [*found, _menu(shown)]

@@ -7,7 +7,7 @@ from checks.catalogue import catalogue
 from checks.config.alert_configuration import ALERT_USER
 from checks.config.automatic_requesters import WORKFLOW_USER
 from checks.model.findings import Effect, Severity, Status, Verdict
-from checks.reports.wording import plural
+from checks.reports.wording import after_colon, plural
 from workers.records.beginnings import Beginning
 
 STATUS_MARKS = {
@@ -54,6 +54,12 @@ def check_title(slug: str) -> Escaped:
 def check_words(slug: str) -> str:
     """The same without markup."""
     return next((f"{check.code} {check.title}" for check in catalogue() if check.slug == slug), slug)
+
+
+def headline_words(slug: str) -> str:
+    """The title of a check after the impact, with its code at the end."""
+    found = next((check for check in catalogue() if check.slug == slug), None)
+    return f"{after_colon(found.title)} ({found.code})" if found is not None else slug
 
 
 def local_time(moment: datetime, form: str = "{time}") -> Escaped:

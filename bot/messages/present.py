@@ -5,9 +5,11 @@ from dataclasses import replace
 from bot.messages.blocks import Escaped, Message, actions, as_code, button, context, fitting, plain, raw, section
 from bot.messages.card import end_word, length_of
 from bot.messages.headlines import name_of, sentence_of
+from bot.messages.outcomes import outcome_mark
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, check_title, local_time
 from bot.messages.thread_answers import thread_answer
-from checks.model.findings import Verdict
+from checks.model.findings import Report, Verdict
+from checks.model.route import Outcome
 from checks.reports.host_words import host_outcome, is_about_host, is_through
 from checks.reports.wording import VERDICTS
 from workers.records.present import PresentState
@@ -89,12 +91,16 @@ def _state(present: PresentState) -> tuple[str, str, Escaped]:
     """(mark, answer, what was found) of the host if the check is about it, else of the gateway."""
     name, report = as_code(name_of(present.run)), present.report
     if report is not None and is_about_host(report):
-        through = is_through(report)
-        bad = VERDICT_MARKS[report.verdict] if report.verdict is Verdict.BROKEN else VERDICT_MARKS[Verdict.DEGRADED]
-        mark = VERDICT_MARKS[report.verdict] if through else bad
-        return mark, "It works" if through else "Not fixed", plain(host_outcome(report))
+        return outcome_mark(report), _answer_about(report), plain(host_outcome(report))
     word = VERDICTS[present.verdict].lower()
     return VERDICT_MARKS[present.verdict], _ANSWERS[present.verdict], raw(f"{name} is {word}")
+
+
+def _answer_about(report: Report) -> str:
+    if is_through(report):
+        return "It works"
+    outcome = report.route.outcome if report.route is not None else Outcome.UNKNOWN
+    return {Outcome.MIXED: "It works in part", Outcome.UNKNOWN: "Not checked"}.get(outcome, "Not fixed")
 
 
 _ANSWERS = {

@@ -10,8 +10,8 @@ from bot.messages.phrases import DATE_AND_TIME, RUNNING_MARK, STATUS_MARKS, VERD
 from bot.messages.recipes import recipe
 from bot.messages.since_healthy import current_faults, since_healthy_blocks
 from checks.model.findings import Finding, Status, Verdict
-from checks.reports.host_words import host_outcome, is_about_host
-from checks.reports.wording import VERDICTS, acting_causes, plural
+from checks.reports.host_words import host_outcome, is_about_host, is_through
+from checks.reports.wording import VERDICTS, acting_causes, after_colon, plural
 from workers.records.canary import CanarySummary
 from workers.records.gateway_state import GatewayState
 from workers.records.history import PastRun
@@ -33,8 +33,8 @@ def explanation(run: Run, mechanisms: Mechanisms) -> Message:
     roots = acting_causes(report)
     reasons = not_checked_lines(report, with_step=True) if report.verdict is Verdict.INCONCLUSIVE else ()
     if not roots and not reasons:
-        return _private("why", f"{name}: nothing failed.")
-    outcome = host_outcome(report) if is_about_host(report) and report.verdict is Verdict.BROKEN else ""
+        return _private("why", f"✅ {name}: nothing failed.")
+    outcome = host_outcome(report) if is_about_host(report) and not is_through(report) else ""
     head = f"*Why:* {plain(outcome)}" if outcome else f"*Why* {plain(name)} *is {VERDICTS[report.verdict].lower()}*"
     blocks: list[Block] = [section(raw("\n".join([head, *reasons])))]
     for root in roots[:10]:
@@ -43,7 +43,11 @@ def explanation(run: Run, mechanisms: Mechanisms) -> Message:
             *_effects(run, root, mechanisms, 1, {root.check}),
         ]
         blocks += [section(raw("\n".join(lines[start : start + 12]))) for start in range(0, len(lines), 12)]
-    words = notification_of(roots[0]) if roots else fallback(f"Not checked: {report.not_checked[0].reason}. {name}")
+    words = (
+        notification_of(roots[0])
+        if roots
+        else fallback(f"Not checked: {after_colon(report.not_checked[0].reason)}. {name}")
+    )
     return Message("why", words, fitting(blocks), thread=False)
 
 

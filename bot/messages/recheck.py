@@ -13,16 +13,19 @@ from bot.messages.blocks import (
     context,
     fallback,
     fitting,
+    plain,
     raw,
     section,
 )
 from bot.messages.findings import code_and_title, finding_messages, folded_findings, named_findings
 from bot.messages.headlines import fault_of, name_of, sentence_of
+from bot.messages.outcomes import outcome_mark, outcome_of, outcome_words
 from bot.messages.parent import parent_message, progress_line
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, requester_of
+from bot.messages.phrases import DATE_AND_TIME, local_time, requester_of
 from bot.messages.recipe_progress import next_line, tried_line
 from checks.model.findings import Finding, Report, Status
-from checks.reports.wording import VERDICTS, plural
+from checks.reports.host_words import is_about_host, is_through
+from checks.reports.wording import VERDICTS, after_colon, plural
 from workers.records.run import Run
 from workers.records.tried import tried_step
 
@@ -41,7 +44,7 @@ def recheck_messages(
         return (parent,)
     where = f"{name_of(run)} on {run.report.cluster}"
     still, change = _change_plain(run, run.report, before)
-    text = fallback(f"{still}: {fault_of(run.report)}{where}, {change}. {sentence_of(run.report)}")
+    text = fallback(f"{still}: {after_colon(fault_of(run.report))}{where}, {change}. {sentence_of(run.report)}")
     ran = tuple(ran_blocks(run, run.report))
     if _is_unchanged(run.report, before):
         return (replace(parent, text=text, blocks=(*ran, context(_unchanged(run, run.report, at)))),)
@@ -65,8 +68,12 @@ def ran_blocks(run: Run, report: Report) -> Iterator[Block]:
 
 
 def _is_unchanged(report: Report, before: Report) -> bool:
-    same = report.verdict is before.verdict
-    return same and not new_findings(report, before) and not resolved_findings(report, before)
+    return _is_same(report, before) and not new_findings(report, before) and not resolved_findings(report, before)
+
+
+def _is_same(report: Report, before: Report) -> bool:
+    """Whether both have the same verdict, and the same outcome of the host."""
+    return report.verdict is before.verdict and outcome_words(report) == outcome_words(before)
 
 
 def _unchanged(run: Run, report: Report, at: datetime | None) -> Escaped:
@@ -75,12 +82,18 @@ def _unchanged(run: Run, report: Report, at: datetime | None) -> Escaped:
     same = f": the same {plural(count, 'finding')}" if count else ""
     now = local_time(run.ended) if run.ended is not None else raw("now")
     since = f" since {local_time(at, DATE_AND_TIME)}" if at is not None else ""
-    verdict = f"{VERDICT_MARKS[report.verdict]} Still {VERDICTS[report.verdict].lower()} at {now}"
+    mark, words = outcome_mark(report), plain(outcome_words(report))
     if run.again is not None:
         began = local_time(run.again, DATE_AND_TIME)
-        again = f"{VERDICT_MARKS[report.verdict]} *{VERDICTS[report.verdict]} again* since {began}, after a recovery"
+        again = f"{mark} *{_word(report)} again* since {began}, after a recovery"
         return raw(f"{again}{same} · {requester_of(run.order.user)}")
-    return raw(f"{verdict}. *Nothing changed*{since}{same} · {requester_of(run.order.user)}")
+    still = f"{mark} As before: {words}, {now}" if is_about_host(report) else f"{mark} Still {words} at {now}"
+    return raw(f"{still}. *Nothing changed*{since}{same} · {requester_of(run.order.user)}")
+
+
+def _word(report: Report) -> str:
+    """The verdict of the gateway, or that requests for the host fail."""
+    return "Failing" if is_about_host(report) and not is_through(report) else VERDICTS[report.verdict]
 
 
 def new_findings(report: Report, before: Report) -> tuple[Finding, ...]:
@@ -97,11 +110,11 @@ def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
 
 def _change_plain(run: Run, report: Report, before: Report) -> tuple[str, str]:
     """The verdict now, and the change: what is wrong is said between them."""
-    now = VERDICTS[report.verdict].lower()
-    if run.again is not None and report.verdict is before.verdict:
-        return f"{VERDICTS[report.verdict]} again", "after a recovery"
-    if report.verdict is not before.verdict:
-        return f"Now {now}", f"was {VERDICTS[before.verdict].lower()}"
+    now = outcome_words(report)
+    if run.again is not None and _is_same(report, before):
+        return f"{_word(report)} again", "after a recovery"
+    if not _is_same(report, before):
+        return f"Now {now}", f"was {outcome_words(before)}"
     return f"Still {now}", "nothing changed" if _is_unchanged(report, before) else "with changes"
 
 
@@ -114,12 +127,12 @@ def change_blocks(
     """
     new, resolved = new_findings(report, before), resolved_findings(report, before)
     when, since = (local_time(at, DATE_AND_TIME),) * 2 if at is not None else ("at the last check", "the last check")
-    if report.verdict is not before.verdict:
-        lines = [raw(f"*Changed:* was {_verdict(before)} {when}, now {_verdict(report)}")]
+    if not _is_same(report, before):
+        lines = [raw(f"*Changed:* was {outcome_of(before)} {when}, now {outcome_of(report)}")]
     elif again is not None:
-        lines = [raw(f"*{VERDICTS[report.verdict]} again* since {local_time(again, DATE_AND_TIME)}, after a recovery")]
+        lines = [raw(f"*{_word(report)} again* since {local_time(again, DATE_AND_TIME)}, after a recovery")]
     else:
-        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {since}")]
+        lines = [raw(f"*Still {plain(outcome_words(report))}, with changes* since {since}")]
     lines += _listed("resolved", before, resolved)
     lines += _listed("new", report, new)
     lines += [raw(f"• {words}: {_codes(found)}") for words, found in _unchecked(new, resolved) if found]
@@ -147,7 +160,3 @@ def _unchecked(new: Sequence[Finding], resolved: Sequence[Finding]) -> tuple[tup
 
 def _codes(findings: Sequence[Finding]) -> str:
     return ", ".join(dict.fromkeys(each.code for each in findings))
-
-
-def _verdict(report: Report) -> Escaped:
-    return raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from bot.messages.blocks import Message, as_code, plain, raw, section
 from bot.messages.headlines import name_of
+from bot.messages.outcomes import gateway_mark
 from bot.messages.recipe_progress import next_line, tried_line
 from bot.messages.recipes import action_text
 from bot.messages.thread_answers import thread_answer
 from checks.model.commands import is_command
 from checks.model.findings import Action, Effect, Report, Verdict
-from checks.reports.wording import acting_causes, plural, why_inconclusive
+from checks.reports.host_words import gateway_sentence, is_about_host
+from checks.reports.wording import acting_causes, after_colon, plural, why_inconclusive
 from workers.records.run import Run
 from workers.records.tried import TriedStep
 
@@ -60,12 +62,17 @@ def is_it_safe(run: Run, report: Report, *, restart_offered: bool) -> Message:
     cuts = [each for each in steps if each.effect is Effect.DISRUPTS]
     restarts = [each for each in steps if "rollout restart" in each.command]
     match report.verdict:
+        case _ if is_about_host(report) and not restarts:
+            about = f"*A restart does not help:* no cause of {as_code(report.host or '')} has one as its step."
+            lines = [raw(f"{gateway_mark(report)} {about}"), plain(gateway_sentence(report))]
         case Verdict.HEALTHY:
             lines = [raw(f"✅ {name} is healthy: no restart is needed.")]
         case Verdict.STARTING:
             lines = [raw(f"⏳ *Not now:* {name} is starting. A restart begins the start again.")]
         case Verdict.INCONCLUSIVE:
-            lines = [raw(f"❔ *Not checked* whether a restart is safe: {plain(why_inconclusive(report))}.")]
+            lines = [
+                raw(f"❔ *Not checked* whether a restart is safe: {plain(after_colon(why_inconclusive(report)))}.")
+            ]
         case _ if restarts:
             lines = [raw(f"⚠️ *A restart is a step of the fix* for {name}. Carry out the steps before it first.")]
         case _:

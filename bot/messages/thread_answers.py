@@ -3,18 +3,16 @@
 They are public if the question is (docs/slack.md#words-in-a-thread).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.grammar.commands import ThreadQuestion
 from bot.messages.blocks import (
     Block,
-    Escaped,
     Message,
     actions,
     as_code,
     button,
-    code_block,
     context,
     fallback,
     fitting,
@@ -23,19 +21,17 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.findings import code_and_title
 from bot.messages.headlines import name_of
+from bot.messages.outcomes import outcome_of
 from bot.messages.parent import next_actions
-from bot.messages.phrases import VERDICT_MARKS
 from bot.messages.recent_changes import recent_changes
 from bot.messages.recheck import change_blocks
 from bot.messages.recipe_progress import next_line, tried_line
 from bot.messages.since_healthy import since_healthy_blocks
-from checks.model.findings import Finding, Report, Verdict
-from checks.reports.host_words import causes_of_gateway, causes_of_host, host_outcome
-from checks.reports.traffic_picture import traffic_picture
-from checks.reports.traffic_words import failing_location, flows, traffic_notes
-from checks.reports.wording import VERDICTS, why_inconclusive
+from checks.model.findings import Report, Verdict
+from checks.reports.host_words import (
+    is_about_host,
+)
 from workers.records.gateway_state import GatewayState
 from workers.records.run import Run
 from workers.records.tried import TriedStep
@@ -45,54 +41,6 @@ QUESTION = "question"
 
 ASK = "ask"
 """The action of a button that asks a question in its thread."""
-
-
-def gateway_or_host(run: Run, report: Report) -> Message:
-    """Whether the gateway or the requested host is at fault."""
-    gateway, host = causes_of_gateway(report), causes_of_host(report)
-    name = as_code(name_of(run))
-    if location := failing_location(report):
-        words, _, rest = location.partition(":")
-        lines = [raw(f"❌ *{plain(words)}:*{plain(rest)}."), raw("No check of the objects fails.")]
-    elif gateway:
-        words, lines = "It is the gateway", [raw(f"❌ *It is the gateway* {name}"), *_titles(gateway)]
-    elif report.verdict is Verdict.STARTING:
-        words, lines = "The gateway is starting", [raw(f"⏳ *The gateway is starting:* {name} does not serve yet.")]
-    elif host:
-        words = "It is the host, not the gateway"
-        outcome = raw(f"{plain(host_outcome(report))}.")
-        lines = [
-            raw(f"❌ *It is the host, not the gateway:* {outcome}"),
-            *_titles(host),
-            raw("The gateway has no failure."),
-        ]
-    elif report.verdict is Verdict.INCONCLUSIVE:
-        words, lines = "Not checked", [raw(f"❔ *Not checked:* {plain(why_inconclusive(report))}.")]
-    elif report.host:
-        words = "Neither: no failure was found"
-        lines = [
-            raw(f"✅ *Neither:* the gateway has no failure, and {plain(host_outcome(report))}."),
-            raw("Not checked: the destination itself, its firewall and its list of permitted addresses."),
-        ]
-    else:
-        words, lines = "The gateway has no failure", [raw(f"✅ *Not the gateway:* {name} has no failure.")]
-    if (gateway or host) and (doubts := [each.doubt for each in (*gateway, *host) if each.doubt]):
-        lines.append(raw(plain(doubts[0])))
-    elif succeeds := flows(report):
-        lines.append(raw(f"Traffic succeeds: {plain(succeeds)}."))
-    lines += _other_traffic(report)
-    if not report.host:
-        target = run.order.target
-        lines.append(raw(f"No host was checked. Add one: {as_code(f'{target.cluster} {name_of(run)} --host HOST')}"))
-    return thread_answer(f"{words}: {name_of(run)}", [section(raw("\n".join(lines)))])
-
-
-def _other_traffic(report: Report) -> Iterator[Escaped]:
-    """Other counts, and the picture of the last hours."""
-    for each in traffic_notes(report):
-        yield raw(f"{plain(each)}.")
-    if picture := traffic_picture(report):
-        yield code_block("\n".join(picture))
 
 
 def what_changed(run: Run, report: Report, before: Run | None, state: GatewayState | None) -> Message:
@@ -116,14 +64,16 @@ def next_steps(run: Run, report: Report, tried: Sequence[TriedStep] = (), *, ran
     steps = list(next_actions(run.id, report, tried))
     if not steps:
         words = "No next step" if report.verdict is not Verdict.HEALTHY else "Nothing to do"
-        return thread_answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {name} is {_verdict(report)}."))])
+        found = outcome_of(report) if is_about_host(report) else raw(f"{name} is {outcome_of(report)}")
+        return thread_answer(f"{words}: {name_of(run)}", [section(raw(f"{words}: {found}."))])
     done = [tried_line(each) for each in tried[-_MOST_TRIED:]]
     following = next_line(report, tried) if tried else None
     press = (
         ["Press *I ran it* at the step that you carried out: the check after it shows what came of it."] if ran else []
     )
     progress = [*press, *(["*Done so far:*"] if done else []), *done, *([following] if following is not None else [])]
-    heading = raw("\n".join([f"*Next steps for* {name}", *progress]))
+    about = raw(f"{as_code(report.host or '')} through {name}") if is_about_host(report) else name
+    heading = raw("\n".join([f"*Next steps for* {about}", *progress]))
     return thread_answer(f"Next steps: {name_of(run)}", [section(heading), *steps])
 
 
@@ -146,12 +96,12 @@ def who_has_it(run: Run, owner: str, contact: str = "", *, serves: bool = False)
     if serves:
         return nothing_to_own(run, owner)
     name = as_code(name_of(run))
-    ask = f" Contact: {plain(contact)}" if contact else ""
+    ask = f" · Contact: {plain(contact)}" if contact else ""
     if owner:
         found = thread_answer(name_of(run), [section(raw(f"🙋 Owner of {name}: <@{owner}>{ask}"))])
         return replace(found, text=notification(raw(f"<@{owner}> is the owner: {found.text}")))
     closing = [actions([button("Take it", "own", run.id)])]
-    return thread_answer(f"No owner: {name_of(run)}", [section(raw(f"🙋 {name} has no owner.{ask}"))], closing)
+    return thread_answer(f"No owner: {name_of(run)}", [section(raw(f"🙋 {name} has no owner{ask}"))], closing)
 
 
 def thanked() -> Message:
@@ -204,14 +154,6 @@ def question_prompts(run: Run) -> list[dict[str, str]]:
 
 def _label(word: str) -> str:
     return word[:1].upper() + word[1:]
-
-
-def _titles(findings: Sequence[Finding]) -> list[Escaped]:
-    return [raw(f"• {code_and_title(each)}") for each in findings[:5]]
-
-
-def _verdict(report: Report) -> Escaped:
-    return raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
 
 
 def thread_answer(words: str, blocks: Sequence[Block], closing: Sequence[Block] = ()) -> Message:

@@ -189,6 +189,7 @@ _OF_QUESTION: Mapping[ThreadQuestion, Callable[[PresentState], Iterator[str]]] =
     ThreadQuestion.WHY: _why,
     ThreadQuestion.RESTART: _restart,
     ThreadQuestion.GATEWAY_OR_HOST: _gateway_or_host,
+    ThreadQuestion.GATEWAY: _gateway_or_host,
     ThreadQuestion.AFFECTED: _affected,
     ThreadQuestion.SINCE: _since,
     ThreadQuestion.WHERE: _location,

@@ -15,7 +15,7 @@ from bot.messages.headlines import coverage_of, fault_of, sentence_of
 from bot.messages.phrases import VERDICT_MARKS, requester_of, since_when
 from bot.messages.recent_changes import recent_events
 from checks.model.findings import Report, Verdict
-from checks.reports.wording import VERDICTS, roots_of
+from checks.reports.wording import VERDICTS, after_colon, roots_of
 from workers.records.run import Run
 
 
@@ -52,4 +52,6 @@ def verdict_message(run: Run, report: Report) -> Message:
         Verdict.BROKEN: "Root cause: ",
         Verdict.INCONCLUSIVE: "Inconclusive: ",
     }[report.verdict]
-    return Message("verdict", fallback(f"{words}{fault_of(report)}{sentence}"), fitting(blocks), final=True)
+    return Message(
+        "verdict", fallback(f"{words}{after_colon(fault_of(report))}{sentence}"), fitting(blocks), final=True
+    )

@@ -150,6 +150,7 @@ def _verdict(check: WatchCheck) -> str:
 
 
 def _names(target: Target) -> tuple[str, Escaped]:
-    """The gateway and its cluster, in plain text and in mrkdwn."""
+    """The host if one is watched, the gateway and its cluster, in plain text and in mrkdwn."""
     name = f"{target.namespace}/{target.gateway}" if target.namespace else target.gateway
-    return f"{name} on {target.cluster}", raw(f"{as_code(name)} on {as_code(target.cluster)}")
+    host, shown = (f"{target.host} through ", f"{as_code(target.host)} through ") if target.host else ("", "")
+    return f"{host}{name} on {target.cluster}", raw(f"{shown}{as_code(name)} on {as_code(target.cluster)}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from checks.model.findings import Finding, Involved, Report, Verdict
 from checks.model.requested_host import split_host
 from checks.model.route import Outcome, TracedRequest
-from checks.reports.wording import plural, roots_of, warnings_of
+from checks.reports.wording import after_colon, plural, roots_of, warnings_of
 
 _UNROUTED = "EG507"
 """The code of the fault that leaves a host without a route to the gateway."""
@@ -42,7 +42,7 @@ def gateway_sentence(report: Report) -> str:
     if not warnings:
         return f"The gateway {name} is healthy."
     more = f" (and {plural(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
-    return f"The gateway {name} is degraded: {warnings[0].summary}{more}"
+    return f"The gateway {name} is degraded: {after_colon(warnings[0].summary)}{more}"
 
 
 def warnings_of_gateway(report: Report) -> tuple[Finding, ...]:

@@ -79,10 +79,11 @@ def _correction(each: Correction, printed: Collection[str]) -> Iterator[str]:
     if each.command in printed:
         yield ""
         yield "The command is among the steps above."
-        return
-    yield from markdown_block(each.command)
+    else:
+        yield from markdown_block(each.command)
     if each.manifest.strip() not in each.command:
         yield ""
         yield "The object after this change:"
         yield from markdown_block(each.manifest.rstrip(), "yaml")
-    yield from labeled_markdown("Undo", each.undo)
+    if each.command not in printed:
+        yield from labeled_markdown("Undo", each.undo)

@@ -3,6 +3,7 @@
 Statuses, effects, verdicts, stages, counts.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from checks.model.findings import Effect, Finding, Report, Stage, Status, Verdict
@@ -116,6 +117,25 @@ def coverage(report: Report) -> str:
     if skipped:
         parts.append(f"{len(skipped)} {'does' if len(skipped) == 1 else 'do'} not apply")
     return ", ".join(parts)
+
+
+_COMMON = frozenset(
+    ("The", "A", "An", "No", "Node", "Pods", "Components", "Gateway", "Traffic", "Applications", "Requests", "Istiod")
+)
+"""First words of titles that are no names.
+
+They have a capital only at the beginning of a sentence.
+"""
+
+
+_NAME = re.compile(r"[/.\d-]")
+
+
+def after_colon(sentence: str) -> str:
+    """A sentence as it continues after a colon: only a name begins with a capital."""
+    first, second, *_ = [*sentence.split(" ", 2), ""]
+    # "Gateway team-egress/egw" is the kind of an object and its name, "Gateway pods" is not.
+    return f"{sentence[:1].lower()}{sentence[1:]}" if first in _COMMON and _NAME.search(second) is None else sentence
 
 
 def plural(count: int, noun: str) -> str:

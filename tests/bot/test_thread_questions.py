@@ -39,8 +39,12 @@ def test_is_it_the_gateway_or_the_host(broken: Conversation) -> None:
     [
         ("api.x.example", "❌ *It is the host, not the gateway:* api.x.example is not routed through egw."),
         (
+            "edition.cnn.com",
+            "⚠️ *It is the host, not the gateway:* edition.cnn.com: http works; https does not (connection reset).\n• EG512",
+        ),
+        (
             "http://edition.cnn.com",
-            "✅ *Neither:* the gateway has no failure, and edition.cnn.com:80 is routed through egw.\n",
+            "✅ *Neither:* edition.cnn.com:80 is routed through egw.\nThe gateway team-egress/egw is healthy.\n",
         ),
     ],
 )
@@ -121,7 +125,7 @@ def test_whether_it_is_fixed_comes_from_a_fresh_check(broken: Conversation) -> N
 
 def test_who_has_it(broken: Conversation) -> None:
     said = asked(broken, "who owns it?")
-    assert said.shown.startswith("🙋 `team-egress/egw` has no owner.")
+    assert said.shown.startswith("🙋 `team-egress/egw` has no owner · Contact: #platform-team")
     broken.press(said, "own", user="U0BOB")
     assert asked(broken, "who's on it").shown.startswith("🙋 Owner of `team-egress/egw`: <@U0BOB>")
 
@@ -200,9 +204,13 @@ def test_the_permission_is_needed_for_every_answer(slack: SandboxServer, client:
         ("still broken?", "❌ *Not fixed:* api.x.example is not routed through egw. "),
         ("since when", "❌ api.x.example is not routed through egw.\n• EG507"),
         ("why", "*Why:* api.x.example is not routed through egw\n❌ *EG507"),
-        ("who else is affected", "❌ *Clients cannot reach api.x.example:* `team-egress/egw` on `prod-neu`\nAffected:"),
+        ("who else is affected", "❌ *Clients cannot reach api.x.example*\nThe gateway team-egress/egw has no failure."),
         ("which host", "`team-egress/egw` on `prod-neu`\nHost: `api.x.example` · api.x.example is not routed through egw"),
-        ("can I restart it safely", "❌ *No cause of `team-egress/egw` has a restart as its step.*"),
+        ("can I restart it safely", "✅ *A restart does not help:* no cause of `api.x.example` has one as its step."),
+        ("is the gateway broken", "✅ *The gateway team-egress/egw has no failure*\nHost: ❌ api.x.example is not routed"),
+        ("how long was it broken", "❌ *Failing for less than a minute, not over:* `api.x.example` through `team-egress/egw`"),
+        ("what next", "*Next steps for* `api.x.example` through `team-egress/egw`"),
+        ("what was not checked", "✅ `team-egress/egw` on `prod-neu`: "),
         ("what is the egress ip", "Egress IP prefix of `team-egress/egw`: `20.50.60.0/30`."),
     ],
 )  # fmt: skip
@@ -214,10 +222,40 @@ def test_an_answer_about_a_host_says_nothing_bad_of_its_gateway(talk: Conversati
 @pytest.mark.parametrize(
     ("question", "said"),
     [
+        ("how bad is it", "⚠️ *edition.cnn.com: http works; https does not (connection reset)*\nThe gateway team-egress/egw is"),
+        ("why", "*Why:* edition.cnn.com: http works; https does not (connection reset)\n⚠️ *EG512"),
+        ("is the gateway broken?", "✅ *The gateway team-egress/egw is healthy*\nHost: ⚠️ edition.cnn.com: http works; https"),
+        ("is it fixed", "⚠️ *It works in part:* edition.cnn.com: http works; https does not (connection reset)."),
+        ("since when", "⚠️ edition.cnn.com: http works; https does not (connection reset).\n• EG512"),
+        ("can I restart it", "✅ *A restart does not help:* no cause of `edition.cnn.com`"),
+    ],
+)  # fmt: skip
+def test_a_scheme_that_fails_says_nothing_bad_of_the_gateway(talk: Conversation, question: str, said: str) -> None:
+    """ "How bad" and "why" called a healthy gateway degraded."""
+    talk.say("/egress-diag prod-neu egw --host edition.cnn.com")
+    answer = asked(talk, question).shown.replace("\u2060", "")
+    assert answer.startswith(said)
+    assert "degraded" not in answer.lower()
+
+
+def test_a_repeated_check_of_a_host_compares_the_hosts_outcome(talk: Conversation) -> None:
+    talk.say("/egress-diag prod-neu egw --host api.x.example")
+    talk.say("@egress-diag again", thread=talk.parents[0])
+    last = talk.slack.thread(talk.parents[0])[-1]
+    assert last.shown.replace("\u2060", "").startswith("❌ As before: api.x.example is not routed through egw, <!date")
+    assert "broken" not in last.shown.lower()
+    assert "take it" not in last.shown.lower(), "the card has the owner"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
         ("still broken?", "✅ *It works:* `team-egress/egw` is healthy. "),
         ("I'll take it", "✅ team-egress/egw is healthy: there is no incident to take."),
         ("is traffic failing", "✅ EG524 passed: None of 2 recent requests"),
-        ("why", "team-egress/egw: nothing failed."),
+        ("why", "✅ team-egress/egw: nothing failed."),
+        ("is the gateway ok", "✅ *The gateway is healthy:* `team-egress/egw`"),
+        ("how long was it broken", "✅ No outage of `team-egress/egw` on `prod-neu` is recorded since"),
         ("what is affected", "✅ *Nothing is affected:* `team-egress/egw` on `prod-neu`"),
         ("can I restart it", "✅ `team-egress/egw` is healthy: no restart is needed."),
         ("since when", "✅ `team-egress/egw` on `prod-neu` has served at every check since <!date"),
@@ -240,9 +278,11 @@ def test_questions_about_a_gateway_that_was_not_checked(talk: Conversation, tmp_
     talk.say("/egress-diag weu egw")
     reason = "The API server of cluster prod-weu did not answer in time"
     for question, said in {
+        "how long was it broken": "❔ *Inconclusive for less than a minute, not over:*",
+        "is the gateway ok": "❔ *The gateway is inconclusive:* `team-egress/egw`\nThe API server",
         "why": f"*Why* team-egress/egw *is inconclusive*\n❔ {reason}: 54 checks not made · 👉 Check what blocks",
         "what is affected": "❔ *Not checked whether egress works:*",
-        "can I restart it safely": f"❔ *Not checked* whether a restart is safe: {reason}",
+        "can I restart it safely": f"❔ *Not checked* whether a restart is safe: the{reason[3:]}",
         "what is the egress ip": "❔ The egress IP prefix of `team-egress/egw` was not checked.\n❔ EG405 not checked: list",
         "since when": "❔ `team-egress/egw` on `prod-weu`: checks are inconclusive since <!date",
         "are you sure": "❔ `team-egress/egw` on `prod-weu`: 9 checked, 54 not checked, 4 do not apply.",

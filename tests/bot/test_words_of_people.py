@@ -125,7 +125,7 @@ def test_how_long_before_an_outage_and_during_one(talk: Conversation) -> None:
     talk.say("/egress-diag weu egw")
     talk.say("@egress-diag how long was it broken", thread=talk.parents[1])
     assert shown(talk.slack.thread(talk.parents[1])[-1]).startswith(
-        "❌ *Not over:* `team-egress/egw` on `prod-weu` has been"
+        "❌ *Broken for less than a minute, not over:* `team-egress/egw` on `prod-weu`, first seen"
     )
 
 

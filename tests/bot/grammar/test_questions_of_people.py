@@ -34,6 +34,7 @@ MEANINGS: dict[str, ThreadCommand | None] = {
     "code": ExplainFindings("EG505"),
     "affected": AskHere(ThreadQuestion.AFFECTED),
     "side": AskHere(ThreadQuestion.GATEWAY_OR_HOST),
+    "gateway": AskHere(ThreadQuestion.GATEWAY),
     "since": AskHere(ThreadQuestion.SINCE),
     "lasted": AskHere(ThreadQuestion.LASTED),
     "changed": AskHere(ThreadQuestion.CHANGED),

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.grammar.commands import ThreadQuestion
-from bot.messages import incident_answers, present, private_answers, recipe_answers, thread_answers, unreported
+from bot.messages import (
+    gateway_or_host,
+    incident_answers,
+    present,
+    private_answers,
+    recipe_answers,
+    thread_answers,
+    unreported,
+)
 from bot.messages.blocks import FALLBACK_TEXT, Message, as_code, code_block, cut, fallback, plain, prose
 from bot.messages.run import run_messages
 from bot.messages.steps import step_details
@@ -155,7 +163,8 @@ def answers_to(report: Report) -> Iterator[Message]:
     tried = [TriedStep(NOW, "U0ALICE", ran, each, "why " * 900) for each in StepResult]
     others = [GatewayVerdict("c", "n", "g" * 60, Verdict.BROKEN, ("x" * 90,) * 4, NOW, "r")] * 50
     for answer in (
-        thread_answers.gateway_or_host,
+        gateway_or_host.gateway_or_host,
+        gateway_or_host.is_gateway_healthy,
         incident_answers.which_gateway,
         incident_answers.what_was_not_checked,
         incident_answers.traffic,

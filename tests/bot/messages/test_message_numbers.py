@@ -11,7 +11,7 @@ import pytest
 from bot.messages.run import run_messages
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.host_words import host_outcome, is_about_host
-from checks.reports.wording import pending_of, roots_of, warnings_of
+from checks.reports.wording import after_colon, pending_of, roots_of, warnings_of
 from tests.bot import stories
 from tests.clusters.compose import Cluster, named, read_bundle
 from tests.incidents.incidents import incidents
@@ -88,7 +88,7 @@ def test_fewer_than_twenty_characters_of_a_notification_precede_the_fault() -> N
     count = 0
     for report in reports():
         text = run_messages(stories.done(report), stories.BEGAN)[0].text.replace("\u2060", "")
-        fault = fault_of(report)
+        fault = after_colon(fault_of(report))
         if fault:
             count += 1
             assert 0 <= text.find(fault) < 20, text[:90]

@@ -25,6 +25,7 @@ from checks.catalogue import catalogue
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
+from checks.reports.wording import after_colon
 from tests.bot import stories
 from workers.records.canary import CanarySummary
 from workers.records.card import Card, OwnerChange
@@ -371,14 +372,14 @@ def test_no_more_than_three_messages_and_one_for_each_finding() -> None:
 
 def test_a_lock_screen_names_the_fault_before_any_object() -> None:
     first = {name: {m.slot: m.text[:90] for m in run_messages(make(), NOW)} for name, make in RUNS.items()}
-    pool = f"{stories.POOL.title}."
+    pool = f"{after_colon(stories.POOL.title)}."
     assert first["broken"]["parent"].startswith(f"No egress: {pool} payments/egress")
     assert first["broken"]["verdict"].startswith(f"Root cause: {pool}")
-    assert first["broken"]["finding/gateway-pool-missing"].startswith(f"EG407 {pool}")
-    assert first["degraded"]["parent"].startswith(f"At risk: {stories.LIMIT.title}.")
+    assert first["broken"]["finding/gateway-pool-missing"].startswith(f"{stories.POOL.title} (EG407).")
+    assert first["degraded"]["parent"].startswith(f"At risk: {after_colon(stories.LIMIT.title)}.")
     assert first["healthy"]["parent"].startswith("Healthy: payments/egress on prod-weu")
     assert first["failed"]["parent"].startswith("Failed: ")
-    assert first["inconclusive"]["parent"].startswith("Inconclusive: The identity of the diagnosis has no permission")
+    assert first["inconclusive"]["parent"].startswith("Inconclusive: the identity of the diagnosis has no permission")
 
 
 def test_fewer_than_20_characters_precede_the_fault_on_a_lock_screen() -> None:
@@ -391,7 +392,7 @@ def test_fewer_than_20_characters_precede_the_fault_on_a_lock_screen() -> None:
         **{n: make() for n, make in OTHERS.items()},
     }
     for name, text in ((f"{name} {each.slot}", each.text) for name, found in made.items() for each in found):
-        places = [place for fault in faults if (place := text.find(fault)) >= 0]
+        places = [place for fault in faults if (place := text.lower().find(fault.lower())) >= 0]
         if places:
             measured[name] = min(places)
     print(measured)

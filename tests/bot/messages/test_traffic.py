@@ -11,8 +11,8 @@ import pytest
 from bot.fleet.digest_messages import digest_messages
 from bot.fleet.handoff_messages import handoff_messages
 from bot.messages.blocks import Message
+from bot.messages.gateway_or_host import gateway_or_host
 from bot.messages.parent import parent_message
-from bot.messages.thread_answers import gateway_or_host
 from bot.messages.verdict import verdict_message
 from bot.sandbox.model.block_rules import problems_of_message
 from bot.sandbox.model.texts import texts_of

@@ -1,4 +1,4 @@
-"""The host of a question and its gateway are judged apart in every form (ruling 24)."""
+"""Host and gateway are judged apart in every form (docs/rulings.md#ruling-24)."""
 
 from __future__ import annotations
 
