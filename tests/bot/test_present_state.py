@@ -233,7 +233,7 @@ def test_the_end_of_an_incident_has_the_words_of_its_card(broken: Conversation) 
     report_fleet_check(broken, Verdict.HEALTHY)
     report_fleet_check(broken, Verdict.INCONCLUSIVE)
     assert asked(broken, "how long was it broken").startswith(
-        "❔ *Not over:* `team-egress/egw` on `prod-weu` has been incon"
+        "❔ *Inconclusive for less than a minute, not over:* `team-egress/egw` on `prod-weu`"
     )
     report_fleet_check(broken, Verdict.HEALTHY)
     assert "✅ *Healthy again <!date" in card(broken).shown
