@@ -48,6 +48,8 @@ _RULES: tuple[tuple[Ask, str], ...] = (
     (Ask.HISTORY, r"^(?:was|were|has|have|did)\b.* (?:before|in the past)$"),
     (Ask.HELP, r"what can (?:you do|i (?:ask|say|type))|how (?:do|does) (?:you|this bot) work|how does this work"),
     (Ask.UNDO, r"undo|roll ?back|revert|take (?:it|that) back"),
+    (Ask.WHY, r"\bcauses? of\b"),
+    (Ask.FIXED, r"^is (?:the |this )?(?:problem|issue|incident|outage) (?:gone|over|solved|fixed)"),
     (Ask.RESTART, r"restart|reboot|bounce|\bsafe(?:ly)?\b|danger|risky|downtime|interrupt|outage"),
     (Ask.RESTART, r"^what (?:does|will|would|happens).*\b(?:fix|step|run|apply)\b"),
     (

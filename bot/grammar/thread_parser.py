@@ -81,6 +81,7 @@ _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
         f"(?:keep )?watch(?:ing)?(?: {_IT})?(?: until (?:it is )?(?:fixed|healthy))?",
         f"(?:(?:tell|notify|ping) (?:me|us) )?when (?:it|this)(?:s| is) {_STATE}",
         "(?:tell|notify|ping|inform|message|let|alert|call|page|remind) (?:me|us)(?: know)? (?:when|once|if|as soon as) .*",
+        "(?:keep (?:me|us) posted|watch(?:ing)? until it ?i?s (?:fixed|healthy|back))",
         "keep an eye on .*|monitor(?: it| this)?|follow it",
     ),
     AskHere(ThreadQuestion.THANKS): (

@@ -39,6 +39,7 @@ _CONVERSATION = """
 """
 
 _OPERATIONS = """
+    posted
     allow allowed paste plan touch
     404 429 500 502 503 504 ack acknowledge act action actions address addresses affect affected affecting affects alert
     alerts allowlist answer app applied apply approve apps area assign assigned aws az azure bad bigger blast bot bounce
