@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from checks import __version__
 from checks.actions.step_permissions import PROBE, RESTART, action_rules
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
@@ -333,9 +334,12 @@ def test_the_install_page_works_as_printed(cluster: Cluster, tmp_path: Path) -> 
     uninstall = next(line for line in commands if line.startswith("helm uninstall"))
     # In a namespace and under a name of its own, beside the release of the other tests.
     for script in (values, install, uninstall, rights_only, uninstall):
+        # The published chart of the page is that of the repository here.
         here = script.replace("--namespace egress-diag", "--namespace elsewhere").replace(
-            " egress-diag helm/", " followed helm/"
+            f" egress-diag oci://ghcr.io/egress-diag/charts/egress-diag --version {__version__}",
+            " followed helm/egress-diag",
         )
+        assert "oci://" not in here
         here = here.replace("uninstall egress-diag", "uninstall followed")
         done = subprocess.run(
             ["/bin/bash", "-euo", "pipefail", "-c", here],
