@@ -4,7 +4,7 @@ Names count only if they are those of the configuration, of a known gateway, or 
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.grammar.words import without_links
@@ -15,6 +15,17 @@ from workers.records.run import Target
 
 _TOKEN = re.compile(r"[a-z0-9](?:[a-z0-9._/-]*[a-z0-9])?")
 _QUOTES = r"[\s\"'`*_]*"
+_VALUE_OF_HOST = r"[^\s\"'`*,;)\]}]+"
+_URL = re.compile(r"\b(https?://[^\s/?#\"'`<>|*,;)\]}]+)([^\s?#\"'`<>|*,;)\]}]*)([?#]?)")
+_BEFORE_URL = 40
+"""Characters of a line before a URL that say what it is."""
+
+_OF_REQUEST = re.compile(
+    r"\b(?:get|post|put|head|delete|patch|probe(?: of)?|reach(?:ing)?|call(?:ing|s)?|fetch(?:ing)?"
+    r"|fail(?:s|ed|ing|ures?)?(?: for)?)[\s:]*$"
+)
+"""Words before the URL of a request. Another URL with a path is a link: to a dashboard, a runbook or the alert's source."""
+_OF_LINK = re.compile(r"\b(?:dashboards?|runbooks?|source|grafana|details|docs|silence|view|see)\b[\s:]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +75,30 @@ def alert_names(
     return found
 
 
+def is_about(text: str, config: Config, target: Target, labels: Collection[str]) -> bool:
+    """Whether the message of an alert can be about this gateway: it names the gateway, and no other cluster or namespace.
+
+    `labels` are the values of the alert's own labels: its cluster can have a name that the configuration does not contain.
+    A message without a cluster is unambiguous only if the configuration has one cluster.
+    """
+    text = without_links(text)
+    own = {each.lower() for each in labels}
+    if not re.search(rf"(?<![\w-]){re.escape(target.gateway)}(?![\w-])", text):
+        return False
+    namespaces = set(_labels(text, "namespace"))
+    if target.namespace and namespaces and not namespaces & (own | {target.namespace}):
+        return False
+    cluster = config.named_exactly(target.cluster)
+    names = {each.lower() for each in (*cluster.names, cluster.azure_name)} if cluster is not None else {target.cluster}
+    if labelled := set(_labels(text, "cluster")):
+        return bool(labelled & (own | names))
+    named = _clusters(text, config, [each.name for each in config.clusters])
+    return target.cluster in named if named else len(config.clusters) == 1
+
+
 def _clusters(text: str, config: Config, clusters: Collection[str]) -> tuple[str, ...]:
-    """The clusters that the text names; the value of a label `cluster` takes precedence."""
-    labelled = _label(text, "cluster")
-    tokens = {labelled} if labelled else set(_TOKEN.findall(text.lower()))
+    """The clusters that the text names; the values of labels `cluster` take precedence."""
+    tokens = set(_labels(text, "cluster")) or set(_TOKEN.findall(text.lower()))
     offered = [each for each in config.clusters if each.name in clusters]
     found = tuple(each.name for each in offered if tokens & {name.lower() for name in each.names})
     # The name in Azure is what the labels of many Prometheus installations contain.
@@ -97,17 +128,40 @@ def _gateways(text: str, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _host(text: str) -> str:
-    """The host in a label; an address alone may be a link to a dashboard."""
-    for label in ("host", "hostname", "destination"):
+    """The host in a label, else the one host whose URL the text has; of labels for probed addresses, only URLs count."""
+    labelled = [value for name in ("host", "hostname", "destination") for value in _labels(text, name, _VALUE_OF_HOST)]
+    probed = [
+        value
+        for name in ("instance", "target", "url")
+        for value in _labels(text, name, _VALUE_OF_HOST)
+        if "://" in value
+    ]
+    for value in (*labelled, *probed):
         try:
-            if value := _label(text, label, r"[^\s\"'`*,;)\]}]+"):
-                return parse_host(value)
+            return parse_host(value)
         except BadQuestion:
             continue
-    return ""
+    hosts = list(dict.fromkeys(_requested_hosts(text.lower())))
+    return hosts[0] if len(hosts) == 1 else ""
+
+
+def _requested_hosts(text: str) -> Iterator[str]:
+    """The hosts of URLs without a path, and of URLs after a word for a request."""
+    for found in _URL.finditer(text):
+        before = text[max(0, found.start() - _BEFORE_URL) : found.start()].rpartition("\n")[2]
+        is_request = _OF_REQUEST.search(before) is not None
+        if is_request or (found[2] in ("", "/") and not found[3] and _OF_LINK.search(before) is None):
+            try:
+                yield parse_host((found[1] + found[2]).rstrip("/.:"))
+            except BadQuestion:
+                continue
 
 
 def _label(text: str, name: str, value: str = _TOKEN.pattern) -> str:
     """The value of a label in lower case: `cluster=prod`, `cluster: "prod"`, `*cluster:* prod`."""
-    found = re.search(rf"(?<![\w-])(?:--)?{name}{_QUOTES}[=:]{_QUOTES}({value})", text.lower())
-    return found[1] if found is not None else ""
+    return next(iter(_labels(text, name, value)), "")
+
+
+def _labels(text: str, name: str, value: str = _TOKEN.pattern) -> Sequence[str]:
+    """Each value of a label: the message of a group has those of several alerts."""
+    return re.findall(rf"(?<![\w-])(?:--)?{name}{_QUOTES}[=:]{_QUOTES}({value})", text.lower())

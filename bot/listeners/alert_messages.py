@@ -1,11 +1,13 @@
 """The messages of alerts in Slack, which Alertmanager's own receiver posts."""
 
 import logging
-import re
 import time
 from collections.abc import Sequence
 
+from bot.grammar.alert_text import is_about
+from bot.listeners.alert_payloads import ReceivedAlert
 from bot.slack.web_api import Slack, SlackRefusal
+from checks.config.configuration import Config
 from workers.records.run import Target
 
 log = logging.getLogger(__name__)
@@ -26,30 +28,30 @@ class AlertMessages:
     It reads each channel at most three times.
     """
 
-    def __init__(self, slack: Slack | None) -> None:
+    def __init__(self, config: Config, slack: Slack | None) -> None:
+        self._config = config
         self._slack = slack
         self._read: dict[str, Sequence[tuple[str, str]]] = {}
         self._waits = iter(_WAITS)
         self._unreadable = False
 
-    def find(self, channel: str, target: Target, names: Sequence[str]) -> str | None:
-        """The newest message of another app that names the gateway and one of the alerts."""
+    def find(self, channel: str, target: Target, alerts: Sequence[ReceivedAlert]) -> str | None:
+        """The newest message of another app that names the gateway, its cluster and one of the alerts."""
         if self._slack is None:
             return None
-        found = self._find(channel, target, names)
+        found = self._find(channel, target, alerts)
         while found is None and not self._unreadable and (wait := next(self._waits, None)) is not None:
             time.sleep(wait)
             self._read.pop(channel, None)
-            found = self._find(channel, target, names)
+            found = self._find(channel, target, alerts)
         return found
 
-    def _find(self, channel: str, target: Target, names: Sequence[str]) -> str | None:
+    def _find(self, channel: str, target: Target, alerts: Sequence[ReceivedAlert]) -> str | None:
         if channel not in self._read:
             self._read[channel] = self._recent(channel)
+        labels = [value for each in alerts for value in each.labels.values()]
         for ts, text in self._read[channel]:
-            if any(name in text for name in names) and re.search(
-                rf"(?<![\w-]){re.escape(target.gateway)}(?![\w-])", text
-            ):
+            if any(each.name in text for each in alerts) and is_about(text, self._config, target, labels):
                 return ts
         return None
 

@@ -88,7 +88,7 @@ class AlertIntake:
             log.warning("a notification was refused: %s", wrong)
             return 400, f"{wrong}\n"
         answer = _Answer()
-        messages = AlertMessages(self.slack)
+        messages = AlertMessages(self.config, self.slack)
         by_gateway = self._by_gateway(notification.alerts, notification.receiver, answer)
         for number, ((channel, target), alerts) in enumerate(by_gateway.items()):
             try:
@@ -153,7 +153,7 @@ class AlertIntake:
         names = list(dict.fromkeys(each.name for each in alerts))
         try:
             outcome = self.client.alerts.notified(
-                channel, target, [each.alert(now) for each in alerts], lambda: messages.find(channel, target, names)
+                channel, target, [each.alert(now) for each in alerts], lambda: messages.find(channel, target, alerts)
             ).value
         except TooManyStarts:
             outcome = "limited"

@@ -161,3 +161,11 @@ def test_a_history_that_cannot_be_read_is_searched_once(talk: Conversation) -> N
     send(talk, alert(labels={"cluster": "prod-weu"}))
     assert len(talk.slack.calls("conversations.history")) == 1
     assert [m for m in talk.slack.messages("C0OPS") if slot(m) == "parent"]
+
+
+def test_an_alert_of_another_cluster_is_not_answered_under_this_ones_message(talk: Conversation) -> None:
+    """The same rule fires for several clusters, with gateways of the same name."""
+    above = posted(talk, "", ATTACHMENT)
+    assert outcomes(send(talk, alert(labels={"cluster": "prod-neu"}, fingerprint="b"))) == ["started"]
+    assert not talk.slack.thread(above)
+    assert "prod-neu" in talk.parents[-1].shown
