@@ -15,7 +15,7 @@ from bot.messages.blocks import Message, fallback, fitting, plain, prose, raw, s
 from bot.slack.web_api import ChannelUnavailable, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
-from workers.records.digest import Digest, GatewayLine
+from workers.records.digest import Digest, GatewayLine, Unchecked
 from workers.records.handoff import Handoff
 from workers.records.schedule import Schedule
 
@@ -94,15 +94,20 @@ class FleetDocuments:
         return self.thread.show(held, Destination(found.order.channel, None), shown)
 
     def _owned(self, found: Handoff) -> Handoff:
-        """The handoff with the present owners of its open problems."""
-        clusters = {line.cluster for line in (*found.owned, *found.warned)}
+        """The handoff with the present owners of its gateways."""
+        clusters = {line.cluster for line in (*found.owned, *found.warned)} | {line.cluster for line in found.unchecked}
         owners = {cluster: self.client.cards.owners(cluster) for cluster in clusters}
 
         def owned(line: GatewayLine) -> GatewayLine:
             return replace(line, owner=owners[line.cluster].get(line.gateway, ""))
 
+        def unchecked(line: Unchecked) -> Unchecked:
+            known = owners[line.cluster]
+            return replace(line, owners={each: known[each] for each in line.gateways if known.get(each)})
+
         return replace(
             found,
+            unchecked=tuple(map(unchecked, found.unchecked)),
             open=tuple(map(owned, found.open)),
             starting=tuple(map(owned, found.starting)),
             warned=tuple(map(owned, found.warned)),

@@ -89,11 +89,11 @@ def digest_headline(digest: Digest) -> str:
     """The digest in one line; a lock screen shows its first words."""
     failing = sum(not each.clean for each in digest.canaries)
     parts = [
-        f"{_count(digest)} not checked" if digest.unchecked else "",
         f"{len(digest.broke)} newly broken" if digest.broke else "",
         f"{len(digest.starting)} starting" if digest.starting else "",
         f"{len(digest.fixed)} fixed" if digest.fixed else "",
         f"{len(digest.still)} still broken" if digest.still else "",
+        f"{_count(digest)} not checked" if digest.unchecked else "",
         f"{len(digest.prefix_changes)} with a new egress IP prefix" if digest.prefix_changes else "",
         f"{len(digest.warned)} with new warnings" if digest.warned and not _lists_all(digest) else "",
         f"{len(digest.drift)} changed" if digest.drift else "",
@@ -146,10 +146,6 @@ def _beside_table(digest: Digest) -> Iterator[Block]:
 
 
 def _parts(digest: Digest) -> Iterator[Block]:
-    yield from listed("❔ *Not checked*", digest.unchecked, unchecked_line)
-    if digest.order.removed_clusters:
-        names = ", ".join(plain(each) for each in digest.order.removed_clusters)
-        yield section(raw(f"❔ *No longer configured:* {names}"))
     yield from listed("❌ *Newly broken*", digest.broke, _broke)
     yield from listed("⏳ *Starting*", digest.starting, starting_line)
     yield from listed(
@@ -157,6 +153,10 @@ def _parts(digest: Digest) -> Iterator[Block]:
     )
     yield from listed("✅ *Fixed*", digest.fixed, fixed_line)
     yield from listed("❌ *Still broken*", digest.still, still_broken_line)
+    yield from listed("❔ *Not checked*", digest.unchecked, unchecked_line)
+    if digest.order.removed_clusters:
+        names = ", ".join(plain(each) for each in digest.order.removed_clusters)
+        yield section(raw(f"❔ *No longer configured:* {names}"))
     yield from listed("🔧 *Configuration changed*", digest.drift, drift_line)
     yield from listed("⚠️ *Warnings*", digest.warned, starting_line, 6)
     yield from listed("⚠️ *Limits almost reached*", digest.limits, limit_line, 6)

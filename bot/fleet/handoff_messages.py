@@ -25,13 +25,14 @@ from bot.messages.gateway_lines import (
     mute_line,
     owner_of,
     prefix_line,
+    reason_lines,
     unchecked_line,
 )
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, since_when
 from bot.messages.recipe_progress import tried_line
 from checks.reports.wording import VERDICTS, plural
-from workers.records.digest import GatewayLine
-from workers.records.handoff import Fixed, Handoff, Watching, Work
+from workers.records.digest import GatewayLine, Unchecked
+from workers.records.handoff import MOST_UNCHECKED, Fixed, Handoff, Watching, Work
 
 TAKE_HANDOFF = "take_handoff"
 
@@ -92,6 +93,9 @@ def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
         work = (shift.work or {}).get(f"{line.cluster} {line.gateway}")
         return "\n   ".join([_open(line, links), *(_work(line, work) if work is not None else ())])
 
+    def unchecked(line: Unchecked) -> str:
+        return _unchecked(line, links, shift.work or {}) if line.gateways else unchecked_line(line)
+
     yield from listed("❌ *Open*", shift.open, item)
     yield from listed("⏳ *Starting*", shift.starting, item)
     yield from listed("⚠️ *Warnings*", shift.warned, item, 6)
@@ -101,7 +105,7 @@ def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
         "📣 *New egress IP prefix: update the allow-lists at the destinations*", shift.prefix_changes, prefix_line
     )
     yield from listed("🔧 *Changed, no failures*", shift.changed, drift_line, 6)
-    yield from listed("❔ *Not checked*", shift.unchecked, unchecked_line)
+    yield from listed("❔ *Not checked*", shift.unchecked, unchecked)
     yield from listed("🔇 *Muted*", shift.muted, mute_line, 6)
 
 
@@ -114,14 +118,37 @@ def shift_coverage(shift: Handoff) -> str:
     if not done.sweeps:
         return f"{by_hand} this shift; no scheduled fleet check ran"
     scope = f"{plural(done.clusters, 'cluster')} with {plural(done.gateways, 'gateway')}"
-    failed = f" ({done.missed} failed)" if done.missed else ""
+    failed = f", {done.missed} failed" if done.missed else ""
     last = f", the last {local_time(done.last, DATE_AND_TIME)}" if done.last else ""
-    return f"{plural(done.sweeps, 'fleet check')}{failed} of {scope}{last}{f'; {by_hand}' if by_hand else ''}"
+    count = f"{plural(done.sweeps, 'cluster check')}{failed}"
+    return f"Fleet checks of {scope}: {count}{last}{f'; {by_hand}' if by_hand else ''}"
+
+
+def _unchecked(line: Unchecked, links: Mapping[str, str], work: Mapping[str, Work]) -> str:
+    """Gateways that were not checked for one reason.
+
+    Each has its owner, its thread and its checks; the reason follows.
+    """
+    since = f" since {local_time(line.last, DATE_AND_TIME)}" if line.last is not None else ""
+    found = []
+    for gateway in line.gateways[:MOST_UNCHECKED]:
+        owner = (line.owners or {}).get(gateway, "")
+        owned = f" · owner <@{owner}>" if owner else " · no owner"
+        found.append(f"• {gateway_on(line.cluster, gateway)}{since}{owned}{_thread(line.cluster, gateway, links)}")
+        done = work.get(f"{line.cluster} {gateway}")
+        found += [f"   {each}" for each in _done(done)] if done is not None else ()
+    if len(line.gateways) > MOST_UNCHECKED:
+        found.append(f"• and {len(line.gateways) - MOST_UNCHECKED} more on {as_code(line.cluster)}")
+    return "\n".join([*found, *(f"   {each}" for each in reason_lines(line))])
+
+
+def _thread(cluster: str, gateway: str, links: Mapping[str, str]) -> str:
+    link = links.get(f"{cluster} {gateway}", "")
+    return f" · <{link}|thread>" if link.startswith(("https://", "http://")) else ""
 
 
 def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
-    link = links.get(f"{line.cluster} {line.gateway}", "")
-    thread = f" · <{link}|thread>" if link.startswith(("https://", "http://")) else ""
+    thread = _thread(line.cluster, line.gateway, links)
     unsure = " · last known state, not checked now" if line.uncertain else ""
     seen = since_when(line.beginning)
     return f"• {gateway_on(line.cluster, line.gateway)} {seen}{owner_of(line)}{unsure}{thread}\n   {cause_of(line)}"
@@ -129,6 +156,13 @@ def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
 
 def _work(line: GatewayLine, work: Work) -> Iterator[Escaped]:
     """The steps and checks of a gateway with their results, and the next step."""
+    yield from _done(work)
+    check = as_code(f"/egress-diag {line.cluster} {line.gateway}")
+    yield raw(f"👉 Next: {plain(work.next)}") if work.next else raw(f"👉 Next: check it here with {check}")
+
+
+def _done(work: Work) -> Iterator[Escaped]:
+    """The steps and checks of a gateway in the channel, with their results."""
     yield from map(tried_line, work.tried[-_MOST_TRIED:])
     if work.last is not None and work.verdict is not None:
         verdict = f"{VERDICT_MARKS[work.verdict]} {VERDICTS[work.verdict].lower()}"
@@ -136,8 +170,6 @@ def _work(line: GatewayLine, work: Work) -> Iterator[Escaped]:
         yield raw(f"🔄 {plural(work.checks, 'check')} in this channel, {last}")
     elif not work.tried:
         yield raw("Not tried in this channel: no step, no check")
-    check = as_code(f"/egress-diag {line.cluster} {line.gateway}")
-    yield raw(f"👉 Next: {plain(work.next)}") if work.next else raw(f"👉 Next: check it here with {check}")
 
 
 _MOST_TRIED = 2

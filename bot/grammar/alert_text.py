@@ -24,7 +24,10 @@ _OF_REQUEST = re.compile(
     r"\b(?:get|post|put|head|delete|patch|probe(?: of)?|reach(?:ing)?|call(?:ing|s)?|fetch(?:ing)?"
     r"|fail(?:s|ed|ing|ures?)?(?: for)?)[\s:]*$"
 )
-"""Words before the URL of a request. Another URL with a path is a link: to a dashboard, a runbook or the alert's source."""
+"""Words before the URL of a request.
+
+Another URL with a path is a link, to a dashboard, a runbook or the alert's source.
+"""
 _OF_LINK = re.compile(r"\b(?:dashboards?|runbooks?|source|grafana|details|docs|silence|view|see)\b[\s:]*$")
 
 
@@ -76,7 +79,7 @@ def alert_names(
 
 
 def is_about(text: str, config: Config, target: Target, labels: Collection[str]) -> bool:
-    """Whether the message of an alert can be about this gateway: it names the gateway, and no other cluster or namespace.
+    """Whether the message of an alert names this gateway, and no other cluster or namespace.
 
     `labels` are the values of the alert's own labels: its cluster can have a name that the configuration does not contain.
     A message without a cluster is unambiguous only if the configuration has one cluster.
@@ -128,7 +131,10 @@ def _gateways(text: str, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _host(text: str) -> str:
-    """The host in a label, else the one host whose URL the text has; of labels for probed addresses, only URLs count."""
+    """The host in a label, else the only host of a URL in the text.
+
+    Of labels for probed addresses, only URLs count.
+    """
     labelled = [value for name in ("host", "hostname", "destination") for value in _labels(text, name, _VALUE_OF_HOST)]
     probed = [
         value

@@ -36,7 +36,7 @@ class AlertMessages:
         self._unreadable = False
 
     def find(self, channel: str, target: Target, alerts: Sequence[ReceivedAlert]) -> str | None:
-        """The newest message of another app that names the gateway, its cluster and one of the alerts."""
+        """The newest message of another app about the gateway and one of the alerts."""
         if self._slack is None:
             return None
         found = self._find(channel, target, alerts)

@@ -83,8 +83,16 @@ def prefix_line(line: DriftedGateway) -> str:
 
 def unchecked_line(line: Unchecked) -> str:
     """A cluster, or gateways of one, that were not checked, with the reason and the next step."""
-    then = step_line(line.step) if line.step else _without_step(line)
-    return f"{_unchecked(line)}\n   {then}"
+    return f"{_unchecked(line)}\n   {_next_of(line)}"
+
+
+def reason_lines(line: Unchecked) -> tuple[Escaped, Escaped]:
+    """Why it was not checked, and the next step."""
+    return plain(line.why), _next_of(line)
+
+
+def _next_of(line: Unchecked) -> Escaped:
+    return step_line(line.step) if line.step else _without_step(line)
 
 
 def _without_step(line: Unchecked) -> Escaped:

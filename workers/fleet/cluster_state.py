@@ -42,7 +42,9 @@ def unchecked_lines(known: ClusterState) -> Iterable[Unchecked]:
             by_reason.setdefault((state.missing or "a check was not made", state.missing_step), []).append(state)
     for (why, step), states in by_reason.items():
         seen = min((s.inconclusive_since or s.at for s in states), default=None)
-        yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen, step)
+        names = tuple(each.gateway for each in states)
+        owners = {each: known.owners[each] for each in names if known.owners.get(each)}
+        yield Unchecked(known.cluster, why, names, seen, step, owners or None)
 
 
 _NOT_FOUND = "not among the gateways that were found"

@@ -46,7 +46,9 @@ def compose_handoff(
     starting = [line for each in seen for line in starting_lines(each, muted)]
     warned = [line for each in seen for line in warned_lines(each, muted)]
     failing = {(line.cluster, line.gateway) for line in broken}
+    unchecked = [line for each in seen for line in unchecked_lines(each)]
     linked = {f"{line.cluster} {line.gateway}" for line in (*broken, *starting, *warned)}
+    linked.update(f"{line.cluster} {gateway}" for line in unchecked for gateway in line.gateways)
     drift = drifted_lines(known, TransitionKind.DRIFT, since)
     last = max((each.at for each in sweeps), default=None)
     return Handoff(
@@ -64,7 +66,7 @@ def compose_handoff(
         watching=tuple(_watching(each) for each in watches if each.target.cluster in order.clusters),
         changed=tuple(each for each in drift if (each.cluster, each.gateway) not in failing),
         prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
-        unchecked=tuple(line for each in seen for line in unchecked_lines(each)),
+        unchecked=tuple(unchecked),
         muted=tuple(m for m in mutes if m.cluster in order.clusters),
         starting=tuple(starting),
         warned=tuple(sorted(warned, key=lambda line: line.since, reverse=True)),

@@ -16,7 +16,7 @@ from workers.fleet.handoff_work import WorkReader
 from workers.fleet.owners import Owners
 from workers.fleet.stored_state import StoredStates
 from workers.fleet.visibility import visibility, visible_state
-from workers.records.handoff import HANDOFF_JSON, TAKEOVER_JSON, Handoff, HandoffOrder, Takeover
+from workers.records.handoff import HANDOFF_JSON, MOST_UNCHECKED, TAKEOVER_JSON, Handoff, HandoffOrder, Takeover
 from workers.records.watch import Watch
 from workers.runs.cards import CardChange
 from workers.runs.compare_and_set import Expected, Transitions, until_applied
@@ -78,14 +78,20 @@ class Handoffs:
 
     def _with_work(self, shift: Handoff) -> Handoff:
         """The handoff with what was tried in its channel."""
-        lines = (*shift.open, *shift.starting, *shift.warned)
+        begun = shift.order.at - shift.order.span
+        since = {
+            (each.cluster, gateway): each.last or begun
+            for each in shift.unchecked
+            for gateway in each.gateways[:MOST_UNCHECKED]
+        }
+        since |= {
+            (each.cluster, each.gateway): each.beginning.known for each in (*shift.open, *shift.starting, *shift.warned)
+        }
         return replace(
             shift,
             work={
-                f"{each.cluster} {each.gateway}": self.work.work(
-                    each.cluster, each.gateway, shift.order.channel, each.beginning.known
-                )
-                for each in lines
+                f"{cluster} {gateway}": self.work.work(cluster, gateway, shift.order.channel, at)
+                for (cluster, gateway), at in since.items()
             },
         )
 

@@ -1,5 +1,6 @@
 """Digests: their order, lines and counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -60,9 +61,14 @@ class Unchecked:
     gateways: tuple[str, ...] = ()
     """The gateways in question; empty for the whole cluster."""
     last: Moment | None = None
-    """The time of the last successful check."""
+    """The time of the last successful check.
+
+    For gateways, it is the beginning of the present state.
+    """
     step: str = ""
     """The title of the next step, "" without one."""
+    owners: Mapping[str, str] | None = None
+    """The owner of each of the gateways that has one."""
 
 
 @with_config(serialize_by_alias=True)

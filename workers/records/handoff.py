@@ -76,6 +76,13 @@ class Fixed:
         return self.week > 1
 
 
+MOST_UNCHECKED = 4
+"""Gateways, not checked for one reason, that a handoff lists one by one.
+
+It counts the others.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """The steps and checks of a gateway in the channel of the handoff, and the next step.

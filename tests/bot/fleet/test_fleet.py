@@ -242,6 +242,35 @@ def test_taking_a_handoff_takes_a_gateway_that_is_starting(talk: Conversation) -
     assert "Owner: <@U0BOB>" in latest_of(talk, card)
 
 
+def test_a_handoff_says_who_works_on_a_gateway_that_was_not_checked(talk: Conversation, tmp_path: Path) -> None:
+    """Its line had neither owner nor thread, although the gateway has a card in the channel."""
+    write_bundle(unreachable(), tmp_path / "unreachable")
+    config = talk.diagnoser.clusters.config
+    clusters = tuple(
+        c.model_copy(update={"bundle": tmp_path / "unreachable"}) if c.name == "prod-weu" else c
+        for c in config.clusters
+    )
+    for holder in (talk.diagnoser.clusters, talk.client.stores):
+        holder.config = config.model_copy(update={"clusters": clusters})
+    talk.config = talk.client.stores.config
+    talk.say("/egress-diag weu egw")
+    card = next(m for m in talk.slack.messages() if slot(m) == "parent")
+    talk.press(card, "own", user="U0ALICE")
+    talk.say("/egress-diag digest now")
+    tick(talk, current_time())
+    talk.say("/egress-diag handoff 8h @bob")
+    assert talk.slack.submit_view(form(talk, "1 not checked"), {"next": "U0BOB"}).ok
+    talk.play()
+    shift = next(m for m in talk.slack.messages() if "Handoff" in m.text)
+    item = latest_of(talk, shift).replace("\u2060", "").split("❔ *Not checked*")[1].splitlines()
+    assert "owner <@U0ALICE> · <" in item[1]
+    assert "since <!date" in item[1]
+    assert "🔄 1 check in this channel" in item[2]
+    assert "did not answer in time" in item[3]
+    talk.press(card, "release", user="U0ALICE")
+    assert "no owner" in latest_of(talk, shift)
+
+
 def latest_of(talk: Conversation, message: StoredMessage) -> str:
     found = talk.slack.latest(message)
     assert found is not None

@@ -34,7 +34,7 @@ def names(*texts: str) -> AlertNames:
         ("cluster: prod-weu, host: <http://api.x.example|api.x.example>, egw", "prod-weu", "team-egress/egw", "api.x.example"),
         ("cluster=prod-weu namespace=new service=unseen", "prod-weu", "new/unseen", ""),
         ("https://grafana.example/d/egw?cluster=prod-weu", "prod-weu", "", ""),
-        ("Probe failed: <https://api.x.example> from team-a via team-egress/egw on prod-neu", "prod-neu", "team-egress/egw", "api.x.example:443"),
+        ("Probe failed: <https://api.x.example>, prod-neu egw", "prod-neu", "team-egress/egw", "api.x.example:443"),
         ("prod-neu egw: GET https://api.x.example:8443/health 503", "prod-neu", "team-egress/egw", "https://api.x.example:8443/health"),
         ("prod-neu egw: instance=https://api.x.example/health is down", "prod-neu", "team-egress/egw", "https://api.x.example/health"),
         ("prod-neu egw is down. Runbook: https://wiki.example", "prod-neu", "team-egress/egw", ""),
