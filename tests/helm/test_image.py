@@ -65,7 +65,7 @@ def test_every_package_is_pinned_by_hash_and_installed_from_a_wheel() -> None:
 
 def test_dependencies_are_installed_before_the_code_is_copied() -> None:
     copied = [text.split()[0] for text in stages(DOCKERFILE)[0].all("COPY")]
-    assert copied == ["requirements/image.txt", "pyproject.toml", "checks", "workers", "bot"]
+    assert copied == ["requirements/image.txt", "pyproject.toml", "release/readme.py", "checks", "workers", "bot"]
 
 
 def test_no_secret_is_in_the_image() -> None:
@@ -75,7 +75,15 @@ def test_no_secret_is_in_the_image() -> None:
 
 def test_the_build_context_contains_only_our_packages() -> None:
     sent = context(ROOT)
-    assert {path.parts[0] for path in sent} == {"LICENSE", "pyproject.toml", "requirements", "checks", "workers", "bot"}
+    packages = {"checks", "workers", "bot"}
+    assert {path.parts[0] for path in sent} == {
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "release",
+        "requirements",
+    } | packages
+    assert [str(path) for path in sent if path.parts[0] == "release"] == ["release/readme.py"]
     assert not [path for path in sent if "__pycache__" in path.parts]
     assert Path("checks/cli/main.py") in sent
     assert not [path for path in sent if path.is_relative_to("bot/sandbox")]
