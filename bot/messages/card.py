@@ -193,7 +193,8 @@ def _lines(view: CardView, shown: Run | None) -> Iterator[Escaped]:
         yield raw(f"Last check {local_time(card.at, DATE_AND_TIME)}")
     yield from _incident(card)
     if card.open:
-        yield raw(f"🙋 Owner: <@{view.owner}>") if view.owner else raw("🙋 No owner")
+        kept = " (as in the incident before)" if card.owners and card.owners[-1].kept else ""
+        yield raw(f"🙋 Owner: <@{view.owner}>{kept}") if view.owner else raw("🙋 No owner")
     if view.watch is not None:
         yield raw(f"👀 Watched for <@{view.watch.user}> until {local_time(view.watch.until)}")
     if view.alerts is not None:
@@ -229,6 +230,8 @@ def _owner_change(change: OwnerChange) -> tuple[Escaped, Escaped]:
     """A change of the owner, in a notification and as a line of the thread."""
     at = local_time(change.at, DATE_AND_TIME)
     who = f"<@{change.user}>"
+    if change.kept:
+        return raw(f"{who} is still the owner"), raw(f"🙋 {who} is still the owner: the gateway failed again {at}.")
     lost = f" from <@{change.before}>" if change.before and change.before != change.user else ""
     how = {"handoff": " with the handoff", "home": " in the App Home"}.get(change.by, "")
     if not change.owner:

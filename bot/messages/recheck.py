@@ -23,6 +23,7 @@ from bot.messages.outcomes import outcome_mark, outcome_of, outcome_words
 from bot.messages.parent import parent_message, progress_line
 from bot.messages.phrases import DATE_AND_TIME, local_time, requester_of
 from bot.messages.recipe_progress import next_line, tried_line
+from checks.model.durations import without_spans
 from checks.model.findings import Finding, Report, Status
 from checks.reports.host_words import is_about_host, is_through
 from checks.reports.wording import VERDICTS, after_colon, plural
@@ -56,7 +57,8 @@ def recheck_messages(
         parent = replace(parent, text=text, blocks=fitting(blocks, closing))
     else:
         parent = replace(parent, text=text, blocks=(parent.blocks[0], *changes, *parent.blocks[1:]))
-    return (parent, *finding_messages(run, new_findings(run.report, before), offered))
+    news = (*new_findings(run.report, before), *_with_other_steps(run.report, before))
+    return (parent, *finding_messages(run, news, offered))
 
 
 def ran_blocks(run: Run, report: Report) -> Iterator[Block]:
@@ -68,7 +70,8 @@ def ran_blocks(run: Run, report: Report) -> Iterator[Block]:
 
 
 def _is_unchanged(report: Report, before: Report) -> bool:
-    return _is_same(report, before) and not new_findings(report, before) and not resolved_findings(report, before)
+    found = (new_findings(report, before), resolved_findings(report, before), findings_with_other_words(report, before))
+    return _is_same(report, before) and not any(found)
 
 
 def _is_same(report: Report, before: Report) -> bool:
@@ -108,6 +111,35 @@ def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
     return tuple(f for f in before.findings if f.status in _BAD and (f.check, f.subject) not in still)
 
 
+def findings_with_other_words(report: Report, before: Report) -> tuple[Finding, ...]:
+    """The findings that were there before, and of which something else is observed now.
+
+    Their words differ, apart from durations: a fault that is only older is not a changed one.
+    """
+    known = [each for each in before.findings if each.status in _BAD]
+    return tuple(f for f in report.findings if f.status in _BAD and _is_changed(f, _same_place(f, known)))
+
+
+def _same_place(finding: Finding, known: Sequence[Finding]) -> list[Finding]:
+    place = (finding.status, finding.check, finding.subject)
+    return [each for each in known if (each.status, each.check, each.subject) == place]
+
+
+def _is_changed(finding: Finding, known: Sequence[Finding]) -> bool:
+    return bool(known) and _said(finding) not in map(_said, known)
+
+
+def _said(finding: Finding) -> str:
+    return without_spans(f"{finding.title}. {finding.summary}")
+
+
+def _with_other_steps(report: Report, before: Report) -> tuple[Finding, ...]:
+    """The changed findings with a step that the thread does not have yet."""
+    shown = {each.command for finding in before.findings for each in finding.actions}
+    changed = findings_with_other_words(report, before)
+    return tuple(f for f in changed if any(each.command not in shown for each in f.actions))
+
+
 def _change_plain(run: Run, report: Report, before: Report) -> tuple[str, str]:
     """The verdict now, and the change: what is wrong is said between them."""
     now = outcome_words(report)
@@ -135,6 +167,8 @@ def change_blocks(
         lines = [raw(f"*Still {plain(outcome_words(report))}, with changes* since {since}")]
     lines += _listed("resolved", before, resolved)
     lines += _listed("new", report, new)
+    changed = findings_with_other_words(report, before)
+    lines += [raw(f"• changed: {code_and_title(each)}. {plain(each.summary)}") for each in changed[:12]]
     lines += [raw(f"• {words}: {_codes(found)}") for words, found in _unchecked(new, resolved) if found]
     yield section(raw("\n".join(lines)))
 

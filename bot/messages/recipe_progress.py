@@ -3,8 +3,9 @@
 Source: docs/slack.md#recipe.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bot.messages.blocks import Block, Escaped, actions, button, plain, raw
 from bot.messages.interaction_values import RanValue
@@ -49,6 +50,8 @@ class RecipeProgress:
     tried: Sequence[TriedStep] = ()
     next: str = ""
     """The digest of the next step, if one was carried out."""
+    done: Mapping[str, int] = field(default_factory=dict)
+    """For each check, the steps that were carried out and that its recipe no longer has."""
 
     def row(self, steps: Iterable[tuple[str, str]]) -> Iterator[Block]:
         """The buttons (label, digest) of steps."""
@@ -68,7 +71,8 @@ def progress_of(run: str, report: Report, tried: Sequence[TriedStep]) -> RecipeP
     """The progress of the recipes of a report."""
     mine = [each for each in tried if each.step.digest]
     found = next_step(report, steps_over(mine)) if mine else None
-    return RecipeProgress(run, tried, found[0] if found is not None else "")
+    done = Counter(e.step.check for e in mine if e.result.is_over and ran_step(report, e.step.digest) is None)
+    return RecipeProgress(run, tried, found[0] if found is not None else "", done)
 
 
 def tried_line(tried: TriedStep) -> Escaped:

@@ -42,15 +42,22 @@ def recipe(
 
     With `progress`, each has its button and its result. `of` are the slug and the subject of the finding.
     """
-    for label, each in labeled(steps):
+    for label, each in labeled(steps, _done(progress, of[0])):
         yield from _sections(label, each, step_digest(*of, each), progress)
+
+
+def _done(progress: RecipeProgress | None, check: str) -> int:
+    """The steps of a check that were carried out, and that its recipe no longer has."""
+    return progress.done.get(check, 0) if progress is not None else 0
 
 
 def _sections(label: str, step: Action, digest: str = "", progress: RecipeProgress | None = None) -> Iterator[Block]:
     """A step in one section, or in several if its commands are long; a command is never cut."""
     kept = progress.note(digest) if progress is not None else ""
+    labeled_yet = False
     for part in _parts(step):
-        words = part if kept else f"*{label}* {part}"
+        words = part if labeled_yet else f"*{label}* {part}"
+        labeled_yet = True
         if kept and len(kept) + len(words) + 1 > SECTION_TEXT:
             yield section(raw(kept))
             kept = words
@@ -127,7 +134,7 @@ def _of_cause(cause: Finding, form: _Form, progress: RecipeProgress | None, *, h
     heading = [raw(f"*{plain(f'{cause.code} {cause.title}')}*")] if headed else []
     steps = [
         (label, form.shown(each), step_digest(cause.check, cause.subject, each))
-        for label, each in labeled(form.steps(cause))
+        for label, each in labeled(form.steps(cause), _done(progress, cause.check))
     ]
     if form.titles:
         lines = [f"*{label}* {plain(each.title)}" for label, each, _ in steps]

@@ -77,8 +77,15 @@ def _status(watch: Watch, interval: timedelta) -> Message:
 
 
 def _changes(watch: Watch) -> Iterator[Message]:
-    """A message for each change after the first check, unless another check has reported it."""
+    """A message for each change, unless another check has reported it.
+
+    The first check is one if it differs from the last result in the thread.
+    """
     name, where = _names(watch.target)
+    if watch.changes and (first := watch.changes[0]).news:
+        line = raw(f"*Changed:* {where} is now {_outcome(first)}, {local_time(first.at)}")
+        text = f"Changed: {name} is now {_verdict(first)}"
+        yield Message("change/0", fallback(text), fitting([section(line), *_causes(first)]))
     for number, (before, check) in enumerate(zip(watch.changes, watch.changes[1:], strict=False), start=1):
         if check.reported:
             continue

@@ -93,8 +93,8 @@ def _separate(facts: Facts, server: GatewayServer, winner: GatewayServer, *, sam
     bound = [each.source for each in every if server.name in each.gateways]
     steps = moved_server(server, bound, facts.gateway.service_host, port)
     title = f"Move the server and the rules for it to port {port}, which no other protocol uses"
-    for number, each in enumerate(steps, 1):
-        step = f"{title}, step {number} of {len(steps)}: {each.ref}" if len(steps) > 1 else title
+    for each in steps:
+        step = f"{title}: {each.ref}" if len(steps) > 1 else title
         yield with_owner(change(step, each.command, ISTIO_EGW, "the gateway opens the port within seconds"), each.thing)
 
 

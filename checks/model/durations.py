@@ -3,7 +3,10 @@
 Never use them in evidence: they would give a finding a new identity each run.
 """
 
+import re
 from datetime import timedelta
+
+_SPAN = re.compile(r"\b\d+ (?:d|h|min|s)\b")
 
 
 def span(duration: timedelta) -> str:
@@ -20,3 +23,8 @@ def span(duration: timedelta) -> str:
             below = rest // smaller[0][1] if smaller and unit in ("d", "h") else 0
             return f"{whole} {unit}" + (f" {below} {smaller[0][0]}" if below else "")
     return "0 s"
+
+
+def without_spans(words: str) -> str:
+    """The words without their durations, which differ from run to run."""
+    return _SPAN.sub("", words)

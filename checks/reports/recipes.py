@@ -25,13 +25,14 @@ def _only_shows(action: Action) -> bool:
     return action.effect is Effect.READS and not action.expect
 
 
-def labeled(actions: Iterable[Action]) -> Iterator[tuple[str, Action]]:
+def labeled(actions: Iterable[Action], done: int = 0) -> Iterator[tuple[str, Action]]:
     """Each action with its label: `1.`, or `or:` for an alternative.
 
-    They are in the order of `fix_first`. The label of an alternative to several steps has their numbers.
+    They are in the order of `fix_first`. The label of an alternative to several steps has their numbers. `done` is the
+    number of steps that were carried out and that the recipe no longer has: the others keep their numbers.
     """
     numbers: dict[str, int] = {}
-    last = 0
+    last = done
     for action in fix_first(actions):
         first = numbers.get(action.alternative_to) if action.alternative_to else None
         if first is None:

@@ -105,3 +105,33 @@ def test_a_change_is_reported_once_although_its_first_message_is_deleted(broken:
     broken.play()
     assert (broken.slack.latest(said) or said).shown.startswith("✅ Still healthy")
     assert len(changes(broken)) == 1
+
+
+def test_a_watch_that_finds_a_recovered_gateway_broken_reports_it(broken: Conversation, tmp_path: Path) -> None:
+    """The card turned to Broken, while the last message of the thread was the recovery."""
+    broken_bundle = fix(broken, tmp_path)
+    broken.say("@egress-diag again", thread=card(broken))
+    replace_bundle(broken, broken_bundle)
+    broken.say("@egress-diag watch", thread=card(broken))
+    for _ in range(2):
+        watch_once(broken)
+    (said,) = [m for m in replies(broken) if slot(m) == "change/0"]
+    assert said.shown.startswith("*Changed:* `team-egress/egw` on `prod-weu` is now ❌ broken")
+
+
+def test_a_watch_that_finds_what_the_thread_has_reported_adds_no_line(broken: Conversation) -> None:
+    broken.press(card(broken), "watch")
+    watch_once(broken)
+    assert not [m for m in replies(broken) if slot(m).startswith("change/")]
+
+
+def test_an_owner_who_stays_after_a_recurrence_is_told(broken: Conversation, tmp_path: Path) -> None:
+    broken_bundle = fix(broken, tmp_path)
+    broken.press(card(broken), "own", user="U0BOB")
+    broken.say("@egress-diag again", thread=card(broken))
+    replace_bundle(broken, broken_bundle)
+    broken.say("@egress-diag again", thread=card(broken))
+    assert "Owner: <@U0BOB> (as in the incident before)" in card(broken).shown
+    lines = [m.shown for m in replies(broken) if slot(m).startswith("owner/")]
+    assert lines[-1].startswith("🙋 <@U0BOB> is still the owner: the gateway failed again <!date")
+    assert len(lines) == 2

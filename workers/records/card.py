@@ -32,6 +32,11 @@ class OwnerChange:
     before: str
     by: OwnedBy = "button"
 
+    @property
+    def kept(self) -> bool:
+        """Whether the owner stays the same, because the gateway has failed again."""
+        return bool(self.owner) and self.owner == self.before
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedResult:

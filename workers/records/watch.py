@@ -49,6 +49,8 @@ class WatchCheck:
     """Whether most requests to a host fail, also if the destination is what fails."""
     reported: bool = False
     """Whether another check in the thread of the card has reported this change."""
+    news: bool = False
+    """Whether it is the first check and differs from the last result in the thread."""
 
     @property
     def passed(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import pending_of, roots_of, warnings_of
-from workers.records.card import Card, OwnedBy, OwnerChange, ReportedResult
+from workers.records.card import QUIET, Card, OwnedBy, OwnerChange, ReportedResult
 from workers.records.gateway_state import GatewayCheck
 from workers.records.run import Run
 from workers.records.tried import TriedStep, tried_step, with_tried
@@ -114,7 +114,8 @@ def _after_result(card: Card, check: SeenCheck) -> Card:
     if card.ended is not None:
         began = max(check.began, card.ended)
         tried = with_tried((), check.tried)
-        return replace(after, began=began, worst=check.verdict, ended=None, times=card.times + 1, tried=tried)
+        after = replace(after, began=began, worst=check.verdict, ended=None, times=card.times + 1, tried=tried)
+        return _with_kept_owner(after, card.ended)
     worst = min(card.worst, check.verdict, key=_WORST_FIRST.index)
     return replace(after, worst=worst)
 
@@ -136,6 +137,17 @@ def after_owner(card: Card, user: str, owner: str, before: str, by: OwnedBy, at:
     number = card.owners[-1].number + 1 if card.owners else 1
     change = OwnerChange(number, at, user, owner, before, by)
     return replace(card, owners=(*card.owners, change)[-MOST_OWNER_CHANGES:], active=max(card.active, at))
+
+
+def _with_kept_owner(card: Card, ended: datetime) -> Card:
+    """The card of a gateway that fails again: within a day, its owner stays.
+
+    Source: docs/slack.md#card-owner.
+    """
+    owner = card.owners[-1].owner if card.owners else ""
+    if not owner or card.at - ended >= QUIET:
+        return card
+    return after_owner(card, owner, owner, owner, card.owners[-1].by, card.at)
 
 
 def _causes_of(report: Report) -> tuple[Finding, ...]:

@@ -191,6 +191,8 @@ class Watches:
             # A change of the traffic alone, or after a check without a result, is known to the watch only.
             same = (watch.last.verdict, watch.last.causes) == (check.verdict, check.causes)
             check = replace(check, reported=not same and not run.news)
+        elif watch.last is None and report is not None:
+            check = replace(check, news=run.news and bool(run.compared))
         judged = replace(
             watch,
             checks=watch.checks + 1,

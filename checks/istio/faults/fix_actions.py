@@ -28,10 +28,8 @@ def fix_actions(facts: Facts, host: str, proved: Proved) -> list[Action]:
     if not fix.changes:
         return [*shown, change(title, "", url)]
     several = len(fix.changes) > 1
-    titles = [
-        f"{title}, step {n} of {len(fix.changes)}: {each.ref}" if several else title
-        for n, each in enumerate(fix.changes, 1)
-    ]
+    # Without its position: a step keeps its name when those before it are carried out.
+    titles = [f"{title}: {each.ref}" if several else title for each in fix.changes]
     steps = [change(each, one.command, url, expect) for each, one in zip(titles, fix.changes, strict=True)]
     owned = [with_owner(each, _changed_object(facts, one)) for each, one in zip(steps, fix.changes, strict=True)]
     others = (
