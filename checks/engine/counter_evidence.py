@@ -108,11 +108,10 @@ def _client_notes(found: ClientTraffic) -> Iterator[str]:
 
 def _bypass(found: ClientTraffic, each: ClientRequests) -> str:
     to = f"to {each.host}" if each.host else "to hosts that its sidecar does not know"
-    failed = f"{each.failed:,} failed" if each.failed else "none failed"
     what = f"{_number(each.total, each.noun)} of client {found.client} {to}"
     if each.path is ClientPath.REJECTED:
         return f"{what} were rejected at its sidecar {found.period} (BlackHoleCluster)"
-    return f"{what} bypassed the gateway {found.period} ({each.path}), {failed}"
+    return f"{what} bypassed the gateway {found.period} ({each.path}), {each.outcome}"
 
 
 def _rejects(facts: Facts) -> str:

@@ -33,7 +33,7 @@ def history_of(facts: Facts) -> TrafficHistory | None:
         if number >= 0:
             place(number, 0, 0)
     for (host, _), steps in sampled.by_host.items():
-        for at, (total, failures) in steps.items():
+        for at, (total, failures, _) in steps.items():
             if host in names and numbers[at] >= 0:
                 place(numbers[at], total, failures)
     return TrafficHistory(last, int(_STEP.total_seconds()), tuple(totals), tuple(failed))

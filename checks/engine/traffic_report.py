@@ -67,6 +67,7 @@ def _of_host(found: HostTraffic) -> TrafficOfHost:
         found.since,
         found.last_failed,
         tuple(each.name for each in found.pods),
+        found.unanswered,
     )
 
 
@@ -81,6 +82,11 @@ def _summary(hosts: Sequence[HostTraffic], found: GatewayTraffic) -> str:
     period = next((each.period for each in hosts if each.period), "in the access logs")
     failing = sorted((each for each in hosts if each.failed), key=lambda each: -each.failed)
     whole = f"{total:,} {noun} {period}" + (" (counters not checked)" if found.unusable else "")
+    unanswered = sum(each.unanswered for each in hosts)
+    if unanswered:
+        whole += f", {unanswered:,} without an answer"
+    if not failing and unanswered == total:
+        return whole
     if not failing:
         last = max((each.last_failed for each in hosts if each.last_failed), default=None)
         return f"{whole}, none failed" + (f" since {last:%H:%M}Z" if last is not None else "")
@@ -117,11 +123,14 @@ def _doubted(finding: Finding, traffic: Traffic, why: Because | None) -> Finding
     hosts = [each for each in traffic.hosts if not share or each.host in named]
     total = sum(each.total for each in hosts)
     failed = sum(each.failed for each in traffic.hosts if each in hosts or not each.host)
-    if finding.unseen or total < _FEWEST or failed * _SMALL_SHARE > total or (not share and traffic.problem):
+    succeeded = total - failed - sum(each.unanswered for each in hosts)
+    if finding.unseen or (not share and traffic.problem):
+        return finding
+    if succeeded < _FEWEST or succeeded * 2 < total or failed * _SMALL_SHARE > total:
         return finding
     to = f" to {', '.join(sorted({each.host for each in hosts}))}" if share else ""
     units = " and ".join(sorted({each.unit for each in hosts}))
-    number = f"{total - failed:,} of {total:,}" if failed else f"{total:,}"
+    number = f"{succeeded:,} of {total:,}" if succeeded < total else f"{total:,}"
     return replace(
         finding,
         doubt=f"Traffic contradicts this: {number} recent {units}{to} through the gateway succeeded.",

@@ -29,6 +29,21 @@ class TrafficOfHost:
     last_failed: Moment | None = None
     pods: tuple[str, ...] = ()
     """The gateway pods in which nearly all of these failed, if the others reach the host."""
+    unanswered: int = 0
+    """The requests that clients closed before an answer: neither successes nor failures."""
+
+    @property
+    def succeeded(self) -> int:
+        return self.total - self.failed - self.unanswered
+
+    @property
+    def mostly_fails(self) -> bool:
+        """Whether most of the requests with an outcome failed."""
+        return self.failed * 2 > self.total - self.unanswered
+
+    @property
+    def mostly_unanswered(self) -> bool:
+        return self.unanswered * 2 > self.total
 
 
 @dataclass(frozen=True, slots=True)

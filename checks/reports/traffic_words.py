@@ -31,9 +31,9 @@ def failing_location(report: Report) -> str:
     """
     if report.traffic is None or objects_at_fault(report):
         return ""
-    failing = [each for each in _known(report) if each.failed * 2 > each.total or each.pods]
+    failing = [each for each in _known(report) if each.mostly_fails or each.pods]
     if not failing:
-        return ""
+        return _without_answer(report)
     sides = {each.location for each in failing}
     if len(sides) > 1:
         places = "; ".join(f"{_of_host(each)} {each.location}" for each in failing[:3])
@@ -53,8 +53,8 @@ def failing_location(report: Report) -> str:
 
 
 def mostly_fails(report: Report) -> bool:
-    """Whether most requests or connections to a host fail; False if that is not known."""
-    return any(each.failed * 2 > each.total for each in _known(report))
+    """Whether most requests or connections to a host fail, or have no answer; False if that is not known."""
+    return any(each.mostly_fails or each.mostly_unanswered for each in _known(report))
 
 
 def _known(report: Report) -> list[TrafficOfHost]:
@@ -69,9 +69,22 @@ def _known(report: Report) -> list[TrafficOfHost]:
 def flows(report: Report) -> str:
     """That the counted traffic succeeds, as a clause; "" if some fails, or if it is not known."""
     traffic = report.traffic
-    if traffic is None or traffic.problem or not traffic.hosts or any(each.failed for each in traffic.hosts):
+    if (
+        traffic is None
+        or traffic.problem
+        or not traffic.hosts
+        or any(each.failed or each.mostly_unanswered for each in traffic.hosts)
+    ):
         return ""
     return traffic.summary
+
+
+def _without_answer(report: Report) -> str:
+    for each in _known(report):
+        if each.mostly_unanswered:
+            closed = f"clients closed {each.unanswered:,} of {each.total:,} requests to {each.host} before an answer"
+            return f"The destination, or the network before it, does not answer in time: {closed}"
+    return ""
 
 
 def objects_at_fault(report: Report) -> tuple[Finding, ...]:

@@ -11,9 +11,10 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.traffic.host_traffic import NO_ROUTE, GatewayTraffic, HostTraffic, failing_together, gateway_traffic
 from checks.istio.traffic.requested_traffic import perhaps_requested, requested_traffic
+from checks.istio.traffic.unanswered_requests import network_actions, unanswered_requests
 from checks.istio.traffic_objects import TRAFFIC_OBJECT_READS, objects_of_failure
 from checks.knowledge.response_flags import FailureSide, ResponseFlag
-from checks.model.commands import HOWTO, ISTIO_LOG, KEGTS, change, inspect, kubectl, quoted
+from checks.model.commands import HOWTO, ISTIO_LOG, KEGTS, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.model.requested_host import requested_host
 from checks.static_egress.procedures import replace_pods
@@ -40,10 +41,10 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
     the last 5 minutes, or 15 for a host without requests in them; and the access logs of its pods in the same times. Of
     both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details, a 5xx code or
     the counters of denials say so. It fails if most requests or connections to a host (2 or more) fail in the cluster or
-    in the network. It warns if some do, if the destination is what fails, or if the gateway has no route for a host that
-    is not in the question; with a host in the question also if requests without a known host fail. If only some of the
-    gateway's pods fail, they are named. If counters are missing, old or reset, it is not checked. Without traffic it
-    does not apply.
+    in the network. It warns if some do, if the destination is what fails, if clients close most requests to a host before
+    an answer, or if the gateway has no route for a host that is not in the question; with a host in the question also if
+    requests without a known host fail. If only some of the gateway's pods fail, they are named. If counters are missing,
+    old or reset, it is not checked. Without traffic it does not apply.
 
     Why it matters: this is what applications see now. Other checks find why; if none of them fails, the location
     (cluster, gateway pod, network or destination) shows where to search.
@@ -66,17 +67,21 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
         _require_logs(facts)
     else:
         facts.disregard(ProxyLog)  # the counters decide
+    silent = [each for each in hosts if each.mostly_unanswered]
+    yield from (unanswered_requests(facts, each) for each in silent)
     if traffic.unusable:
         yield from _unusable(facts, traffic)
         return
-    if failing:
+    if failing or silent:
         return
     if not hosts or traffic.left_out:
         yield skip(_no_traffic(facts, traffic))
         return
     counted = sum(each.total for each in hosts)
+    closed = sum(each.unanswered for each in hosts)
+    more = f" Clients closed {closed:,} of them before an answer." if closed else ""
     yield healthy(
-        f"None of {counted:,} recent requests through {facts.gateway.ref} failed.",
+        f"None of {counted:,} recent requests through {facts.gateway.ref} failed.{more}",
         evidence=[Evidence(f"host {each.host}", f"{each.noun}s", str(each.total)) for each in hosts[:_LISTED]],
     )
 
@@ -246,13 +251,4 @@ def _actions(facts: Facts, found: HostTraffic, main: ResponseFlag) -> Iterator[A
     if side is FailureSide.POD:
         yield from _pod_actions(facts, found)
     if side in (FailureSide.NETWORK, FailureSide.BEYOND):
-        yield change(
-            "Request the source IP address from a pod outside the mesh, which separates the network from Istio",
-            quoted("egress-diag", "probe", facts.cluster.name, str(gateway)),
-            url=HOWTO,
-        )
-        yield change(
-            f"Allow the egress IP prefix in every firewall before {host or 'the destination'} and in its allow-list, if only "
-            "requests through this gateway fail",
-            url=HOWTO,
-        )
+        yield from network_actions(facts, host)

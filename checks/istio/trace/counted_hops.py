@@ -62,6 +62,8 @@ def _doubts(facts: Facts, host: str) -> Iterator[str]:
     for each in _counted_for(facts, host):
         if each.mostly_fails and each.failure is not None:
             yield f"most {each.noun}s there fail: {each.failure.meaning}"
+        elif each.mostly_unanswered:
+            yield "clients close most requests before an answer"
 
 
 def _of_destination(facts: Facts, host: str) -> Iterator[Decision]:
@@ -78,8 +80,11 @@ def _counted_for(facts: Facts, host: str) -> Iterator[HostTraffic]:
 
 
 def _shown(found: HostTraffic) -> str:
-    failed = f"{found.failed:,} failed ({found.shown})" if found.failed else "none failed"
-    return f"{found.total:,}, {failed}"
+    failed = f"{found.failed:,} failed ({found.shown})" if found.failed else ""
+    unanswered = f"{found.unanswered:,} without an answer" if found.unanswered else ""
+    return ", ".join(
+        (f"{found.total:,}", *(filter(None, (failed, unanswered)) if failed or unanswered else ("none failed",)))
+    )
 
 
 def _of_client(found: ClientTraffic | None, *, bypassing: bool) -> Iterator[Decision]:
@@ -88,6 +93,5 @@ def _of_client(found: ClientTraffic | None, *, bypassing: bool) -> Iterator[Deci
         return
     for each in found.requests:
         if bypassing is (each.path is not ClientPath.GATEWAY):
-            failed = f"{each.failed:,} failed" if each.failed else "none failed"
-            chosen = f"{each.total:,} {each.path}, {failed}" if bypassing else f"{each.total:,}, {failed}"
+            chosen = f"{each.total:,} {each.path}, {each.outcome}" if bypassing else f"{each.total:,}, {each.outcome}"
             yield Decision(f"counters of client {found.client}", f"{each.noun}s {found.period}", chosen)

@@ -15,7 +15,7 @@ from checks.facts.counter_names import OPENED, REQUESTS
 from checks.facts.fact import ProxyRole
 from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_outcomes import failure_shown_by
+from checks.istio.traffic.counted_outcomes import failure_shown_by, is_unanswered
 from checks.istio.traffic.host_traffic import period_of
 from checks.istio.traffic.usable_counters import LONG_WINDOW, SHORT_WINDOW, unusable_because
 
@@ -44,6 +44,14 @@ class ClientRequests:
     noun: str
     total: int
     failed: int
+    unanswered: int
+
+    @property
+    def outcome(self) -> str:
+        """`none failed`, or how many failed and had no answer."""
+        failed = f"{self.failed:,} failed" if self.failed else ""
+        unanswered = f"{self.unanswered:,} without an answer" if self.unanswered else ""
+        return ", ".join(filter(None, (failed, unanswered))) or "none failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ def _requests(
 ) -> Iterator[ClientRequests]:
     totals: Counter[tuple[ClientPath, str, str]] = Counter()
     failed: Counter[tuple[ClientPath, str, str]] = Counter()
+    unanswered: Counter[tuple[ClientPath, str, str]] = Counter()
     for window in windows:
         for each in window.increases:
             key = _key(facts, each, wanted)
@@ -110,9 +119,11 @@ def _requests(
             totals[key] += round(each.amount)
             if failure_shown_by((each.counter.code, each.counter.flags)) is not None:
                 failed[key] += round(each.amount)
+            elif each.metric == REQUESTS and is_unanswered((each.counter.code, each.counter.flags)):
+                unanswered[key] += round(each.amount)
     for key, total in sorted(totals.items()):
         if total:
-            yield ClientRequests(*key, total, failed[key])
+            yield ClientRequests(*key, total, failed[key], unanswered[key])
 
 
 def _key(facts: Facts, grown: Increase, wanted: Callable[[str], bool]) -> tuple[ClientPath, str, str] | None:

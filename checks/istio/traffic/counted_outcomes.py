@@ -27,6 +27,15 @@ def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
     return failed_response(int(code) if is_code(code) else 0, tuple(flags.split(",")), "")
 
 
+def is_unanswered(outcome: CountedOutcome) -> bool:
+    """Whether a request ended without an answer and without a failure: its client closed it before (code 0, mostly DC).
+
+    That is no success. It is no failure of its own either: how long the client waited decides.
+    """
+    code = outcome[0]
+    return is_code(code) and int(code) == 0 and failure_shown_by(outcome) is None
+
+
 def is_code(code: str) -> bool:
     """Whether a label is the code of a response; "0" stands for none."""
     return code.isascii() and code.isdecimal() and len(code) <= _DIGITS
@@ -43,15 +52,17 @@ def outcomes_by_host(increases: Sequence[Increase]) -> OutcomesByHost:
 
 
 def totals_by_host(increases: Sequence[Increase]) -> dict[tuple[str, bool], list[int]]:
-    """[all, failed] requests of one proxy and window by host.
+    """[all, failed, unanswered] requests of one proxy and window by host.
 
     TCP connections are counted by themselves.
     """
-    found: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0])
+    found: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
     if any(each.metric in _DENIALS for each in increases):
         for key, counts in outcomes_by_host(increases).items():
             found[key][0] += sum(counts.values())
             found[key][1] += sum(count for outcome, count in counts.items() if failure_shown_by(outcome))
+            if not key[1]:
+                found[key][2] += sum(count for outcome, count in counts.items() if is_unanswered(outcome))
         return found
     for counter, amount in increases:
         if counter.metric in _NEEDED:
@@ -59,6 +70,8 @@ def totals_by_host(increases: Sequence[Increase]) -> dict[tuple[str, bool], list
             here[0] += round(amount)
             if failure_shown_by((counter.code, counter.flags)) is not None:
                 here[1] += round(amount)
+            elif counter.metric == REQUESTS and is_unanswered((counter.code, counter.flags)):
+                here[2] += round(amount)
     return found
 
 
@@ -73,8 +86,8 @@ def missing_label(increases: Iterable[Increase]) -> str:
     return ""
 
 
-def durations_of_failures(windows: Iterable[CounterWindow]) -> dict[tuple[str, str], float]:
-    """The mean duration of failed requests in milliseconds, by host and failure."""
+def durations_by_failure(windows: Iterable[CounterWindow]) -> dict[tuple[str, str], float]:
+    """The mean duration of failed requests in milliseconds, by host and failure; "" is for unanswered ones."""
     totals: dict[tuple[str, str], float] = defaultdict(float)
     numbers: dict[tuple[str, str], float] = defaultdict(float)
     for window in windows:
@@ -82,9 +95,11 @@ def durations_of_failures(windows: Iterable[CounterWindow]) -> dict[tuple[str, s
             counter = each.counter
             if not counter.metric.startswith(_METRIC_OF_DURATION):
                 continue
-            if (failure := failure_shown_by((counter.code, counter.flags))) is not None:
+            outcome = (counter.code, counter.flags)
+            failure = failure_shown_by(outcome)
+            if failure is not None or is_unanswered(outcome):
                 found = totals if counter.metric.endswith("_sum") else numbers
-                found[counter.host, failure.name] += each.amount
+                found[counter.host, failure.name if failure is not None else ""] += each.amount
     return {key: totals[key] / number for key, number in numbers.items() if number}
 
 
@@ -97,13 +112,14 @@ def host_of_cluster(increase: Increase) -> str:
 def failing_since(steps: dict[datetime, list[int]], first: datetime | None) -> datetime | None:
     """The end of the first step of the latest time in which most requests failed.
 
-    `steps` has [all, failed] by the end of each step with requests. None if the newest did not fail, and if it failed from
-    `first` on, the end of the first step that is known: then it began before.
+    `steps` has [all, failed, unanswered] by the end of each step with requests. None if the newest did not fail, and if it
+    failed from `first` on, the end of the first step that is known: then it began before.
     """
     begin: datetime | None = None
     for at in sorted(steps, reverse=True):
-        total, failed = steps[at]
-        if failed * 2 <= total:
+        total, failed, unanswered = steps[at]
+        if total > unanswered and failed * 2 <= total - unanswered:
             break
-        begin = at
+        if failed:
+            begin = at
     return begin if begin != first else None

@@ -16,10 +16,11 @@ from checks.facts.proxy_traffic import ProxyTraffic
 from checks.facts.view import Facts
 from checks.istio.traffic.counted_denials import CountedOutcome, OutcomesByHost
 from checks.istio.traffic.counted_outcomes import (
-    durations_of_failures,
+    durations_by_failure,
     failing_since,
     failure_shown_by,
     host_of_cluster,
+    is_unanswered,
     outcomes_by_host,
 )
 from checks.istio.traffic.past_traffic import SampledSteps, past_of, sampled_steps
@@ -37,6 +38,11 @@ class CountedPod:
     total: int
     failed: int
     outcomes: frozenset[CountedOutcome]
+    unanswered: int = 0
+
+    @property
+    def succeeded(self) -> int:
+        return self.total - self.failed - self.unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class CountedHost:
     """The pods with requests to it."""
     failed_milliseconds: float | None = None
     """The mean duration of requests with the most frequent failure; None if unknown."""
+    unanswered_milliseconds: float | None = None
+    """The mean duration of requests without an answer; None if unknown."""
     fails_since: datetime | None = None
     """When most requests began to fail.
 
@@ -81,6 +89,11 @@ class CountedHost:
     @property
     def failed(self) -> int:
         return sum(count for _, _, count in self.failures)
+
+    @property
+    def unanswered(self) -> int:
+        """The requests that clients closed before an answer."""
+        return 0 if self.connections else sum(count for of, count in self.counts if is_unanswered(of))
 
 
 @dataclass(slots=True)
@@ -173,7 +186,7 @@ def _hosts(
     past: SampledSteps,
 ) -> Iterator[CountedHost]:
     now, before = _by_host(short), _by_host(long)
-    durations_now, durations_before = (durations_of_failures(window for _, window in each) for each in (short, long))
+    durations_now, durations_before = (durations_by_failure(window for _, window in each) for each in (short, long))
     for key in sorted({*now, *before}):
         current = now.get(key)
         windows, by_pod = (short, current) if current else (long, before[key])
@@ -190,12 +203,16 @@ def _hosts(
             connections=key[1],
             counts=most,
             seconds=max(each.seconds for _, each in windows),
-            pods=tuple(_of_pod(pod, each) for pod, each in by_pod.items()),
+            pods=tuple(_of_pod(pod, each, connections=key[1]) for pod, each in by_pod.items()),
             fails_since=failing_since(steps, first),
-            last_failed=max((at for at, (_, failed) in steps.items() if failed), default=None),
+            last_failed=max((at for at, (_, failed, _) in steps.items() if failed), default=None),
         )
         main = next((flag.name for _, flag, _ in host.failures), "")
-        yield replace(host, failed_milliseconds=durations.get((key[0], main)))
+        yield replace(
+            host,
+            failed_milliseconds=durations.get((key[0], main)) if main else None,
+            unanswered_milliseconds=durations.get((key[0], "")),
+        )
 
 
 def _by_host(windows: Iterable[_Sampled]) -> dict[tuple[str, bool], dict[tuple[str, str], Counter[CountedOutcome]]]:
@@ -209,6 +226,7 @@ def _by_host(windows: Iterable[_Sampled]) -> dict[tuple[str, bool], dict[tuple[s
     return found
 
 
-def _of_pod(pod: tuple[str, str], counts: Counter[CountedOutcome]) -> CountedPod:
+def _of_pod(pod: tuple[str, str], counts: Counter[CountedOutcome], *, connections: bool) -> CountedPod:
     failed = {of: count for of, count in counts.items() if count and failure_shown_by(of) is not None}
-    return CountedPod(pod, sum(counts.values()), sum(failed.values()), frozenset(failed))
+    unanswered = 0 if connections else sum(count for of, count in counts.items() if is_unanswered(of))
+    return CountedPod(pod, sum(counts.values()), sum(failed.values()), frozenset(failed), unanswered)

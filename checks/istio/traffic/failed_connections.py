@@ -86,9 +86,15 @@ def _of_other_hosts(flag: ResponseFlag, host: CountedHost, counted: CountedTraff
     Without another one, the network stays the assumed location.
     """
     others = [each for each in counted.hosts if each.host and each.host != host.host]
-    if flag.side is FailureSide.NETWORK and any(each.failed * _SMALL_SHARE <= each.total for each in others):
+    if flag.side is FailureSide.NETWORK and any(_is_reached(each) for each in others):
         return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.BEYOND)
     return flag
+
+
+def _is_reached(host: CountedHost) -> bool:
+    """Whether nearly all requests to a host succeed; those without an answer show nothing."""
+    answered = host.total - host.unanswered
+    return answered > 0 and host.failed * _SMALL_SHARE <= answered
 
 
 def unread_reason(counted: CountedTraffic) -> str:

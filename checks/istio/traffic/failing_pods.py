@@ -38,8 +38,10 @@ def failing_pods(facts: Facts, host: CountedHost) -> tuple[FailingPod, ...]:
     () unless nearly all requests of the other pods succeed. Reads ProxyTraffic and Pod.
     """
     compared = [each for each in host.pods if each.total >= _FEWEST]
-    failing = [each for each in compared if (each.total - each.failed) * _SMALL_SHARE <= each.total]
-    working = [each for each in compared if each.failed * _SMALL_SHARE <= each.total]
+    failing = [each for each in compared if each.failed and each.succeeded * _SMALL_SHARE <= each.total]
+    working = [
+        each for each in compared if each.succeeded * 2 > each.total and each.failed * _SMALL_SHARE <= each.total
+    ]
     elsewhere = host.failed - sum(each.failed for each in failing)
     if not failing or not working or len(failing) + len(working) < len(compared):
         return ()

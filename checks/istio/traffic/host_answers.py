@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from checks.facts.counter_growth import GRPC, CounterWindow
 from checks.facts.view import Facts
-from checks.istio.traffic.counted_outcomes import failure_shown_by
+from checks.istio.traffic.counted_denials import CountedOutcome
+from checks.istio.traffic.counted_outcomes import failure_shown_by, is_unanswered
 from checks.istio.traffic.counted_traffic import CountedHost, counted_traffic, gateway_proxies
 from checks.istio.traffic.host_traffic import period_of
 from checks.istio.traffic.requested_traffic import requested_names
@@ -86,13 +87,17 @@ def _refused(host: CountedHost, period: str) -> Iterator[str]:
             yield f"{host.host} answered {code} to {count:,} of {host.total:,} requests {period}: {_REFUSALS[code]}"
 
 
+def _is_success(outcome: CountedOutcome) -> bool:
+    return failure_shown_by(outcome) is None and not is_unanswered(outcome)
+
+
 def _sums(windows: tuple[CounterWindow, ...]) -> dict[tuple[str, bool], _Sums]:
     found: dict[tuple[str, bool], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for window in windows:
         for counter, amount in window.increases:
             if counter.metric in (_SENT, _RECEIVED, _CLOSED):
                 found[counter.host, True][counter.metric] += amount
-            elif counter.metric.startswith(_DURATION) and failure_shown_by((counter.code, counter.flags)) is None:
+            elif counter.metric.startswith(_DURATION) and _is_success((counter.code, counter.flags)):
                 found[counter.host, False][counter.metric.removeprefix(_DURATION)] += amount
     return {
         key: _Sums(each[_SENT], each[_RECEIVED], each[_CLOSED], each["_sum"], each["_count"])

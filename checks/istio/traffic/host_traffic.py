@@ -50,10 +50,19 @@ class HostTraffic:
     evidence: tuple[Evidence, ...] = ()
     pods: tuple[FailingPod, ...] = ()
     """The pods with nearly all failures, if nearly all requests of the others succeed."""
+    unanswered: int = 0
+    """The requests that clients closed before an answer: neither successes nor failures."""
+    waited: timedelta | None = None
+    """For how long the clients of unanswered requests waited, on average; None if unknown."""
 
     @property
     def mostly_fails(self) -> bool:
-        return self.failed * 2 > self.total
+        """Whether most of the requests with an outcome failed."""
+        return self.failed * 2 > self.total - self.unanswered
+
+    @property
+    def mostly_unanswered(self) -> bool:
+        return self.unanswered * 2 > self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,7 @@ def _logged(found: HostRequests) -> HostTraffic:
         shown=main.name if main is not None else "",
         last_failed=max((each.at for each in failed), default=None),
         evidence=_lines(found),
+        unanswered=found.unanswered,
     )
 
 
@@ -140,7 +150,18 @@ def _lines(found: HostRequests) -> tuple[Evidence, ...]:
 def _of_counters(facts: Facts, host: CountedHost, counted: CountedTraffic, logged: HostRequests | None) -> HostTraffic:
     noun = "connection" if host.connections else "request"
     period = period_of(host.seconds, whole=counted.from_prometheus)
-    whole = HostTraffic(host.host, noun, host.total, host.failed, period, counted=True, last_failed=host.last_failed)
+    waited = host.unanswered_milliseconds
+    whole = HostTraffic(
+        host.host,
+        noun,
+        host.total,
+        host.failed,
+        period,
+        counted=True,
+        last_failed=host.last_failed,
+        unanswered=host.unanswered,
+        waited=timedelta(milliseconds=round(waited)) if waited is not None else None,
+    )
     if not host.failed:
         return whole
     (code, flags), _, _ = host.failures[0]

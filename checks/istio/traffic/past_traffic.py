@@ -14,7 +14,7 @@ from checks.facts.view import Facts
 from checks.istio.traffic.counted_outcomes import totals_by_host
 
 Steps = dict[datetime, list[int]]
-"""[all, failed] requests, by the end of each step between samples."""
+"""[all, failed, unanswered] requests, by the end of each step between samples."""
 StepsByHost = dict[tuple[str, bool], Steps]
 """By host ("" if it is not known), and whether they are TCP connections."""
 
@@ -59,13 +59,13 @@ def _past(facts: Facts) -> PastTraffic:
 
 def sampled_steps(proxies: Iterable[ProxyTraffic]) -> SampledSteps:
     """The requests of each step between samples; steps in which a proxy restarted are left out."""
-    found: StepsByHost = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    found: StepsByHost = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
     ends: set[datetime] = set()
     for proxy in proxies:
         for step in proxy.steps():
             ends.add(step.ends)
-            for key, (total, failed) in totals_by_host(step.increases).items():
+            for key, counts in totals_by_host(step.increases).items():
                 here = found[key][step.ends]
-                here[0] += total
-                here[1] += failed
+                for place, count in enumerate(counts):
+                    here[place] += count
     return SampledSteps(found, tuple(sorted(ends)))

@@ -20,14 +20,18 @@ WINDOW = timedelta(minutes=15)
 _NOW = timedelta(minutes=5)
 """If a host has lines this young, older ones do not count: the failure may have ended."""
 _TEXT = re.compile(
-    r'"[^"]*" (?P<code>\d{1,3}) (?P<flags>[A-Z][A-Z0-9,]*|-) (?P<details>\S+) \S+ "(?P<reason>[^"]*)" \d+ \d+ \d+ \S+ '
+    r'"(?P<method>[^" ]*)[^"]*" (?P<code>\d{1,3}) (?P<flags>[A-Z][A-Z0-9,]*|-) (?P<details>\S+) \S+ '
+    r'"(?P<reason>[^"]*)" \d+ \d+ \d+ \S+ '
     r'"[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream>[^"]*)" (?P<cluster>\S+)'
 )
+
+_OF_CONNECTIONS = ("", "-")
+"""The method in the line of a TCP connection, whose code is always 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecentRequest:
-    """One line: the host, its time, and its failure, None if it succeeded."""
+    """One line: the host, its time, and its failure, None if it succeeded or has no answer."""
 
     host: str
     at: datetime
@@ -36,6 +40,8 @@ class RecentRequest:
     line: str
     upstream: str = ""
     """The address to which the proxy connected, without the port; "" if it did not."""
+    unanswered: bool = False
+    """Whether the client closed the request before an answer: no failure, and no success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,10 @@ class HostRequests:
     @property
     def failed(self) -> tuple[RecentRequest, ...]:
         return tuple(each for each in self.requests if each.failure is not None)
+
+    @property
+    def unanswered(self) -> int:
+        return sum(each.unanswered for each in self.requests)
 
 
 def recent_requests(facts: Facts) -> tuple[HostRequests, ...]:
@@ -85,7 +95,7 @@ def no_request_succeeds(facts: Facts) -> bool:
     Requires Pod, Deployment and ProxyLog declared. Raises Unreadable if a log that can decide was not read.
     """
     pods = facts.pods()
-    failures = [each.failure for host in recent_requests(facts) for each in host.requests]
+    failures = [each.failure for host in recent_requests(facts) for each in host.requests if not each.unanswered]
     answered = any(each is None or each.side is FailureSide.DESTINATION for each in failures)
     for pod in () if answered else pods:
         facts.get(ProxyLog, pod.name, pod.namespace)
@@ -110,7 +120,10 @@ def _plain(log: ProxyLog, written: str) -> RecentRequest | None:
     details = f"{found['details']} {found['reason']}"
     failure = failed_response(int(found["code"]), tuple(found["flags"].split(",")), details)
     host = _host(found["authority"], found["cluster"])
-    return RecentRequest(host, at, failure, log.ref, written, _address(found["upstream"])) if host else None
+    if not host:
+        return None
+    unanswered = failure is None and int(found["code"]) == 0 and found["method"] not in _OF_CONNECTIONS
+    return RecentRequest(host, at, failure, log.ref, written, _address(found["upstream"]), unanswered)
 
 
 def _json(log: ProxyLog, written: str) -> RecentRequest | None:
@@ -123,9 +136,11 @@ def _json(log: ProxyLog, written: str) -> RecentRequest | None:
         return None
     flags = tuple(text(raw, "response_flags").split(","))
     details = f"{text(raw, 'response_code_details')} {text(raw, 'upstream_transport_failure_reason')}"
-    failure = failed_response(number(raw, "response_code") or 0, flags, details)
+    code = number(raw, "response_code") or 0
+    failure = failed_response(code, flags, details)
     host, upstream = _host(text(raw, "authority"), text(raw, "upstream_cluster")), _address(text(raw, "upstream_host"))
-    return RecentRequest(host, at, failure, log.ref, written, upstream) if host else None
+    unanswered = failure is None and code == 0 and text(raw, "method") not in _OF_CONNECTIONS
+    return RecentRequest(host, at, failure, log.ref, written, upstream, unanswered) if host else None
 
 
 def _address(written: str) -> str:
