@@ -68,6 +68,9 @@ def _of_host(found: HostTraffic) -> TrafficOfHost:
         found.last_failed,
         tuple(each.name for each in found.pods),
         found.unanswered,
+        found.recovered,
+        found.stopped,
+        found.last_succeeded,
     )
 
 
@@ -89,14 +92,23 @@ def _summary(hosts: Sequence[HostTraffic], found: GatewayTraffic) -> str:
         return whole
     if not failing:
         last = max((each.last_failed for each in hosts if each.last_failed), default=None)
-        return f"{whole}, none failed" + (f" since {last:%H:%M}Z" if last is not None else "")
+        return f"{whole}, none failed" + (f" since {last:%H:%M}Z" if last is not None else "") + _stopped(hosts)
     first, more = failing[0], len(failing) - 1
     share = f"{_percent(first)} {first.shown}" + (f" since {first.since:%H:%M}Z" if first.since else "")
+    if first.recovered is not None:
+        share += f", none since {first.recovered:%H:%M}Z"
+    share += _stopped(hosts)
     if len(hosts) == 1:
         return f"{whole}, {share}"
     where = first.host or "an unknown host"
     others = f" (and {more} more host{'s' if more > 1 else ''})" if more else ""
     return f"{whole}; to {where} {share}{others}"
+
+
+def _stopped(hosts: Sequence[HostTraffic]) -> str:
+    """Since when there are no requests, "" if there are."""
+    times = [each.stopped for each in hosts if each.stopped is not None]
+    return f"; no {hosts[0].noun}s since {max(times):%H:%M}Z" if len(times) == len(hosts) else ""
 
 
 def _percent(found: HostTraffic) -> str:
@@ -120,9 +132,10 @@ def _doubted(finding: Finding, traffic: Traffic, why: Because | None) -> Finding
         return finding
     share = why.share
     named = {each.name for each in finding.about if each.kind == share} if share else set()
-    hosts = [each for each in traffic.hosts if not share or each.host in named]
+    about = [each for each in traffic.hosts if not share or each.host in named]
+    hosts = [each for each in about if _since_then(each, finding)]
     total = sum(each.total for each in hosts)
-    failed = sum(each.failed for each in traffic.hosts if each in hosts or not each.host)
+    failed = sum(each.failed for each in traffic.hosts if each in about or not each.host)
     succeeded = total - failed - sum(each.unanswered for each in hosts)
     if finding.unseen or (not share and traffic.problem):
         return finding
@@ -135,3 +148,13 @@ def _doubted(finding: Finding, traffic: Traffic, why: Because | None) -> Finding
         finding,
         doubt=f"Traffic contradicts this: {number} recent {units}{to} through the gateway succeeded.",
     )
+
+
+def _since_then(each: TrafficOfHost, finding: Finding) -> bool:
+    """Whether requests succeed now, and since the fault of a finding began.
+
+    Older ones contradict nothing.
+    """
+    if each.stopped is not None or each.last_succeeded is None:
+        return False
+    return finding.since is None or each.last_succeeded >= finding.since

@@ -17,6 +17,8 @@ class FailureSide(StrEnum):
     """Through the other pods of the gateway the same host is reached."""
     BEYOND = "at the destination, or in a firewall rule for this host"
     """Other hosts are reached through the same network."""
+    UNCLEAR = "at the destination, or in the network before it"
+    """No other host is requested, so the counts do not separate the two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,12 @@ class TrafficOfHost:
     """The gateway pods in which nearly all of these failed, if the others reach the host."""
     unanswered: int = 0
     """The requests that clients closed before an answer: neither successes nor failures."""
+    recovered: Moment | None = None
+    """Since when none failed, if requests failed before and succeeded since then."""
+    stopped: Moment | None = None
+    """When the last request was, if there is none in the newest samples."""
+    last_succeeded: Moment | None = None
+    """A time shortly before the newest request that succeeded; None if none is known."""
 
     @property
     def succeeded(self) -> int:
@@ -38,8 +44,8 @@ class TrafficOfHost:
 
     @property
     def mostly_fails(self) -> bool:
-        """Whether most of the requests with an outcome failed."""
-        return self.failed * 2 > self.total - self.unanswered
+        """Whether most of the requests with an outcome failed, and they did not recover since."""
+        return self.recovered is None and self.failed * 2 > self.total - self.unanswered
 
     @property
     def mostly_unanswered(self) -> bool:

@@ -3,12 +3,20 @@
 Source: docs/rulings.md#ruling-38.
 """
 
+from collections.abc import Mapping
+
 from checks.knowledge.response_flags import FailureSide
 from checks.model.findings import Finding, Report, Verdict
 from checks.model.traffic import TRAFFIC_FAILING, TrafficOfHost
 from checks.reports.wording import roots_of
 
 _MOST_NOTES = 5
+_PLACES: Mapping[str, str] = {
+    FailureSide.DESTINATION: "the destination, not the gateway",
+    FailureSide.BEYOND: "the destination, or a firewall rule for this host",
+    FailureSide.UNCLEAR: "the destination, or the network before it",
+    FailureSide.NETWORK: "the network between the gateway and the destination",
+}
 
 
 def traffic_line(report: Report) -> str:
@@ -31,29 +39,26 @@ def failing_location(report: Report) -> str:
     """
     if report.traffic is None or objects_at_fault(report):
         return ""
-    failing = [each for each in _known(report) if each.mostly_fails or each.pods]
+    failing = [each for each in _known(report) if each.mostly_fails or (each.pods and each.recovered is None)]
     if not failing:
         return _without_answer(report)
     sides = {each.location for each in failing}
     if len(sides) > 1:
         places = "; ".join(f"{_of_host(each)} {each.location}" for each in failing[:3])
         return f"Traffic fails at several places: {places}"
-    match sides.pop():
-        case FailureSide.DESTINATION:
-            return f"It is the destination, not the gateway: {_of_host(failing[0])}"
-        case FailureSide.BEYOND:
-            return f"It is the destination, or a firewall rule for this host: {_of_host(failing[0])}"
-        case FailureSide.POD:
-            pods = sorted({name for each in failing for name in each.pods})
-            return f"It is gateway pod{'s' if len(pods) > 1 else ''} {', '.join(pods)}: {_of_host(failing[0])}"
-        case FailureSide.NETWORK:
-            return f"It is the network between the gateway and the destination: {_of_host(failing[0])}"
-        case _:
-            return f"It is the gateway: {_of_host(failing[0])}"
+    side = sides.pop()
+    pods = sorted({name for each in failing for name in each.pods})
+    words = (
+        f"gateway pod{'s' if len(pods) > 1 else ''} {', '.join(pods)}" if side == FailureSide.POD else _PLACES.get(side)
+    )
+    return f"It is {words or 'the gateway'}: {_of_host(failing[0])}"
 
 
 def mostly_fails(report: Report) -> bool:
-    """Whether most requests or connections to a host fail, or have no answer; False if that is not known."""
+    """Whether most requests or connections to a host fail, or have no answer.
+
+    False if that is not known.
+    """
     return any(each.mostly_fails or each.mostly_unanswered for each in _known(report))
 
 
@@ -73,7 +78,7 @@ def flows(report: Report) -> str:
         traffic is None
         or traffic.problem
         or not traffic.hosts
-        or any(each.failed or each.mostly_unanswered for each in traffic.hosts)
+        or any(each.failed or each.mostly_unanswered or each.stopped for each in traffic.hosts)
     ):
         return ""
     return traffic.summary

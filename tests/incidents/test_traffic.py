@@ -23,6 +23,7 @@ WORDS = {
     "in the network between the gateway nodes and the destination": (
         "It is the network between the gateway and the destination"
     ),
+    "at the destination, or in the network before it": "It is the destination, or the network before it",
     "at the destination": "It is the destination, not the gateway",
     "at the destination, or in a firewall rule for this host": "It is the destination, or a firewall rule for this host",
 }

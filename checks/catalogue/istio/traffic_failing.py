@@ -41,10 +41,10 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
     the last 5 minutes, or 15 for a host without requests in them; and the access logs of its pods in the same times. Of
     both, what saw more requests to a host counts. A request fails if Envoy's response flag, the details, a 5xx code or
     the counters of denials say so. It fails if most requests or connections to a host (2 or more) fail in the cluster or
-    in the network. It warns if some do, if the destination is what fails, if clients close most requests to a host before
-    an answer, or if the gateway has no route for a host that is not in the question; with a host in the question also if
-    requests without a known host fail. If only some of the gateway's pods fail, they are named. If counters are missing,
-    old or reset, it is not checked. Without traffic it does not apply.
+    in the network. It warns if some do, if none fails any more, if the destination is what fails, if clients close most
+    requests to a host before an answer, or if the gateway has no route for a host that is not in the question; with a host
+    in the question also if requests without a known host fail. If only some of the gateway's pods fail, they are named. If
+    counters are missing, old or reset, it is not checked. Without traffic it does not apply.
 
     Why it matters: this is what applications see now. Other checks find why; if none of them fails, the location
     (cluster, gateway pod, network or destination) shows where to search.
@@ -78,6 +78,12 @@ def traffic_failing(facts: Facts) -> Iterator[Observation]:
         yield skip(_no_traffic(facts, traffic))
         return
     counted = sum(each.total for each in hosts)
+    if all(each.stopped is not None for each in hosts):
+        last = max(each.stopped for each in hosts if each.stopped is not None)
+        yield skip(
+            f"No request through {facts.gateway.ref} since {last:%H:%M}Z; none of {counted:,} before that failed."
+        )
+        return
     closed = sum(each.unanswered for each in hosts)
     more = f" Clients closed {closed:,} of them before an answer." if closed else ""
     yield healthy(
@@ -148,6 +154,8 @@ def _failing(facts: Facts, found: HostTraffic, hosts: list[HostTraffic], *, deci
     if main.side is FailureSide.NETWORK and failing_together(hosts):
         words += ": connections to all hosts fail"
     words += "."
+    if found.recovered is not None:
+        words += f" None failed since {found.recovered:%H:%M}Z."
     if perhaps := perhaps_requested(facts, found):
         words += f" Requests to {facts.question.host} can be among them."
     if ours and decided and not perhaps and found.failed >= _FEWEST and found.mostly_fails:
@@ -250,5 +258,5 @@ def _actions(facts: Facts, found: HostTraffic, main: ResponseFlag) -> Iterator[A
         )
     if side is FailureSide.POD:
         yield from _pod_actions(facts, found)
-    if side in (FailureSide.NETWORK, FailureSide.BEYOND):
+    if side in (FailureSide.NETWORK, FailureSide.BEYOND, FailureSide.UNCLEAR):
         yield from network_actions(facts, host)

@@ -28,9 +28,9 @@ def failure_shown_by(outcome: CountedOutcome) -> ResponseFlag | None:
 
 
 def is_unanswered(outcome: CountedOutcome) -> bool:
-    """Whether a request ended without an answer and without a failure: its client closed it before (code 0, mostly DC).
+    """Whether its client closed a request before an answer (code 0, mostly DC).
 
-    That is no success. It is no failure of its own either: how long the client waited decides.
+    Such a request did not succeed. It is no failure of its own either: how long the client waited decides.
     """
     code = outcome[0]
     return is_code(code) and int(code) == 0 and failure_shown_by(outcome) is None
@@ -87,7 +87,10 @@ def missing_label(increases: Iterable[Increase]) -> str:
 
 
 def durations_by_failure(windows: Iterable[CounterWindow]) -> dict[tuple[str, str], float]:
-    """The mean duration of failed requests in milliseconds, by host and failure; "" is for unanswered ones."""
+    """The mean duration of failed requests in milliseconds, by host and failure.
+
+    The failure "" is for unanswered ones.
+    """
     totals: dict[tuple[str, str], float] = defaultdict(float)
     numbers: dict[tuple[str, str], float] = defaultdict(float)
     for window in windows:

@@ -23,7 +23,7 @@ from checks.istio.traffic.counted_outcomes import (
     is_unanswered,
     outcomes_by_host,
 )
-from checks.istio.traffic.past_traffic import SampledSteps, past_of, sampled_steps
+from checks.istio.traffic.past_traffic import SampledSteps, past_of, recovered, sampled_steps
 from checks.istio.traffic.usable_counters import LONG_WINDOW, SHORT_WINDOW, excused, missing_pods, unusable_because
 from checks.knowledge.response_flags import ResponseFlag
 
@@ -69,6 +69,12 @@ class CountedHost:
     None if it is before the samples, or if it is not known.
     """
     last_failed: datetime | None = None
+    recovered: datetime | None = None
+    """Since when none failed, if requests succeeded since then."""
+    stopped: datetime | None = None
+    """When the last request was, if there is none in the newest samples."""
+    last_succeeded: datetime | None = None
+    """The beginning of the newest step between samples in which requests succeeded."""
 
     @property
     def total(self) -> int:
@@ -206,6 +212,9 @@ def _hosts(
             pods=tuple(_of_pod(pod, each, connections=key[1]) for pod, each in by_pod.items()),
             fails_since=failing_since(steps, first),
             last_failed=max((at for at, (_, failed, _) in steps.items() if failed), default=None),
+            recovered=recovered(steps),
+            stopped=recent.stopped(steps),
+            last_succeeded=recent.last_succeeded(steps),
         )
         main = next((flag.name for _, flag, _ in host.failures), "")
         yield replace(

@@ -5,6 +5,7 @@ The counters of requests do not show why a connection failed (UF).
 
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 
 from checks.facts.counter_names import LOOKUP_FAILED, REFUSED, TIMED_OUT, TLS_FAILED, UNVERIFIED
 from checks.istio.traffic.counted_traffic import CountedHost, CountedTraffic
@@ -30,14 +31,18 @@ def located_failure(host: CountedHost, counted: CountedTraffic, logged: HostRequ
     Counters of requests do not show why a connection failed (UF). That is shown, in this order, by the access log, by
     Envoy's counters of connections, by the time that the requests took, and by the other hosts.
     """
+    return _of_other_hosts(_of_one_host(host, counted, logged), host, counted)
+
+
+def _of_one_host(host: CountedHost, counted: CountedTraffic, logged: HostRequests | None) -> ResponseFlag:
+    """The location as the counts of the host alone show it."""
     _, flag, _ = host.failures[0]
     if flag.name == "UT" and counted.connection_failures.get(host.host, Counter())[TIMED_OUT]:
         # A time-out of the route that is shorter than that of the connection.
-        return _of_other_hosts(replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK), host, counted)
+        return replace(flag, meaning=_TIMED_OUT, side=FailureSide.NETWORK)
     if flag.name not in ("UF", "URX"):
         return _of_names(flag, host, counted)
-    found = _of_log(flag, logged) or _of_connections(flag, host, counted) or _of_duration(flag, host) or flag
-    return _of_other_hosts(found, host, counted)
+    return _of_log(flag, logged) or _of_connections(flag, host, counted) or _of_duration(flag, host) or flag
 
 
 def _of_log(flag: ResponseFlag, logged: HostRequests | None) -> ResponseFlag | None:
@@ -81,19 +86,27 @@ def _of_duration(flag: ResponseFlag, host: CountedHost) -> ResponseFlag | None:
 
 
 def _of_other_hosts(flag: ResponseFlag, host: CountedHost, counted: CountedTraffic) -> ResponseFlag:
-    """A failure in the network is one of this host if other hosts are reached.
+    """A failure in the network is one of this host if other hosts are reached since it began.
 
-    Without another one, the network stays the assumed location.
+    If no other host fails there too, the counts do not separate the destination from the network.
     """
+    if flag.side is not FailureSide.NETWORK:
+        return flag
     others = [each for each in counted.hosts if each.host and each.host != host.host]
-    if flag.side is FailureSide.NETWORK and any(_is_reached(each) for each in others):
+    if any(_is_reached(each, host.fails_since) for each in others):
         return replace(flag, meaning=f"{flag.meaning}, and other hosts are reached", side=FailureSide.BEYOND)
-    return flag
+    together = any(each.failed and _of_one_host(each, counted, None).side is FailureSide.NETWORK for each in others)
+    return flag if together else replace(flag, side=FailureSide.UNCLEAR)
 
 
-def _is_reached(host: CountedHost) -> bool:
-    """Whether nearly all requests to a host succeed; those without an answer show nothing."""
+def _is_reached(host: CountedHost, since: datetime | None) -> bool:
+    """Whether nearly all requests to a host succeed, also after a time.
+
+    Those without an answer show nothing.
+    """
     answered = host.total - host.unanswered
+    if host.stopped is not None or host.last_succeeded is None or (since is not None and host.last_succeeded < since):
+        return False
     return answered > 0 and host.failed * _SMALL_SHARE <= answered
 
 

@@ -54,11 +54,17 @@ class HostTraffic:
     """The requests that clients closed before an answer: neither successes nor failures."""
     waited: timedelta | None = None
     """For how long the clients of unanswered requests waited, on average; None if unknown."""
+    recovered: datetime | None = None
+    """Since when none failed, if requests failed before and succeeded since then."""
+    stopped: datetime | None = None
+    """When the last request was, if there is none in the newest samples."""
+    last_succeeded: datetime | None = None
+    """A time shortly before the newest request that succeeded; None if none is known."""
 
     @property
     def mostly_fails(self) -> bool:
-        """Whether most of the requests with an outcome failed."""
-        return self.failed * 2 > self.total - self.unanswered
+        """Whether most of the requests with an outcome failed, and they did not recover since."""
+        return self.recovered is None and self.failed * 2 > self.total - self.unanswered
 
     @property
     def mostly_unanswered(self) -> bool:
@@ -140,6 +146,9 @@ def _logged(found: HostRequests) -> HostTraffic:
         last_failed=max((each.at for each in failed), default=None),
         evidence=_lines(found),
         unanswered=found.unanswered,
+        last_succeeded=max(
+            (each.at for each in found.requests if each.failure is None and not each.unanswered), default=None
+        ),
     )
 
 
@@ -161,6 +170,9 @@ def _of_counters(facts: Facts, host: CountedHost, counted: CountedTraffic, logge
         last_failed=host.last_failed,
         unanswered=host.unanswered,
         waited=timedelta(milliseconds=round(waited)) if waited is not None else None,
+        recovered=host.recovered if host.failed else None,
+        stopped=host.stopped,
+        last_succeeded=host.last_succeeded,
     )
     if not host.failed:
         return whole

@@ -1,4 +1,4 @@
-"""Requests that clients closed before an answer, and the steps that show whether the network stops them.
+"""Requests that clients closed before an answer.
 
 A firewall that drops packets looks so if clients wait for less than the time-out of a connection. Source:
 docs/rulings.md#ruling-38.

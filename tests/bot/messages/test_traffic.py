@@ -96,7 +96,7 @@ def test_card_and_verdict_say_that_traffic_contradicts_a_failure() -> None:
     ("counted", "expected"),
     [
         (REFUSED, "It is the destination, not the gateway"),
-        (TIMED_OUT, "It is the network between the gateway and the destination"),
+        (TIMED_OUT, "It is the destination, or the network before it"),
         (NO_ADDRESS, "It is the gateway"),
     ],
 )
