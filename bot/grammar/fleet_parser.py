@@ -104,7 +104,7 @@ def _mute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
         return Mistake(f"A mute needs a check, a duration and a reason: {example}")
     parsed = gateway(words[:2])
     if not isinstance(parsed, Diagnose):
-        return parsed if isinstance(parsed, Mistake) else Mistake(example)
+        return _whole(parsed, "mute", words[2:]) if isinstance(parsed, Mistake) else Mistake(example)
     check = _check(words[2])
     span = duration_within(words[3], timedelta(minutes=1), LONGEST_MUTE, "The duration of a mute")
     for wrong in (check, span):
@@ -119,9 +119,15 @@ def _unmute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
         return Mistake("Which check? `/egress-diag unmute <cluster> <gateway> <check>`")
     parsed = gateway(words[:2])
     if not isinstance(parsed, Diagnose):
-        return parsed if isinstance(parsed, Mistake) else Mistake("Which gateway?")
+        return _whole(parsed, "unmute", words[2:]) if isinstance(parsed, Mistake) else Mistake("Which gateway?")
     check = _check(words[2])
     return check if isinstance(check, Mistake) else Unmute(parsed.target, check)
+
+
+def _whole(wrong: Mistake, verb: str, rest: Sequence[str]) -> Mistake:
+    """The mistake in a name, whose suggestions are the whole command and not a check of the gateway."""
+    message = wrong.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
+    return Mistake(message, tuple(" ".join([verb, each, *rest]) for each in wrong.suggestions))
 
 
 def _check(typed: str) -> str | Mistake:

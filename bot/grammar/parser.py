@@ -154,21 +154,22 @@ def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[
 
 def _watch(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
     span: timedelta | Mistake = DEFAULT_WATCH
+    tail = ""
     if len(words) > 2 and is_duration(words[-1]) and not words[-2].startswith("--"):
-        span = watch_duration(words[-1])
+        span, tail = watch_duration(words[-1]), f" {words[-1]}"
         words = words[:-1]
     if isinstance(span, Mistake):
         return span
     parsed = _diagnose(words, config, known)
-    return WatchGateway(parsed.target, span) if isinstance(parsed, Diagnose) else _prefixed(parsed, "watch")
+    return WatchGateway(parsed.target, span) if isinstance(parsed, Diagnose) else _prefixed(parsed, "watch", tail)
 
 
-def _prefixed(command: Command, verb: str) -> Command:
-    """A mistake after a verb, with the verb in its suggestions."""
+def _prefixed(command: Command, verb: str, tail: str = "") -> Command:
+    """A mistake after a verb, with the verb, and the words after the gateway, in its suggestions."""
     if not isinstance(command, Mistake):
         return command
     message = command.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
-    return Mistake(message, tuple(f"{verb} {each}" for each in command.suggestions))
+    return Mistake(message, tuple(f"{verb} {each}{tail}" for each in command.suggestions))
 
 
 def _list(words: Sequence[str], config: Config) -> Command:
@@ -198,7 +199,8 @@ def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[
                 if near
                 else " Options: `--host HOST[:PORT]`, `--from NAMESPACE/WORKLOAD`."
             )
-            return Mistake(f"Unknown option `{word}`.{hint}")
+            meant = [f"--{near[0]}" if each == word else each for each in words] if near else []
+            return Mistake(f"Unknown option `{word}`.{hint}", _meant_options(meant, config, known))
         if option == "probe":
             return Mistake("`--probe` is a command of its own: `/egress-diag probe <cluster> [<namespace>/]<gateway>`.")
         value = next(rest, "")
@@ -206,6 +208,14 @@ def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[
             return Mistake(f"`--{option}` needs a value, for example `--{option} {_EXAMPLES[option]}`.")
         options[option] = value
     return _target(names, options, config, known)
+
+
+def _meant_options(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
+    """The commands that the words with a corrected option mean; none if they are wrong in another way, too."""
+    if not words:
+        return ()
+    found = _diagnose(words, config, known)
+    return found.suggestions if isinstance(found, Mistake) else (" ".join(words),)
 
 
 _EXAMPLES = {"host": "api.bank.example:443", "from": "checkout/web"}
