@@ -46,6 +46,7 @@ _RULES: tuple[tuple[Ask, str], ...] = (
     (Ask.LASTED, r"^when was (?:it|this|that) (?:fixed|resolved|over|restored)|how long .*\boutage"),
     (Ask.WHY, r"^how come\b"),
     (Ask.HISTORY, r"^(?:was|were|has|have|did)\b.* (?:before|in the past)$"),
+    (Ask.AFFECTED, r"\b(?:do|did|does|doing) nothing\b"),
     (Ask.HELP, r"what can (?:you do|i (?:ask|say|type))|how (?:do|does) (?:you|this bot) work|how does this work"),
     (Ask.UNDO, r"undo|roll ?back|revert|take (?:it|that) back"),
     (Ask.WHY, r"\bcauses? of\b"),

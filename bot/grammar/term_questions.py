@@ -20,8 +20,16 @@ _STATES = frozenset(
 """Terms that "what is …" does not define: `what is broken` asks for the cause."""
 
 
+_OF_THE_INCIDENT = re.compile(
+    r"(?:explain|describe)(?: to me)? (?:the|this|that|these|those|our) (?:root )?(?:cause|symptom|verdict|fault|incident)s?"
+)
+"""Words that ask for what was found, and not for what the term means."""
+
+
 def term_question(asked: str) -> ExplainTerm | None:
     """The term that a question in lower case wants explained; None for other texts."""
+    if _OF_THE_INCIDENT.fullmatch(asked):
+        return None
     for pattern in _MEANING:
         if (found := re.fullmatch(pattern, asked)) and (term := term_named(found[1])):
             return ExplainTerm(term.name)

@@ -69,7 +69,7 @@ _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
     OwnHere(): (
         "(?:i (?:ll |will )?|ill |let me )?(?:take|took|have|got|own|handle) (?:it|this|that|over)|(?:its )?mine",
         "(?:i m |im )?taking (?:it|this)(?: over)?|(?:(?:i m|im|i am) )?on (?:it|this)|(?:assign|give) (?:it|this) to me",
-        "ack|acked|acknowledged?|(?:i )?claim(?: it| this)?|assign me",
+        "ack|acked|acknowledged?|(?:i )?claim(?: it| this)?|assign(?: to)? me",
     ),
     OwnHere(release=True): (
         "(?:i )?release(?: it| this)?|(?:i )?give it (?:back|up)",
@@ -116,7 +116,7 @@ _PHRASES: Mapping[ThreadCommand, tuple[str, ...]] = {
     ),
     ExplainFindings(): (
         "why(?: .*)?|what happened|explain(?: .*)?|(?:root )?causes?",
-        "what(?:s| is| was) (?:wrong|broken|failing|happening)(?: .*)?",
+        "what(?:s| is| was) (?:wrong|broken|failing|happening)(?: .*)?|what (?:broke|fails|failed)",
         "what(?:s| is| was) the (?:(?:root )?cause|problem)",
     ),
 }
@@ -221,8 +221,20 @@ def _question(asked: str) -> ThreadCommand | None:
     for typed in dict.fromkeys((plain, _POLITE.sub("", plain), _ENDINGS.sub("", _POLITE.sub("", plain)))):
         for command, pattern in _PATTERNS:
             if pattern.fullmatch(typed):
-                return command
+                return _after_thanks(typed) or command if command == AskHere(ThreadQuestion.THANKS) else command
     return None
+
+
+_THANKS_BEFORE = re.compile(
+    r"^(?:(?:ok|okay|many|thanks|thank you|thx|ty|great|perfect|nice|cool) )+"
+    r"(?=(?:but|and|so|now|what|why|who|how|when|which|is|does|can|i)\b)"
+)
+"""Words of thanks before a question."""
+
+
+def _after_thanks(typed: str) -> ThreadCommand | None:
+    rest = _THANKS_BEFORE.sub("", typed)
+    return _question(rest) if rest != typed else None
 
 
 def _normal(typed: str) -> str:
