@@ -9,13 +9,14 @@ from functools import partial
 
 from bot.access.record_permissions import checked_target
 from bot.fleet.permission import permitted_clusters
-from bot.grammar.commands import ThreadQuestion
+from bot.grammar.commands import Mistake, ThreadQuestion
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.listeners.active_steps import may_restart
 from bot.listeners.slash_command import run_command
 from bot.messages import (
+    answers,
     gateway_or_host,
     incident_answers,
     outage_length,
@@ -26,6 +27,7 @@ from bot.messages import (
     unreported,
 )
 from bot.messages.blocks import Message
+from checks.catalogue import catalogue
 from checks.config.access_rules import is_permitted
 from checks.model.findings import Report
 from workers.records.history import GatewayVerdict
@@ -71,7 +73,11 @@ def answer_why(handler: InteractionHandler, code: str, run_id: str, interaction:
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
+    if code and all(each.code != code for each in catalogue()):
+        return answers.mistake(Mistake(f"There is no check {code}."))
     now = handler.client.cards.present(run)
+    if now is not None and not code and (was := outage_length.why_it_was_broken(now)) is not None:
+        return present.with_time(was, now, run)
     if now is None or now.gone is not None or (now.report is None and not code):
         return answer_question(handler, ThreadQuestion.WHY, run_id, interaction)
     if now.report is None:

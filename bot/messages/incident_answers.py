@@ -86,6 +86,9 @@ def _who(report: Report) -> Iterator[Escaped]:
         yield raw(f"Affected: requests to {', '.join(map(as_code, hosts[:10]))}{more}.")
     elif report.verdict is Verdict.BROKEN:
         yield raw("Not checked: which clients and hosts are affected. The causes name a part of the gateway.")
+    elif report.verdict is Verdict.DEGRADED and not is_about_host(report):
+        yield raw("No check fails. What may fail, and why:")
+        yield from (raw(f"• {code_and_title(each)}: {plain(each.summary)}") for each in acting_causes(report)[:5])
     elif report.verdict is Verdict.INCONCLUSIVE:
         yield raw(f"Not checked: {plain(after_colon(why_inconclusive(report)))}.")
     if report.client:

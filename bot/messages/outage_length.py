@@ -1,11 +1,11 @@
-"""How long a gateway, or a host through it, was broken."""
+"""How long a gateway, or a host through it, was broken, and why."""
 
 from datetime import datetime
 
 from bot.messages.blocks import Escaped, Message, as_code, raw, section
 from bot.messages.gateway_lines import gateway_on
 from bot.messages.headlines import name_of
-from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time, short_duration
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, check_title, local_time, short_duration
 from bot.messages.thread_answers import thread_answer
 from checks.reports.wording import VERDICTS, acting_causes
 from workers.records.present import PresentState
@@ -32,6 +32,23 @@ def how_long_broken(present: PresentState) -> Message:
     worst = VERDICTS[card.worst].lower() if card is not None and not card.host else "broken"
     line = raw(f"✅ *{words}:* {name} was {worst} from {_time(began)} to {_time(ended)}.")
     return thread_answer(f"{words}: {name_of(run)}", [section(line)])
+
+
+def why_it_was_broken(present: PresentState) -> Message | None:
+    """The causes of the last incident of a gateway, or host, that works now; None without one."""
+    run, card = present.run, present.card
+    if not present.serves or card is None or card.ended is None or not card.was:
+        return None
+    name = raw(f"{as_code(card.host)} through {as_code(card.gateway)}") if card.host else as_code(card.gateway)
+    worst = "failing" if card.host else VERDICTS[card.worst].lower()
+    lines = [raw(f"✅ *Nothing fails now.* {name} was {worst} from {_time(card.began)} to {_time(card.ended)}:")]
+    lines += [raw(f"• {check_title(each)}") for each in card.was[:_MOST_CAUSES]]
+    titles = ", ".join(map(str, (check_title(each) for each in card.was[:1])))
+    return thread_answer(f"It was: {titles}. {name_of(run)}", [section(raw("\n".join(lines)))])
+
+
+_MOST_CAUSES = 8
+"""Causes of an incident that an answer lists."""
 
 
 def _not_over(present: PresentState, name: Escaped, first_seen: datetime) -> Message:

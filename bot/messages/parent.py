@@ -28,7 +28,7 @@ from bot.messages.path import path_of, shows_path
 from bot.messages.phrases import DATE_AND_TIME, local_time, requester_of, short_duration, since_when
 from bot.messages.plan import plan
 from bot.messages.recipe_progress import progress_of
-from bot.messages.recipes import card_recipes, card_steps
+from bot.messages.recipes import card_recipes, card_steps, thread_recipes
 from bot.messages.step_offers import next_probe
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.traffic_picture import traffic_picture
@@ -163,16 +163,20 @@ def progress_line(run: Run) -> Escaped:
     return raw(" · ".join(parts))
 
 
-def next_actions(run: str, report: Report, tried: Sequence[TriedStep] = ()) -> Iterator[Block]:
+def next_actions(run: str, report: Report, tried: Sequence[TriedStep] = (), *, whole: bool = False) -> Iterator[Block]:
     """The recipe of each cause, with a button for each step of the run with this ID.
+
+    `whole`: with commands that are too long for a card, in an answer in its thread.
 
     If the run is inconclusive, the first action for each reason not to check precedes them. `tried` are the steps of the
     incident that were carried out.
     """
     progress = progress_of(run, report, tried)
     reasons = report.not_checked if report.verdict is Verdict.INCONCLUSIVE else ()
-    yield from card_steps([(each.checks[0], each.actions[0]) for each in reasons if each.actions], progress)
-    yield from card_recipes(acting_causes(report), progress)
+    yield from card_steps(
+        [(each.checks[0], each.actions[0]) for each in reasons if each.actions], progress, whole=whole
+    )
+    yield from (thread_recipes if whole else card_recipes)(acting_causes(report), progress)
 
 
 def buttons_of(run: Run, shown: Run, offered: Collection[str]) -> list[Block]:

@@ -82,10 +82,25 @@ def command_list(run: Run) -> Message:
     reasons = report.not_checked if report is not None and report.verdict is Verdict.INCONCLUSIVE else ()
     steps = [each for cause in (*reasons, *causes) for each in cause.actions if each.command]
     if not steps:
-        return _private("commands", f"{name}: no cause or reason has a command.")
-    blocks: list[Block] = [section(raw(f"*{plural(len(steps), 'command')} for* {plain(name)}"))]
+        return _private("commands", _without_commands(run))
+    host = f"{report.host} through " if report is not None and report.host and is_about_host(report) else ""
+    blocks: list[Block] = [section(raw(f"*{plural(len(steps), 'command')} for* {plain(host + name)}"))]
     blocks += recipe(dict.fromkeys(steps))
-    return Message("commands", fallback(f"{plural(len(steps), 'command')} for {name}"), fitting(blocks), thread=False)
+    words = fallback(f"{plural(len(steps), 'command')} for {host}{name}")
+    return Message("commands", words, fitting(blocks), thread=False)
+
+
+def _without_commands(run: Run) -> str:
+    """Why there is no command: nothing to do, no result yet, or steps without a command."""
+    name, report = name_of(run), run.report
+    if report is None:
+        return f"{name}: no command yet. Steps follow at the end of the check."
+    if is_about_host(report):
+        found = host_outcome(report)
+        return f"✅ No command is needed: {found}." if is_through(report) else f"No command for {name}: {found}."
+    if report.verdict is Verdict.HEALTHY:
+        return f"✅ No command is needed: {name} is healthy."
+    return f"The steps for {name} have no command. They are in the answer to: what next"
 
 
 def history_message(

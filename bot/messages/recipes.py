@@ -10,6 +10,7 @@ from bot.messages.blocks import (
     SECTION_TEXT,
     Block,
     Escaped,
+    as_code,
     code_block,
     context,
     plain,
@@ -27,6 +28,8 @@ from checks.reports.recipes import fix_first, labeled
 
 CARD_TEXT = 3000
 """Characters of the recipes in a card; a phone shows little more."""
+THREAD_TEXT = 9000
+"""Characters of the recipes in an answer, within the 13,000 of a message with its other parts."""
 CARD_BLOCKS = 30
 """Blocks of the recipes in a card, within Slack's 50 of a message."""
 LONGEST_COMMAND = 6
@@ -107,11 +110,23 @@ class _Form:
     """Whether the steps of a cause are lines of one section."""
 
 
-def card_steps(steps: Iterable[tuple[str, Action]], progress: RecipeProgress | None = None) -> Iterator[Block]:
-    """Numbered steps, each of a check, without commands that are too long for a card."""
+def card_steps(
+    steps: Iterable[tuple[str, Action]], progress: RecipeProgress | None = None, *, whole: bool = False
+) -> Iterator[Block]:
+    """Numbered steps, each of a check; unless `whole`, without commands that are too long for a card."""
     checks = {action: check for check, action in reversed(list(steps))}
     for label, each in labeled(reversed(checks)):
-        yield from _sections(label, _short(each), step_digest(checks[each], "", each), progress)
+        shown = each if whole else _short(each)
+        yield from _sections(label, shown, step_digest(checks[each], "", each), progress)
+
+
+def thread_recipes(causes: Sequence[Finding], progress: RecipeProgress | None = None) -> list[Block]:
+    """The steps of every cause for an answer in the thread: with every command, as far as a message holds them."""
+    blocks = [block for each in causes for block in _of_cause(each, _WHOLE, progress, headed=len(causes) > 1)]
+    if sum(map(text_size, blocks)) <= THREAD_TEXT and len(blocks) <= CARD_BLOCKS:
+        return blocks
+    found = [each for each in card_recipes(causes, progress) if each is not _POINTER]
+    return [*found, context(raw(f"Every command in full: {as_code('@egress-diag commands')}"))]
 
 
 def card_recipes(causes: Sequence[Finding], progress: RecipeProgress | None = None) -> list[Block]:
@@ -182,6 +197,9 @@ def _command_only(step: Action) -> Action:
 def _title_only(step: Action) -> Action:
     return replace(step, title=step.title if len(step.title) <= _TITLE else f"{step.title[:_TITLE].rstrip()}…")
 
+
+_WHOLE = _Form(_whole_steps, lambda step: step)
+"""Whole steps, for an answer in the thread."""
 
 _FORMS = (
     _Form(_whole_steps, _short),

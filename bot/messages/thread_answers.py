@@ -56,12 +56,12 @@ def what_changed(run: Run, report: Report, before: Run | None, state: GatewaySta
 
 
 def next_steps(run: Run, report: Report, tried: Sequence[TriedStep] = (), *, ran: bool = False) -> Message:
-    """The steps of each cause with their progress, as the card shows them.
+    """The steps of each cause with their progress, with every command.
 
     `tried` are the steps of the incident that were carried out; `ran`: the user has said that they ran one.
     """
     name = as_code(name_of(run))
-    steps = list(next_actions(run.id, report, tried))
+    steps = list(next_actions(run.id, report, tried, whole=True))
     if not steps:
         words = "No next step" if report.verdict is not Verdict.HEALTHY else "Nothing to do"
         found = outcome_of(report) if is_about_host(report) else raw(f"{name} is {outcome_of(report)}")

@@ -12,6 +12,8 @@ from checks.config.configuration_file import load
 from checks.model.findings import Verdict
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
+from tests.clusters.compose import named, write_bundle
+from tests.incidents.incidents import incidents
 from tests.system import slot
 from workers.client import ConnectedClient as Client
 from workers.records.gateway_state import GatewayCheck, SweptCluster
@@ -164,3 +166,70 @@ def test_words_without_a_check_get_words_that_work_there(handing_over: Conversat
     assert private.buttons == ("suggestion/0", "suggestion/1", "suggestion/2")
     handing_over.press(private, "suggestion/0")
     assert "prod-weu" in handing_over.last_answer()
+
+
+def test_a_question_about_another_host_leaves_the_thread_to_its_incident(talk: Conversation) -> None:
+    """After "does edition.cnn.com work", "commands" and "watch" were those of that host."""
+    talk.say("/egress-diag prod-neu egw --host https://api.x.example")
+    before = shown(asked(talk, "what next"))
+    assert before.startswith("*Next steps for* `https://api.x.example`") or "api.x.example" in before.split("\n")[0]
+    asked(talk, "does edition.cnn.com work?")
+    thread = "\n".join(shown(m) for m in talk.slack.thread(talk.parents[0]))
+    assert "edition.cnn.com: http works; https does not" in thread, "the question was answered"
+    assert "for* api.x.example" in shown(asked(talk, "commands")).split("\n")[0]
+    assert "api.x.example" in shown(asked(talk, "what next")).split("\n")[0]
+    assert "`api.x.example" in shown(asked(talk, "watch")).split("\n")[0]
+
+
+def test_a_question_about_a_host_leaves_the_thread_to_its_gateway(broken: Conversation) -> None:
+    asked(broken, "what about https://api.x.example?")
+    assert shown(asked(broken, "commands")).startswith("*3 commands for* team-egress/egw\n")
+    asked(broken, "again")
+    assert shown(asked(broken, "what next")).startswith("*Next steps for* `team-egress/egw`")
+
+
+def test_the_next_steps_in_the_thread_have_their_commands(talk: Conversation) -> None:
+    """ "The command is in the thread" was said in the thread."""
+    talk.say("/egress-diag prod-neu egw --host https://api.x.example")
+    said = shown(asked(talk, "what next"))
+    assert "is in the thread" not in said
+    assert "in the thread" in shown(talk.slack.latest(talk.parents[0]) or talk.parents[0])
+    for kind in ("ServiceEntry", "Gateway", "VirtualService"):
+        assert f"kind: {kind}" in said
+
+
+def test_a_healthy_gateway_needs_no_command(talk: Conversation) -> None:
+    talk.say("/egress-diag prod-neu egw")
+    assert shown(asked(talk, "commands")).startswith("✅ No command is needed: team-egress/egw is healthy.")
+
+
+def test_why_it_was_broken_is_answered_after_the_recovery(broken: Conversation, tmp_path: Path) -> None:
+    """ "Nothing failed" was said of a gateway that had just recovered."""
+    write_bundle(named("base"), tmp_path / "healed")
+    config = broken.diagnoser.clusters.config
+    clusters = tuple(c.model_copy(update={"bundle": tmp_path / "healed"}) for c in config.clusters)
+    broken.diagnoser.clusters.config = config.model_copy(update={"clusters": clusters})
+    broken.say("@egress-diag again", thread=broken.parents[0])
+    for question in ("why was it broken?", "why", "what broke"):
+        said = shown(asked(broken, question))
+        assert said.startswith("✅ *Nothing fails now.* `team-egress/egw` was broken from <!date"), question
+        assert "• EG407 The gateway node pool does not exist" in said
+
+
+def test_how_bad_a_warning_is_says_what_may_fail(talk: Conversation, tmp_path: Path) -> None:
+    """ "At risk" named neither what nor why."""
+    write_bundle(next(each.cluster for each in incidents() if each.name.startswith("053-")), tmp_path / "degraded")
+    config = talk.diagnoser.clusters.config
+    clusters = tuple(c.model_copy(update={"bundle": tmp_path / "degraded"}) for c in config.clusters)
+    talk.diagnoser.clusters.config = config.model_copy(update={"clusters": clusters})
+    talk.say("/egress-diag prod-neu egw")
+    lines = shown(asked(talk, "how bad is it")).split("\n")
+    assert lines[0].startswith("⚠️ *At risk:* `team-egress/egw`")
+    assert lines[1] == "No check fails. What may fail, and why:"
+    assert lines[2].startswith("• EG")
+    assert "autoscaler" in lines[2]
+
+
+def test_an_unknown_code_is_a_mistake(broken: Conversation) -> None:
+    asked(broken, "is EG999 ok")
+    assert shown(broken.slack.ephemerals()[-1]) == "There is no check EG999."

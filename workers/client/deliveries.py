@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from workers.client.stores import Stores
 from workers.records.delivered import Delivered, DeliveryOutcome
-from workers.records.run import Run
+from workers.records.run import Run, Target
 from workers.runs.documents import HeldDocument, LockLost
 
 log = logging.getLogger(__name__)
@@ -68,12 +69,25 @@ class DeliveryClient:
         parent = self.parent(run.id)
         if parent is not None and not run.later:
             thread = run.order.thread or self._thread_of_card(run) or parent.ts
-            self._stores.conversations.remember_thread(parent.channel, thread, run.id)
+            if self._is_subject(run, parent.channel, thread):
+                self._stores.conversations.remember_thread(parent.channel, thread, run.id)
             if parent.channel.startswith("D"):
                 # In a direct message, a question outside a thread is about the last check.
                 self._stores.conversations.remember_thread(parent.channel, "", run.id)
         if complete and run.state.ended:
             self._stores.history.record_verdict(run)
+
+    def _is_subject(self, run: Run, channel: str, thread: str) -> bool:
+        """Whether commands in a thread refer to a run: not to one that asks something else than the message that heads it."""
+        known = self._stores.conversations.run_of_thread(channel, thread)
+        current = self._stores.runs.get(known) if known is not None else None
+        if current is None or current.id == run.id:
+            return True
+        head = self._stores.runs.get(self._stores.head_of(current))
+        posted = self.parent(head.id) if head is not None else None
+        if head is None or posted is None or posted.ts != thread:
+            return True
+        return _question(head).asks_same(_question(run))
 
     def _thread_of_card(self, run: Run) -> str:
         card = self.parent(run.order.card) if run.order.card else None
@@ -82,3 +96,9 @@ class DeliveryClient:
     def evidence(self, run_id: str) -> bytes | None:
         """A run's evidence as a packed bundle, or None if it is no longer kept."""
         return self._stores.evidence.bundle(run_id)
+
+
+def _question(run: Run) -> Target:
+    """The target of a run, with the names of the cluster as soon as they are known."""
+    target, report = run.order.target, run.report
+    return target if report is None else replace(target, gateway=report.gateway, namespace=report.namespace)

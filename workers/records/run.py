@@ -1,8 +1,8 @@
 """Runs: the target, the request, and the run that serves it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
@@ -48,6 +48,14 @@ class Target:
     def key(self) -> str:
         """Equal for two requests with the same question."""
         return "|".join((self.cluster, self.namespace or "", self.gateway, self.host or "", self.client or ""))
+
+    def asks_same(self, other: Self) -> bool:
+        """Whether both have the same question; a gateway without a namespace is one of any namespace."""
+        named = self.namespace is not None and other.namespace is not None
+        mine, its = (
+            each.key for each in (self, replace(other, namespace=other.namespace if named else self.namespace))
+        )
+        return mine == its
 
     def __str__(self) -> str:
         where = f"{self.namespace}/{self.gateway}" if self.namespace else self.gateway
