@@ -125,7 +125,7 @@ def _unmute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
 
 
 def _whole(wrong: Mistake, verb: str, rest: Sequence[str]) -> Mistake:
-    """The mistake in a name, whose suggestions are the whole command and not a check of the gateway."""
+    """A mistake in a name, whose suggestions are the whole command."""
     message = wrong.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
     return Mistake(message, tuple(" ".join([verb, each, *rest]) for each in wrong.suggestions))
 

@@ -165,7 +165,10 @@ def _watch(words: list[str], config: Config, known: Callable[[str], Sequence[str
 
 
 def _prefixed(command: Command, verb: str, tail: str = "") -> Command:
-    """A mistake after a verb, with the verb, and the words after the gateway, in its suggestions."""
+    """A mistake after a verb, whose suggestions have the verb.
+
+    `tail` are the words after the gateway.
+    """
     if not isinstance(command, Mistake):
         return command
     message = command.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
@@ -211,7 +214,7 @@ def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[
 
 
 def _meant_options(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
-    """The commands that the words with a corrected option mean; none if they are wrong in another way, too."""
+    """The commands that words with a corrected option mean, or none."""
     if not words:
         return ()
     found = _diagnose(words, config, known)

@@ -29,7 +29,7 @@ from checks.reports.recipes import fix_first, labeled
 CARD_TEXT = 3000
 """Characters of the recipes in a card; a phone shows little more."""
 THREAD_TEXT = 9000
-"""Characters of the recipes in an answer, within the 13,000 of a message with its other parts."""
+"""Characters of the recipes in an answer; a message has about 13,000 in all."""
 CARD_BLOCKS = 30
 """Blocks of the recipes in a card, within Slack's 50 of a message."""
 LONGEST_COMMAND = 6
@@ -113,7 +113,10 @@ class _Form:
 def card_steps(
     steps: Iterable[tuple[str, Action]], progress: RecipeProgress | None = None, *, whole: bool = False
 ) -> Iterator[Block]:
-    """Numbered steps, each of a check; unless `whole`, without commands that are too long for a card."""
+    """Numbered steps, each of a check.
+
+    Unless `whole`, commands that are too long for a card are left out.
+    """
     checks = {action: check for check, action in reversed(list(steps))}
     for label, each in labeled(reversed(checks)):
         shown = each if whole else _short(each)
@@ -121,7 +124,10 @@ def card_steps(
 
 
 def thread_recipes(causes: Sequence[Finding], progress: RecipeProgress | None = None) -> list[Block]:
-    """The steps of every cause for an answer in the thread: with every command, as far as a message holds them."""
+    """The steps of every cause for an answer in the thread.
+
+    Every command is shown if a message can hold them all.
+    """
     blocks = [block for each in causes for block in _of_cause(each, _WHOLE, progress, headed=len(causes) > 1)]
     if sum(map(text_size, blocks)) <= THREAD_TEXT and len(blocks) <= CARD_BLOCKS:
         return blocks

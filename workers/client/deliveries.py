@@ -78,7 +78,10 @@ class DeliveryClient:
             self._stores.history.record_verdict(run)
 
     def _is_subject(self, run: Run, channel: str, thread: str) -> bool:
-        """Whether commands in a thread refer to a run: not to one that asks something else than the message that heads it."""
+        """Whether commands in a thread refer to a run.
+
+        They do not if it has another question than the message that heads the thread.
+        """
         known = self._stores.conversations.run_of_thread(channel, thread)
         current = self._stores.runs.get(known) if known is not None else None
         if current is None or current.id == run.id:

@@ -50,7 +50,10 @@ class Target:
         return "|".join((self.cluster, self.namespace or "", self.gateway, self.host or "", self.client or ""))
 
     def asks_same(self, other: Self) -> bool:
-        """Whether both have the same question; a gateway without a namespace is one of any namespace."""
+        """Whether both have the same question.
+
+        A gateway without a namespace can be in any.
+        """
         named = self.namespace is not None and other.namespace is not None
         mine, its = (
             each.key for each in (self, replace(other, namespace=other.namespace if named else self.namespace))
