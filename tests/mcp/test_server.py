@@ -91,6 +91,9 @@ def test_two_incidents_are_diagnosed_over_standard_input_and_output() -> None:
 def test_the_document_is_that_of_the_command_line() -> None:
     printed = ask("diagnose", "any", GATEWAY, "--bundle", POOL_MISSING, "--output", "json").document
     answer = document(call("diagnose", gateway=GATEWAY, cluster="any", bundle=POOL_MISSING, every_finding=True))
+    for each in (*answer["findings"], *printed["findings"]):
+        for action in each.get("actions", ()):
+            action["verify"] = ""  # an agent names the cluster as it named it, the command line as a shell needs it
     assert {**answer, "duration_seconds": 0} == {**printed, "duration_seconds": 0}
 
 

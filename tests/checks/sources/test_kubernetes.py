@@ -325,12 +325,12 @@ def test_a_connection_that_times_out(reader: Reader, tmp_path: Path) -> None:
 def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         path = server.kubeconfig(tmp_path)
-    path.write_text(path.read_text().replace(server.url, "http://aks1.does-not-exist.invalid"))
+    path.write_text(path.read_text().replace(server.url, "https://aks1.does-not-exist.invalid"))
     found = KubernetesReader(kubeconfig_access(path, None))
     answer = found.list_objects(Pod.origin, soon())
     found.close()
     assert isinstance(answer, Gap)
-    assert (answer.status, answer.message) == (0, "the name of http://aks1.does-not-exist.invalid cannot be resolved")
+    assert (answer.status, answer.message) == (0, "the name of https://aks1.does-not-exist.invalid cannot be resolved")
 
 
 def test_a_certificate_of_another_authority(tmp_path: Path) -> None:

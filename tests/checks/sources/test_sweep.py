@@ -220,8 +220,8 @@ def configured(tmp_path: Path) -> Any:
 def test_the_command_prints_a_line_for_each_gateway_and_a_summary(configured: Any) -> None:
     done = configured({"good": named("base"), "bad": read_bundle(Path("examples/bundles/gateway-pool-missing"))})
     assert done.exit_code == 1
-    assert "healthy       good  team-egress/egw  Healthy: " in done.stdout
-    assert "broken        bad  team-egress/egw  Broken: " in done.stdout
+    assert "healthy       good  team-egress/egw\n" in done.stdout
+    assert "broken        bad   team-egress/egw\n              StaticGatewayConfiguration " in done.stdout
     assert done.stdout.index("broken ") < done.stdout.index("healthy "), "the worst is first"
     summary = " ".join(done.stdout.split())
     assert "2 gateways in 2 clusters: 1 broken, 0 inconclusive, 0 starting, 0 degraded, 1 healthy" in summary
