@@ -244,15 +244,7 @@ def test_taking_a_handoff_takes_a_gateway_that_is_starting(talk: Conversation) -
 
 def test_a_handoff_says_who_works_on_a_gateway_that_was_not_checked(talk: Conversation, tmp_path: Path) -> None:
     """Its line had neither owner nor thread, although the gateway has a card in the channel."""
-    write_bundle(unreachable(), tmp_path / "unreachable")
-    config = talk.diagnoser.clusters.config
-    clusters = tuple(
-        c.model_copy(update={"bundle": tmp_path / "unreachable"}) if c.name == "prod-weu" else c
-        for c in config.clusters
-    )
-    for holder in (talk.diagnoser.clusters, talk.client.stores):
-        holder.config = config.model_copy(update={"clusters": clusters})
-    talk.config = talk.client.stores.config
+    make_unreachable(talk, tmp_path)
     talk.say("/egress-diag weu egw")
     card = next(m for m in talk.slack.messages() if slot(m) == "parent")
     talk.press(card, "own", user="U0ALICE")
@@ -269,6 +261,18 @@ def test_a_handoff_says_who_works_on_a_gateway_that_was_not_checked(talk: Conver
     assert "did not answer in time" in item[3]
     talk.press(card, "release", user="U0ALICE")
     assert "no owner" in latest_of(talk, shift)
+
+
+def make_unreachable(talk: Conversation, folder: Path) -> None:
+    """From now on, the API server of prod-weu does not answer."""
+    write_bundle(unreachable(), folder / "unreachable")
+    config = talk.diagnoser.clusters.config
+    clusters = tuple(
+        c.model_copy(update={"bundle": folder / "unreachable"}) if c.name == "prod-weu" else c for c in config.clusters
+    )
+    for holder in (talk.diagnoser.clusters, talk.client.stores):
+        holder.config = config.model_copy(update={"clusters": clusters})
+    talk.config = talk.client.stores.config
 
 
 def latest_of(talk: Conversation, message: StoredMessage) -> str:
@@ -372,15 +376,7 @@ def test_a_reason_why_checks_were_not_made_has_its_next_step_wherever_a_gateway_
     talk: Conversation, tmp_path: Path
 ) -> None:
     """List, App Home, digest and handoff named the gateway as inconclusive, and not what to do."""
-    write_bundle(unreachable(), tmp_path / "unreachable")
-    config = talk.diagnoser.clusters.config
-    clusters = tuple(
-        c.model_copy(update={"bundle": tmp_path / "unreachable"}) if c.name == "prod-weu" else c
-        for c in config.clusters
-    )
-    for holder in (talk.diagnoser.clusters, talk.client.stores):
-        holder.config = config.model_copy(update={"clusters": clusters})
-    talk.config = talk.client.stores.config
+    make_unreachable(talk, tmp_path)
     talk.say("/egress-diag weu egw")
     run = talk.client.get(Run, talk.client.installation(["prod-weu"]).verdicts[0].run)
     assert run is not None
